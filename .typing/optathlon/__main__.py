@@ -1,0 +1,1 @@
+../../harness/__main__.py

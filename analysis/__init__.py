@@ -1,0 +1,1 @@
+"""From stored results to statistics, figures and the report."""

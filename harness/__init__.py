@@ -1,0 +1,55 @@
+"""Optathlon: N optimizers compete on M tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optathlon.budget import Budget, BudgetUnit
+from optathlon.function_task import as_task
+from optathlon.optimizer import Capability, Optimizer
+from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
+from optathlon.task import Collection, Task
+from optathlon.trial import Result, Status, Trial
+
+if TYPE_CHECKING:
+    from optathlon.driver import run_experiment
+    from optathlon.experiment import Experiment
+    from optathlon.results import Results, load
+
+__all__ = [
+    "Budget",
+    "BudgetUnit",
+    "Capability",
+    "Collection",
+    "Constraint",
+    "Experiment",
+    "Fidelity",
+    "Objective",
+    "Optimizer",
+    "Problem",
+    "Result",
+    "Results",
+    "Status",
+    "Task",
+    "TaskType",
+    "Trial",
+    "as_task",
+    "load",
+    "run_experiment",
+]
+
+_LAZY = {
+    "Experiment": "optathlon.experiment",
+    "Results": "optathlon.results",
+    "load": "optathlon.results",
+    "run_experiment": "optathlon.driver",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load pandas, pyarrow and pydantic only when something that needs them is used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'optathlon' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

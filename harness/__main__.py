@@ -1,0 +1,5 @@
+"""`python -m optathlon`."""
+
+from optathlon.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""`optathlon list` and `optathlon info`: what there is."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from optathlon.optimizer import Optimizer
+    from optathlon.task import Task
+
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks.")]
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    optimizers = "optimizers"
+    tasks = "tasks"
+    collections = "collections"
+
+
+def list_known(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.")] = "*",
+    names: Annotated[bool, typer.Option("--names", help="Just the ids, one a line.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """List optimizers, tasks or collections."""
+    import fnmatch
+
+    from optathlon import registry
+
+    _load(plugins)
+    match kind:
+        case Kind.optimizers:
+            rows = {name: _optimizer_line(registry.optimizer_class(name)) for name in registry.optimizer_names()}
+        case Kind.collections:
+            rows = {name: _collection_line(name) for name in registry.collection_names()}
+        case Kind.tasks:
+            ids = (id for name in registry.collection_names() for id in registry.task_ids(name))
+            rows = dict.fromkeys(ids, "")
+    _print_rows({id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}, names)
+
+
+def info(
+    id: Annotated[str, typer.Argument(help="Optimizer or task id.")],
+    plugins: Plugins = None,
+) -> None:
+    """Say what there is to know about an optimizer or a task."""
+    from optathlon import registry
+
+    _load(plugins)
+    if "/" in id and ":" not in id:
+        _print_task(registry.make_task(id))
+    else:
+        _print_optimizer(id.partition("[")[0])
+
+
+def _load(plugins: Iterable[Path] | None) -> None:
+    from optathlon.registry import load_plugin
+
+    for plugin in plugins or ():
+        load_plugin(plugin)
+
+
+def _print_rows(rows: dict[str, str], names: bool) -> None:
+    width = max(map(len, rows), default=0)
+    for id, text in rows.items():
+        print(id if names or not text else f"{id:<{width}}  {text}")
+
+
+def _optimizer_line(cls: type[Optimizer]) -> str:
+    return _first_line(cls) + _missing(cls.packages, cls.extra)
+
+
+def _collection_line(name: str) -> str:
+    from optathlon import registry
+
+    source = registry.collection(name)
+    count = f"{sum(1 for _ in registry.task_ids(name))} tasks listed"
+    if source is None:
+        return count
+    return f"{source.description} ({count}){_missing(source.packages, source.extra)}"
+
+
+def _missing(packages: Iterable[str], extra: str) -> str:
+    absent = [package for package in packages if importlib.util.find_spec(package) is None]
+    return f" [not installed: pip install 'optathlon[{extra}]']" if absent else ""
+
+
+def _first_line(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def _print_optimizer(name: str) -> None:
+    from optathlon.registry import optimizer_class
+
+    cls = optimizer_class(name)
+    print(f"{name}{_missing(cls.packages, cls.extra)}\n\n{inspect.getdoc(cls)}\n")
+    print(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
+    if cls.needs:
+        print(f"needs          {', '.join(sorted(cls.needs))}")
+    print(f"deterministic  {'yes' if cls.deterministic else 'no'}")
+    options = list(inspect.signature(cls).parameters.values())[2:]
+    print("options        " + ("none" if not options else ""))
+    for option in options:
+        print(f"  {option}")
+
+
+def _print_task(task: Task) -> None:
+    problem = task.problem
+    print(f"{task.id}  ({problem.type}, version {task.version})\n")
+    for objective in problem.objectives:
+        optimum = "" if objective.optimum is None else f", optimum {objective.optimum:g}"
+        print(f"objective   {objective.direction} {objective.name}{optimum}")
+    if problem.fidelity:
+        fidelity = problem.fidelity
+        print(f"fidelity    {fidelity.name} in [{fidelity.lower:g}, {fidelity.upper:g}] ({fidelity.kind})")
+    for constraint in problem.constraints:
+        print(f"constraint  {constraint.name} <= 0")
+    print(f"budget      {problem.budget} {problem.budget.unit}")
+    for key, value in task.metadata.items():
+        print(f"{key:<11} {value}")
+    print(f"\n{problem.space}")

@@ -1,0 +1,37 @@
+"""`optathlon check`: does an optimizer or a task do what the harness needs of it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FAILED = 1
+
+
+def check(
+    id: Annotated[str, typer.Argument(help="Optimizer or task id, module:Class, or file.py:Class.")],
+    plugins: Annotated[
+        list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks.")
+    ] = None,
+) -> None:
+    """Run the conformance checks of an optimizer or a task."""
+    from optathlon.conformance import NonConformance, optimizer_checks, task_checks
+    from optathlon.registry import load_plugin
+
+    for plugin in plugins or ():
+        load_plugin(plugin)
+    checks = task_checks(id) if "/" in id and ":" not in id else optimizer_checks(id)
+    failures = 0
+    for conformance_check in checks:
+        try:
+            conformance_check()
+        except NonConformance as failure:
+            failures += 1
+            print(f"FAILED  {conformance_check}\n        {failure}")
+        else:
+            print(f"ok      {conformance_check}")
+    print(f"{id}: {len(checks) - failures} checks passed, {failures} failed")
+    if failures:
+        raise typer.Exit(FAILED)

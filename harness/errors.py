@@ -1,0 +1,47 @@
+"""Errors that a user can mend: one clear line that says what, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OptathlonError(Exception):
+    """Base of every error that Optathlon raises on purpose; its text is one line for the user."""
+
+
+class UsageError(OptathlonError):
+    """The user asked for something that does not exist or can't be done; nothing has run."""
+
+
+class MissingDependency(UsageError):
+    """An optimizer or a collection needs a package that is not installed."""
+
+    def __init__(self, what: str, package: str, install: str) -> None:
+        super().__init__(f"{what} needs the package {package!r}: {install}")
+
+
+class MissingData(UsageError):
+    """A collection needs data files that are absent or differ from what was published."""
+
+
+class InvalidConfiguration(OptathlonError):
+    """An optimizer proposed a configuration outside the search space, or a forbidden one."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> UsageError:
+    """A `UsageError` for a name that is not known, with the nearest match.
+
+    Example: `unknown("optimizer", "optuna-tpee", ["optuna-tpe"])` reads
+    "unknown optimizer 'optuna-tpee': did you mean 'optuna-tpe'?".
+    """
+    known = list(known)
+    place = f" in {where}" if where else ""
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if matches:
+        hint = f"did you mean {matches[0]!r}?"
+    elif 0 < len(known) <= 12:
+        hint = f"known: {', '.join(sorted(known))}"
+    else:
+        hint = f"see `optathlon list {kind}s`" if kind in ("optimizer", "task") else "no similar name is known"
+    return UsageError(f"unknown {kind} {name!r}{place}: {hint}")

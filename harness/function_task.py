@@ -1,0 +1,156 @@
+"""Plain functions as tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from optathlon.budget import Budget
+from optathlon.errors import UsageError
+from optathlon.problem import Constraint, Fidelity, Objective, Problem
+from optathlon.task import Task, short_hash
+from optathlon.trial import Result
+
+Objectives = str | Objective | Sequence[Objective]
+
+
+def as_task(
+    id: str,
+    *,
+    space: Any,
+    objectives: Objectives = "minimize",
+    fidelity: Fidelity | None = None,
+    constraints: Sequence[str] = (),
+    budget: str | float = 100,
+    version: str = "1",
+    metadata: Mapping[str, str | int | float | bool] | None = None,
+) -> Callable[[Callable[..., Any]], FunctionTask]:
+    """Make a task of the function below.
+
+    Parameters
+    ----------
+    id:
+        `"collection/name"`.
+    space:
+        A `ConfigurationSpace`, or the dictionary to make one from: `{"x": (0.0, 1.0), "kind": ["a", "b"]}`.
+    objectives:
+        `"minimize"`, `"maximize"`, an `Objective`, or several.
+    fidelity, constraints, budget, version, metadata:
+        As in `Problem` and `Task`; constraints by name, the budget as `Budget.parse` reads it.
+
+    The function gets the active hyperparameters as a dictionary, and the keyword arguments `fidelity` and `seed` if it
+    takes them. It returns a number, one number per objective in order, a dictionary (objectives and constraints by
+    name; all else becomes metrics), or a `Result`.
+
+    Raises `UsageError` for an id without a collection.
+    """
+    if "/" not in id:
+        raise UsageError(f"the task id {id!r} has no collection: write 'collection/name'")
+
+    def decorate(function: Callable[..., Any]) -> FunctionTask:
+        return FunctionTask(
+            function,
+            id=id,
+            space=space,
+            objectives=_objectives(objectives),
+            fidelity=fidelity,
+            constraints=tuple(Constraint(name) for name in constraints),
+            budget=Budget.parse(budget),
+            version=version,
+            metadata=dict(metadata or {}),
+        )
+
+    return decorate
+
+
+class FunctionTask(Task):
+    """A task that calls a function; made by `as_task`. Calling it calls the function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        id: str,
+        space: Any,
+        objectives: tuple[Objective, ...],
+        fidelity: Fidelity | None,
+        constraints: tuple[Constraint, ...],
+        budget: Budget,
+        version: str,
+        metadata: Mapping[str, str | int | float | bool],
+    ) -> None:
+        self.id = id
+        self.version = version
+        self.metadata = metadata
+        self._function = function
+        self._space = space
+        self._objectives = objectives
+        self._fidelity = fidelity
+        self._constraints = constraints
+        self._budget = budget
+        accepted = inspect.signature(function).parameters
+        self._takes = [name for name in ("fidelity", "seed") if name in accepted]
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What an optimizer may know of the function."""
+        from ConfigSpace import ConfigurationSpace
+
+        space = self._space if isinstance(self._space, ConfigurationSpace) else ConfigurationSpace(self._space)
+        return Problem(space, self._objectives, self._fidelity, self._constraints, self._budget)
+
+    def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
+        """Call the function; raises `TypeError` or `KeyError` where it returns something else than declared."""
+        known = {"fidelity": fidelity, "seed": seed}
+        return self._result(self._function(dict(config), **{name: known[name] for name in self._takes}))
+
+    def fingerprint(self) -> str:
+        """A hash of the function's source: calling a user's function unasked may be dear."""
+        try:
+            source = inspect.getsource(self._function)
+        except OSError:
+            source = hashlib.sha256(self._function.__code__.co_code).hexdigest()
+        return short_hash(source)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself."""
+        return self._function(*args, **kwargs)
+
+    def _result(self, returned: object) -> Result:
+        match returned:
+            case Result():
+                return returned
+            case Mapping():
+                names = [objective.name for objective in self._objectives]
+                limits = [constraint.name for constraint in self._constraints]
+                return Result(
+                    values=tuple(_number(returned[name]) for name in names),
+                    constraints=tuple(_number(returned[name]) for name in limits),
+                    metrics={key: float(value) for key, value in returned.items() if key not in {*names, *limits}},
+                )
+            case list() | tuple():
+                return Result(values=tuple(map(_number, returned)))
+            case _:
+                return Result(values=(_number(returned),))
+
+
+def _number(value: Any) -> float:
+    """A plain float of any real number, NumPy's included; text and None are errors, not numbers."""
+    if isinstance(value, str | bytes) or value is None:
+        raise TypeError(f"the function returned {value!r}, not a number")
+    return float(value)
+
+
+def _objectives(objectives: Objectives) -> tuple[Objective, ...]:
+    match objectives:
+        case "minimize" | "maximize":
+            return (Objective("value", objectives),)
+        case str():
+            raise UsageError(f"objectives is 'minimize', 'maximize' or Objectives, not {objectives!r}")
+        case Objective():
+            return (objectives,)
+        case _:
+            return tuple(objectives)

@@ -1,0 +1,70 @@
+"""The interface of optimizers, and what they declare about themselves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import ClassVar
+
+from optathlon.problem import Problem
+from optathlon.trial import Result, Trial
+
+
+class Capability(StrEnum):
+    """What an optimizer can make use of or represent. What is not declared, it can't."""
+
+    MULTI_FIDELITY = "multi-fidelity"
+    """Proposes fidelity levels (others are evaluated at full fidelity)."""
+    MULTI_OBJECTIVE = "multi-objective"
+    CATEGORICALS = "categoricals"
+    """Models unordered choices."""
+    CONDITIONS = "conditions"
+    """Models hyperparameters that are active only under conditions."""
+    FORBIDDENS = "forbiddens"
+    """Never proposes a forbidden configuration."""
+    CONSTRAINTS = "constraints"
+    """Learns from black-box constraint values."""
+    ASYNCHRONOUS = "asynchronous"
+    """Can be asked while earlier trials are pending."""
+    RESUMABLE = "resumable"
+    """Continues trials at higher levels, by `Trial.parent`."""
+
+
+class Optimizer(ABC):
+    """An ask/tell method, made by an adapter from a library.
+
+    An adapter implements `__init__`, `ask` and `tell` and nothing else. It never logs, never counts the budget,
+    never computes an incumbent, and never puts another method in place of a library that fails. Libraries are
+    imported in `__init__`, so that listing and planning load none of them.
+
+    Class attributes
+    ----------------
+    capabilities:
+        What the method can make use of or represent.
+    needs:
+        Capabilities that a task must call for, e.g. a Hyperband needs a fidelity.
+    packages:
+        Import names of the packages the adapter needs; checked before anything runs.
+    extra:
+        The pip extra of Optathlon that brings them.
+    deterministic:
+        Whether the same seed gives the same proposals.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    needs: ClassVar[frozenset[Capability]] = frozenset()
+    packages: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
+    deterministic: ClassVar[bool] = True
+
+    @abstractmethod
+    def __init__(self, problem: Problem, seed: int) -> None:
+        """Start on `problem` with `seed` (0 <= seed < 2**31). Options are further keyword arguments with defaults."""
+
+    @abstractmethod
+    def ask(self) -> Trial | None:
+        """Propose a trial, or `None` to wait for pending results (or because there is nothing left to try)."""
+
+    @abstractmethod
+    def tell(self, trial: Trial, result: Result) -> None:
+        """Learn the result of a trial that `ask` proposed: `result.losses` are finite numbers to minimise."""

@@ -1,0 +1,69 @@
+"""Options in brackets: `smac-bb[acquisition=ei,retrain_after=4]`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from optathlon.errors import UsageError, unknown
+
+_ID = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<options>[^\[\]]*)\])?")
+
+
+def parse_options(id: str) -> tuple[str, dict[str, str]]:
+    """Split `name[key=value,…]` into the name and the options as text."""
+    match = _ID.fullmatch(id.strip())
+    if match is None:
+        raise UsageError(f"can't read {id!r}: write NAME or NAME[option=value,option=value]")
+    options: dict[str, str] = {}
+    for item in filter(None, (match["options"] or "").split(",")):
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UsageError(f"can't read the option {item!r} of {id!r}: write option=value")
+        options[key.strip()] = value.strip()
+    return match["name"], options
+
+
+def canonical_options(options: Mapping[str, Any]) -> str:
+    """The options in brackets, in alphabetical order; empty where there are none."""
+    if not options:
+        return ""
+    return "[" + ",".join(f"{key}={_text(value)}" for key, value in sorted(options.items())) + "]"
+
+
+def checked_options(cls: type, options: Mapping[str, str], what: str) -> dict[str, Any]:
+    """The options as the types that `cls.__init__` declares for its keyword arguments.
+
+    Raises `UsageError` for an unknown option, with the nearest match, and for a value of the wrong type.
+    """
+    if not options:
+        return {}
+    from pydantic import TypeAdapter, ValidationError
+
+    parameters = dict(list(inspect.signature(cls).parameters.items())[2:])
+    checked = {}
+    for name, text in options.items():
+        if name not in parameters:
+            raise unknown("option", name, parameters, where=what)
+        value = None if text.lower() == "none" else text
+        try:
+            checked[name] = TypeAdapter(_annotation(cls, parameters[name])).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+            raise UsageError(f"option {name}={text} of {what}: {problem[0].lower()}{problem[1:]}") from None
+    return checked
+
+
+def _annotation(cls: type, parameter: inspect.Parameter) -> Any:
+    """A parameter's type; only this one is evaluated, as others may be imported for type checkers alone."""
+    if isinstance(parameter.annotation, str):
+        return eval(parameter.annotation, vars(sys.modules[cls.__module__]))
+    return str if parameter.annotation is parameter.empty else parameter.annotation
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value).replace("null", "none")

@@ -1,0 +1,138 @@
+"""What an optimizer may know of a task: search space, objectives, fidelity, constraints and budget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from optathlon.budget import Budget
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+Direction = Literal["minimize", "maximize"]
+
+
+class TaskType(StrEnum):
+    """The four kinds of task, by what they ask of an optimizer."""
+
+    BLACKBOX = "blackbox"
+    MULTI_FIDELITY = "multi-fidelity"
+    MULTI_OBJECTIVE = "multi-objective"
+    MULTI_FIDELITY_OBJECTIVE = "multi-fidelity-objective"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One quantity to optimise, in the units and the direction its users read it in.
+
+    Parameters
+    ----------
+    name:
+        What is measured, e.g. `"val_accuracy"`.
+    direction:
+        `"minimize"` or `"maximize"`.
+    lower, upper:
+        Bounds on the attainable values, where known.
+    optimum:
+        The best attainable value, where known (noise-free, at full fidelity).
+    reference:
+        This objective's coordinate of the hypervolume reference point, where the task is multi-objective.
+    """
+
+    name: str
+    direction: Direction = "minimize"
+    lower: float = -math.inf
+    upper: float = math.inf
+    optimum: float | None = None
+    reference: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("minimize", "maximize"):
+            raise ValueError(f"objective {self.name!r}: direction is 'minimize' or 'maximize', not {self.direction!r}")
+
+    def loss(self, value: float) -> float:
+        """`value` as a quantity to minimise."""
+        return value if self.direction == "minimize" else -value
+
+    @property
+    def worst_loss(self) -> float:
+        """The largest loss that the bounds allow; `inf` where no bound is known."""
+        return self.upper if self.direction == "minimize" else -self.lower
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """A knob that trades the cost of an evaluation for its accuracy, e.g. epochs; `upper` is the full evaluation.
+
+    A trial at level *z* costs `z / upper` full evaluations. `resumable` says that a higher level continues
+    a lower one of the same configuration, so that only the increment is paid. `log` says that levels are
+    naturally spaced geometrically.
+    """
+
+    name: str
+    lower: float
+    upper: float
+    kind: Literal["int", "float"] = "float"
+    log: bool = False
+    resumable: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lower <= self.upper < math.inf:
+            raise ValueError(
+                f"fidelity {self.name!r}: 0 < lower <= upper < inf is needed, got [{self.lower}, {self.upper}]"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A black-box constraint: a configuration is feasible when the value reported under `name` is <= 0."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All that an optimizer may know of a task.
+
+    Parameters
+    ----------
+    space:
+        The search space. The run loop hands each run a copy of its own, so an optimizer may seed it.
+    objectives:
+        At least one; results carry one value for each, in this order.
+    fidelity:
+        The fidelity, or `None`. An optimizer that ignores it evaluates at `fidelity.upper`.
+    constraints:
+        Black-box constraints; results carry one value for each, in this order.
+    budget:
+        When the run ends. A task gives its default here; a run puts its own in place of it.
+    n_workers:
+        How many trials may be pending at once.
+    """
+
+    space: ConfigurationSpace
+    objectives: tuple[Objective, ...] = (Objective("value"),)
+    fidelity: Fidelity | None = None
+    constraints: tuple[Constraint, ...] = ()
+    budget: Budget = field(default_factory=lambda: Budget(100))
+    n_workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.objectives:
+            raise ValueError("a problem needs at least one objective")
+
+    @property
+    def type(self) -> TaskType:
+        """Which of the four task types this is."""
+        match self.fidelity is not None, len(self.objectives) > 1:
+            case False, False:
+                return TaskType.BLACKBOX
+            case True, False:
+                return TaskType.MULTI_FIDELITY
+            case False, True:
+                return TaskType.MULTI_OBJECTIVE
+            case _:
+                return TaskType.MULTI_FIDELITY_OBJECTIVE

@@ -1,0 +1,79 @@
+"""Progress with rate and time left: live on a terminal, plain lines elsewhere, always plain lines in the log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+
+from optathlon.trial import Status
+
+_LINE_EVERY_S = 10.0
+
+
+class Progress:
+    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
+
+    def __init__(self, total: int, log: Path) -> None:
+        self._total = total
+        self._log = log
+        self._counts: Counter[Status] = Counter()
+        self._began = self._last_line = time.monotonic()
+        console = Console(stderr=True)
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+        self._write_line()
+
+    def ended(self, status: Status) -> None:
+        """A run has ended."""
+        self._counts[status] += 1
+        self.tick()
+
+    def tick(self) -> None:
+        """Refresh what is shown."""
+        if self._live:
+            self._live.update(self._text(), refresh=True)
+        if time.monotonic() - self._last_line > _LINE_EVERY_S:
+            self._write_line()
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """Finished runs by status."""
+        return self._counts
+
+    def _write_line(self) -> None:
+        self._last_line = time.monotonic()
+        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {self._text()}"
+        with self._log.open("a") as log:
+            log.write(line + "\n")
+        if not self._live:
+            print(line, file=sys.stderr, flush=True)
+
+    def _text(self) -> str:
+        done = self._counts.total()
+        seconds = time.monotonic() - self._began
+        rate = done / seconds if seconds > 0 else 0.0
+        parts = [f"{done}/{self._total} runs"]
+        if rate:
+            parts.append(f"{rate:.3g} runs/s")
+            left = timedelta(seconds=round((self._total - done) / rate))
+            parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
+        failed = done - self._counts[Status.OK]
+        return ", ".join(parts) + (f", {failed} not ok" if failed else "")

@@ -1,0 +1,129 @@
+"""Stored results as pandas frames: what users and the analysis start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optathlon.store.folder import ResultsFolder
+
+_RUN_LABELS = ("optimizer", "task", "collection", "seed")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The frames of a results folder.
+
+    Attributes
+    ----------
+    runs:
+        One row per finished run: `run` (its id), `experiment`, `optimizer`, `options` (JSON), `task`,
+        `task_version`, `fingerprint`, `collection`, `seed`, `root_seed`, `budget`, `budget_unit`
+        ("evaluations", "seconds" or "cost"), `n_workers`, `status`, `reason`, `error`, `trials` (their number),
+        `spent` (in the budget's unit), `started` (UTC), `seconds` (wall-clock), `host`, `provenance`.
+    trials:
+        One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
+        (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),
+        `value` (first objective, as the user reads it; NaN after a failure), `value_2`, … (further objectives),
+        `constraint_1`, … , one column per metric under its own name (`test/error`, …), `status`, `error`, `cost`
+        (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
+        `worker`, `over_budget`. Labels are categoricals.
+    tasks:
+        One row per task, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list of
+        dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
+        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
+        `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary).
+    provenance:
+        One row per session of the harness, indexed by id: `packages` (dictionary), `command`, `python`, `os`, …
+    """
+
+    runs: pd.DataFrame
+    trials: pd.DataFrame
+    tasks: pd.DataFrame
+    provenance: pd.DataFrame
+
+
+def load(path: str | Path) -> Results:
+    """The results stored in the folder `path`.
+
+    Raises `optathlon.errors.UsageError` where there is no results folder, or one of another format version.
+    """
+    folder = ResultsFolder.open(Path(path))
+    runs, trials = folder.read()
+    return Results(
+        runs=runs.to_pandas(),
+        trials=_trials_frame(runs, trials),
+        tasks=_indexed(folder.read_tasks(), "task"),
+        provenance=_indexed(folder.read_provenance(), "provenance"),
+    )
+
+
+def _indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[key])
+    return frame.set_index(key).sort_index()
+
+
+def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
+    """Trials with the labels of their run, and list columns spread over flat ones."""
+    positions = pc.index_in(trials["run"].cast(pa.string()), runs["run"])
+    columns: dict[str, pa.ChunkedArray | pa.Array] = {"run": trials["run"]}
+    for label in _RUN_LABELS:
+        columns[label] = runs[label].take(positions)
+    for name in trials.column_names[1:]:
+        match name:
+            case "values":
+                columns |= {_numbered("value", i): column for i, column in _spread(trials[name])}
+            case "constraints":
+                columns |= {f"constraint_{i + 1}": column for i, column in _spread(trials[name])}
+            case "metrics":
+                columns |= _metric_columns(trials[name])
+            case _:
+                columns[name] = trials[name]
+    columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
+    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    return frame
+
+
+def _numbered(name: str, index: int) -> str:
+    return name if index == 0 else f"{name}_{index + 1}"
+
+
+def _spread(column: pa.ChunkedArray) -> list[tuple[int, pa.Array]]:
+    """A list column as one float column per position; NaN where a list is null or shorter."""
+    lists = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(lengths) else np.zeros(0, dtype=int)
+    spread = []
+    for index in range(int(lengths.max(initial=0))):
+        present = lengths > index
+        values = np.full(len(lengths), np.nan)
+        values[present] = flat[starts[present] + index]
+        spread.append((index, pa.array(values)))
+    return spread
+
+
+def _metric_columns(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """A map column as one float column per key; NaN where a trial lacks it."""
+    maps = column.combine_chunks()
+    if isinstance(maps, pa.ChunkedArray):
+        maps = pa.concat_arrays(maps.chunks) if maps.num_chunks else pa.array([], maps.type)
+    if maps.null_count == len(maps):
+        return {}
+    lengths = pc.fill_null(pc.list_value_length(maps), 0).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(maps)), lengths)
+    present = maps.filter(pc.is_valid(maps))
+    keys, items = present.keys.dictionary_encode(), present.items.to_numpy(zero_copy_only=False)
+    codes = keys.indices.to_numpy()
+    columns = {}
+    for code, name in enumerate(keys.dictionary.to_pylist()):
+        values = np.full(len(maps), np.nan)
+        chosen = codes == code
+        values[rows[chosen]] = items[chosen]
+        columns[name] = pa.array(values)
+    return dict(sorted(columns.items()))

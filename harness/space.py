@@ -1,0 +1,180 @@
+"""One place for what is easily done wrong with search spaces: activity, forbidden configurations, plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, cast
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import (
+    CategoricalHyperparameter,
+    Constant,
+    FloatHyperparameter,
+    Hyperparameter,
+    IntegerHyperparameter,
+    OrdinalHyperparameter,
+)
+
+from optathlon.errors import InvalidConfiguration
+from optathlon.trial import Value
+
+_BOUND_SLACK = 1e-9
+"""Relative overshoot of a bound that is rounding (exp(log(x))), not a wrong proposal; it is clipped."""
+
+
+def plain(value: Any) -> Value:
+    """`value` as a plain Python object: ConfigSpace returns `numpy.str_` and `numpy.int64`."""
+    return cast(Value, value.item()) if isinstance(value, np.generic) else value
+
+
+def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], dict[str, Value]]:
+    """A function from a proposed configuration to its active hyperparameters as plain Python values.
+
+    Inactive hyperparameters are stripped; constants may be left out. The function raises
+    `InvalidConfiguration` for unknown or missing names, values outside their domain, and forbidden
+    configurations. Which hyperparameters are active is ConfigSpace's own judgement.
+    """
+    checkers = {name: _value_checker(hyperparameter) for name, hyperparameter in space.items()}
+    constants = {name: plain(hp.value) for name, hp in space.items() if isinstance(hp, Constant)}
+
+    def check_flat(config: Mapping[str, Any]) -> dict[str, Value]:
+        try:
+            active = {name: check(config[name]) for name, check in checkers.items()}
+        except KeyError as missing:
+            if missing.args[0] not in constants:
+                raise _no_value(missing.args[0]) from None
+            return check_flat({**constants, **config})
+        if len(config) > len(active):
+            raise _unknown_names(config, checkers)
+        return active
+
+    def check_structured(config: Mapping[str, Any]) -> dict[str, Value]:
+        known = constants | {name: check(config[name]) for name, check in checkers.items() if name in config}
+        if config.keys() - known.keys():
+            raise _unknown_names(config, checkers)
+        vector = np.full(len(space), np.nan)
+        for name, value in known.items():
+            vector[space.index_of[name]] = space[name].to_vector(value)
+        active: dict[str, Value] = {}
+        for index, name in enumerate(space):  # parents come before their children
+            if not all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name]):
+                vector[index] = np.nan
+            elif name in known:
+                active[name] = known[name]
+            else:
+                raise _no_value(name)
+        for clause in space.forbidden_clauses:
+            if clause.is_forbidden_vector(vector):
+                raise InvalidConfiguration(f"the configuration is forbidden by {clause}")
+        return active
+
+    return check_structured if space.conditions or space.forbidden_clauses else check_flat
+
+
+def decode(space: ConfigurationSpace, vectors: np.ndarray) -> list[dict[str, Value]]:
+    """The active hyperparameters of encoded configurations, as plain Python values.
+
+    Parameters
+    ----------
+    space:
+        The search space.
+    vectors:
+        Shape (n, d), one row per configuration in ConfigSpace's encoding; NaN marks inactive hyperparameters.
+    """
+    active = ~np.isnan(vectors)
+    columns = [
+        _decode_column(hyperparameter, vectors[:, index], active[:, index])
+        for index, hyperparameter in enumerate(space.values())
+    ]
+    names = list(space)
+    rows = zip(*columns, strict=True)
+    if active.all():
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        {name: value for name, value, on in zip(names, row, flags, strict=True) if on}
+        for row, flags in zip(rows, active, strict=True)
+    ]
+
+
+def probes(space: ConfigurationSpace, count: int) -> list[dict[str, Value]]:
+    """`count` fixed configurations: the default one and seeded samples."""
+    space = deepcopy(space)
+    space.seed(0)
+    default = space.get_default_configuration()
+    sampled = [space.sample_configuration() for _ in range(count - 1)]
+    return decode(space, np.stack([configuration.get_array() for configuration in (default, *sampled)]))
+
+
+def _decode_column(hyperparameter: Hyperparameter[Any, Any], vector: np.ndarray, active: np.ndarray) -> list[Value]:
+    filled = (
+        vector if active.all() else np.where(active, vector, hyperparameter.to_vector(hyperparameter.default_value))
+    )
+    return [plain(value) for value in hyperparameter.to_value(filled).tolist()]
+
+
+def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], Value]:
+    """A function that returns a legal value as plain Python and raises `InvalidConfiguration` otherwise."""
+    name = hyperparameter.name
+    match hyperparameter:
+        case FloatHyperparameter():
+            lower, upper = float(hyperparameter.lower), float(hyperparameter.upper)
+
+            def check_float(value: Any) -> float:
+                try:
+                    number = float(value)
+                except (TypeError, ValueError):
+                    raise _illegal(name, value, f"a number in [{lower}, {upper}]") from None
+                if lower <= number <= upper:
+                    return number
+                clipped = min(max(number, lower), upper)
+                if math.isclose(number, clipped, rel_tol=_BOUND_SLACK, abs_tol=_BOUND_SLACK * (upper - lower)):
+                    return clipped
+                raise _illegal(name, value, f"a number in [{lower}, {upper}]")
+
+            return check_float
+        case IntegerHyperparameter():
+            first, last = int(hyperparameter.lower), int(hyperparameter.upper)
+
+            def check_integer(value: Any) -> int:
+                try:
+                    number = int(value)
+                except (TypeError, ValueError, OverflowError):
+                    raise _illegal(name, value, f"an integer in [{first}, {last}]") from None
+                if number != value or not first <= number <= last:
+                    raise _illegal(name, value, f"an integer in [{first}, {last}]")
+                return number
+
+            return check_integer
+        case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
+            if isinstance(hyperparameter, CategoricalHyperparameter):
+                domain = hyperparameter.choices
+            elif isinstance(hyperparameter, OrdinalHyperparameter):
+                domain = hyperparameter.sequence
+            else:
+                domain = (hyperparameter.value,)
+            choices = {value: plain(value) for value in domain}
+
+            def check_choice(value: Any) -> Value:
+                try:
+                    return choices[value]
+                except (KeyError, TypeError):
+                    raise _illegal(name, value, f"one of {list(choices.values())}") from None
+
+            return check_choice
+        case _:
+            raise TypeError(f"hyperparameter {name!r}: the kind {type(hyperparameter).__name__} is not supported")
+
+
+def _illegal(name: str, value: Any, domain: str) -> InvalidConfiguration:
+    return InvalidConfiguration(f"hyperparameter {name!r} is {value!r}, not {domain}")
+
+
+def _no_value(name: str) -> InvalidConfiguration:
+    return InvalidConfiguration(f"no value for the active hyperparameter {name!r}")
+
+
+def _unknown_names(config: Mapping[str, Any], known: Mapping[str, Any]) -> InvalidConfiguration:
+    return InvalidConfiguration(f"not in the search space: {', '.join(sorted(config.keys() - known.keys()))}")

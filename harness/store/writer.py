@@ -1,0 +1,102 @@
+"""Appending finished runs to a results folder."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from optathlon.accounting import TrialRecord
+from optathlon.store.folder import ResultsFolder, write_atomically
+from optathlon.store.schema import RUNS, TASKS, TRIALS
+from optathlon.task import Task
+
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class ShardWriter:
+    """Collects finished runs and writes them as one shard when told to."""
+
+    def __init__(self, folder: ResultsFolder) -> None:
+        self._folder = folder
+        self._runs: list[Mapping[str, Any]] = []
+        self._trials: list[pa.RecordBatch] = []
+        self._tasks: list[Mapping[str, Any]] = []
+        self._described: set[str] = set()
+
+    def add(self, run: Mapping[str, Any], trials: Sequence[TrialRecord]) -> None:
+        """Add a finished run (the columns of `RUNS`) and its trials."""
+        self._runs.append(run)
+        self._trials.append(_trial_batch(run["run"], trials))
+
+    def describe(self, task: Task, fingerprint: str) -> None:
+        """Add the description of a task, once."""
+        if task.id not in self._described:
+            self._described.add(task.id)
+            self._tasks.append(describe(task, fingerprint))
+
+    def flush(self) -> list[str]:
+        """Write what was collected, and return the ids of the runs that are now safe on disk."""
+        stored = [run["run"] for run in self._runs]
+        if not stored:
+            return stored
+        shard = f"{uuid.uuid4().hex}.parquet"
+        if self._tasks:
+            self._write("tasks", shard, pa.Table.from_pylist(self._tasks, schema=TASKS))
+        self._write("trials", shard, pa.Table.from_batches(self._trials, schema=TRIALS).unify_dictionaries())
+        self._write("runs", shard, pa.Table.from_pylist(self._runs, schema=RUNS))
+        self._runs, self._trials, self._tasks = [], [], []
+        return stored
+
+    def _write(self, part: str, shard: str, table: pa.Table) -> None:
+        labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+        floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+        write_atomically(
+            self._folder.path / part / shard,
+            lambda path: pq.write_table(
+                table,
+                path,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=labels,
+                column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None,
+            ),
+        )
+
+
+def describe(task: Task, fingerprint: str) -> dict[str, str]:
+    """A task as a row of `TASKS`."""
+    problem = task.problem
+    return {
+        "task": task.id,
+        "version": task.version,
+        "fingerprint": fingerprint,
+        "collection": task.id.partition("/")[0],
+        "type": problem.type,
+        "objectives": _encode_json([_finite(asdict(objective)) for objective in problem.objectives]),
+        "fidelity": _encode_json(problem.fidelity and asdict(problem.fidelity)),
+        "constraints": _encode_json([constraint.name for constraint in problem.constraints]),
+        "space": _encode_json(problem.space.to_serialized_dict()),
+        "metadata": _encode_json(dict(task.metadata)),
+    }
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """Unknown bounds as null: JSON has no infinity."""
+    return {name: None if value in (float("inf"), float("-inf")) else value for name, value in row.items()}
+
+
+def _trial_batch(run: str, trials: Sequence[TrialRecord]) -> pa.RecordBatch:
+    columns: dict[str, Sequence[Any]] = dict.fromkeys(TrialRecord._fields, ())
+    if trials:
+        columns |= zip(TrialRecord._fields, zip(*trials, strict=True), strict=True)
+    columns["run"] = [run] * len(trials)
+    columns["config"] = [_encode_json(config) for config in columns["config"]]
+    columns["metrics"] = [metrics and list(metrics.items()) for metrics in columns["metrics"]]
+    arrays = [pa.array(columns[field.name], field.type) for field in TRIALS]
+    return pa.RecordBatch.from_arrays(arrays, schema=TRIALS)

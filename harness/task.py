@@ -1,0 +1,95 @@
+"""The interface of tasks and of the collections that generate them."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from optathlon.problem import Problem
+from optathlon.trial import Result
+
+PROBES = 5
+"""How many fixed configurations a task's fingerprint evaluates."""
+
+
+class Task(ABC):
+    """An objective with its search space, objectives, fidelity, budget and metadata.
+
+    Class or instance attributes
+    ----------------------------
+    id:
+        A path that sorts and globs well, e.g. `"bbob/f15/d5/i1"`; its first part names the collection.
+    version:
+        Raise it whenever results change; runs of different versions are different runs.
+    metadata:
+        What is worth knowing for analysis, e.g. `{"dimension": 5}`; JSON values. A multi-objective task whose
+        Pareto front is known gives its hypervolume against the reference point as `"optimal_hypervolume"`.
+    """
+
+    id: str
+    version: str = "1"
+    metadata: Mapping[str, str | int | float | bool] = {}
+
+    @cached_property
+    @abstractmethod
+    def problem(self) -> Problem:
+        """What an optimizer may know; built on first use, cheap, without loading data."""
+
+    @abstractmethod
+    def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
+        """Evaluate the active hyperparameters `config` at level `fidelity` (`None`: the full one).
+
+        `seed` (0 <= seed < 2**32) drives all noise: the same arguments give the same result. Exceptions are
+        recorded by the harness as a crashed trial.
+        """
+
+    def fingerprint(self) -> str:
+        """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
+
+        Values enter with six significant digits, so that it is the same on every machine. A task whose values
+        are not reproducible, or dear, overrides this.
+        """
+        from optathlon.space import probes
+
+        fidelity = self.problem.fidelity
+        level = None if fidelity is None else fidelity.upper
+        lines = [
+            " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=level, seed=0).values)
+            for config in probes(self.problem.space, PROBES)
+        ]
+        return short_hash("\n".join(lines))
+
+
+class Collection(ABC):
+    """A family of tasks from one source: it generates them by id.
+
+    Class attributes
+    ----------------
+    name:
+        The first part of every id.
+    description:
+        One line for `optathlon list collections`.
+    packages, extra:
+        Import names of the packages its tasks need, and the pip extra of Optathlon that brings them.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
+
+    @abstractmethod
+    def ids(self) -> Iterator[str]:
+        """The ids to list and to match patterns against, without building tasks."""
+
+    @abstractmethod
+    def make(self, id: str) -> Task:
+        """The task of that id (which need not be listed); `KeyError` where there is none."""
+
+
+def short_hash(text: str) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

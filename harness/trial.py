@@ -1,0 +1,86 @@
+"""Trials and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Value = str | int | float | bool
+"""A hyperparameter's value, as plain Python."""
+
+
+class Status(StrEnum):
+    """How a trial or a run ended."""
+
+    OK = "ok"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    INVALID = "invalid"
+    STALLED = "stalled"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One proposed configuration.
+
+    Parameters
+    ----------
+    config:
+        Values by hyperparameter name. Inactive hyperparameters may be present; the harness strips them.
+        In a trial that is told back, `config` holds the active ones as plain Python values.
+    fidelity:
+        The level to evaluate at; `None` is the full evaluation.
+    parent:
+        The id of the trial of the same configuration, at a lower level, that this one continues.
+    id:
+        The trial's place in its run, from 0; set by the harness.
+    native:
+        Whatever the adapter wants back in `tell`, e.g. the library's own trial object. Never stored.
+    """
+
+    config: Mapping[str, Any]
+    fidelity: float | None = None
+    parent: int | None = None
+    id: int = -1
+    native: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What evaluating a trial gave.
+
+    Parameters
+    ----------
+    values:
+        One per objective, as the user reads them (a maximised accuracy is the accuracy). Empty after a failure.
+    status:
+        `ok`, or why there are no values.
+    cost:
+        The seconds that the evaluation would have taken (tables and surrogates), where known.
+    metrics:
+        Further named numbers, not shown to the optimizer: `"test/accuracy"`, `"tokens"`, …
+    constraints:
+        One per constraint; feasible when <= 0.
+    error:
+        The last lines of what went wrong.
+    losses:
+        What the optimizer learns from: one number to *minimise* per objective, always finite; for a failed
+        trial an imputed one (see `optathlon.loop`). Filled in by the harness before `tell`.
+    """
+
+    values: tuple[float, ...] = ()
+    status: Status = Status.OK
+    cost: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    constraints: tuple[float, ...] = ()
+    error: str = ""
+    losses: tuple[float, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the trial has values."""
+        return self.status is Status.OK

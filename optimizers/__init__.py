@@ -1,0 +1,1 @@
+"""One module per library: each adapts its methods to `optathlon.Optimizer`."""

@@ -1,0 +1,1 @@
+"""Representative subsets of tasks."""
