@@ -23,7 +23,7 @@ $(VENV)/.venv:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -r constraints.txt -e .
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[smac,optuna,hpobench]"
 	touch $@
 
 $(VENV)/.test: $(VENV)/.venv constraints.txt pyproject.toml setup.py

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import NamedTuple
 
 from optathlon.budget import BudgetUnit
@@ -24,6 +25,9 @@ from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
 """The loss told for a failure while nothing has succeeded and the objective has no bound."""
+
+_MOST_FREE_TRIALS = 1000
+"""A run under a budget of reported cost ends when so many trials in a row have cost nothing."""
 
 
 class TrialRecord(NamedTuple):
@@ -85,6 +89,7 @@ class Accounts:
         self._records: dict[int, TrialRecord] = {}
         self._evaluations = 0.0
         self._cost = 0.0
+        self._free_trials = 0
         self._failure = ""
 
     @property
@@ -182,8 +187,8 @@ class Accounts:
         if trial.parent is None:
             return 0.0
         parent = self._records.get(trial.parent)
-        if parent is None:
-            raise InvalidConfiguration(f"the parent trial {trial.parent} has not finished")
+        if parent is None or parent.status != Status.OK:
+            raise InvalidConfiguration(f"the parent trial {trial.parent!r} has not finished, or has failed")
         if not fidelity.resumable:
             raise InvalidConfiguration(f"trials can't be continued: the fidelity {fidelity.name!r} is not resumable")
         if parent.config != trial.config or not (parent.fidelity or 0.0) < (trial.fidelity or 0.0):
@@ -202,7 +207,11 @@ class Accounts:
                 self._failure = (
                     "the budget counts reported cost, but the task reports none: give a budget of evaluations"
                 )
-            self._cost += finished.result.cost or 0.0
+            cost = finished.result.cost or 0.0
+            self._cost += cost
+            self._free_trials = 0 if cost else self._free_trials + 1
+            if self._free_trials >= _MOST_FREE_TRIALS:
+                self._failure = f"{_MOST_FREE_TRIALS} trials in a row have cost nothing: give a budget of evaluations"
             asked.over_budget = self._budget.is_exceeded_by(self._cost)
 
 
@@ -228,7 +237,11 @@ class _ImputedLoss:
 def _level(fidelity: Fidelity, level: float | None) -> float:
     if level is None:
         return fidelity.upper
-    if not fidelity.lower <= level <= fidelity.upper or (fidelity.kind == "int" and level != int(level)):
+    if (
+        not isinstance(level, Real)
+        or not fidelity.lower <= level <= fidelity.upper
+        or (fidelity.kind == "int" and level != int(level))
+    ):
         kind = "an integer" if fidelity.kind == "int" else "a number"
         raise InvalidConfiguration(
             f"fidelity {fidelity.name!r} is {level!r}, not {kind} in [{fidelity.lower:g}, {fidelity.upper:g}]"
@@ -237,12 +250,12 @@ def _level(fidelity: Fidelity, level: float | None) -> float:
 
 
 def _raw(trial: Trial) -> Trial:
-    """An illegal proposal as it is stored: plain values where there are some, else their text."""
+    """An illegal proposal as it is stored: plain values where there are some, else their text; no level."""
     config = {str(name): plain(value) for name, value in trial.config.items()}
     stored = {
         name: value if isinstance(value, str | int | float | bool) else repr(value) for name, value in config.items()
     }
-    return replace(trial, config=stored)
+    return replace(trial, config=stored, fidelity=None, parent=None)
 
 
 def _record(asked: _Asked, finished: Finished, tell_s: float) -> TrialRecord:

@@ -12,7 +12,7 @@ from optathlon.errors import UsageError
 _TOLERANCE = 1e-9
 """Relative slack: levels such as 52/3 are not exact in binary, and their sum must still end a run on time."""
 
-_PATTERN = re.compile(r"(?P<amount>[0-9.]+(e[+-]?[0-9]+)?)\s*(?P<unit>[a-z-]*)", re.IGNORECASE)
+_PATTERN = re.compile(r"(?P<amount>([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?)\s*(?P<unit>[a-z-]*)", re.IGNORECASE)
 
 
 class BudgetUnit(StrEnum):
@@ -47,6 +47,7 @@ class Budget:
     def __post_init__(self) -> None:
         if not 0 < self.amount < math.inf:
             raise UsageError(f"a budget must be a positive number, not {self.amount:g}: give e.g. --budget 50")
+        object.__setattr__(self, "amount", float(self.amount))
 
     @classmethod
     def parse(cls, text: str | float) -> Budget:

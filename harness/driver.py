@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from optathlon.accounting import Outcome
+from optathlon.errors import UsageError
 from optathlon.executors.local import LocalExecutor
 from optathlon.executors.worker import WorkerSettings
 from optathlon.experiment import Experiment
 from optathlon.plan import Plan, make_plan
 from optathlon.progress import Progress
 from optathlon.provenance import record_provenance
-from optathlon.registry import load_plugin
+from optathlon.registry import load_plugin, make_task
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
 from optathlon.store.rows import Session, run_row
@@ -45,6 +46,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
     for plugin in experiment.plugins:
         load_plugin(plugin)
     finished: set[str] = set()
+    if experiment.out.is_file():
+        raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
     if experiment.out.exists() and any(experiment.out.iterdir()):
         finished = set(ResultsFolder.open(experiment.out).finished()["run"].to_pylist())
     return make_plan(experiment, finished)
@@ -85,6 +88,8 @@ class _Bookkeeper:
         now = datetime.now(UTC)
         for spec, outcome in runs:
             options = self._plan.optimizers[spec.optimizer].options
+            if not self._writer.has_described(spec.task):
+                self._writer.describe(make_task(spec.task), fingerprint="")
             self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
         self._writer.flush()
 

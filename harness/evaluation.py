@@ -6,10 +6,12 @@ import math
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from numbers import Real
 from typing import NamedTuple, Protocol
 
-from optathlon.problem import Problem
+import numpy as np
+
+from optathlon.problem import Constraint, Objective, Problem
 from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
 
@@ -67,12 +69,15 @@ class SequentialEvaluator:
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
     """Evaluate one trial; whatever goes wrong in the task becomes the result's status."""
     try:
-        result = task.evaluate(trial.config, fidelity=trial.fidelity, seed=seed)
+        result = task.evaluate(dict(trial.config), fidelity=trial.fidelity, seed=seed)
     except MemoryError:
         return Result(status=Status.MEMORY, error=last_lines())
-    except Exception:  # any error of a user's objective is that trial's failure, and the run goes on
+    except (Exception, SystemExit):  # any error of a user's objective is that trial's failure, and the run goes on
         return Result(status=Status.CRASHED, error=last_lines())
-    return _checked(result, task.problem)
+    try:
+        return _checked(result, task.problem)
+    except _Malformed as fault:
+        return Result(status=Status.INVALID, error=str(fault))
 
 
 def last_lines() -> str:
@@ -80,28 +85,62 @@ def last_lines() -> str:
     return "\n".join(traceback.format_exc().strip().splitlines()[-_ERROR_LINES:])
 
 
+class _Malformed(Exception):
+    """A task returned something else than its problem declares."""
+
+
 def _checked(result: object, problem: Problem) -> Result:
-    """The result, or an invalid one that says what is wrong with it."""
+    """The result with plain floats; raises `_Malformed`."""
     if not isinstance(result, Result):
-        return _invalid(f"the task returned {type(result).__name__}, not a Result")
-    if not result.ok:
-        return replace(result, values=(), constraints=())
-    reason = _fault("objective", result.values, [objective.name for objective in problem.objectives]) or _fault(
-        "constraint", result.constraints, [constraint.name for constraint in problem.constraints]
+        raise _Malformed(f"the task returned {type(result).__name__}, not a Result")
+    try:
+        status = Status(result.status)
+    except ValueError:
+        raise _Malformed(f"the task returned the status {result.status!r}, none of {', '.join(Status)}") from None
+    succeeded = status is Status.OK
+    return Result(
+        values=_floats("objective", result.values, problem.objectives) if succeeded else (),
+        status=status,
+        cost=_cost(result.cost),
+        metrics={str(name): _float(f"metric {name!r}", value) for name, value in dict(result.metrics).items()},
+        constraints=_floats("constraint", result.constraints, problem.constraints) if succeeded else (),
+        error=str(result.error),
     )
-    return _invalid(reason) if reason else result
 
 
-def _fault(kind: str, values: Sequence[float], names: list[str]) -> str:
-    if len(values) != len(names):
-        return f"the task returned {len(values)} values for {len(names)} {kind}s"
-    for name, value in zip(names, values, strict=True):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return f"{kind} {name!r} is {value!r}, not a number"
-        if not math.isfinite(value):
-            return f"{kind} {name!r} is {value}"
-    return ""
+def _floats(kind: str, values: object, declared: Sequence[Objective | Constraint]) -> tuple[float, ...]:
+    """One finite number for each of what is declared."""
+    try:
+        given: tuple[object, ...] = tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        raise _Malformed(f"the task returned {values!r} for {len(declared)} {kind}s") from None
+    if len(given) != len(declared):
+        raise _Malformed(f"the task returned {len(given)} values for {len(declared)} {kind}s")
+    if not given:
+        return ()
+    numbers = tuple(_float(f"{kind} {one.name!r}", value) for one, value in zip(declared, given, strict=True))
+    for one, number in zip(declared, numbers, strict=True):
+        if not math.isfinite(number):
+            raise _Malformed(f"{kind} {one.name!r} is {number}")
+    return numbers
 
 
-def _invalid(error: str) -> Result:
-    return Result(status=Status.INVALID, error=error)
+def _cost(cost: object) -> float | None:
+    if cost is None:
+        return None
+    number = _float("the cost", cost)
+    if not 0 <= number < math.inf:
+        raise _Malformed(f"the cost is {number}, not seconds >= 0")
+    return number
+
+
+def _float(what: str, value: object) -> float:
+    """A real number, NumPy's included, as a plain float."""
+    if type(value) is float:
+        return value
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise _Malformed(f"{what} is {value!r}, not a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise _Malformed(f"{what} is too large for a floating-point number") from None

@@ -49,8 +49,8 @@ class Experiment(BaseModel):
 
     @field_validator("seeds", mode="before")
     @classmethod
-    def _seeds(cls, value: object) -> object:
-        return parse_seeds(value) if isinstance(value, str | int) else value
+    def _seeds(cls, value: str | int | list[int]) -> list[int]:
+        return parse_seeds(value if isinstance(value, str | int) else ",".join(map(str, value)) + ",")
 
     @field_validator("budget", mode="before")
     @classmethod
@@ -68,7 +68,7 @@ class Experiment(BaseModel):
         settings |= {key: value for key, value in flags.items() if value not in (None, [], ())}
         for key in settings:
             if key not in cls.model_fields:
-                raise unknown("key", key, cls.model_fields, where=where)
+                raise unknown("key", str(key), cls.model_fields, where=where)
         for key, flag in (("optimizers", "-o"), ("tasks", "-t")):
             if not settings.get(key):
                 raise UsageError(f"no {key} in {where}: give {flag} NAME or a key `{key}` in an experiment file")
@@ -101,8 +101,8 @@ def parse_seeds(value: str | int) -> list[int]:
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"no experiment file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read the experiment file {str(path)!r}: {error}") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

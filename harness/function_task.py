@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -111,8 +110,9 @@ class FunctionTask(Task):
         """A hash of the function's source: calling a user's function unasked may be dear."""
         try:
             source = inspect.getsource(self._function)
-        except OSError:
-            source = hashlib.sha256(self._function.__code__.co_code).hexdigest()
+        except (OSError, TypeError):  # no source file, or a callable object
+            code = getattr(self._function, "__code__", None)
+            source = repr((code.co_code, code.co_consts, code.co_names)) if code else type(self._function).__qualname__
         return short_hash(source)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

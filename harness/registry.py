@@ -141,12 +141,18 @@ def load_plugin(path: Path) -> ModuleType:
     for item in vars(module).values():
         if inspect.isclass(item) and item.__module__ == module.__name__ and not inspect.isabstract(item):
             if issubclass(item, Optimizer):
-                _plugins.optimizers[_kebab(item.__name__)] = item
+                _register("optimizer", _kebab(item.__name__), item, _plugins.optimizers, optimizer_names())
             elif issubclass(item, Collection):
-                _plugins.collections[item.name] = item()
+                _register("collection", item.name, item(), _plugins.collections, collection_names())
         elif isinstance(item, Task):
-            _plugins.tasks[item.id] = item
+            _register("task", item.id, item, _plugins.tasks, list(_plugins.tasks))
     return module
+
+
+def _register(kind: str, name: str, item: Any, registered: dict[str, Any], known: list[str]) -> None:
+    if name in known:
+        raise UsageError(f"the {kind} {name!r} exists already: give the one in the plugin another name")
+    registered[name] = item
 
 
 def _optimizer_class(name: str) -> type[Optimizer]:
@@ -169,7 +175,7 @@ def _optimizer_at(reference: str) -> type[Optimizer]:
     else:
         try:
             module = importlib.import_module(place)
-        except ModuleNotFoundError as error:
+        except (ImportError, ValueError, TypeError) as error:
             raise UsageError(f"can't import {place!r} of the optimizer {reference!r}: {error}") from None
     cls = getattr(module, name, None)
     if not (inspect.isclass(cls) and issubclass(cls, Optimizer)):
@@ -227,7 +233,11 @@ def _import_file(path: Path) -> ModuleType:
         raise UsageError(f"the plugin {str(path)!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a plugin may fail in any way while it is imported
+        del sys.modules[name]
+        raise UsageError(f"can't import the plugin {str(path)!r}: {type(error).__name__}: {error}") from error
     return module
 
 

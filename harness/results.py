@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optathlon.store.folder import ResultsFolder
+from optathlon.store.schema import TRIALS
 
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
 
@@ -30,7 +32,8 @@ class Results:
         One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
         (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),
         `value` (first objective, as the user reads it; NaN after a failure), `value_2`, … (further objectives),
-        `constraint_1`, … , one column per metric under its own name (`test/error`, …), `status`, `error`, `cost`
+        `constraint_1`, … , one column per metric under its own name (`test/error`, …; as
+        `metric:NAME` where NAME is one of these columns), `status`, `error`, `cost`
         (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
         `worker`, `over_budget`. Labels are categoricals.
     tasks:
@@ -81,12 +84,18 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
             case "constraints":
                 columns |= {f"constraint_{i + 1}": column for i, column in _spread(trials[name])}
             case "metrics":
-                columns |= _metric_columns(trials[name])
+                metrics = _metric_columns(trials[name])
+                columns |= {_metric_name(metric): column for metric, column in metrics.items()}
             case _:
                 columns[name] = trials[name]
     columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
     frame: pd.DataFrame = pa.table(columns).to_pandas()
     return frame
+
+
+def _metric_name(metric: str) -> str:
+    reserved = metric in (*TRIALS.names, *_RUN_LABELS) or re.fullmatch(r"value(_\d+)?|constraint_\d+", metric)
+    return f"metric:{metric}" if reserved else metric
 
 
 def _numbered(name: str, index: int) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import typer
 
 from optathlon.cli import catalogue, check, report, run
 from optathlon.environment import pin
-from optathlon.errors import UsageError
+from optathlon.errors import OptathlonError, UsageError
 
 app = typer.Typer(
     name="optathlon",
@@ -25,10 +26,16 @@ app.command("check")(check.check)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 all well, 1 some runs failed, 2 bad input, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 all well, 1 some runs or checks failed, 2 bad input, 3 the harness itself failed, 130 interrupted.
+    """
     pin()
     try:
         app()
-    except UsageError as error:
+    except OptathlonError as error:
         print(f"optathlon: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, UsageError) else 3)
+    except Exception:  # an error of the harness must not look like failed runs
+        traceback.print_exc()
+        sys.exit(3)

@@ -15,7 +15,7 @@ from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 from optathlon.environment import is_pinned, pinned
-from optathlon.errors import UsageError
+from optathlon.errors import OptathlonError, UsageError
 from optathlon.executors.worker import Ended, Order, Ready, Refused, Report, Stored, Verify, WorkerSettings, work
 from optathlon.runs import RunSpec
 from optathlon.trial import Status
@@ -35,14 +35,20 @@ class _Worker:
 
     process: BaseProcess
     connection: Connection
+    starting: bool = True
+    check: Verify | None = None
     unstored: dict[str, RunSpec] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
-    busy: bool = False
+    busy: bool = True
+    """Until it reports that it is ready, first for the start and then for each order."""
 
     def give(self, order: Order) -> None:
         self.busy = True
         self.ended.clear()
-        self.unstored = {} if isinstance(order, Verify) else {spec.id: spec for spec in order}
+        if isinstance(order, Verify):
+            self.check = order
+        else:
+            self.unstored = {spec.id: spec for spec in order}
         self.connection.send(order)
 
 
@@ -120,7 +126,8 @@ class LocalExecutor:
                 for run in runs:
                     worker.unstored.pop(run, None)
             case Ready():
-                worker.busy = False
+                worker.starting = worker.busy = False
+                worker.check = None
                 self._feed_idle_workers()
             case Refused(message):
                 raise UsageError(message)
@@ -134,7 +141,7 @@ class LocalExecutor:
 
     @property
     def _verifying(self) -> bool:
-        return any(worker.busy and not worker.unstored for worker in self._workers)
+        return any(worker.check for worker in self._workers)
 
     def _next_batch(self) -> list[RunSpec]:
         """The next runs, as many as take about a second; a run that has taken a worker down goes alone."""
@@ -159,25 +166,36 @@ class LocalExecutor:
             process.start()
         theirs.close()
         self._workers.append(_Worker(process, ours))
-        self._feed_idle_workers()
 
     def _bury(self, worker: _Worker) -> None:
         """A worker died: what it had not stored goes back into the queue, or is given up after too many attempts."""
         worker.process.join()
         worker.connection.close()
         self._workers.remove(worker)
+        cause = _cause(worker.process.exitcode)
+        if worker.starting:
+            raise OptathlonError(f"a worker process died {cause} before it could do any run")
+        if worker.check is not None:
+            if not self._may_try_again(*worker.check.fingerprints):
+                raise OptathlonError(
+                    f"checking the task {', '.join(worker.check.fingerprints)} killed a worker {cause}"
+                )
+            self._checks.append(worker.check)
         running = next((spec for id, spec in worker.unstored.items() if id not in worker.ended), None)
         again = [spec for spec in worker.unstored.values() if spec is not running]
-        if running is not None:
-            self._attempts[running.id] = self._attempts.get(running.id, 0) + 1
-            if self._attempts[running.id] < _ATTEMPTS:
-                again.append(running)
-            else:
-                self._on_death(running, f"the worker process died {_cause(worker.process.exitcode)}, {_ATTEMPTS} times")
-        elif not worker.unstored:
-            raise UsageError(f"a worker process died {_cause(worker.process.exitcode)} before it could do any run")
+        if running is not None and self._may_try_again(running.id):
+            again.append(running)
+        elif running is not None:
+            self._on_death(running, f"the worker process died {cause}, {_ATTEMPTS} times")
         self._queue.extendleft(reversed(again))
-        self._start_worker()
+        if self._queue or self._checks:
+            self._start_worker()
+
+    def _may_try_again(self, *ids: str) -> bool:
+        """Whether what was going on in a worker that died may be tried again."""
+        for id in ids:
+            self._attempts[id] = self._attempts.get(id, 0) + 1
+        return max(self._attempts[id] for id in ids) < _ATTEMPTS
 
     def _stop_workers(self) -> None:
         """Let the workers store what they have finished, and end them."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,9 +99,13 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._on_stop)
         try:
-            for order in self._orders():
-                self._carry_out(order)
+            for plugin in self._settings.plugins:
+                load_plugin(plugin)
+            while True:
                 self._connection.send(Ready())
+                with self._interrupting():
+                    order = self._connection.recv()
+                self._carry_out(order)
         except UsageError as refusal:
             self._connection.send(Refused(str(refusal)))
         except (_Stop, EOFError, BrokenPipeError, ConnectionResetError):
@@ -107,14 +113,6 @@ class Worker:
         finally:
             if os.getppid() == self._settings.driver:
                 self._writer.flush()
-
-    def _orders(self) -> Iterator[Order]:
-        for plugin in self._settings.plugins:
-            load_plugin(plugin)
-        while True:
-            with self._interrupting():
-                order = self._connection.recv()
-            yield order
 
     def _carry_out(self, order: Order) -> None:
         if isinstance(order, Verify):
@@ -175,7 +173,16 @@ class Worker:
 
 def work(connection: Connection, settings: WorkerSettings) -> None:
     """The entry point of a worker process."""
+    threading.Thread(target=_end_with_driver, daemon=True).start()
     Worker(connection, settings).serve()
+
+
+def _end_with_driver() -> None:
+    """End this process as soon as its driver is gone, whatever it does: a repeated command does the run anew."""
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)
 
 
 @lru_cache(maxsize=_TASKS_KEPT)

@@ -91,13 +91,18 @@ class ResultsFolder:
         return _ordered(_joined(runs, RUNS), _joined(trials, TRIALS))
 
     def read_tasks(self) -> list[dict[str, Any]]:
-        """One dictionary per task; `UsageError` where one task has two fingerprints."""
+        """One dictionary per task; `UsageError` where one task has two fingerprints.
+
+        A task on which nothing has run yet (all its runs were skipped) has an empty fingerprint.
+        """
         tasks: dict[str, dict[str, Any]] = {}
-        for path in sorted((self.path / "tasks").glob("*.parquet")):
+        paths = [self.path / "tasks" / shard for shard in self._shards()]
+        for path in filter(Path.exists, paths):
             for row in pq.read_table(path, schema=TASKS).to_pylist():
-                row |= {name: json.loads(row[name]) for name in _JSON_COLUMNS}
-                known = tasks.setdefault(row["task"], row)
-                if known["fingerprint"] != row["fingerprint"]:
+                known = tasks.get(row["task"])
+                if known is None or not known["fingerprint"]:
+                    tasks[row["task"]] = row | {name: json.loads(row[name]) for name in _JSON_COLUMNS}
+                elif row["fingerprint"] and row["fingerprint"] != known["fingerprint"]:
                     raise UsageError(
                         f"{str(self.path)!r} mixes two versions of the task {row['task']!r} "
                         f"(fingerprints {known['fingerprint']} and {row['fingerprint']}): separate them before analysis"
@@ -114,7 +119,7 @@ class ResultsFolder:
 
     def _read_runs(self, columns: list[str]) -> pa.Table:
         schema = pa.schema([RUNS.field(name) for name in columns])
-        tables = [pq.read_table(self.path / "runs" / shard, columns=columns) for shard in self._shards()]
+        tables = [pq.ParquetFile(self.path / "runs" / shard).read(columns) for shard in self._shards()]
         return _joined(tables, schema)
 
 
@@ -131,7 +136,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
-    joined = pa.concat_tables(tables) if tables else schema.empty_table()
+    joined = pa.concat_tables(tables) if tables else pa.Table.from_batches([], schema)
     return joined.unify_dictionaries().combine_chunks()
 
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optathlon.accounting import TrialRecord
+from optathlon.space import plain
 from optathlon.store.folder import ResultsFolder, write_atomically
 from optathlon.store.schema import RUNS, TASKS, TRIALS
 from optathlon.task import Task
 
-_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+_encode_json = json.JSONEncoder(separators=(",", ":"), default=plain).encode
 
 
 class ShardWriter:
@@ -34,11 +35,15 @@ class ShardWriter:
         self._runs.append(run)
         self._trials.append(_trial_batch(run["run"], trials))
 
+    def has_described(self, task_id: str) -> bool:
+        """Whether the description of this task was added before."""
+        return task_id in self._described
+
     def describe(self, task: Task, fingerprint: str) -> None:
         """Add the description of a task, once."""
-        if task.id not in self._described:
+        if not self.has_described(task.id):
             self._described.add(task.id)
-            self._tasks.append(describe(task, fingerprint))
+            self._tasks.append(_task_row(task, fingerprint))
 
     def flush(self) -> list[str]:
         """Write what was collected, and return the ids of the runs that are now safe on disk."""
@@ -69,7 +74,7 @@ class ShardWriter:
         )
 
 
-def describe(task: Task, fingerprint: str) -> dict[str, str]:
+def _task_row(task: Task, fingerprint: str) -> dict[str, str]:
     """A task as a row of `TASKS`."""
     problem = task.problem
     return {
