@@ -21,7 +21,7 @@ from optathlon.experiment import Experiment
 from optathlon.plan import Plan, make_plan
 from optathlon.progress import Progress
 from optathlon.provenance import record_provenance
-from optathlon.registry import load_plugin, make_task
+from optathlon.registry import load_plugin, loaded_plugins, make_task
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
 from optathlon.store.rows import Session, run_row
@@ -64,7 +64,7 @@ def run_experiment(experiment: Experiment) -> Summary:
     session = Session(experiment.name, platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session, plan)
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    settings = WorkerSettings(folder, session, tuple(path.resolve() for path in experiment.plugins), os.getpid())
+    settings = WorkerSettings(folder, session, loaded_plugins(), os.getpid())
     with _terminating_as_interrupt(), Progress(len(plan.todo), folder.path / "log.txt") as progress:
 
         def on_death(spec: RunSpec, reason: str) -> None:

@@ -68,13 +68,17 @@ def collection_names() -> list[str]:
 
 
 def choose_optimizer(id: str) -> OptimizerChoice:
-    """The optimizer of an id such as `smac-bb[acquisition=ei]` or `my_package:MyOptimizer`.
+    """The optimizer of an id such as `smac-bb[acquisition=ei]`, `my_package:MyOptimizer` or `file.py:MyOptimizer`.
+
+    A class from a file gets the name that `load_plugin` gives it, so that results don't hang on where the file lies.
 
     Raises `UsageError` for unknown names and options, with the nearest match, and `MissingDependency` where the
     library is not installed.
     """
     name, options = parse_options(id)
     cls = _optimizer_class(name)
+    if name.rpartition(":")[0].endswith(".py"):
+        name = _kebab(cls.__name__)
     _require(f"the optimizer {name!r}", cls.packages, cls.extra)
     return OptimizerChoice(name, cls, checked_options(cls, options, f"the optimizer {name!r}"))
 
@@ -124,6 +128,11 @@ def make_task(id: str) -> Task:
         except KeyError:
             pass
     raise unknown("task", id, task_ids(_first_part(id)))
+
+
+def loaded_plugins() -> tuple[Path, ...]:
+    """The plugin files loaded so far; worker processes load the same."""
+    return tuple(_plugins.modules)
 
 
 def load_plugin(path: Path) -> ModuleType:

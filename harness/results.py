@@ -40,7 +40,8 @@ class Results:
         One row per task, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list of
         dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
         `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
-        `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary).
+        `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary), `data`
+        (SHA-256 by data file).
     provenance:
         One row per session of the harness, indexed by id: `packages` (dictionary), `command`, `python`, `os`, …
     """

@@ -62,6 +62,10 @@ class Task(ABC):
         ]
         return short_hash("\n".join(lines))
 
+    def data_files(self) -> Mapping[str, str]:
+        """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""
+        return {}
+
 
 class Collection(ABC):
     """A family of tasks from one source: it generates them by id.

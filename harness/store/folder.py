@@ -28,7 +28,7 @@ from optathlon.errors import UsageError
 from optathlon.store.schema import FORMAT, RUNS, TASKS, TRIALS
 
 _MARK = "optathlon.json"
-_JSON_COLUMNS = ("objectives", "fidelity", "constraints", "space", "metadata")
+_JSON_COLUMNS = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
 
 
 @dataclass(frozen=True)

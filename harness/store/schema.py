@@ -76,6 +76,7 @@ TASKS = pa.schema(
         ("constraints", pa.string()),
         ("space", pa.string()),
         ("metadata", pa.string()),
+        ("data", pa.string()),
     ]
 )
-"""One row per task that has runs; the last five columns are JSON."""
+"""One row per task that has runs; the last six columns are JSON; `data` has the SHA-256 of data files."""

@@ -88,6 +88,7 @@ def _task_row(task: Task, fingerprint: str) -> dict[str, str]:
         "constraints": _encode_json([constraint.name for constraint in problem.constraints]),
         "space": _encode_json(problem.space.to_serialized_dict()),
         "metadata": _encode_json(dict(task.metadata)),
+        "data": _encode_json(dict(task.data_files())),
     }
 
 
