@@ -89,6 +89,7 @@ class Accounts:
         self._records: dict[int, TrialRecord] = {}
         self._evaluations = 0.0
         self._cost = 0.0
+        self._cost_from_scratch: dict[int, float] = {}
         self._free_trials = 0
         self._failure = ""
 
@@ -140,7 +141,8 @@ class Accounts:
     def next_result(self) -> tuple[Trial, Result]:
         """The next trial to finish, with the losses that the optimizer is told."""
         finished = self._rejected.pop(0) if self._rejected else self._evaluator.wait()
-        trial, result = finished.trial, finished.result
+        trial, result = finished.trial, self._with_incremental_cost(finished)
+        finished = finished._replace(result=result)
         losses = tuple(
             imputed.learn(objective.loss(value))
             for imputed, objective, value in zip(self._imputed, self._problem.objectives, result.values, strict=False)
@@ -196,6 +198,15 @@ class Accounts:
                 f"the parent trial {trial.parent} has another configuration or not a lower level"
             )
         return parent.fidelity or 0.0
+
+    def _with_incremental_cost(self, finished: Finished) -> Result:
+        """The result; the cost of a continued trial is what it adds to its parent's."""
+        trial, result = finished.trial, finished.result
+        if result.cost is None:
+            return result
+        self._cost_from_scratch[trial.id] = result.cost
+        paid = 0.0 if trial.parent is None else self._cost_from_scratch.get(trial.parent, 0.0)
+        return replace(result, cost=max(0.0, result.cost - paid)) if paid else result
 
     def _charge(self, finished: Finished) -> None:
         """Charge what only a finished trial shows: its end on the clock, its reported cost."""

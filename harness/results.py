@@ -121,14 +121,10 @@ def _spread(column: pa.ChunkedArray) -> list[tuple[int, pa.Array]]:
 def _metric_columns(column: pa.ChunkedArray) -> dict[str, pa.Array]:
     """A map column as one float column per key; NaN where a trial lacks it."""
     maps = column.combine_chunks()
-    if isinstance(maps, pa.ChunkedArray):
-        maps = pa.concat_arrays(maps.chunks) if maps.num_chunks else pa.array([], maps.type)
-    if maps.null_count == len(maps):
-        return {}
-    lengths = pc.fill_null(pc.list_value_length(maps), 0).to_numpy(zero_copy_only=False)
-    rows = np.repeat(np.arange(len(maps)), lengths)
-    present = maps.filter(pc.is_valid(maps))
-    keys, items = present.keys.dictionary_encode(), present.items.to_numpy(zero_copy_only=False)
+    offsets = maps.offsets.to_numpy()
+    rows = np.repeat(np.arange(len(maps)), np.diff(offsets))
+    keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
+    items = maps.items[offsets[0] : offsets[-1]].to_numpy(zero_copy_only=False)
     codes = keys.indices.to_numpy()
     columns = {}
     for code, name in enumerate(keys.dictionary.to_pylist()):

@@ -60,7 +60,8 @@ class Result:
     status:
         `ok`, or why there are no values.
     cost:
-        The seconds that the evaluation would have taken (tables and surrogates), where known.
+        The seconds that the evaluation would have taken from scratch (tables and surrogates), where known. Of a
+        continued trial the harness keeps the increment over its parent.
     metrics:
         Further named numbers, not shown to the optimizer: `"test/accuracy"`, `"tokens"`, …
     constraints:
