@@ -45,8 +45,8 @@ class Optimizer(ABC):
         Capabilities that a task must call for, e.g. a Hyperband needs a fidelity.
     packages:
         Import names of the packages the adapter needs; checked before anything runs.
-    extra:
-        The pip extra of Optathlon that brings them.
+    install:
+        The command that installs them.
     deterministic:
         Whether the same seed gives the same proposals.
     """
@@ -54,7 +54,7 @@ class Optimizer(ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     needs: ClassVar[frozenset[Capability]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()
-    extra: ClassVar[str] = ""
+    install: ClassVar[str] = ""
     deterministic: ClassVar[bool] = True
 
     @abstractmethod

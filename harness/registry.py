@@ -79,7 +79,7 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     cls = _optimizer_class(name)
     if name.rpartition(":")[0].endswith(".py"):
         name = _kebab(cls.__name__)
-    _require(f"the optimizer {name!r}", cls.packages, cls.extra)
+    _require(f"the optimizer {name!r}", cls.packages, cls.install)
     return OptimizerChoice(name, cls, checked_options(cls, options, f"the optimizer {name!r}"))
 
 
@@ -122,7 +122,7 @@ def make_task(id: str) -> Task:
         return _plugins.tasks[id]
     source = _known_collection(id)
     if source is not None:
-        _require(f"the collection {source.name!r}", source.packages, source.extra)
+        _require(f"the collection {source.name!r}", source.packages, source.install)
         try:
             return source.make(id)
         except KeyError:
@@ -204,7 +204,7 @@ def _matching(pattern: str) -> list[str]:
         found = fnmatch.filter(listed, pattern)
         source = collection(name)
         if found and source is not None:
-            _require(f"the collection {name!r}", source.packages, source.extra)
+            _require(f"the collection {name!r}", source.packages, source.install)
         matches += found
     if not matches:
         raise unknown("task", pattern, (id for name in names or collection_names() for id in task_ids(name)))
@@ -218,10 +218,10 @@ def _known_collection(id: str) -> Collection | None:
     return collection(name)
 
 
-def _require(what: str, packages: Iterable[str], extra: str) -> None:
+def _require(what: str, packages: Iterable[str], install: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise MissingDependency(what, package, extra)
+            raise MissingDependency(what, package, install)
 
 
 @cache

@@ -17,6 +17,7 @@ from ConfigSpace.hyperparameters import (
     IntegerHyperparameter,
     OrdinalHyperparameter,
 )
+from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
 from optathlon.errors import InvalidConfiguration
 from optathlon.trial import Value
@@ -112,7 +113,10 @@ def _decode_column(hyperparameter: Hyperparameter[Any, Any], vector: np.ndarray,
     filled = (
         vector if active.all() else np.where(active, vector, hyperparameter.to_vector(hyperparameter.default_value))
     )
-    return [plain(value) for value in hyperparameter.to_value(filled).tolist()]
+    values = hyperparameter.to_value(filled)
+    if isinstance(hyperparameter, FloatHyperparameter):
+        values = np.round(values, ROUND_PLACES)  # as `dict(Configuration)` does
+    return [plain(value) for value in values.tolist()]
 
 
 def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], Value]:

@@ -76,14 +76,14 @@ class Collection(ABC):
         The first part of every id.
     description:
         One line for `optathlon list collections`.
-    packages, extra:
-        Import names of the packages its tasks need, and the pip extra of Optathlon that brings them.
+    packages, install:
+        Import names of the packages its tasks need, and the command that installs them.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
-    extra: ClassVar[str] = ""
+    install: ClassVar[str] = ""
 
     @abstractmethod
     def ids(self) -> Iterator[str]:

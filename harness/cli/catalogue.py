@@ -77,7 +77,7 @@ def _print_rows(rows: dict[str, str], names: bool) -> None:
 
 
 def _optimizer_line(cls: type[Optimizer]) -> str:
-    return _first_line(cls) + _missing(cls.packages, cls.extra)
+    return _first_line(cls) + _missing(cls.packages, cls.install)
 
 
 def _collection_line(name: str) -> str:
@@ -87,12 +87,12 @@ def _collection_line(name: str) -> str:
     count = f"{sum(1 for _ in registry.task_ids(name))} tasks listed"
     if source is None:
         return count
-    return f"{source.description} ({count}){_missing(source.packages, source.extra)}"
+    return f"{source.description} ({count}){_missing(source.packages, source.install)}"
 
 
-def _missing(packages: Iterable[str], extra: str) -> str:
+def _missing(packages: Iterable[str], install: str) -> str:
     absent = [package for package in packages if importlib.util.find_spec(package) is None]
-    return f" [not installed: pip install 'optathlon[{extra}]']" if absent else ""
+    return f" [not installed: {install}]" if absent else ""
 
 
 def _first_line(cls: type) -> str:
@@ -103,7 +103,7 @@ def _print_optimizer(name: str) -> None:
     from optathlon.registry import optimizer_class
 
     cls = optimizer_class(name)
-    print(f"{name}{_missing(cls.packages, cls.extra)}\n\n{inspect.getdoc(cls)}\n")
+    print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
     print(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
     if cls.needs:
         print(f"needs          {', '.join(sorted(cls.needs))}")

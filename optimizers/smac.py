@@ -1,0 +1,287 @@
+"""SMAC3's facades (Lindauer et al. 2022): Gaussian process, random forest, and Hyperband with a random forest.
+
+Several objectives are scalarised by ParEGO (Knowles 2006), in place of the facades' fixed mean, which aims at one
+point of the front only. SMAC repeats itself in another process only where `PYTHONHASHSEED` is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from optathlon.optimizer import Capability, Optimizer
+from optathlon.problem import Fidelity, Problem
+from optathlon.trial import Result, Status, Trial
+
+if TYPE_CHECKING:
+    from ConfigSpace import Configuration
+    from smac import Scenario
+    from smac.facade.abstract_facade import AbstractFacade
+    from smac.runhistory import TrialInfo
+
+
+class _SmacOptimizer(Optimizer):
+    """A facade driven by ask and tell; failed trials are told with their status and the imputed losses."""
+
+    capabilities = frozenset(
+        {
+            Capability.MULTI_OBJECTIVE,
+            Capability.CATEGORICALS,
+            Capability.CONDITIONS,
+            Capability.FORBIDDENS,
+            Capability.ASYNCHRONOUS,
+        }
+    )
+    packages = ("smac",)
+    install = "pip install 'optathlon[smac]'"
+
+    _facade: AbstractFacade
+
+    def ask(self) -> Trial | None:
+        """The intensifier's next trial; `None` where SMAC finds no new configuration."""
+        info = self._next()
+        return None if info is None else Trial(dict(info.config), native=info)
+
+    def tell(self, trial: Trial, result: Result) -> None:
+        """Add the result to the run history; nothing is written to disk."""
+        from smac.runhistory import StatusType, TrialValue
+
+        statuses = {
+            Status.OK: StatusType.SUCCESS,
+            Status.TIMEOUT: StatusType.TIMEOUT,
+            Status.MEMORY: StatusType.MEMORYOUT,
+        }
+        losses = list(result.losses)
+        value = TrialValue(
+            cost=losses if len(losses) > 1 else losses[0],
+            time=result.cost or 0.0,
+            status=statuses.get(result.status, StatusType.CRASHED),
+        )
+        self._facade.tell(trial.native, value, save=False)
+
+    def _next(self) -> TrialInfo | None:
+        from smac.main.exceptions import ConfigurationSpaceExhaustedException
+
+        try:
+            return self._facade.ask()
+        except (StopIteration, ConfigurationSpaceExhaustedException):
+            return None
+
+
+class SmacBlackBox(_SmacOptimizer):
+    """`BlackBoxFacade`: a Gaussian process, for few dimensions and dear evaluations.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    acquisition:
+        Expected improvement, probability of improvement or lower confidence bound.
+    model:
+        `"vanilla"` maximises the marginal likelihood, `"mcmc"` integrates over the kernel's hyperparameters.
+    initial_per_dimension:
+        Sobol' configurations per hyperparameter in the initial design.
+    initial_share:
+        The share of the budget, in (0, 1], that the initial design may use at most.
+    random_share:
+        The probability of a random configuration in place of the model's.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        acquisition: Literal["ei", "pi", "lcb"] = "ei",
+        model: Literal["vanilla", "mcmc"] = "vanilla",
+        initial_per_dimension: int = 8,
+        initial_share: float = 0.25,
+        random_share: float = 0.08447232371720552,
+    ) -> None:
+        from smac import BlackBoxFacade
+        from smac.acquisition.function import EI, LCB, PI
+
+        functions = {"ei": EI, "pi": PI, "lcb": LCB}
+        with _scenario(problem, seed, **_trials(problem)) as scenario:
+            self._facade = BlackBoxFacade(
+                scenario,
+                model=BlackBoxFacade.get_model(scenario, model_type=model),
+                acquisition_function=functions[acquisition](),
+                initial_design=BlackBoxFacade.get_initial_design(
+                    scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
+                ),
+                random_design=BlackBoxFacade.get_random_design(scenario, probability=random_share),
+                **_common(scenario),
+            )
+
+
+class SmacHPO(_SmacOptimizer):
+    """`HyperparameterOptimizationFacade`: a random forest on log-scaled losses, for mixed and conditional spaces.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    n_trees:
+        Trees of the random forest.
+    initial_per_dimension:
+        Sobol' configurations per hyperparameter in the initial design.
+    initial_share:
+        The share of the budget, in (0, 1], that the initial design may use at most.
+    random_share:
+        The probability of a random configuration in place of the model's.
+    retrain_after:
+        Configurations proposed from one fit of the model.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        n_trees: int = 10,
+        initial_per_dimension: int = 10,
+        initial_share: float = 0.25,
+        random_share: float = 0.2,
+        retrain_after: int = 8,
+    ) -> None:
+        from smac import HyperparameterOptimizationFacade as HPOFacade
+
+        with _scenario(problem, seed, **_trials(problem)) as scenario:
+            self._facade = HPOFacade(
+                scenario,
+                model=HPOFacade.get_model(scenario, n_trees=n_trees),
+                initial_design=HPOFacade.get_initial_design(
+                    scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
+                ),
+                random_design=HPOFacade.get_random_design(scenario, probability=random_share),
+                config_selector=HPOFacade.get_config_selector(scenario, retrain_after=retrain_after),
+                **_common(scenario),
+            )
+
+
+class SmacMultiFidelity(_SmacOptimizer):
+    """`MultiFidelityFacade`: Hyperband (Li et al. 2018) over configurations that a random forest proposes.
+
+    Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, SMAC its own
+    level back. A promoted configuration names the trial it continues. Several objectives are not declared: SMAC fails
+    where incumbents of two objectives stand at different levels.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    eta:
+        One in `eta` configurations goes on to the next level, which is `eta` times as high.
+    n_trees:
+        Trees of the random forest.
+    initial_per_dimension:
+        Random configurations per hyperparameter before the first model.
+    initial_share:
+        The share of the trials, in (0, 1], that the initial design may use at most.
+    retrain_after:
+        Configurations proposed from one fit of the model.
+    """
+
+    capabilities = _SmacOptimizer.capabilities - {Capability.MULTI_OBJECTIVE} | {
+        Capability.MULTI_FIDELITY,
+        Capability.RESUMABLE,
+    }
+    needs = frozenset({Capability.MULTI_FIDELITY})
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        eta: int = 3,
+        n_trees: int = 10,
+        initial_per_dimension: int = 10,
+        initial_share: float = 0.25,
+        retrain_after: int = 8,
+    ) -> None:
+        from smac import MultiFidelityFacade
+
+        assert problem.fidelity is not None
+        self._fidelity = problem.fidelity
+        self._evaluated: dict[Configuration, int] = {}
+        with _scenario(problem, seed, **_hyperband_trials(problem, problem.fidelity, eta)) as scenario:
+            self._facade = MultiFidelityFacade(
+                scenario,
+                model=MultiFidelityFacade.get_model(scenario, n_trees=n_trees),
+                initial_design=MultiFidelityFacade.get_initial_design(
+                    scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
+                ),
+                intensifier=MultiFidelityFacade.get_intensifier(scenario, eta=eta),
+                config_selector=MultiFidelityFacade.get_config_selector(scenario, retrain_after=retrain_after),
+                **_common(scenario),
+            )
+
+    def ask(self) -> Trial | None:
+        """The next trial of the running brackets, or the first of a new one."""
+        info = self._next()
+        if info is None:
+            return None
+        parent = self._evaluated.get(info.config) if self._fidelity.resumable else None
+        return Trial(dict(info.config), fidelity=_level(self._fidelity, info.budget), parent=parent, native=info)
+
+    def tell(self, trial: Trial, result: Result) -> None:
+        """Add the result to the run history."""
+        super().tell(trial, result)
+        if result.ok:
+            self._evaluated[trial.native.config] = trial.id
+
+
+@contextmanager
+def _scenario(problem: Problem, seed: int, **settings: Any) -> Iterator[Scenario]:
+    """A scenario in a folder that lives while the facade is built: SMAC writes there then, and not in ask or tell."""
+    from smac import Scenario
+
+    names = [objective.name for objective in problem.objectives]
+    with TemporaryDirectory(prefix="optathlon-smac-") as folder:
+        yield Scenario(
+            problem.space,
+            name="run",
+            output_directory=Path(folder),
+            deterministic=True,
+            objectives=names if len(names) > 1 else names[0],
+            seed=seed,
+            **settings,
+        )
+
+
+def _common(scenario: Scenario) -> dict[str, Any]:
+    """What all facades share: ParEGO, and logging as the user has set it up."""
+    from smac.multi_objective import ParEGO
+
+    algorithm = ParEGO(scenario) if scenario.count_objectives() > 1 else None
+    return {"multi_objective_algorithm": algorithm, "logging_level": False, "overwrite": True}
+
+
+def _trials(problem: Problem) -> dict[str, int]:
+    """How many trials the budget allows; SMAC's default where the budget counts something else."""
+    evaluations = problem.budget.evaluations
+    return {} if evaluations is None else {"n_trials": max(1, int(evaluations))}
+
+
+def _hyperband_trials(problem: Problem, fidelity: Fidelity, eta: int) -> dict[str, float]:
+    """The range of levels, and how many trials of Hyperband the budget allows, by SMAC's own reckoning."""
+    from smac.intensifier.hyperband_utils import get_n_trials_for_hyperband_multifidelity
+
+    levels = {"min_budget": fidelity.lower, "max_budget": fidelity.upper}
+    evaluations = problem.budget.evaluations
+    if evaluations is None:
+        return levels
+    trials = get_n_trials_for_hyperband_multifidelity(
+        evaluations * fidelity.upper, fidelity.lower, fidelity.upper, eta, print_summary=False
+    )
+    return levels | {"n_trials": max(1, trials)}
+
+
+def _level(fidelity: Fidelity, budget: Any) -> float:
+    """Hyperband's level as the task takes it: rounded for integers, and free of rounding errors at the bounds."""
+    level: float = round(budget) if fidelity.kind == "int" else budget
+    return min(max(level, fidelity.lower), fidelity.upper)

@@ -1,0 +1,211 @@
+"""Each sampler proposes what a native Optuna study with the same sampler proposes."""
+
+import logging
+import math
+import warnings
+
+import optuna
+import pytest
+from ConfigSpace import Categorical, ConfigurationSpace
+
+from optathlon import Capability, Constraint, Result, Status
+from optathlon.optimizers.optuna import OptunaCMAES, OptunaGP, OptunaMultivariateTPE, OptunaNSGAII, OptunaTPE
+
+SEED = 11
+SAMPLERS = {
+    OptunaTPE: lambda: optuna.samplers.TPESampler(seed=SEED, multivariate=False),
+    OptunaMultivariateTPE: lambda: optuna.samplers.TPESampler(seed=SEED, multivariate=True, group=True),
+    OptunaGP: lambda: optuna.samplers.GPSampler(seed=SEED),
+    OptunaNSGAII: lambda: optuna.samplers.NSGAIISampler(seed=SEED, population_size=6),
+    OptunaCMAES: lambda: optuna.samplers.CmaEsSampler(seed=SEED),
+}
+OPTIONS = {OptunaNSGAII: {"population_size": 6}}
+FLAT = [OptunaTPE, OptunaMultivariateTPE, OptunaGP, OptunaNSGAII]
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Keep the native studies from announcing themselves; put back whatever verbosity was set."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(verbosity)
+
+
+def native_study(sampler, n_objectives=1):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.create_study(directions=["minimize"] * n_objectives, sampler=sampler())
+
+
+def suggest_flat(trial):
+    """The flat space as an Optuna user writes it, in ConfigSpace's (alphabetical) order."""
+    return {
+        "activation": trial.suggest_categorical("activation", ["relu", "tanh", "gelu"]),
+        "layers": trial.suggest_int("layers", 1, 10),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 0.3, log=True),
+        "momentum": trial.suggest_float("momentum", 0.1, 0.8),
+        "size": ["s", "m", "l"][trial.suggest_int("size", 0, 2)],
+        "units": trial.suggest_int("units", 8, 1024, log=True),
+        "version": 3,
+    }
+
+
+def suggest_numeric(trial):
+    return {
+        "layers": trial.suggest_int("layers", 1, 10),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 0.3, log=True),
+        "momentum": trial.suggest_float("momentum", 0.1, 0.8),
+        "units": trial.suggest_int("units", 8, 1024, log=True),
+    }
+
+
+def suggest_conditional(trial):
+    config = {"model": trial.suggest_categorical("model", ["svm", "forest"])}
+    if config["model"] == "svm":
+        config["cost"] = trial.suggest_float("cost", 1e-3, 1e3, log=True)
+        config["kernel"] = trial.suggest_categorical("kernel", ["rbf", "poly"])
+        if config["kernel"] == "poly":
+            config["degree"] = trial.suggest_int("degree", 2, 5)
+    else:
+        config["trees"] = trial.suggest_int("trees", 10, 500, log=True)
+        if config["trees"] > 50:
+            config["depth"] = trial.suggest_int("depth", 1, 20)
+    return config
+
+
+def native_configs(study, suggest, loss, n):
+    configs = []
+
+    def objective(trial):
+        configs.append(suggest(trial))
+        return loss(configs[-1])
+
+    study.optimize(objective, n_trials=n)
+    return configs
+
+
+@pytest.mark.parametrize("optimizer_class", FLAT)
+def test_native_on_a_flat_space(kit, optimizer_class):
+    problem = kit.problem(kit.flat_space())
+    optimizer = optimizer_class(problem, SEED, **OPTIONS.get(optimizer_class, {}))
+    n = 16 if optimizer_class is OptunaGP else 30
+    trials = kit.drive(optimizer, problem, kit.flat_loss, n)
+    native = native_configs(native_study(SAMPLERS[optimizer_class]), suggest_flat, kit.flat_loss, n)
+    assert kit.configs(trials) == native
+
+
+@pytest.mark.parametrize("optimizer_class", [OptunaCMAES])
+def test_native_on_numbers(kit, optimizer_class):
+    problem = kit.problem(kit.numeric_space())
+    trials = kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, 40)
+    native = native_configs(native_study(SAMPLERS[optimizer_class]), suggest_numeric, kit.flat_loss, 40)
+    assert kit.configs(trials) == native
+
+
+@pytest.mark.parametrize("optimizer_class", [OptunaTPE, OptunaMultivariateTPE])
+def test_native_on_a_conditional_space(kit, optimizer_class):
+    problem = kit.problem(kit.conditional_space())
+    trials = kit.drive(optimizer_class(problem, SEED), problem, kit.conditional_loss, 40)
+    native = native_configs(native_study(SAMPLERS[optimizer_class]), suggest_conditional, kit.conditional_loss, 40)
+    assert kit.configs(trials) == native
+
+
+@pytest.mark.parametrize("optimizer_class", FLAT)
+def test_native_with_two_objectives(kit, optimizer_class):
+    problem = kit.problem(kit.flat_space(), objectives=2)
+    optimizer = optimizer_class(problem, SEED, **OPTIONS.get(optimizer_class, {}))
+    n = 12 if optimizer_class is OptunaGP else 30
+    trials = kit.drive(optimizer, problem, kit.two_losses, n)
+    native = native_configs(native_study(SAMPLERS[optimizer_class], 2), suggest_flat, kit.two_losses, n)
+    assert kit.configs(trials) == native
+
+
+@pytest.mark.parametrize("optimizer_class", FLAT)
+def test_native_with_a_constraint(kit, optimizer_class):
+    def violation(config):
+        return math.log2(config["units"]) - 5  # at most 32 units
+
+    def evaluate(config):
+        return kit.succeed(kit.flat_loss(config), constraints=(violation(config),))
+
+    def suggest(trial):
+        config = suggest_flat(trial)
+        trial.set_constraint("small", violation(config))
+        return config
+
+    assert Capability.CONSTRAINTS in optimizer_class.capabilities
+    problem = kit.problem(kit.flat_space(), constraints=(Constraint("small"),))
+    optimizer = optimizer_class(problem, SEED, **OPTIONS.get(optimizer_class, {}))
+    n = 13 if optimizer_class is OptunaGP else 30
+    trials = kit.drive(optimizer, problem, evaluate, n)
+    native = native_configs(native_study(SAMPLERS[optimizer_class]), suggest, kit.flat_loss, n)
+    assert kit.configs(trials) == native
+    ignoring = native_configs(native_study(SAMPLERS[optimizer_class]), suggest_flat, kit.flat_loss, n)
+    assert native != ignoring
+
+
+@pytest.mark.parametrize("optimizer_class", [OptunaTPE, OptunaCMAES])
+def test_failures_are_optunas_own(kit, optimizer_class):
+    """A native objective that raises leaves a FAIL trial: the model goes on as if it had not been."""
+
+    def evaluate(config):
+        failed = config["layers"] > 6
+        return Result(status=Status.CRASHED, losses=(99.0,)) if failed else kit.succeed(kit.flat_loss(config))
+
+    problem = kit.problem(kit.numeric_space())
+    trials = kit.drive(optimizer_class(problem, SEED), problem, evaluate, 40)
+
+    study, native = native_study(SAMPLERS[optimizer_class]), []
+    for _ in range(40):
+        trial = study.ask()
+        native.append(suggest_numeric(trial))
+        if native[-1]["layers"] > 6:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            study.tell(trial, kit.flat_loss(native[-1]))
+    assert kit.configs(trials) == native
+
+
+@pytest.mark.parametrize("optimizer_class", SAMPLERS)
+def test_pending_trials(kit, optimizer_class):
+    problem = kit.problem(kit.numeric_space())
+    optimizer = optimizer_class(problem, SEED)
+    kit.drive(optimizer, problem, kit.flat_loss, 12)
+    pending = [optimizer.ask() for _ in range(3)]
+    assert len({tuple(trial.config.values()) for trial in pending}) == 3
+    for trial in reversed(pending):
+        optimizer.tell(trial, kit.succeed(kit.flat_loss(trial.config)))
+    kit.drive(optimizer, problem, kit.flat_loss, 1)
+
+
+@pytest.mark.parametrize("variant", ["full", "separable", "margin", "lr-adapt"])
+def test_variants_of_cmaes(kit, variant):
+    problem = kit.problem(kit.numeric_space())
+    trials = kit.drive(OptunaCMAES(problem, SEED, variant=variant, popsize=5), problem, kit.flat_loss, 60)
+    losses = [kit.flat_loss(trial.config) for trial in trials]
+    assert min(losses[30:]) < min(losses[:30])
+
+
+def test_choices_keep_their_types(kit):
+    space = ConfigurationSpace()
+    space.add(Categorical("flag", [True, False]), Categorical("rate", [0.1, 0.5]), Categorical("depth", [1, 2, 3]))
+    problem = kit.problem(space)
+    trials = kit.drive(OptunaTPE(problem, SEED), problem, lambda config: config["rate"], 20)
+    kinds = {name: {type(trial.config[name]) for trial in trials} for name in space}
+    assert kinds == {"flag": {bool}, "rate": {float}, "depth": {int}}
+
+
+def test_says_nothing_and_leaves_the_users_verbosity(kit, caplog):
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    optuna.logging.enable_propagation()
+    try:
+        with caplog.at_level(logging.DEBUG), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for optimizer_class in SAMPLERS:
+                problem = kit.problem(kit.numeric_space())
+                kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, 3)
+        assert not [record for record in caplog.records if record.name.startswith("optuna")]
+        assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    finally:
+        optuna.logging.disable_propagation()
