@@ -188,7 +188,7 @@ class Accounts:
         """The level that `trial` continues from; 0 where it starts anew."""
         if trial.parent is None:
             return 0.0
-        parent = self._records.get(trial.parent)
+        parent = self._records.get(trial.parent) if isinstance(trial.parent, int) else None
         if parent is None or parent.status != Status.OK:
             raise InvalidConfiguration(f"the parent trial {trial.parent!r} has not finished, or has failed")
         if not fidelity.resumable:

@@ -18,7 +18,7 @@ class MissingDependency(UsageError):
     """An optimizer or a collection needs a package that is not installed."""
 
     def __init__(self, what: str, package: str, install: str) -> None:
-        super().__init__(f"{what} needs the package {package!r}: {install}")
+        super().__init__(f"{what} needs the package {package!r}: {install or f'pip install {package}'}")
 
 
 class MissingData(UsageError):

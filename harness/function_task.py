@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -90,7 +90,7 @@ class FunctionTask(Task):
         self._fidelity = fidelity
         self._constraints = constraints
         self._budget = budget
-        accepted = inspect.signature(function).parameters
+        accepted = _parameters(function)
         self._takes = [name for name in ("fidelity", "seed") if name in accepted]
 
     @cached_property
@@ -120,6 +120,8 @@ class FunctionTask(Task):
         return self._function(*args, **kwargs)
 
     def _result(self, returned: object) -> Result:
+        if hasattr(returned, "tolist"):  # a NumPy array or number
+            returned = returned.tolist()
         match returned:
             case Result():
                 return returned
@@ -135,6 +137,14 @@ class FunctionTask(Task):
                 return Result(values=tuple(map(_number, returned)))
             case _:
                 return Result(values=(_number(returned),))
+
+
+def _parameters(function: Callable[..., Any]) -> Collection[str]:
+    """Names of a function's parameters; none for built-in ones without a signature."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return ()
 
 
 def _number(value: Any) -> float:

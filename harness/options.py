@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from optathlon.errors import UsageError, unknown
 
@@ -24,6 +27,8 @@ def parse_options(id: str) -> tuple[str, dict[str, str]]:
         key, equals, value = item.partition("=")
         if not equals:
             raise UsageError(f"can't read the option {item!r} of {id!r}: write option=value")
+        if key.strip() in options:
+            raise UsageError(f"the option {key.strip()!r} stands twice in {id!r}")
         options[key.strip()] = value.strip()
     return match["name"], options
 
@@ -42,20 +47,33 @@ def checked_options(cls: type, options: Mapping[str, str], what: str) -> dict[st
     """
     if not options:
         return {}
-    from pydantic import TypeAdapter, ValidationError
-
     parameters = dict(list(inspect.signature(cls).parameters.items())[2:])
     checked = {}
     for name, text in options.items():
         if name not in parameters:
             raise unknown("option", name, parameters, where=what)
-        value = None if text.lower() == "none" else text
-        try:
-            checked[name] = TypeAdapter(_annotation(cls, parameters[name])).validate_python(value)
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"]
-            raise UsageError(f"option {name}={text} of {what}: {problem[0].lower()}{problem[1:]}") from None
+        checked[name] = _value(text, _annotation(cls, parameters[name]), f"option {name}={text} of {what}")
     return checked
+
+
+def _value(text: str, annotation: Any, where: str) -> Any:
+    """The value that an option's text means: itself, a JSON value (3 for `Literal[3]`), or None for "none"."""
+    adapter = TypeAdapter(annotation)
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        complaint = error.errors()[0]["msg"]
+    for reading in _other_readings(text):
+        with contextlib.suppress(ValidationError):
+            return adapter.validate_python(reading)
+    raise UsageError(f"{where}: {complaint[0].lower()}{complaint[1:]}")
+
+
+def _other_readings(text: str) -> Iterator[object]:
+    if text.lower() == "none":
+        yield None
+    with contextlib.suppress(json.JSONDecodeError):
+        yield json.loads(text)
 
 
 def _annotation(cls: type, parameter: inspect.Parameter) -> Any:

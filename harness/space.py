@@ -53,20 +53,20 @@ def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], d
         return active
 
     def check_structured(config: Mapping[str, Any]) -> dict[str, Value]:
-        known = constants | {name: check(config[name]) for name, check in checkers.items() if name in config}
-        if config.keys() - known.keys():
+        if config.keys() - checkers.keys():
             raise _unknown_names(config, checkers)
         vector = np.full(len(space), np.nan)
-        for name, value in known.items():
-            vector[space.index_of[name]] = space[name].to_vector(value)
         active: dict[str, Value] = {}
-        for index, name in enumerate(space):  # parents come before their children
+        for index, (name, check) in enumerate(checkers.items()):  # parents come before their children
             if not all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name]):
-                vector[index] = np.nan
-            elif name in known:
-                active[name] = known[name]
+                continue
+            if name in config:
+                active[name] = check(config[name])
+            elif name in constants:
+                active[name] = constants[name]
             else:
                 raise _no_value(name)
+            vector[index] = space[name].to_vector(active[name])
         for clause in space.forbidden_clauses:
             if clause.is_forbidden_vector(vector):
                 raise InvalidConfiguration(f"the configuration is forbidden by {clause}")
@@ -125,6 +125,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
     match hyperparameter:
         case FloatHyperparameter():
             lower, upper = float(hyperparameter.lower), float(hyperparameter.upper)
+            slack = 0.0 if hyperparameter.log else _BOUND_SLACK * (upper - lower)
 
             def check_float(value: Any) -> float:
                 try:
@@ -134,7 +135,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
                 if lower <= number <= upper:
                     return number
                 clipped = min(max(number, lower), upper)
-                if math.isclose(number, clipped, rel_tol=_BOUND_SLACK, abs_tol=_BOUND_SLACK * (upper - lower)):
+                if math.isclose(number, clipped, rel_tol=_BOUND_SLACK, abs_tol=slack):
                     return clipped
                 raise _illegal(name, value, f"a number in [{lower}, {upper}]")
 
@@ -181,4 +182,4 @@ def _no_value(name: str) -> InvalidConfiguration:
 
 
 def _unknown_names(config: Mapping[str, Any], known: Mapping[str, Any]) -> InvalidConfiguration:
-    return InvalidConfiguration(f"not in the search space: {', '.join(sorted(config.keys() - known.keys()))}")
+    return InvalidConfiguration(f"not in the search space: {', '.join(sorted(map(str, config.keys() - known.keys())))}")
