@@ -66,7 +66,7 @@ class Check:
             self.function()
         except NonConformance:
             raise
-        except Exception as error:  # whatever the code under check raises is its failure
+        except (Exception, SystemExit) as error:  # whatever the code under check raises is its failure
             raise NonConformance(f"raised {type(error).__name__}: {error}") from error
 
     def __str__(self) -> str:

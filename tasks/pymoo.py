@@ -59,7 +59,7 @@ class Pymoo(Collection):
     name = "pymoo"
     description = "multi-objective ZDT, DTLZ and WFG problems with two or three objectives and known Pareto fronts"
     packages = ("pymoo",)
-    extra = "pymoo"
+    install = "pip install 'optathlon[pymoo]'"
 
     def ids(self) -> Iterator[str]:
         """Every problem, its numbers of objectives and its usual dimensions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import sys
@@ -38,7 +39,7 @@ class _Worker:
     starting: bool = True
     check: Verify | None = None
     unstored: dict[str, RunSpec] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
+    ended: dict[str, Status] = field(default_factory=dict)
     busy: bool = True
     """Until it reports that it is ready, first for the start and then for each order."""
 
@@ -49,7 +50,8 @@ class _Worker:
             self.check = order
         else:
             self.unstored = {spec.id: spec for spec in order}
-        self.connection.send(order)
+        with contextlib.suppress(BrokenPipeError):  # a worker that has just died is buried with this order
+            self.connection.send(order)
 
 
 class LocalExecutor:
@@ -62,7 +64,7 @@ class LocalExecutor:
     settings:
         What the workers need to know.
     on_end:
-        Called with each run's status as it ends.
+        Called with the status of each run that is stored.
     on_death:
         Called with a run that took its worker down repeatedly, and the reason; it must record the run.
     on_tick:
@@ -107,24 +109,29 @@ class LocalExecutor:
                 self._stop_workers()
 
     def _serve_once(self) -> None:
-        by_connection = {worker.connection: worker for worker in self._workers}
-        for connection in wait(list(by_connection), _TICK_S):
-            worker = by_connection[connection]  # type: ignore[index]
-            try:
-                self._handle(worker, worker.connection.recv())
-            except (EOFError, ConnectionResetError):
-                self._bury(worker)
+        signals = [signal for worker in self._workers for signal in (worker.connection, worker.process.sentinel)]
+        ready = wait(signals, _TICK_S)
+        for worker in list(self._workers):
+            if worker.connection in ready or worker.process.sentinel in ready:
+                try:
+                    while worker.connection.poll():
+                        self._handle(worker, worker.connection.recv())
+                except (EOFError, ConnectionResetError):
+                    self._bury(worker)
+                    continue
+                if worker.process.sentinel in ready:
+                    self._bury(worker)
         self._on_tick()
 
     def _handle(self, worker: _Worker, report: Report) -> None:
         match report:
             case Ended(run, status, seconds):
-                worker.ended.add(run)
+                worker.ended[run] = status
                 self._seconds, self._count = self._seconds + seconds, self._count + 1
-                self._on_end(status)
             case Stored(runs):
                 for run in runs:
-                    worker.unstored.pop(run, None)
+                    del worker.unstored[run]
+                    self._on_end(worker.ended[run])
             case Ready():
                 worker.starting = worker.busy = False
                 worker.check = None
@@ -169,7 +176,7 @@ class LocalExecutor:
 
     def _bury(self, worker: _Worker) -> None:
         """A worker died: what it had not stored goes back into the queue, or is given up after too many attempts."""
-        worker.process.join()
+        _end(worker.process, _GRACE_S)
         worker.connection.close()
         self._workers.remove(worker)
         cause = _cause(worker.process.exitcode)
@@ -205,10 +212,7 @@ class LocalExecutor:
             worker.connection.close()
         deadline = time.monotonic() + _GRACE_S
         for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            _end(worker.process, max(0.0, deadline - time.monotonic()))
         self._workers.clear()
 
 
@@ -219,14 +223,18 @@ def _context() -> ForkContext | SpawnContext:
 
 
 def _work(connection: Connection, settings: WorkerSettings, inherited: list[Connection], scratch: str) -> None:
-    """Work, in a scratch folder that outlives no experiment.
-
-    The driver's ends that a fork inherits are closed first, so that a worker notices when its driver is gone.
-    """
+    """Work, once the driver's ends that a fork inherits are closed: a worker must notice when its driver is gone."""
     for other in inherited:
         other.close()
-    tempfile.tempdir = scratch
-    work(connection, settings)
+    work(connection, settings, scratch)
+
+
+def _end(process: BaseProcess, patience: float) -> None:
+    """Wait for a process to end, for `patience` seconds at most; then kill it."""
+    process.join(patience)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def _cause(exitcode: int | None) -> str:

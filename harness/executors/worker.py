@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -171,17 +173,19 @@ class Worker:
             raise _Stop
 
 
-def work(connection: Connection, settings: WorkerSettings) -> None:
-    """The entry point of a worker process."""
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+def work(connection: Connection, settings: WorkerSettings, scratch: str) -> None:
+    """The entry point of a worker process, whose temporary files go to the folder `scratch`."""
+    tempfile.tempdir = scratch
+    threading.Thread(target=_end_with_driver, args=(scratch,), daemon=True).start()
     Worker(connection, settings).serve()
 
 
-def _end_with_driver() -> None:
+def _end_with_driver(scratch: str) -> None:
     """End this process as soon as its driver is gone, whatever it does: a repeated command does the run anew."""
     driver = multiprocessing.parent_process()
     if driver is not None:
         driver.join()
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
 
 

@@ -95,7 +95,7 @@ class Sklearn(Collection):
     name: ClassVar[str] = "sklearn"
     description: ClassVar[str] = "Real training of scikit-learn's models on its bundled data sets, multi-fidelity"
     packages: ClassVar[tuple[str, ...]] = ("sklearn",)
-    extra: ClassVar[str] = "sklearn"
+    install: ClassVar[str] = "pip install 'optathlon[sklearn]'"
 
     def ids(self) -> Iterator[str]:
         """Every family on every data set, with one objective and with two."""

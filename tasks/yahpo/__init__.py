@@ -116,7 +116,7 @@ class Yahpo(Collection):
     name: ClassVar[str] = files.FOLDER
     description: ClassVar[str] = "YAHPO Gym: surrogates of real tuning, multi-fidelity and multi-objective (needs data)"
     packages: ClassVar[tuple[str, ...]] = ("onnxruntime",)
-    extra: ClassVar[str] = "yahpo"
+    install: ClassVar[str] = "pip install 'optathlon[yahpo]'"
 
     def ids(self) -> Iterator[str]:
         """Every score of every instance whose scenario is in the data folder, and upstream's multi-objective suite."""

@@ -1,0 +1,1 @@
+"""Frames derived from stored results: which trials count, incumbents over the budget, coverage, overhead."""

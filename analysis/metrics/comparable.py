@@ -1,0 +1,77 @@
+"""Runs under different conditions get different labels, so that nothing downstream can mix them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from optathlon.errors import UsageError
+
+if TYPE_CHECKING:
+    from optathlon.results import Results
+
+_CONDITIONS = {"task_version": "version", "budget": "budget", "budget_unit": "counted in", "n_workers": "workers"}
+"""What must agree for two runs on one task to be compared, and how it is called in a label."""
+
+_LABELS = ["optimizer", "task", "collection", "seed"]
+
+
+def comparable(results: Results) -> Results:
+    """`results` with plain text labels that tell incomparable runs apart.
+
+    - Runs of one task that differ in the task's version, budget or workers are never compared: each such setting
+      becomes a task of its own, `"bbob/f1/d2/i1 (budget 50)"`. Where all runs agree, the id stays as it is.
+    - Where runs come from several root seeds, `seed` becomes the number of the pair (root seed, seed), since equal
+      seeds under different root seeds are different random numbers.
+
+    Trials of runs that are not in `results.runs` are left out, so it is enough to filter the runs.
+
+    Raises `UsageError` where, after that, two runs still have the same optimizer, task and seed.
+    """
+    runs = results.runs.sort_values("run", kind="stable").reset_index(drop=True)
+    for column in ("optimizer", "task", "collection", "status"):
+        runs[column] = runs[column].astype(str)
+    tasks_of_runs = runs["task"].copy()
+    runs["task"] = _task_labels(runs)
+    if runs["root_seed"].nunique() > 1:
+        runs["seed"] = runs.groupby(["root_seed", "seed"]).ngroup()
+    _refuse_duplicates(runs)
+    labels = runs.set_index("run")[_LABELS]
+    kept = results.trials[results.trials["run"].astype(str).isin(labels.index)]
+    run_of_trials = kept["run"].astype(str)
+    trials = kept.assign(**{name: run_of_trials.map(labels[name]) for name in _LABELS})
+    return replace(results, runs=runs, trials=trials, tasks=_relabelled(results.tasks, tasks_of_runs, runs))
+
+
+def _task_labels(runs: pd.DataFrame) -> pd.Series:
+    label = runs["task"].copy()
+    for column, word in _CONDITIONS.items():
+        text = pd.Series([f"{value:g}" if isinstance(value, float) else str(value) for value in runs[column]])
+        varies = text.groupby(runs["task"]).transform("nunique") > 1
+        label = label.where(~varies, label + " (" + word + " " + text + ")")
+    return label
+
+
+def _refuse_duplicates(runs: pd.DataFrame) -> None:
+    twice = runs[runs.duplicated(["optimizer", "task", "seed"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UsageError(
+            f"two runs of {first.optimizer!r} on task {first.task!r} with seed {first.seed}: "
+            "results hold it under different options; report them from separate folders"
+        )
+
+
+def _relabelled(tasks: pd.DataFrame, ids: pd.Series, runs: pd.DataFrame) -> pd.DataFrame:
+    """`tasks` with a row for each label in `runs`, in the order of the labels."""
+    pairs = pd.DataFrame({"label": runs["task"], "id": ids, "version": runs["task_version"].astype(str)})
+    rows = []
+    for label, id, version in pairs.drop_duplicates("label").sort_values("label").itertuples(index=False):
+        candidates = tasks.loc[[id]]
+        same_version = candidates[candidates["version"].astype(str) == version]
+        rows.append((same_version if len(same_version) else candidates).iloc[0].rename(label))
+    frame = pd.DataFrame(rows, columns=tasks.columns)
+    frame.index.name = "task"
+    return frame

@@ -1,0 +1,72 @@
+"""What ran, what failed and what is missing: shown before any result."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def coverage(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs by optimizer and collection.
+
+    Returns
+    -------
+    Index (`optimizer`, `collection`), complete; `ok`, `failed`, `skipped`, and `missing`: pairs of task and seed that
+    some optimizer has and this one has no record of.
+    """
+    status = runs["status"].astype(str)
+    kind = status.where(status.isin(["ok", "skipped"]), "failed")
+    keys = [runs["optimizer"].astype(str).rename("optimizer"), runs["collection"].astype(str).rename("collection")]
+    counts = pd.crosstab(keys, kind).reindex(columns=["ok", "failed", "skipped"], fill_value=0)
+    optimizers, collections = (sorted(key.unique()) for key in keys)
+    complete = pd.MultiIndex.from_product([optimizers, collections], names=["optimizer", "collection"])
+    counts = counts.reindex(complete, fill_value=0)
+    pairs = runs[["collection", "task", "seed"]].astype({"collection": str, "task": str}).drop_duplicates()
+    wanted = pairs.groupby("collection").size()
+    counts["missing"] = counts.index.get_level_values("collection").map(wanted.to_dict()) - counts.sum(axis=1)
+    counts.columns.name = None
+    return counts
+
+
+def run_failures(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs that are not `ok`, by optimizer, status and reason, the most frequent first.
+
+    Returns
+    -------
+    `optimizer`, `status`, `reason` (or the last line of the error), `runs`, `tasks` (how many), `example` (one task).
+    """
+    failed = runs[runs["status"].astype(str) != "ok"]
+    reason = failed["reason"].fillna(failed["error"].map(_last_line)).fillna("no reason recorded")
+    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=reason)
+    return _grouped(frame, "runs")
+
+
+def trial_failures(trials: pd.DataFrame) -> pd.DataFrame:
+    """Trials that are not `ok`, by optimizer, status and the last line of the error, the most frequent first.
+
+    Returns
+    -------
+    `optimizer`, `status`, `reason`, `trials`, `tasks` (how many), `example` (one task).
+    """
+    failed = trials[trials["status"].astype(str) != "ok"]
+    reason = failed["error"].map(_last_line).fillna("no error recorded")
+    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=reason)
+    return _grouped(frame, "trials")
+
+
+def failed_trial_share(trials: pd.DataFrame) -> pd.Series:
+    """The share of trials that are not `ok`, by optimizer, in [0, 1]."""
+    failed = trials["status"].astype(str) != "ok"
+    return failed.groupby(trials["optimizer"].astype(str)).mean().rename("failed_trials")
+
+
+def _grouped(frame: pd.DataFrame, count: str) -> pd.DataFrame:
+    """How many rows (called `count`), how many tasks and one of them, by optimizer, status and reason."""
+    grouped = frame.groupby(["optimizer", "status", "reason"])["task"]
+    table = pd.DataFrame({count: grouped.size(), "tasks": grouped.nunique(), "example": grouped.min()}).reset_index()
+    order = [count, "optimizer", "status", "reason"]
+    return table.sort_values(order, ascending=[False, True, True, True]).reset_index(drop=True)
+
+
+def _last_line(error: object) -> str | None:
+    lines = error.strip().splitlines() if isinstance(error, str) else []
+    return lines[-1].strip() if lines else None

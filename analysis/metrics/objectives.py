@@ -1,0 +1,52 @@
+"""What a task asks for, read from the `tasks` frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def signs(task: pd.Series) -> np.ndarray:
+    """Shape (objectives,): 1 where an objective is minimised, -1 where it is maximised."""
+    return np.array([-1.0 if objective["direction"] == "maximize" else 1.0 for objective in task["objectives"]])
+
+
+def value_columns(count: int) -> list[str]:
+    """The columns of the `trials` frame that hold `count` objectives."""
+    return ["value", *(f"value_{index}" for index in range(2, count + 1))][:count]
+
+
+def is_multi_objective(task: pd.Series) -> bool:
+    """Whether the task has several objectives, so that runs are judged by hypervolume."""
+    return len(task["objectives"]) > 1
+
+
+def optimal_hypervolume(task: pd.Series) -> float:
+    """The hypervolume of the known Pareto front; NaN where it is unknown."""
+    metadata = task["metadata"]
+    return number(metadata.get("optimal_hypervolume")) if isinstance(metadata, Mapping) else math.nan
+
+
+def optimal_loss(task: pd.Series) -> float:
+    """The best attainable `loss` (see `optathlon.analysis.metrics.trajectory`); NaN where it is unknown."""
+    if is_multi_objective(task):
+        return 0.0 if math.isfinite(optimal_hypervolume(task)) else math.nan
+    return float(signs(task)[0] * number(task["objectives"][0].get("optimum")))
+
+
+def measure(task: pd.Series) -> str:
+    """What is reported per run and which way is better, e.g. `"val_accuracy ↑"` or `"hypervolume ↑"`."""
+    if is_multi_objective(task):
+        return "hypervolume ↑"
+    objective = task["objectives"][0]
+    return f"{objective['name']} {'↑' if objective['direction'] == 'maximize' else '↓'}"
+
+
+def number(value: Any) -> float:
+    """`value` as a finite float, or NaN."""
+    converted = math.nan if value is None else float(value)
+    return converted if math.isfinite(converted) else math.nan

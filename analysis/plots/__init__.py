@@ -1,0 +1,1 @@
+"""Figures: frame in, matplotlib `Figure` out. Global matplotlib state is never touched."""

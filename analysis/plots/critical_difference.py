@@ -1,0 +1,110 @@
+"""The critical-difference diagram (Demšar 2006, JMLR 7:1-30, section 3.2.4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from optathlon.analysis.plots.style import INK, QUIET, Look, new_figure, short, style
+from optathlon.analysis.stats.significance import ALPHA, Significance
+
+_WIDTH = 7.2
+_ROW = 0.27
+"""Inches per label."""
+_CHARACTER = 0.068
+"""Inches per character of a label, about."""
+
+
+def plot_critical_difference(significance: Significance, looks: Mapping[str, Look]) -> Figure:
+    """Mean ranks on a line, best on the left; a bar joins optimizers that can't be told apart.
+
+    Parameters
+    ----------
+    significance:
+        As `optathlon.analysis.significance` returns it.
+    looks:
+        As `optathlon.analysis.plots.style.looks` returns them.
+    """
+    ranks = significance.mean_ranks.sort_index().sort_values(kind="stable")
+    bars = indistinguishable(significance)
+    half = math.ceil(len(ranks) / 2)
+    bar_room = 0.16 * len(bars) + 0.12
+    below = bar_room + _ROW * half
+    with style():
+        above = 0.3 if math.isnan(significance.critical_difference) else 0.7
+        figure = new_figure(_WIDTH, below + above + 0.05)
+        figure.set_layout_engine("none")
+        left, right = _margin(ranks.index[:half]), _margin(ranks.index[half:])
+        axes = figure.add_axes((left / _WIDTH, 0.0, 1 - (left + right) / _WIDTH, 1.0))
+        axes.set_ylim(-below - 0.05, above)
+        start = math.floor(ranks.min())
+        ruler = np.nan_to_num(significance.critical_difference)
+        _scale(axes, start, max(start + 1, math.ceil(ranks.max()), start + ruler))
+        for level, (first, last) in enumerate(bars):
+            y = -0.16 * (level + 1)
+            ends = ranks.iloc[first], ranks.iloc[last]
+            axes.plot(ends, (y, y), color=INK, linewidth=3.2, solid_capstyle="round")
+        for place, (name, rank) in enumerate(ranks.items()):
+            left = place < half
+            row = place if left else len(ranks) - 1 - place
+            _label(axes, str(name), rank, -bar_room - _ROW * (row + 0.4), looks[str(name)], left=left)
+        if not math.isnan(significance.critical_difference):
+            _ruler(axes, start, ruler)
+    return figure
+
+
+def indistinguishable(significance: Significance) -> list[tuple[int, int]]:
+    """Maximal groups that can't be told apart: first and last places (from 0) in the order of mean ranks."""
+    names = significance.mean_ranks.sort_index().sort_values(kind="stable").index
+    groups: list[tuple[int, int]] = []
+    for first in range(len(names)):
+        last = first
+        while last + 1 < len(names) and not significance.differ(names[first], names[last + 1]):
+            last += 1
+        if last > first and (not groups or last > groups[-1][1]):
+            groups.append((first, last))
+    return groups
+
+
+def _margin(names: pd.Index) -> float:
+    """Inches for the labels on one side."""
+    return _CHARACTER * (max((len(short(str(name))) for name in names), default=0) + 6) + 0.3
+
+
+def _scale(axes: Axes, start: float, end: float) -> None:
+    margin = 0.04 * (end - start)
+    axes.set_xlim(start - margin, end + margin)
+    axes.plot((start, end), (0, 0), color=QUIET, linewidth=0.8)
+    for rank in MaxNLocator(nbins=10, integer=True).tick_values(start, end):
+        if start <= rank <= end:
+            axes.plot((rank, rank), (0, 0.06), color=QUIET, linewidth=0.8)
+            axes.text(rank, 0.1, f"{rank:g}", ha="center", va="bottom", fontsize=8, color=QUIET)
+    axes.set_axis_off()
+
+
+def _label(axes: Axes, name: str, rank: float, y: float, look: Look, *, left: bool) -> None:
+    edge = -0.02 if left else 1.02
+    across = axes.get_yaxis_transform()  # x in shares of the axes, y in data
+    low, high = axes.get_xlim()
+    side = low + edge * (high - low)
+    axes.plot((rank, rank, side), (0, y, y), color=look.color, linewidth=0.9, clip_on=False)
+    axes.plot([rank], [0], color=look.color, marker=look.marker, markersize=6, clip_on=False, zorder=3)
+    text = f"{short(name)}  {rank:.2f}" if left else f"{rank:.2f}  {short(name)}"
+    align = "right" if left else "left"
+    axes.text(
+        edge + (-0.01 if left else 0.01), y, text, ha=align, va="center", fontsize=8.5, color=INK, transform=across
+    )
+
+
+def _ruler(axes: Axes, start: float, difference: float) -> None:
+    """The critical difference drawn to scale above the axis."""
+    end, y = start + difference, 0.42
+    axes.plot((start, start, start, end, end, end), (y - 0.05, y + 0.05, y, y, y - 0.05, y + 0.05), color=INK, lw=1)
+    text = f"critical difference {difference:.2f} (α = {ALPHA:g})"
+    axes.text(start, y + 0.1, text, ha="left", va="bottom", fontsize=8)

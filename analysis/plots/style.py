@@ -1,0 +1,144 @@
+"""One look for all figures: colours, markers, typography. Applied by `rc_context`, never globally."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#1d1e20"
+"""Text and axes; the report recolours it for dark screens."""
+QUIET = "#6b6e74"
+"""Secondary text."""
+RULE = "#e3e4e8"
+"""Grid lines."""
+
+_COLORS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#8a6fc9",
+    "#a8484f",
+    "#8f8f2c",
+    "#7d8791",
+)
+"""Okabe and Ito's palette for colour-blind readers without black and yellow, then four hues and lightnesses apart."""
+
+_MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("p", "⬟"), ("<", "◀"))
+"""Matplotlib's name and the character that looks like it; as many as share no divisor with the colours."""
+
+_RC: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": QUIET,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
+    "xtick.minor.size": 0.0,
+    "lines.linewidth": 1.7,
+    "lines.dashed_pattern": (4.0, 1.5),
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one optimizer is drawn: a colour, a matplotlib marker, a line style, and the marker as a character."""
+
+    color: str
+    marker: str
+    line: Literal["-", "--"]
+    symbol: str
+
+
+def looks(optimizers: Iterable[str]) -> dict[str, Look]:
+    """A look for each optimizer, by name; give all optimizers of a report, so that it is the same throughout.
+
+    Colours repeat after ten optimizers, with dashed lines then; pairs of colour and marker repeat after ninety.
+    """
+    assigned = {}
+    for index, name in enumerate(sorted(set(optimizers))):
+        marker, symbol = _MARKERS[index % len(_MARKERS)]
+        repeated = (index // len(_COLORS)) % 2 == 1
+        assigned[name] = Look(_COLORS[index % len(_COLORS)], marker, "--" if repeated else "-", symbol)
+    return assigned
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style of all figures, inside a `with` block."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def percent_axis(axes: Axes) -> None:
+    """Make x the share of the budget, from 0 to 100 %."""
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
+
+
+def short(name: str, limit: int = 26) -> str:
+    """`name`, its middle left out if it has more than `limit` characters."""
+    if len(name) <= limit:
+        return name
+    head = (limit - 1) * 2 // 3
+    return f"{name[:head]}…{name[head + 1 - limit :]}"
+
+
+def spread(positions: list[float], gap: float) -> list[float]:
+    """`positions` moved as little as needed so that neighbours are at least `gap` apart; in the given order.
+
+    Neighbours that are too close form a block around their mean, and blocks that meet merge.
+    """
+    order = sorted(range(len(positions)), key=lambda index: (positions[index], index))
+    blocks: list[list[int]] = []
+    centre: list[float] = []
+    for index in order:
+        blocks.append([index])
+        centre.append(positions[index])
+        while len(blocks) > 1 and centre[-1] - centre[-2] < gap * (len(blocks[-1]) + len(blocks[-2])) / 2:
+            merged = blocks.pop(-2) + blocks.pop()
+            del centre[-2:]
+            blocks.append(merged)
+            centre.append(sum(positions[i] for i in merged) / len(merged))
+    placed = list(positions)
+    for members, middle in zip(blocks, centre, strict=True):
+        for place, index in enumerate(members):
+            placed[index] = middle + gap * (place - (len(members) - 1) / 2)
+    return placed
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that lays itself out; it belongs to no window system."""
+    return Figure(figsize=(width, height), layout="constrained")

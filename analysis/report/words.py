@@ -1,0 +1,200 @@
+"""The findings and their caveats in plain sentences. Names are escaped by `Markup.format`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+from markupsafe import Markup
+
+from optathlon.analysis.metrics.coverage import failed_trial_share
+from optathlon.analysis.metrics.trajectory import references
+from optathlon.analysis.report.study import Study, Verdict
+from optathlon.analysis.stats.comparison import Comparison
+
+_MANY = 8
+"""Longer enumerations are cut."""
+
+_FEW_TASKS = 6
+"""Percentile intervals of the bootstrap over fewer tasks are clearly too narrow."""
+
+
+def findings(study: Study) -> list[Markup]:
+    """Who leads, and whether that can be told from chance: a few sentences per comparison."""
+    if not study.verdicts:
+        return [Markup("No run has a result that counts, so there is nothing to rank.")]
+    return [sentence for verdict in study.verdicts for sentence in _findings(verdict)]
+
+
+def caveats(study: Study) -> list[Markup]:
+    """What a reader must know before relying on the findings."""
+    found = [
+        *_failures(study),
+        *_selection(study),
+        *_replication(study),
+        *_without_incumbent(study),
+        *_reference_points(study),
+        *_settings(study),
+    ]
+    return list(dict.fromkeys(found))
+
+
+def budget(runs: pd.DataFrame) -> str:
+    """The budgets of the runs, e.g. `"20 to 100 evaluations"`."""
+    parts = []
+    for unit, amounts in runs.groupby(runs["budget_unit"].astype(str))["budget"]:
+        low, high = amounts.min(), amounts.max()
+        amount = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        parts.append(f"{amount} {'full evaluations' if unit == 'evaluations' else unit}")
+    return ", ".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """`"1 task"`, `"2 tasks"`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def names(items: Iterable[str]) -> Markup:
+    """`"a, b and c"`, each in bold; cut after some."""
+    bold = [Markup("<b>{}</b>").format(item) for item in items]
+    if len(bold) > _MANY:
+        bold = [*bold[: _MANY - 1], Markup(f"{len(bold) - _MANY + 1} others")]
+    return bold[0] if len(bold) == 1 else Markup("{} and {}").format(Markup(", ").join(bold[:-1]), bold[-1])
+
+
+def _findings(verdict: Verdict) -> Iterator[Markup]:
+    table, comparison = verdict.standings, verdict.comparison
+    scope = "" if comparison.name == "all tasks" else f" on {comparison.name} tasks"
+    place = f"over {counted(len(comparison.tasks), 'task')} with {_seeds(comparison.seeds)}"
+    if len(table) == 1:
+        text = Markup("Only {}{} has results that could be compared ({}): there is no ranking.")
+        yield text.format(names(table.index), scope, place)
+        return
+    leaders = table.index[table["mean_rank"] == table["mean_rank"].iloc[0]].tolist()
+    first = table.iloc[0]
+    verb = "leads" if len(leaders) == 1 else "lead together"
+    text = Markup("{} {}{}: mean rank {:.2f} of {} at the end of the budget{}, {}.")
+    interval = f" (95 % interval {first.low:.2f} to {first.high:.2f})" if comparison.seeds.sum() > 1 else ""
+    yield text.format(names(leaders), verb, scope, first.mean_rank, len(table), interval, place)
+    if len(leaders) == 1:
+        yield from _separation(verdict, leaders[0])
+    yield Markup("{}").format(verdict.significance.note)
+
+
+def _separation(verdict: Verdict, leader: str) -> Iterator[Markup]:
+    """From whom the leader can be told apart."""
+    tested = verdict.significance
+    if not tested.test:
+        return
+    others = [name for name in verdict.standings.index if name != leader]
+    beaten = [
+        name for name in others if tested.differ(leader, name) and tested.mean_ranks[leader] < tested.mean_ranks[name]
+    ]
+    rest = [name for name in others if name not in beaten]
+    if beaten and not rest:
+        yield Markup("It is significantly better than {}.").format("the other" if len(others) == 1 else "all others")
+    elif beaten:
+        text = Markup("It is significantly better than {}, but can't be told apart from {}.")
+        yield text.format(names(beaten), names(rest))
+    else:
+        who = "the other" if len(others) == 1 else "any other"
+        yield Markup("It can't be told apart statistically from {}.").format(who)
+
+
+def _failures(study: Study) -> Iterator[Markup]:
+    runs, trials = study.results.runs, study.results.trials
+    if study.without_results:
+        text = Markup("Without a single result, and so not ranked: {}.")
+        yield text.format(names(study.without_results))
+    failed = runs[~runs["status"].isin(["ok", "skipped"])]
+    if len(failed):
+        text = Markup("{} of {} did not end well ({}). They keep the results they had until then.")
+        yield text.format(f"{len(failed):,}", counted(len(runs), "run"), names(sorted(failed["optimizer"].unique())))
+    share = failed_trial_share(trials).drop(index=study.without_results, errors="ignore")
+    frequent = share[share >= 0.05].sort_values(ascending=False)
+    if len(frequent):
+        listed = [f"{name} ({value:.0%})" for name, value in frequent.items()]
+        yield Markup("Many trials failed with {}; failed trials cost budget and never count.").format(names(listed))
+
+
+def _selection(study: Study) -> Iterator[Markup]:
+    """What the comparisons leave out, and why."""
+    if len(study.verdicts) > 1:
+        yield Markup("No task was run by all optimizers, so they are ranked separately for each type of task.")
+    for verdict in study.verdicts:
+        comparison = verdict.comparison
+        total = len(comparison.tasks) + len(comparison.dropped_tasks)
+        if comparison.dropped_tasks:
+            text = Markup("{} of {} are left out of the ranking, as {}: {}.")
+            dropped = comparison.dropped_tasks
+            yield text.format(len(dropped), counted(total, "task"), _why_dropped(study, comparison), names(dropped))
+        for name, count in comparison.left_out.items():
+            text = Markup("{} is left out of the ranking of {}: it ran only {} of {}.")
+            yield text.format(names([name]), comparison.name, count, counted(total, "task"))
+        if comparison.dropped_pairs:
+            text = Markup("{} of task and seed are left out, as not all ranked optimizers ran them.")
+            yield text.format(counted(comparison.dropped_pairs, "pair"))
+
+
+def _why_dropped(study: Study, comparison: Comparison) -> Markup:
+    """Which of the compared optimizers lack some of the dropped tasks."""
+    ran = {(optimizer, task) for optimizer, task, _ in study.losses.index}
+    lacking = [
+        optimizer
+        for optimizer in comparison.optimizers
+        if any((optimizer, task) not in ran for task in comparison.dropped_tasks)
+    ]
+    if not lacking:
+        return Markup("no seed there was run by all")
+    return Markup("{} did not run all of them").format(names(lacking))
+
+
+def _replication(study: Study) -> Iterator[Markup]:
+    for verdict in study.verdicts:
+        comparison = verdict.comparison
+        if len(comparison.optimizers) < 2:
+            continue
+        if len(comparison.tasks) == 1:
+            yield Markup("There is one task only: intervals show its seeds, and say nothing of other tasks.")
+        elif len(comparison.tasks) < _FEW_TASKS:
+            text = Markup("{} are few: intervals over so few tend to be too narrow.")
+            yield text.format(counted(len(comparison.tasks), "task"))
+        if comparison.seeds.max() == 1:
+            yield Markup("There is one seed per task: chance within a run is not seen apart from that between tasks.")
+
+
+def _without_incumbent(study: Study) -> Iterator[Markup]:
+    final = study.losses.iloc[:, -1].drop(index=study.without_results, level="optimizer", errors="ignore")
+    missing = final[final.isna()]
+    if len(missing):
+        text = Markup(
+            "{} of {} ended without a result that counts (none succeeded, was feasible, or at full fidelity), and rank "
+            "last: {}."
+        )
+        optimizers = sorted(missing.index.unique("optimizer"))
+        yield text.format(f"{len(missing):,}", counted(len(final), "run"), names(optimizers))
+
+
+def _reference_points(study: Study) -> Iterator[Markup]:
+    derived = references(study.results).query("derived")
+    if len(derived):
+        text = Markup(
+            "No complete hypervolume reference is given for {}: the worst value of these results stands in, so "
+            "hypervolumes there may change as results are added."
+        )
+        yield text.format(names(derived["task"].unique()))
+
+
+def _settings(study: Study) -> Iterator[Markup]:
+    units = study.results.runs["budget_unit"].astype(str).unique()
+    if len(units) > 1:
+        yield Markup("Budgets are counted in different units ({}); ranks compare equal shares of them.").format(
+            ", ".join(sorted(units))
+        )
+
+
+def _seeds(seeds: pd.Series) -> str:
+    low, high = int(seeds.min()), int(seeds.max())
+    if low == high:
+        return f"{counted(low, 'seed')} each"
+    return f"{low} to {high} seeds each"

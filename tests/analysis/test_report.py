@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
+
+from optathlon.analysis import write_report
+from optathlon.analysis.report.study import Study
+from optathlon.analysis.report.words import caveats, findings
+from optathlon.errors import UsageError
+from optathlon.results import Results
+
+VOID = {"meta", "br"}
+
+
+class Elements(HTMLParser):
+    """Collects tags and attributes, and checks that elements nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attributes if name in ("href", "src", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def report(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(messy, tmp_path_factory.mktemp("report") / "out")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_is_well_formed_and_self_contained(report: Path) -> None:
+    elements = Elements()
+    elements.feed(text_of(report))
+    assert elements.open == []
+    assert all(link.startswith("#") for link in elements.links)
+    assert not {"script", "link", "img", "iframe"} & set(elements.tags)
+    assert elements.tags.count("svg") == 4
+
+
+def test_hostile_names_are_shown_not_run(report: Path) -> None:
+    text = text_of(report)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; $x$" in text
+    assert "&#39;x&lt;y&#39;" in text
+    for figure in (report.parent / "figures").glob("*.svg"):
+        assert "<script" not in text_of(figure)
+
+
+def test_every_figure_and_table_is_written(report: Path) -> None:
+    names = {path.name for path in (report.parent / "figures").iterdir()}
+    figures = {"ranks", "ranks_by_type", "critical_difference", "overhead"}
+    tables = {"coverage", "run_failures", "trial_failures", "tasks", "standings", "hypervolume_references"}
+    assert names == {f"{name}.{kind}" for name in figures for kind in ("svg", "png", "csv")} | {
+        f"{name}.csv" for name in tables
+    }
+    table = pd.read_csv(report.parent / "figures" / "standings.csv", index_col="optimizer")
+    assert table.index[-1] == "broken"
+    assert table.loc["smac-bb", "skipped_runs"] == 12
+    assert table["mean_rank"].dropna().is_monotonic_increasing
+
+
+def test_same_results_same_bytes(messy: Results, report: Path, tmp_path: Path) -> None:
+    again = write_report(shuffled(messy), tmp_path)
+    for path in [report, *sorted((report.parent / "figures").iterdir())]:
+        other = again.parent / path.relative_to(report.parent)
+        assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_order_of_the_page(report: Path) -> None:
+    headings = re.findall(r"<h2>(.*?)</h2>", text_of(report))
+    assert headings == [
+        "Coverage and failures",
+        "Ranks over the budget",
+        "Critical differences",
+        "Standings",
+        "Results by task",
+        "What the optimizers cost",
+        "Provenance",
+    ]
+
+
+def test_words_of_a_messy_experiment(messy: Results) -> None:
+    study = Study(messy)
+    lead, separation, *_ = findings(study)
+    assert str(lead).startswith("<b>smac-bb</b> leads: mean rank ")
+    assert "of 5 at the end of the budget" in lead
+    assert "over 9 tasks with 4 seeds each" in lead
+    assert "can't be told apart from <b>hebo[acq=ei]</b>" in separation
+    said = " ".join(map(str, caveats(study)))
+    for words in (
+        "not ranked: <b>broken</b>",
+        "48 of 288 runs did not end well",
+        "<b>tpe (30%)</b>",
+        "3 of 12 tasks are left out of the ranking, as <b>smac-bb</b> did not run all of them: <b>fronts/a</b>",
+        "hypervolume reference is given for <b>fronts/b</b> and <b>fronts/c</b>",
+    ):
+        assert words in said
+
+
+def test_tasks_without_a_common_seed_are_told(plain: Results) -> None:
+    runs = plain.runs
+    uncommon = (runs["task"] == "toy/f1") & ((runs["optimizer"] == "opt-1") == (runs["seed"] > 1))
+    said = " ".join(map(str, caveats(Study(replace(plain, runs=runs[~uncommon])))))
+    assert Study(replace(plain, runs=runs[~uncommon])).results.trials["run"].nunique() == (~uncommon).sum()
+    assert "1 of 12 tasks are left out of the ranking, as no seed there was run by all: <b>toy/f1</b>" in said
+
+
+def test_clean_experiment_has_no_caveats(plain: Results) -> None:
+    study = Study(plain)
+    assert caveats(study) == []
+    assert str(findings(study)[0]).startswith("<b>opt-4</b> leads")
+
+
+def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
+    optimizers = [
+        *(SimulatedOptimizer(f"bb{i}", i + 1, skips=(MULTI_OBJECTIVE,)) for i in range(3)),
+        *(SimulatedOptimizer(f"mo{i}", i + 1, skips=(BLACKBOX,)) for i in range(3)),
+    ]
+    tasks = [
+        *(SimulatedTask(f"toy/{i}") for i in range(8)),
+        *(SimulatedTask(f"fronts/{i}", MULTI_OBJECTIVE) for i in range(8)),
+    ]
+    results = simulate(optimizers, tasks, seeds=2, budget=8)
+    text = text_of(write_report(results, tmp_path))
+    assert "ranked separately for each type of task" in text
+    assert "<h2>Standings: blackbox</h2>" in text
+    assert "<h2>Standings: multi-objective</h2>" in text
+    assert (tmp_path / "figures" / "ranks_multi_objective.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "words"),
+    [
+        ([SimulatedOptimizer("a")], "there is no ranking"),
+        ([SimulatedOptimizer("a", failures=1.0), SimulatedOptimizer("b", skips=(BLACKBOX,))], "nothing to rank"),
+        ([SimulatedOptimizer("b", skips=(BLACKBOX,))], "nothing to rank"),
+        ([SimulatedOptimizer("a"), SimulatedOptimizer("b")], "There is one task only"),
+    ],
+)
+def test_small_experiments_are_reported(optimizers: list[SimulatedOptimizer], words: str, tmp_path: Path) -> None:
+    if all(optimizer.skips for optimizer in optimizers):
+        both = simulate([SimulatedOptimizer("a"), *optimizers], [SimulatedTask("toy/f")], seeds=1)
+        results = replace(
+            both, runs=both.runs[both.runs["optimizer"] != "a"], trials=both.trials[both.trials["optimizer"] != "a"]
+        )
+    else:
+        results = simulate(optimizers, [SimulatedTask("toy/f")], seeds=1)
+    assert words in text_of(write_report(results, tmp_path))
+
+
+def test_no_runs_is_a_usage_error(plain: Results, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no runs"):
+        write_report(replace(plain, runs=plain.runs.iloc[:0]), tmp_path)
+
+
+def test_analysis_imports_lightly_and_never_what_it_judges(tmp_path: Path) -> None:
+    code = (
+        "import sys, optathlon.analysis as analysis\n"
+        "assert not {'matplotlib', 'scipy', 'pandas', 'moocore'} & set(sys.modules)\n"
+        "for name in analysis.__all__: getattr(analysis, name)\n"
+        "assert not [m for m in sys.modules if m.startswith(('optathlon.optimizers', 'optathlon.tasks'))]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
