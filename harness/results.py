@@ -60,7 +60,7 @@ def load(path: str | Path) -> Results:
     folder = ResultsFolder.open(Path(path))
     runs, trials = folder.read()
     return Results(
-        runs=runs.to_pandas(),
+        runs=_frame(runs),
         trials=_trials_frame(runs, trials),
         tasks=_indexed(folder.read_tasks(), "task"),
         provenance=_indexed(folder.read_provenance(), "provenance"),
@@ -90,7 +90,15 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
             case _:
                 columns[name] = trials[name]
     columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
-    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    return _frame(pa.table(columns))
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas frame whose categories are sorted, so that it is the same however the shards came about."""
+    frame: pd.DataFrame = table.to_pandas()
+    for name in frame.select_dtypes("category"):
+        used = frame[name].cat.remove_unused_categories()
+        frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
     return frame
 
 
