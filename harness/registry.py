@@ -19,7 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import MissingDependency, UsageError, unknown
+from optathlon.data import data_root
+from optathlon.errors import MissingData, MissingDependency, UsageError, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.options import canonical_options, checked_options, parse_options
 from optathlon.problem import Problem
@@ -201,6 +202,8 @@ def _matching(pattern: str) -> list[str]:
     matches = []
     for name in names or collection_names():
         listed = list(task_ids(name))
+        if not listed and name == first:
+            raise _nothing_listed(name)
         found = fnmatch.filter(listed, pattern)
         source = collection(name)
         if found and source is not None:
@@ -209,6 +212,13 @@ def _matching(pattern: str) -> list[str]:
     if not matches:
         raise unknown("task", pattern, (id for name in names or collection_names() for id in task_ids(name)))
     return matches
+
+
+def _nothing_listed(name: str) -> UsageError:
+    source = collection(name)
+    if source is None or not source.data:
+        return UsageError(f"the collection {name!r} lists no tasks: give a whole id")
+    return MissingData(f"the collection {name!r} finds no data in {data_root() / name}: {source.data} to that folder")
 
 
 def _known_collection(id: str) -> Collection | None:

@@ -78,12 +78,15 @@ class Collection(ABC):
         One line for `optathlon list collections`.
     packages, install:
         Import names of the packages its tasks need, and the command that installs them.
+    data:
+        How to get the data files that its tasks need, as an imperative; empty where they need none.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
+    data: ClassVar[str] = ""
 
     @abstractmethod
     def ids(self) -> Iterator[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
 
 from optathlon.cli import catalogue, check, report, run
+from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
 
 app = typer.Typer(
     name="optathlon",
     help="N hyperparameter optimizers compete on M tasks.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -32,10 +33,20 @@ def main() -> None:
     """
     pin()
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.TyperException as error:
+        _complain(error.format_message(), BAD_INPUT)
+    except UsageError as error:
+        _complain(str(error), BAD_INPUT)
     except OptathlonError as error:
-        print(f"optathlon: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 3)
+        _complain(str(error), HARNESS_FAILED)
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted", INTERRUPTED)
     except Exception:  # an error of the harness must not look like failed runs
         traceback.print_exc()
-        sys.exit(3)
+        sys.exit(HARNESS_FAILED)
+
+
+def _complain(message: str, code: int) -> NoReturn:
+    print(f"optathlon: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

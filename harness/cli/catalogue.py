@@ -111,7 +111,8 @@ def _print_optimizer(name: str) -> None:
     options = list(inspect.signature(cls).parameters.values())[2:]
     print("options        " + ("none" if not options else ""))
     for option in options:
-        print(f"  {option}")
+        annotation = option.annotation if isinstance(option.annotation, str) else option.annotation.__name__
+        print(f"  {option.name}: {annotation} = {option.default!r}")
 
 
 def _print_task(task: Task) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-FAILED = 1
+from optathlon.cli.exit_codes import SOME_FAILED
 
 
 def check(
@@ -34,4 +34,4 @@ def check(
             print(f"ok      {conformance_check}")
     print(f"{id}: {len(checks) - failures} checks passed, {failures} failed")
     if failures:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(SOME_FAILED)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
+
 if TYPE_CHECKING:
     from optathlon.driver import Summary
     from optathlon.plan import Plan
 
-SOME_FAILED = 1
-INTERRUPTED = 130
 _REASONS_SHOWN = 10
 
 

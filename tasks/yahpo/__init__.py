@@ -117,6 +117,7 @@ class Yahpo(Collection):
     description: ClassVar[str] = "YAHPO Gym: surrogates of real tuning, multi-fidelity and multi-objective (needs data)"
     packages: ClassVar[tuple[str, ...]] = ("onnxruntime",)
     install: ClassVar[str] = "pip install 'optathlon[yahpo]'"
+    data: ClassVar[str] = files.REMEDY
 
     def ids(self) -> Iterator[str]:
         """Every score of every instance whose scenario is in the data folder, and upstream's multi-objective suite."""

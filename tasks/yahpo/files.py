@@ -32,7 +32,7 @@ FOLDER = "yahpo"
 _CONFIG_SPACE = "config_space.json"
 _SUITE = "benchmark_suites/v1.0/multi.json"
 _STATISTICS = "global_statistics/instance_target_statistics.csv"
-_REMEDY = "copy it from the public repository github.com/slds-lmu/yahpo_data, release v1.0.2"
+REMEDY = "copy it from the public repository github.com/slds-lmu/yahpo_data, release v1.0.2"
 _SHA256 = {
     "lcbench/model.onnx": "b45c0d85ae39abf8820c8bea5ac82f415763afcbaf3b725e36af452b09cb6dcd",
     "rbv2_xgboost/model.onnx": "85125b6d97f553d10cd50f9e632e1a3f1ad44bcb00300dd2880d70dfd043d9f3",
@@ -43,12 +43,12 @@ _SHA256 = {
 def scenario_file(scenario: str, name: str) -> Path:
     """The path of a scenario's file; `MissingData` where it is absent or not the published one."""
     relative = f"{scenario}/{name}"
-    return data_file(FOLDER, relative, sha256=_SHA256.get(relative), remedy=_REMEDY)
+    return data_file(FOLDER, relative, sha256=_SHA256.get(relative), remedy=REMEDY)
 
 
 def damaged(relative: str, reason: str) -> MissingData:
     """The error for a data file that is there but can't be used."""
-    return MissingData(f"{data_root() / FOLDER / relative} can't be used ({reason}): {_REMEDY}")
+    return MissingData(f"{data_root() / FOLDER / relative} can't be used ({reason}): {REMEDY}")
 
 
 def available() -> list[str]:
@@ -106,7 +106,7 @@ def multi_objective_suite() -> dict[tuple[str, str], list[tuple[str, ...]]]:
 def read_json(relative: str) -> Any:
     """The content of a JSON file in the data folder."""
     try:
-        return json.loads(data_file(FOLDER, relative, remedy=_REMEDY).read_text())
+        return json.loads(data_file(FOLDER, relative, remedy=REMEDY).read_text())
     except ValueError as error:
         raise damaged(relative, f"it is not JSON: {error}") from None
 
@@ -166,7 +166,7 @@ def _condition(scenario: str, space: ConfigurationSpace, entry: Mapping[str, Any
 @lru_cache
 def _all_statistics(root: Path) -> dict[tuple[str, str, str], tuple[float, float]]:
     bounds: dict[str, dict[tuple[str, str, str], float]] = {"min": {}, "max": {}}
-    with data_file(FOLDER, _STATISTICS, remedy=_REMEDY).open(newline="") as stream:
+    with data_file(FOLDER, _STATISTICS, remedy=REMEDY).open(newline="") as stream:
         for row in csv.DictReader(stream):
             bounds[row["statistic"]][row["scenario"], row["instance"], row["metric"]] = float(row["value"])
     return {key: (lowest, bounds["max"][key]) for key, lowest in bounds["min"].items()}

@@ -115,6 +115,14 @@ BAD = [
 ]
 
 
+BAD += [
+    (("runn",), "'run'"),
+    ((*GOOD, "--sedes", "3"), "--seeds"),
+    ((*GOOD, "--jobs", "two"), "--jobs"),
+    (("list", "nothing"), "'optimizers', 'tasks', 'collections'"),
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else None
 )
@@ -127,18 +135,6 @@ def test_bad_input(in_process: InProcess, here: Path, arguments: tuple[str, ...]
     assert hint in done.stderr
     assert done.stdout == ""
     assert tree(here) == before, "nothing is written"
-
-
-@pytest.mark.parametrize(
-    "arguments", [("runn",), (*GOOD, "--sedes", "3"), (*GOOD, "--jobs", "two"), ("list", "nothing")]
-)
-def test_bad_usage_is_told_with_a_hint_at_help(in_process: InProcess, here: Path, arguments: tuple[str, ...]) -> None:
-    before = tree(here)
-    done = in_process(*arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert "--help" in done.stderr
-    assert tree(here) == before
 
 
 def test_a_dry_run_refuses_what_a_run_refuses(in_process: InProcess, here: Path) -> None:

@@ -1,0 +1,10 @@
+"""What the exit codes of `optathlon` mean; 0 is that all went well."""
+
+SOME_FAILED = 1
+"""Some runs or checks failed."""
+BAD_INPUT = 2
+"""The command can't be carried out as it is given; no run was done."""
+HARNESS_FAILED = 3
+"""Optathlon itself failed."""
+INTERRUPTED = 130
+"""Ctrl-C or SIGTERM."""
