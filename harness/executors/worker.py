@@ -133,6 +133,8 @@ class Worker:
         with self._interrupting():
             outcome = execute(spec, optimizer, task)
         seconds = time.perf_counter() - began
+        if self._stopping:  # a library may have swallowed the request and gone on in some other way
+            raise _Stop
         self._writer.describe(task, fingerprint)
         self._writer.add(
             run_row(spec, outcome, self._settings.session, optimizer.options, fingerprint, started, seconds),

@@ -112,10 +112,6 @@ BAD = [
     (("report", "file"), "file"),
     (("report", "future"), "format 999"),
     (("report", "damaged"), "damaged"),
-]
-
-
-BAD += [
     (("runn",), "'run'"),
     ((*GOOD, "--sedes", "3"), "--seeds"),
     ((*GOOD, "--jobs", "two"), "--jobs"),
