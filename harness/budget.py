@@ -61,6 +61,14 @@ class Budget:
         unit, factor = _SUFFIXES[match["unit"].lower()]
         return cls(float(match["amount"]) * factor, unit)
 
+    @classmethod
+    def for_dimension(cls, dimension: int) -> Budget:
+        """⌈20 + 40 √dimension⌉ full evaluations: the field's default for tasks that don't bring their own.
+
+        So in YAHPO Gym (Pfisterer et al. 2022) and CARP-S (Benjamins et al. 2025).
+        """
+        return cls(math.ceil(20 + 40 * math.sqrt(dimension)))
+
     @property
     def evaluations(self) -> float | None:
         """The number of full evaluations, or `None` where the budget counts something else."""

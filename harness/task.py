@@ -49,16 +49,17 @@ class Task(ABC):
     def fingerprint(self) -> str:
         """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
 
-        Values enter with six significant digits, so that it is the same on every machine. A task whose values
+        They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is the same on every machine. A task whose values
         are not reproducible, or dear, overrides this.
         """
         from optathlon.space import probes
 
         fidelity = self.problem.fidelity
-        level = None if fidelity is None else fidelity.upper
+        levels = (None,) if fidelity is None else (fidelity.lower, fidelity.upper)
         lines = [
             " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=level, seed=0).values)
             for config in probes(self.problem.space, PROBES)
+            for level in levels
         ]
         return short_hash("\n".join(lines))
 

@@ -6,7 +6,6 @@ Functions Definitions", INRIA RR-6829; J. de Nobel et al.: "IOHexperimenter", Ev
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -103,9 +102,6 @@ class Bbob(Collection):
 class BbobTask(Task):
     """One function in one dimension and instance, minimised over [-5, 5]^dimension.
 
-    The default budget of ⌈20 + 40 √dimension⌉ evaluations is that of YAHPO Gym (Pfisterer et al., 2022) and CARP-S
-    (Benjamins et al., 2025).
-
     Parameters
     ----------
     function:
@@ -135,7 +131,7 @@ class BbobTask(Task):
         return Problem(
             space=ConfigurationSpace(dict.fromkeys(self._names, (-5.0, 5.0))),
             objectives=(Objective("value", optimum=self._function.optimum.y),),
-            budget=Budget(math.ceil(20 + 40 * math.sqrt(len(self._names)))),
+            budget=Budget.for_dimension(len(self._names)),
         )
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:

@@ -83,9 +83,6 @@ class MultiFidelityHartmann(Collection):
 class HartmannTask(Task):
     """A Hartmann function over [0, 1]^dimension with the fidelity `z` = 3 … 100, minimised.
 
-    The default budget is ⌈20 + 40 √dimension⌉ full evaluations, as in YAHPO Gym (Pfisterer et al., 2022) and CARP-S
-    (Benjamins et al., 2025).
-
     Parameters
     ----------
     dimension:
@@ -113,7 +110,7 @@ class HartmannTask(Task):
             space=ConfigurationSpace(dict.fromkeys(self._names, (0.0, 1.0))),
             objectives=(Objective("value", optimum=self._optimum),),
             fidelity=Fidelity("z", lower=3, upper=FULL, kind="int"),
-            budget=Budget(math.ceil(20 + 40 * math.sqrt(len(self._names)))),
+            budget=Budget.for_dimension(len(self._names)),
         )
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:

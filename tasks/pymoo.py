@@ -82,8 +82,7 @@ class PymooTask(Task):
     Metadata hold the hypervolume of the Pareto front, where it is known: everywhere but for WFG3 with three
     objectives, whose front is larger than the line it was designed to be (Ishibuchi, Masuda, Nojima, 2016). WFG1 only
     nears it: with most dimensions its optimal distance parameters are not floating-point numbers, and the function
-    sends a rounding error of 1e-17 to 0.46. The default budget is ⌈20 + 40 √dimension⌉ evaluations, as in YAHPO Gym
-    (Pfisterer et al., 2022) and CARP-S (Benjamins et al., 2025).
+    sends a rounding error of 1e-17 to 0.46.
 
     Parameters
     ----------
@@ -122,7 +121,7 @@ class PymooTask(Task):
             objectives=tuple(
                 Objective(f"f{index}", reference=reference) for index, reference in enumerate(self._reference, start=1)
             ),
-            budget=Budget(math.ceil(20 + 40 * math.sqrt(len(self._names)))),
+            budget=Budget.for_dimension(len(self._names)),
         )
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:

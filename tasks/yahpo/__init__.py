@@ -16,7 +16,6 @@ The rules that every value hangs on are those of the `yahpo_gym` package 1.0:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -35,7 +34,6 @@ from optathlon.trial import Result
 class YahpoTask(Task):
     """One instance of a scenario, with one or several of its targets as objectives.
 
-    The budget is that of the paper's experiments: ceil(20 + 40 sqrt(d)) full evaluations for d hyperparameters.
     The reference point for the hypervolume is the worst value of each objective that upstream's random search met
     (`global_statistics/`; at all fidelities).
     """
@@ -64,7 +62,7 @@ class YahpoTask(Task):
             space=space,
             objectives=tuple(self._objective(target) for target in self._targets),
             fidelity=files.fidelity(self._scenario),
-            budget=Budget(math.ceil(20 + 40 * math.sqrt(len(space)))),
+            budget=Budget.for_dimension(len(space)),
         )
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
