@@ -49,8 +49,8 @@ class Task(ABC):
     def fingerprint(self) -> str:
         """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
 
-        They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is the same on every machine. A task whose values
-        are not reproducible, or dear, overrides this.
+        They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is
+        the same on every machine. A task whose values are not reproducible, or dear, overrides this.
         """
         from optathlon.space import probes
 

@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pandas as pd
 
-ENOUGH = 0.25
-"""All optimizers are compared if at least this share of the tasks is common to all of them."""
+ENOUGH = 0.5
+"""All optimizers are compared on what they share if that is at least this share of the tasks."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def without_results(losses: pd.DataFrame) -> list[str]:
 
 
 def comparisons(losses: pd.DataFrame, types: pd.Series) -> list[Comparison]:
-    """The main comparisons: one over all tasks if the optimizers share any, else one per task type.
+    """The main comparisons: one over all tasks if the optimizers share `ENOUGH` of them, else one per task type.
+
+    So optimizers for one type of task only don't confine the comparison of the others to that type.
 
     Parameters
     ----------
@@ -74,8 +76,9 @@ def comparisons(losses: pd.DataFrame, types: pd.Series) -> list[Comparison]:
     compared = _with_results(losses)
     if compared.empty:
         return []
-    runs_on = _runs_on(compared)
-    if runs_on.all(axis=0).any():
+    tasks = compared.index.unique("task")
+    present = _present(compared)
+    if types[tasks].nunique() == 1 or _shared_tasks(present, tuple(present.index)) >= ENOUGH * len(tasks):
         return [_complete_block(compared, "all tasks")]
     return by_group(losses, types)
 
@@ -89,8 +92,7 @@ def by_group(losses: pd.DataFrame, groups: pd.Series) -> list[Comparison]:
 
 def _complete_block(losses: pd.DataFrame, name: str) -> Comparison:
     """All optimizers on the tasks that all have; the largest complete block where those are fewer than `ENOUGH`."""
-    present = losses.iloc[:, -1:].assign(present=True)["present"].unstack(["task", "seed"], fill_value=False)
-    runs_on = _runs_on(losses)
+    present, runs_on = _present(losses), _runs_on(losses)
     chosen = tuple(runs_on.index)
     if _shared_tasks(present, chosen) < ENOUGH * runs_on.shape[1]:
         chosen = _largest_block(present, runs_on)
@@ -112,11 +114,15 @@ def _complete_block(losses: pd.DataFrame, name: str) -> Comparison:
 def _largest_block(present: pd.DataFrame, runs_on: pd.DataFrame) -> tuple[str, ...]:
     """The optimizers of the complete block (optimizers x shared tasks) with the most cells, two at least if possible.
 
-    Candidates are the optimizers that have all tasks which some pair of them shares, or which one of them has; ties go
-    to more optimizers, then to the first names.
+    Candidates are the optimizers that have all tasks, or all (task, seed) pairs, which some two of them share, or which
+    one of them has; ties go to more optimizers, then to the first names.
     """
-    supports = [runs_on.loc[a] & runs_on.loc[b] for a, b in combinations_with_replacement(runs_on.index, 2)]
-    candidates = {_having(runs_on, tasks) for tasks in supports if tasks.any()}
+    candidates = {
+        _having(table, shared)
+        for table in (runs_on, present)
+        for a, b in combinations_with_replacement(table.index, 2)
+        if (shared := table.loc[a] & table.loc[b]).any()
+    }
 
     def size(optimizers: tuple[str, ...]) -> tuple[bool, int, int]:
         tasks = _shared_tasks(present, optimizers)
@@ -125,9 +131,9 @@ def _largest_block(present: pd.DataFrame, runs_on: pd.DataFrame) -> tuple[str, .
     return max(sorted(candidates), key=size)
 
 
-def _having(runs_on: pd.DataFrame, tasks: pd.Series) -> tuple[str, ...]:
-    """The optimizers that have all of `tasks` (boolean, by task)."""
-    return tuple(str(name) for name, has in runs_on.loc[:, tasks].all(axis=1).items() if has)
+def _having(table: pd.DataFrame, columns: pd.Series) -> tuple[str, ...]:
+    """The optimizers that have all of `columns` (boolean, by column of `table`)."""
+    return tuple(str(name) for name, has in table.loc[:, columns].all(axis=1).items() if has)
 
 
 def _shared(present: pd.DataFrame, optimizers: tuple[str, ...]) -> pd.MultiIndex:
@@ -139,6 +145,12 @@ def _shared(present: pd.DataFrame, optimizers: tuple[str, ...]) -> pd.MultiIndex
 def _shared_tasks(present: pd.DataFrame, optimizers: tuple[str, ...]) -> int:
     """On how many tasks all `optimizers` have a seed in common."""
     return len(set(_shared(present, optimizers).get_level_values("task")))
+
+
+def _present(losses: pd.DataFrame) -> pd.DataFrame:
+    """Boolean, optimizers x (task, seed) pairs: which has a run on which."""
+    present: pd.DataFrame = losses.iloc[:, -1].notna().unstack(["task", "seed"]).notna()
+    return present
 
 
 def _runs_on(losses: pd.DataFrame) -> pd.DataFrame:

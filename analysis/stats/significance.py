@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scikit_posthocs
-from scipy.stats import chi2, friedmanchisquare, studentized_range, wilcoxon
+from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range, wilcoxon
 
 ALPHA = 0.05
 
@@ -29,7 +29,10 @@ class Significance:
     p_value:
         Of the hypothesis that all optimizers perform alike; NaN where nothing can be tested.
     mean_ranks:
-        By optimizer: ranks within each task (seeds averaged first), averaged over tasks, as the tests use them.
+        By optimizer: ranks within each task (seeds averaged first), averaged over tasks.
+    scores:
+        By optimizer, lower is better: what the test orders them by. The mean ranks or, of Wilcoxon's test, the sum of
+        the signed ranks of the tasks lost; it need not order two optimizers as their mean ranks do.
     pairwise:
         p-values between pairs (Nemenyi; Wilcoxon for two), optimizers x optimizers; 1 on the diagonal.
     critical_difference:
@@ -42,6 +45,7 @@ class Significance:
     tasks: int
     p_value: float
     mean_ranks: pd.Series
+    scores: pd.Series
     pairwise: pd.DataFrame
     critical_difference: float
     note: str
@@ -49,6 +53,10 @@ class Significance:
     def differ(self, first: str, second: str) -> bool:
         """Whether two optimizers differ significantly; pairs are only looked at where the overall test rejects."""
         return self.p_value < ALPHA and bool(self.pairwise[second].lt(ALPHA)[first])
+
+    def is_better(self, first: str, second: str) -> bool:
+        """Whether `first` is significantly better than `second`."""
+        return self.differ(first, second) and bool(self.scores[first] < self.scores[second])
 
 
 def significance(task_ranks: pd.DataFrame) -> Significance:
@@ -79,8 +87,9 @@ def critical_difference(optimizers: int, tasks: int, alpha: float = ALPHA) -> fl
 
 
 def _two(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
-    difference = (task_ranks.iloc[:, 0] - task_ranks.iloc[:, 1]).to_numpy()
-    informative = int(np.count_nonzero(difference))
+    difference = np.round((task_ranks.iloc[:, 0] - task_ranks.iloc[:, 1]).to_numpy(), 12)  # so that equal ones tie
+    difference = difference[difference != 0]  # Wilcoxon's way with zeros; with them scipy takes no exact distribution
+    informative = len(difference)
     smallest = 2.0 ** (1 - informative)
     if smallest >= ALPHA:
         return _untested(
@@ -90,10 +99,12 @@ def _two(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
             "to tell anything: a difference can be neither shown nor ruled out.",
         )
     p_value = float(wilcoxon(difference).pvalue)
+    size = rankdata(np.abs(difference))
+    lost = pd.Series([size[difference > 0].sum(), size[difference < 0].sum()], index=task_ranks.columns)
     verdict = "differ significantly" if p_value < ALPHA else "can't be told apart"
     pairwise = _pairwise(task_ranks, p_value)
     note = f"Over {len(task_ranks)} tasks the two optimizers {verdict} (Wilcoxon signed-rank test, {_p(p_value)})."
-    return Significance("Wilcoxon signed-rank", len(task_ranks), p_value, mean, pairwise, math.nan, note)
+    return Significance("Wilcoxon signed-rank", len(task_ranks), p_value, mean, lost, pairwise, math.nan, note)
 
 
 def _many(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
@@ -115,17 +126,17 @@ def _many(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
     pairwise = pd.DataFrame(pairwise.to_numpy(), index=task_ranks.columns, columns=task_ranks.columns)
     verdict = (
         f"Friedman's test finds differences between the {optimizers} optimizers over {tasks} tasks ({_p(p_value)}); "
-        f"by Nemenyi's test two of them differ when their mean ranks are more than {difference:.2f} apart."
+        f"by Nemenyi's test two of them differ when their ranks by task are on average more than {difference:.2f} apart."
         if p_value < ALPHA
         else f"Friedman's test finds no significant difference between the {optimizers} optimizers over {tasks} tasks "
         f"({_p(p_value)})."
     )
     rough = f" With {tasks} tasks the p-values are rough." if tasks <= _RELIABLE_TASKS else ""
-    return Significance("Friedman", tasks, p_value, mean, pairwise, difference, verdict + rough)
+    return Significance("Friedman", tasks, p_value, mean, mean, pairwise, difference, verdict + rough)
 
 
 def _untested(task_ranks: pd.DataFrame, mean: pd.Series, note: str) -> Significance:
-    return Significance("", len(task_ranks), math.nan, mean, _pairwise(task_ranks, math.nan), math.nan, note)
+    return Significance("", len(task_ranks), math.nan, mean, mean, _pairwise(task_ranks, math.nan), math.nan, note)
 
 
 def _pairwise(task_ranks: pd.DataFrame, p_value: float) -> pd.DataFrame:
