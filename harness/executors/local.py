@@ -217,7 +217,7 @@ class LocalExecutor:
 
 
 def _context() -> ForkContext | SpawnContext:
-    """Forking is quick, and safe while this process has one thread; it needs a pinned environment."""
+    """Forking is quick, and safe while this process runs no threads of its own; it needs a pinned environment."""
     forks = sys.platform == "linux" and is_pinned()
     return multiprocessing.get_context("fork") if forks else multiprocessing.get_context("spawn")
 

@@ -119,7 +119,8 @@ class ResultsFolder:
 
     def _read_runs(self, columns: list[str]) -> pa.Table:
         schema = pa.schema([RUNS.field(name) for name in columns])
-        tables = [pq.ParquetFile(self.path / "runs" / shard).read(columns) for shard in self._shards()]
+        files = (pq.ParquetFile(self.path / "runs" / shard, pre_buffer=False) for shard in self._shards())
+        tables = [file.read(columns, use_threads=False) for file in files]  # the driver forks afterwards
         return _joined(tables, schema)
 
 

@@ -143,6 +143,7 @@ def test_a_dry_run_refuses_what_a_run_refuses(in_process: InProcess, here: Path)
 
 
 def test_missing_data_says_which_file_and_how_to_get_it(in_process: InProcess, here: Path) -> None:
+    pytest.importorskip("onnxruntime")
     for arguments in (
         ("run", "-o", "random", "-t", "yahpo/lcbench/167168/val_accuracy"),
         ("info", "yahpo/lcbench/167168/val_accuracy"),

@@ -80,7 +80,9 @@ def test_integers_and_floats_are_the_same_budget(amount: int) -> None:
 
 
 def test_rounding_neither_ends_a_run_late_nor_marks_it_over_budget() -> None:
-    spent = sum([0.1] * 10)
+    spent = 0.0
+    for _ in range(10):
+        spent += 0.1
     assert spent < 1
     assert Budget(1).is_spent_by(spent)
     assert not Budget(1).is_spent_by(1 - 1e-6)
