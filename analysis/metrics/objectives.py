@@ -26,9 +26,10 @@ def is_multi_objective(task: pd.Series) -> bool:
 
 
 def optimal_hypervolume(task: pd.Series) -> float:
-    """The hypervolume of the known Pareto front; NaN where it is unknown."""
+    """The hypervolume of the known Pareto front; NaN where it, or the reference it is measured from, is unknown."""
     metadata = task["metadata"]
-    return number(metadata.get("optimal_hypervolume")) if isinstance(metadata, Mapping) else math.nan
+    referenced = all(math.isfinite(number(objective.get("reference"))) for objective in task["objectives"])
+    return number(metadata.get("optimal_hypervolume")) if referenced and isinstance(metadata, Mapping) else math.nan
 
 
 def optimal_loss(task: pd.Series) -> float:

@@ -99,8 +99,9 @@ def _draw(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look]) -> None:
             markevery=(position % every, every),
             label=str(name),
         )
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     lowest = max(2.0, bands["high"].max())
+    ticks = MaxNLocator(integer=True, nbins=8).tick_values(1, lowest)
+    axes.set_yticks([1, *(tick for tick in ticks if 1 < tick <= lowest)])
     margin = 0.03 * (lowest - 1)
     axes.set_ylim(lowest + margin, 1 - margin)
     axes.grid(visible=False, axis="x")

@@ -43,21 +43,21 @@ def save_table(name: str, table: pd.DataFrame, folder: Path) -> None:
 
 
 def svg(drawing: Drawing) -> str:
-    """The figure as SVG text, the same for the same figure."""
+    """The figure as SVG text, the same for the same figure.
+
+    Text is drawn as shapes. The words themselves are in comments only, which are removed, so nothing of the data can
+    act as markup.
+    """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": drawing.name, "svg.fonttype": "path"}):
         drawing.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
 
 
 def inline(drawing: Drawing) -> Markup:
-    """The figure as an `<svg>` element that follows the page's colours; text is drawn as shapes.
-
-    The words in it are in comments only, which are removed, so nothing of the data can act as markup.
-    """
+    """The figure as an `<svg>` element that follows the page's colours."""
     text = svg(drawing)
     text = text[text.index("<svg") :]
-    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     for color, variable in _THEME.items():
         text = text.replace(color, variable)
     head, tail = text.split(">", 1)

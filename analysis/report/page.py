@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from optathlon.analysis.metrics.coverage import coverage, run_failures, trial_failures
 from optathlon.analysis.metrics.overhead import overhead
-from optathlon.analysis.metrics.trajectory import references
 from optathlon.analysis.plots.critical_difference import plot_critical_difference
 from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
@@ -24,6 +23,11 @@ from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.results import Results
+
+_OCCASIONAL = re.compile(
+    r"(ranks|critical_difference|standings|overhead)(_by_type|_by_collection|_blackbox|_multi_[a-z_]+)?\.(svg|png|csv)"
+)
+"""Files that not every report has, so that those of an earlier report would stay behind."""
 
 _MOST_FAILURES = 40
 """Kinds of failure shown on the page; the rest are in the CSV file."""
@@ -45,7 +49,8 @@ def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathl
 
     Returns
     -------
-    The path of `index.html`. Raises `UsageError` where there are no runs.
+    The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
+    there are no runs.
     """
     if results.runs.empty:
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
@@ -54,6 +59,7 @@ def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathl
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     page = _Page(study)
+    _remove_earlier(folder)
     for drawing in page.drawings():
         save(drawing, folder)
     for name, table in page.tables():
@@ -89,7 +95,7 @@ class _Page:
         yield "run_failures", run_failures(results.runs)
         yield "trial_failures", trial_failures(results.trials)
         yield "tasks", self._study.final_values
-        yield "hypervolume_references", references(results)
+        yield "hypervolume_references", self._study.references
         for verdict in self._study.verdicts:
             yield f"standings{_suffix(verdict)}", self._standings[id(verdict)]
 
@@ -137,7 +143,7 @@ class _Page:
             "difference": inline(self._differences[id(verdict)]) if ranked else None,
             "note": verdict.significance.note,
             "standings": table.reset_index().to_dict("records"),
-            "compared": len(verdict.standings),
+            "compared": len(verdict.standings) if ranked else 0,
             "tasks": len(verdict.comparison.tasks),
         }
 
@@ -158,7 +164,7 @@ class _Page:
         for kind, column in (("type of task", "type"), ("collection", "collection")):
             groups = tasks[column].astype(str)
             partition = {frozenset(members.index) for _, members in groups.groupby(groups)}
-            if len(partition) > 1 and partition not in drawn and (bands := self._study.bands_by(groups)):
+            if len(partition) > 1 and partition not in drawn and len(bands := self._study.bands_by(groups)) > 1:
                 drawn.append(partition)
                 data = pd.concat(bands, names=["group"])
                 figure = plot_rank_facets(bands, self._looks)
@@ -170,6 +176,12 @@ class _Page:
             return None
         caption = "Seconds of ask and tell per trial, by optimizer"
         return Drawing("overhead", caption, plot_overhead(table, self._looks), table)
+
+
+def _remove_earlier(folder: Path) -> None:
+    for path in folder.iterdir():
+        if _OCCASIONAL.fullmatch(path.name):
+            path.unlink()
 
 
 def _is_ranked(verdict: Verdict) -> bool:

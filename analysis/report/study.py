@@ -10,8 +10,8 @@ import pandas as pd
 
 from optathlon.analysis.metrics.anytime import incumbents_at
 from optathlon.analysis.metrics.comparable import comparable
-from optathlon.analysis.metrics.final import final_values, normalised_regret
-from optathlon.analysis.metrics.trajectory import trajectories
+from optathlon.analysis.metrics.final import beyond_optimum, final_values, normalised_regret
+from optathlon.analysis.metrics.trajectory import references, trajectories
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
 from optathlon.analysis.stats.ranking import ranks, task_ranks
@@ -42,10 +42,18 @@ class Study:
         As `optathlon.results.load` returns them.
     seed:
         Seeds the bootstrap.
+
+    Attributes
+    ----------
+    results:
+        The results with the labels of `comparable`.
+    divided_tasks:
+        Tasks whose runs differ in their conditions, so that each condition became a task of its own.
     """
 
     def __init__(self, results: Results, seed: int = 0) -> None:
         self.results = comparable(results)
+        self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
         self._seed = seed
 
     @cached_property
@@ -75,13 +83,24 @@ class Study:
         values = incumbents_at(self._trajectories, self.results.runs, column="value")
         return final_values(self.losses.iloc[:, -1], values.iloc[:, -1], self.results.tasks)
 
+    @cached_property
+    def references(self) -> pd.DataFrame:
+        """Hypervolume references."""
+        return references(self.results)
+
+    @cached_property
+    def beyond_optimum(self) -> list[str]:
+        """Tasks with results better than their stated optimum."""
+        return beyond_optimum(self.losses.iloc[:, -1], self.results.tasks)
+
     def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
         """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""
         bands = {}
         for comparison in by_group(self.losses, groups):
             if len(comparison.optimizers) > 1:
-                tasks = len(comparison.tasks)
-                title = f"{comparison.name} · {tasks} {'task' if tasks == 1 else 'tasks'}"
+                tasks, total = len(comparison.tasks), len(comparison.tasks) + len(comparison.dropped_tasks)
+                count = f"{tasks} of {total}" if tasks < total else f"{total}"
+                title = f"{comparison.name} · {count} {'task' if total == 1 else 'tasks'}"
                 bands[title] = bootstrap_ranks(ranks(comparison), seed=self._seed)
         return bands
 

@@ -8,15 +8,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.metrics.coverage import failed_trial_share
-from optathlon.analysis.metrics.trajectory import references
 from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.comparison import Comparison
 
 _MANY = 8
 """Longer enumerations are cut."""
 
-_FEW_TASKS = 6
-"""Percentile intervals of the bootstrap over fewer tasks are clearly too narrow."""
+_FEW_TASKS = 10
+"""Percentile intervals of the bootstrap over fewer tasks hold the truth clearly less often than they say."""
 
 
 def findings(study: Study) -> list[Markup]:
@@ -65,17 +64,21 @@ def names(items: Iterable[str]) -> Markup:
 def _findings(verdict: Verdict) -> Iterator[Markup]:
     table, comparison = verdict.standings, verdict.comparison
     scope = "" if comparison.name == "all tasks" else f" on {comparison.name} tasks"
-    place = f"over {counted(len(comparison.tasks), 'task')} with {_seeds(comparison.seeds)}"
+    place = f"over {_of_tasks(comparison)} with {_seeds(comparison.seeds)}"
+    if len(table) == 1 and comparison.left_out:
+        yield Markup("No two optimizers ran the same task with the same seed{}: there is no ranking.").format(scope)
+        return
     if len(table) == 1:
-        text = Markup("Only {}{} has results that could be compared ({}): there is no ranking.")
+        text = Markup("Only {} has results{} ({}): there is no ranking.")
         yield text.format(names(table.index), scope, place)
         return
     leaders = table.index[table["mean_rank"] == table["mean_rank"].iloc[0]].tolist()
     first = table.iloc[0]
-    verb = "leads" if len(leaders) == 1 else "lead together"
-    text = Markup("{} {}{}: mean rank {:.2f} of {} at the end of the budget{}, {}.")
-    interval = f" (95 % interval {first.low:.2f} to {first.high:.2f})" if comparison.seeds.sum() > 1 else ""
-    yield text.format(names(leaders), verb, scope, first.mean_rank, len(table), interval, place)
+    verb = "has" if len(leaders) == 1 else "share"
+    which = "same" if len(leaders) == len(table) else "best"
+    text = Markup("{} {} the {} mean rank{}: {:.2f} among {} optimizers at the end of the budget{}, {}.")
+    interval = f" (95 % interval {first.low:.2f} to {first.high:.2f})" if first.low < first.high else ""
+    yield text.format(names(leaders), verb, which, scope, first.mean_rank, len(table), interval, place)
     if len(leaders) == 1:
         yield from _separation(verdict, leaders[0])
     yield Markup("{}").format(verdict.significance.note)
@@ -87,11 +90,16 @@ def _separation(verdict: Verdict, leader: str) -> Iterator[Markup]:
     if not tested.test:
         return
     others = [name for name in verdict.standings.index if name != leader]
-    beaten = [
-        name for name in others if tested.differ(leader, name) and tested.mean_ranks[leader] < tested.mean_ranks[name]
-    ]
-    rest = [name for name in others if name not in beaten]
-    if beaten and not rest:
+    beaten = [name for name in others if tested.is_better(leader, name)]
+    ahead = [name for name in others if tested.is_better(name, leader)]
+    rest = [name for name in others if name not in beaten and name not in ahead]
+    if ahead:
+        text = Markup(
+            "Yet the test, which looks at ranks within each task, finds {} significantly better than {}: the two ways "
+            "of averaging disagree, and neither should be relied on alone."
+        )
+        yield text.format(names(ahead), names([leader]))
+    elif beaten and not rest:
         yield Markup("It is significantly better than {}.").format("the other" if len(others) == 1 else "all others")
     elif beaten:
         text = Markup("It is significantly better than {}, but can't be told apart from {}.")
@@ -120,16 +128,23 @@ def _failures(study: Study) -> Iterator[Markup]:
 def _selection(study: Study) -> Iterator[Markup]:
     """What the comparisons leave out, and why."""
     if len(study.verdicts) > 1:
-        yield Markup("No task was run by all optimizers, so they are ranked separately for each type of task.")
+        yield Markup(
+            "Less than half of the tasks were run by all optimizers, so they are ranked separately for each type of "
+            "task, and tested separately, without correction for the number of tests."
+        )
     for verdict in study.verdicts:
         comparison = verdict.comparison
+        if len(comparison.optimizers) < 2:
+            continue
         total = len(comparison.tasks) + len(comparison.dropped_tasks)
         if comparison.dropped_tasks:
             text = Markup("{} of {} are left out of the ranking, as {}: {}.")
             dropped = comparison.dropped_tasks
             yield text.format(len(dropped), counted(total, "task"), _why_dropped(study, comparison), names(dropped))
         for name, count in comparison.left_out.items():
-            text = Markup("{} is left out of the ranking of {}: it ran only {} of {}.")
+            text = Markup(
+                "{} is left out of the ranking of {}: it shares too little with the others (it ran {} of {})."
+            )
             yield text.format(names([name]), comparison.name, count, counted(total, "task"))
         if comparison.dropped_pairs:
             text = Markup("{} of task and seed are left out, as not all ranked optimizers ran them.")
@@ -176,21 +191,37 @@ def _without_incumbent(study: Study) -> Iterator[Markup]:
 
 
 def _reference_points(study: Study) -> Iterator[Markup]:
-    derived = references(study.results).query("derived")
+    derived = study.references.query("derived")
     if len(derived):
         text = Markup(
             "No complete hypervolume reference is given for {}: the worst value of these results stands in, so "
             "hypervolumes there may change as results are added."
         )
         yield text.format(names(derived["task"].unique()))
+    if study.beyond_optimum:
+        text = Markup(
+            "Results are better than the stated optimum (noise, or a wrong optimum) on {}: their regret counts as 0."
+        )
+        yield text.format(names(study.beyond_optimum))
 
 
 def _settings(study: Study) -> Iterator[Markup]:
+    if study.divided_tasks:
+        text = Markup(
+            "Runs of {} differ in budget, workers or the task's version: such runs are never compared, and count as "
+            "separate tasks."
+        )
+        yield text.format(names(study.divided_tasks))
     units = study.results.runs["budget_unit"].astype(str).unique()
     if len(units) > 1:
         yield Markup("Budgets are counted in different units ({}); ranks compare equal shares of them.").format(
             ", ".join(sorted(units))
         )
+
+
+def _of_tasks(comparison: Comparison) -> str:
+    tasks, dropped = len(comparison.tasks), len(comparison.dropped_tasks)
+    return f"{tasks:,} of {counted(tasks + dropped, 'task')}" if dropped else counted(tasks, "task")
 
 
 def _seeds(seeds: pd.Series) -> str:

@@ -92,7 +92,8 @@ def by_group(losses: pd.DataFrame, groups: pd.Series) -> list[Comparison]:
 
 def _complete_block(losses: pd.DataFrame, name: str) -> Comparison:
     """All optimizers on the tasks that all have; the largest complete block where those are fewer than `ENOUGH`."""
-    present, runs_on = _present(losses), _runs_on(losses)
+    present = _present(losses)
+    runs_on = _runs_on(present)
     chosen = tuple(runs_on.index)
     if _shared_tasks(present, chosen) < ENOUGH * runs_on.shape[1]:
         chosen = _largest_block(present, runs_on)
@@ -149,15 +150,13 @@ def _shared_tasks(present: pd.DataFrame, optimizers: tuple[str, ...]) -> int:
 
 def _present(losses: pd.DataFrame) -> pd.DataFrame:
     """Boolean, optimizers x (task, seed) pairs: which has a run on which."""
-    present: pd.DataFrame = losses.iloc[:, -1].notna().unstack(["task", "seed"]).notna()
-    return present
+    present: pd.DataFrame = pd.Series(True, index=losses.index).unstack(["task", "seed"], fill_value=False)
+    return present.sort_index()
 
 
-def _runs_on(losses: pd.DataFrame) -> pd.DataFrame:
+def _runs_on(present: pd.DataFrame) -> pd.DataFrame:
     """Boolean, optimizers x tasks: which has a run on which."""
-    pairs = losses.droplevel(["seed"]).index.unique().to_frame(index=False)
-    table = pd.crosstab(pairs["optimizer"], pairs["task"]).astype(bool)
-    return table.sort_index().sort_index(axis=1)
+    return present.T.groupby(level="task").any().T
 
 
 def _with_results(losses: pd.DataFrame) -> pd.DataFrame:

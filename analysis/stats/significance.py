@@ -126,7 +126,7 @@ def _many(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
     pairwise = pd.DataFrame(pairwise.to_numpy(), index=task_ranks.columns, columns=task_ranks.columns)
     verdict = (
         f"Friedman's test finds differences between the {optimizers} optimizers over {tasks} tasks ({_p(p_value)}); "
-        f"by Nemenyi's test two of them differ when their ranks by task are on average more than {difference:.2f} apart."
+        f"by Nemenyi's test two of them differ when their mean ranks by task are more than {difference:.2f} apart."
         if p_value < ALPHA
         else f"Friedman's test finds no significant difference between the {optimizers} optimizers over {tasks} tasks "
         f"({_p(p_value)})."

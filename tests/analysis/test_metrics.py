@@ -30,6 +30,7 @@ from optathlon.analysis import (
     trajectories,
 )
 from optathlon.analysis.metrics.coverage import run_failures, trial_failures
+from optathlon.analysis.metrics.final import beyond_optimum
 from optathlon.analysis.metrics.trajectory import references
 from optathlon.errors import UsageError
 from optathlon.results import Results
@@ -222,6 +223,29 @@ def test_normalised_regret(optimum: float | None, expected: list[float]) -> None
     assert normalised_regret(losses, tasks).tolist() == pytest.approx(expected)
     equal = pd.Series([2.0, 2.0, 2.0, np.nan], index=index)
     assert normalised_regret(equal, tasks).tolist() == ([0, 0, 0, 1] if optimum is None else [1, 1, 1, 1])
+
+
+def test_optimal_hypervolume_needs_a_reference(messy: Results) -> None:
+    tasks = messy.tasks.copy()
+    tasks.at["fronts/b", "metadata"] = {"optimal_hypervolume": 2.25}
+    found = trajectories(replace(messy, tasks=tasks)).query("task == 'fronts/b'").dropna()
+    assert (found["loss"] == -found["value"]).all()
+
+
+def test_results_beyond_the_optimum_are_found() -> None:
+    tasks = pd.DataFrame(
+        {
+            "objectives": [
+                [{"name": "x", "direction": "maximize", "optimum": optimum}] for optimum in (0.9, 0.9, 1e6, None)
+            ],
+            "metadata": [{}] * 4,
+        },
+        index=["noisy", "attained", "rounded", "unknown"],
+    )
+    index = pd.MultiIndex.from_tuples([("a", task, 0) for task in tasks.index], names=["optimizer", "task", "seed"])
+    losses = pd.Series([-0.95, -0.9, -1e6 - 1e-6, -7.0], index=index)
+    assert beyond_optimum(losses, tasks) == ["noisy"]
+    assert normalised_regret(losses, tasks).tolist() == [0.0] * 4
 
 
 def test_coverage_and_failures(messy: Results) -> None:

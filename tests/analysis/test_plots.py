@@ -78,6 +78,14 @@ def test_bars_join_exactly_what_cannot_be_told_apart(optimizers: int, tasks: int
             assert ((i, j) in joined) == (not tested.differ(names[i], names[j]))
 
 
+@pytest.mark.parametrize("count", [2, 5, 20, 50])
+def test_rank_axis_starts_at_one(count: int) -> None:
+    data = bands(count)
+    ticks = plot_ranks(data, looks(data.index.unique("optimizer"))).axes[0].get_yticks()
+    assert ticks[0] == 1
+    assert all(tick == int(tick) for tick in ticks)
+
+
 def test_global_style_is_left_alone() -> None:
     before = dict(mpl.rcParams)
     data = bands(4)

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -106,9 +107,9 @@ def test_order_of_the_page(report: Path) -> None:
 def test_words_of_a_messy_experiment(messy: Results) -> None:
     study = Study(messy)
     lead, separation, *_ = findings(study)
-    assert str(lead).startswith("<b>smac-bb</b> leads: mean rank ")
-    assert "of 5 at the end of the budget" in lead
-    assert "over 9 tasks with 4 seeds each" in lead
+    assert str(lead).startswith("<b>smac-bb</b> has the best mean rank: ")
+    assert "among 5 optimizers at the end of the budget" in lead
+    assert "over 9 of 12 tasks with 4 seeds each" in lead
     assert "can't be told apart from <b>hebo[acq=ei]</b>" in separation
     said = " ".join(map(str, caveats(study)))
     for words in (
@@ -132,7 +133,7 @@ def test_tasks_without_a_common_seed_are_told(plain: Results) -> None:
 def test_clean_experiment_has_no_caveats(plain: Results) -> None:
     study = Study(plain)
     assert caveats(study) == []
-    assert str(findings(study)[0]).startswith("<b>opt-4</b> leads")
+    assert str(findings(study)[0]).startswith("<b>opt-4</b> has the best mean rank")
 
 
 def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
@@ -170,6 +171,74 @@ def test_small_experiments_are_reported(optimizers: list[SimulatedOptimizer], wo
     else:
         results = simulate(optimizers, [SimulatedTask("toy/f")], seeds=1)
     assert words in text_of(write_report(results, tmp_path))
+
+
+def said(results: Results) -> str:
+    study = Study(results)
+    return " ".join(map(str, [*findings(study), *caveats(study)]))
+
+
+def test_identical_optimizers_lead_nobody(plain: Results) -> None:
+    trials = plain.trials.assign(value=plain.trials["trial"].astype(float))
+    words = said(replace(plain, trials=trials))
+    assert "<b>opt-4</b> share the same mean rank: 2.50 among 4 optimizers at the end of the budget, over" in words
+    assert "no significant difference" in words
+
+
+def test_nothing_is_ranked_where_seeds_differ(plain: Results, tmp_path: Path) -> None:
+    runs = plain.runs[plain.runs["optimizer"].isin(["opt-1", "opt-2"])]
+    runs = runs[(runs["optimizer"] == "opt-1") == (runs["seed"] < 2)]
+    text = text_of(write_report(replace(plain, runs=runs), tmp_path))
+    assert "No two optimizers ran the same task with the same seed: there is no ranking." in text
+    assert text.count("not ranked") == 2
+
+
+def test_runs_under_different_budgets_are_not_ranked(plain: Results) -> None:
+    budgets = plain.runs["budget"].where(plain.runs["optimizer"] == "opt-1", 40.0)
+    assert "toy/f0</b>, " in (words := said(replace(plain, runs=plain.runs.assign(budget=budgets))))
+    assert "differ in budget, workers or the task's version: such runs are never compared" in words
+    assert "<b>opt-1</b> is left out of the ranking of all tasks" in words
+
+
+def test_results_beyond_the_optimum_are_told(plain: Results) -> None:
+    tasks = plain.tasks.copy()
+    tasks.at["toy/f3", "objectives"] = [{**tasks.loc["toy/f3", "objectives"][0], "optimum": 0.5}]
+    assert "stated optimum (noise, or a wrong optimum) on <b>toy/f3</b>: their regret" in said(
+        replace(plain, tasks=tasks)
+    )
+
+
+def test_a_test_against_the_leader_is_told(plain: Results) -> None:
+    study = Study(plain)
+    (verdict,) = study.verdicts
+    scores = -verdict.significance.scores
+    study.verdicts = [replace(verdict, significance=replace(verdict.significance, scores=scores))]
+    words = " ".join(map(str, findings(study)))
+    assert "significantly better than <b>opt-4</b>: the two ways of averaging disagree" in words
+    assert "It is significantly better" not in words
+
+
+def test_figures_of_an_earlier_report_go_and_nothing_else(plain: Results, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    stale = ["ranks_by_type.svg", "standings_multi_fidelity_objective.csv", "critical_difference_blackbox.png"]
+    kept = ["ranks_mine.svg", "notes.txt", "ranks_by_type.pdf"]
+    for name in [*stale, *kept]:
+        (folder / name).write_text("earlier")
+    write_report(plain, tmp_path)
+    names = {path.name for path in folder.iterdir()}
+    assert not names & {*stale}
+    assert names >= {*kept, "ranks.svg"}
+
+
+@pytest.mark.filterwarnings("ignore:Glyph 27")
+def test_endless_errors_and_control_characters(plain: Results, tmp_path: Path) -> None:
+    names = plain.runs["optimizer"].astype(str).replace("opt-1", "a --><b>\x1b")
+    runs = plain.runs.assign(optimizer=names, status="crashed", reason="no " + "y" * 100_000)
+    path = write_report(replace(plain, runs=runs), tmp_path)
+    assert len(text_of(path)) < 400_000
+    for figure in (tmp_path / "figures").glob("*.svg"):
+        ElementTree.parse(figure)
 
 
 def test_no_runs_is_a_usage_error(plain: Results, tmp_path: Path) -> None:

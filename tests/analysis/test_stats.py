@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 import scikit_posthocs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate, together
@@ -99,6 +100,48 @@ def test_a_specialist_does_not_shrink_the_comparison() -> None:
     assert (found.optimizers, found.tasks, found.left_out) == (["a", "b"], tasks, {"c": 1})
 
 
+def test_a_specialist_for_a_type_confines_nobody_to_it() -> None:
+    types = pd.Series({f"b{i}": "blackbox" for i in range(8)} | {f"m{i}": "multi-fidelity" for i in range(3)})
+    everything, fidelity = types.index.tolist(), ["m0", "m1", "m2"]
+    found = comparisons(losses_of({"a": everything, "b": everything, "mf": fidelity}), types)
+    assert [(c.optimizers, len(c.tasks), c.dropped_tasks) for c in found] == [
+        (["a", "b"], 8, ()),
+        (["a", "b", "mf"], 3, ()),
+    ]
+
+
+def test_optimizers_with_other_seeds_are_left_out() -> None:
+    losses = losses_of({"a": ["t", "u"], "b": ["t", "u"], "c": ["t", "u"]}, seeds=4)
+    first = losses.index.get_level_values("seed") < 2
+    losses = losses[first == (losses.index.get_level_values("optimizer") == "a")]
+    types = pd.Series("x", index=["t", "u"])
+    (found,) = comparisons(losses, types)
+    assert (found.optimizers, found.tasks, found.left_out) == (["b", "c"], ["t", "u"], {"a": 2})
+    (alone,) = comparisons(losses.drop(index="c", level="optimizer"), types)
+    assert (alone.optimizers, alone.left_out) == (["a"], {"b": 2})
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_compared_optimizers_have_every_pair(optimizers: int, tasks: int, seed: int) -> None:
+    losses = losses_of({f"o{i}": [f"t{j}" for j in range(tasks)] for i in range(optimizers)}, seeds=3)
+    losses = losses[np.random.default_rng(seed).random(len(losses)) < 0.5]
+    types = pd.Series([f"type {j % 2}" for j in range(tasks)], index=[f"t{j}" for j in range(tasks)])
+    for found in comparisons(losses, types):
+        pairs = found.losses.groupby(level=["task", "seed"]).size()
+        assert len(pairs) > 0
+        assert (pairs == len(found.optimizers)).all()
+        group = (
+            losses
+            if found.name == "all tasks"
+            else losses[losses.index.get_level_values("task").map(types) == found.name]
+        )
+        seen = group.reset_index()[["optimizer", "task", "seed"]]
+        assert len(found.optimizers) > 1 or not seen.duplicated(["task", "seed"]).any()
+        assert {*found.optimizers, *found.left_out} == {*seen["optimizer"]}
+        assert {*found.tasks, *found.dropped_tasks} == {*seen["task"]}
+
+
 def test_without_common_tasks_types_are_compared_separately() -> None:
     types = pd.Series({"t": "blackbox", "u": "blackbox", "v": "multi-objective"})
     found = comparisons(losses_of({"a": ["t", "u"], "b": ["t", "u"], "c": ["v"]}), types)
@@ -174,6 +217,41 @@ def test_two_optimizers_take_wilcoxon() -> None:
     found = significance(frame)
     assert found.p_value == wilcoxon(frame["a"], frame["b"]).pvalue
     assert found.differ("a", "b") == (found.p_value < 0.05)
+
+
+def test_tasks_that_tie_do_not_count_for_wilcoxon() -> None:
+    first = np.array([0.1, 0.2, 0.3, -0.4, 0.5, 0.6, 0.7, 0.8])
+    tied = pd.DataFrame({"a": np.concatenate([first, np.zeros(12)]), "b": 0.0})
+    signs = np.array(list(product([-1, 1], repeat=8)))
+    sums = signs @ rankdata(abs(first))  # all outcomes that are equally likely if the optimizers perform alike
+    observed = abs(np.sign(first) @ rankdata(abs(first)))
+    assert significance(tied).p_value == pytest.approx(np.mean(abs(sums) >= observed))
+
+
+def test_differences_equal_but_for_rounding_tie() -> None:
+    steps = pd.DataFrame({"a": [1.2, 1.4, 1.6, 1.8, 2.0, 1.4, 1.6], "b": [1.0, 1.2, 1.4, 1.6, 1.8, 1.2, 1.4]})
+    assert (steps["a"] - steps["b"]).nunique() > 1
+    steps.iloc[0] = steps.iloc[0, ::-1].to_numpy()
+    assert significance(steps).p_value == pytest.approx(16 / 2**7)  # a sign test: 6 or more of 7 on one side
+
+
+def test_the_better_of_two_is_the_one_of_wilcoxons_ranks() -> None:
+    """`a` wins more tasks and has the lower mean, but only by few large wins; Wilcoxon's ranks favour `b`."""
+    difference = np.concatenate([np.full(112, -0.01), np.full(20, -1.0), np.full(108, 0.1)])
+    found = significance(pd.DataFrame({"a": difference, "b": 0.0}))
+    assert difference.mean() < 0
+    assert found.mean_ranks["a"] < found.mean_ranks["b"]
+    assert wilcoxon(difference, alternative="greater").pvalue < 0.01
+    assert found.differ("a", "b")
+    assert found.is_better("b", "a")
+    assert not found.is_better("a", "b")
+
+
+def test_better_by_nemenyi_is_lower_in_rank() -> None:
+    found = significance(pd.DataFrame([[1.0, 2.0, 3.0, 4.0]] * 12, columns=list("abcd")))
+    assert found.is_better("a", "d")
+    assert not found.is_better("d", "a")
+    assert not found.is_better("a", "b")
 
 
 @pytest.mark.parametrize(
