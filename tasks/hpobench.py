@@ -15,8 +15,9 @@ test scores.
 A trial's `seed` picks one of the n stored seeds: number `seed % n`, which is uniform for the harness's 32-bit seeds. So
 results are noisy between trials, and the same arguments always give the same result. Known optima are those of the
 *mean* over the stored seeds (noise-free); single results can be better. The cost of an evaluation is `train_time`, in
-seconds, as stored. All other stored columns are metrics. Reference points of the hypervolume: a `val_loss` of 1 is what
-predicting the mean of the standardised target gives; the sizes are above the largest network.
+seconds, as stored. All other stored columns are metrics; `test/OBJECTIVE` is the mean over the stored seeds, which the
+optimizer does not see. Reference points of the hypervolume: a `val_loss` of 1 is what predicting the mean of the
+standardised target gives; the sizes are above the largest network.
 """
 
 from __future__ import annotations
@@ -157,6 +158,8 @@ class Table:
         Shape (grid points, seeds, columns); NaN pads the grid points with fewer seeds.
     stored:
         How many seeds each grid point has.
+    means:
+        Shape (grid points, columns): means over the seeds.
     """
 
     def __init__(self, benchmark: Benchmark, rows: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -174,17 +177,12 @@ class Table:
             block = np.array([[row[column] for column in benchmark.columns] for row in chosen])
             self.values[index[counts == count], :count] = block.swapaxes(1, 2)
         self.stored: list[int] = counts[np.argsort(index)].tolist()
+        self.means: np.ndarray = np.nanmean(self.values, axis=1)
 
-    def look_up(self, config: Mapping[str, Any], seed: int) -> list[float]:
-        """The columns of a configuration's training number `seed % n`."""
+    def look_up(self, config: Mapping[str, Any], seed: int) -> tuple[list[float], list[float]]:
+        """The columns of a configuration's training number `seed % n`, and their means over all n."""
         row = sum([places[config[name]] for name, places in self._places])
-        columns: list[float] = self.values[row, seed % self.stored[row]].tolist()
-        return columns
-
-    def means(self) -> np.ndarray:
-        """Every grid point's mean over its seeds: shape (grid points, columns)."""
-        means: np.ndarray = np.nanmean(self.values, axis=1)
-        return means
+        return self.values[row, seed % self.stored[row]].tolist(), self.means[row].tolist()
 
 
 @lru_cache
@@ -198,7 +196,7 @@ def load_table(family: str, dataset: str) -> Table:
 def best_mean(family: str, dataset: str) -> float:
     """The best mean over seeds of the first objective, from the table: what `Benchmark.optima` holds."""
     objective = BENCHMARKS[family].objectives[0]
-    means = load_table(family, dataset).means()[:, BENCHMARKS[family].columns.index(objective.name)]
+    means = load_table(family, dataset).means[:, BENCHMARKS[family].columns.index(objective.name)]
     return float(means.min() if objective.direction == "minimize" else means.max())
 
 
@@ -210,7 +208,7 @@ def front_hypervolume(family: str, dataset: str) -> float:
     columns = [benchmark.columns.index(objective.name) for objective in benchmark.objectives]
     signs = np.array([1.0 if objective.direction == "minimize" else -1.0 for objective in benchmark.objectives])
     reference = signs * np.array([objective.reference for objective in benchmark.objectives])
-    return float(moocore.hypervolume(signs * load_table(family, dataset).means()[:, columns], ref=reference))
+    return float(moocore.hypervolume(signs * load_table(family, dataset).means[:, columns], ref=reference))
 
 
 class HPOBenchTask(Task):
@@ -225,6 +223,7 @@ class HPOBenchTask(Task):
         names = [objective.name for objective in objectives]
         self._values = [benchmark.columns.index(name) for name in names]
         self._metrics = [(name, index) for index, name in enumerate(benchmark.columns) if name not in names]
+        self._tests = [(f"test/{name}", benchmark.columns.index(name)) for name in names]
         self._cost = benchmark.columns.index(COST)
         self.metadata = {"family": family, "dataset": dataset, "dimension": len(benchmark.grid)}
         if len(objectives) > 1:
@@ -239,11 +238,12 @@ class HPOBenchTask(Task):
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Look a stored training up: number `seed % n` of the configuration's n."""
-        row = load_table(self._family, self._dataset).look_up(config, seed)
+        row, means = load_table(self._family, self._dataset).look_up(config, seed)
         return Result(
             values=tuple([row[index] for index in self._values]),
             cost=row[self._cost],
-            metrics={name: row[index] for name, index in self._metrics},
+            metrics={name: row[index] for name, index in self._metrics}
+            | {name: means[index] for name, index in self._tests},
         )
 
 

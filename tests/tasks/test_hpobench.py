@@ -61,16 +61,20 @@ def test_every_stored_seed_is_what_the_package_returns(id: str) -> None:
     for config in _sample(task, 40):
         stored = _stored(benchmark, config)
         assert stored in {"nn": (5,), "fcnet": (4,), "nb201": (2, 3)}[id.split("/")[1]]
+        trainings = []
         for seed in range(stored):
             generator.wanted = seed
             expected = benchmark(config)
+            trainings.append(expected[objective.name])
             result = task.evaluate(config, fidelity=None, seed=seed)
             assert result.ok
             assert result.values == (expected.pop(objective.name),)
             assert result.cost == expected["train_time"]
-            assert result.metrics == expected
+            mean = result.metrics[f"test/{objective.name}"]
+            assert result.metrics == expected | {f"test/{objective.name}": mean}
             assert task.evaluate(config, fidelity=None, seed=seed + 7 * stored) == result
             assert all(type(value) is float for value in (*result.values, result.cost, *result.metrics.values()))
+        assert mean == pytest.approx(sum(trainings) / stored, rel=1e-12)
 
 
 @pytest.mark.parametrize("id", MULTI)
