@@ -64,16 +64,21 @@ def run_experiment(experiment: Experiment) -> Summary:
     session = Session(experiment.name, platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session, plan)
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    settings = WorkerSettings(folder, session, loaded_plugins(), os.getpid())
+    if plan.todo:
+        _do_runs(plan, experiment.jobs, WorkerSettings(folder, session, loaded_plugins(), os.getpid()), bookkeeper)
+    return Summary(folder, _statuses(folder, plan), len(plan.todo) + len(plan.skipped))
+
+
+def _do_runs(plan: Plan, jobs: int, settings: WorkerSettings, bookkeeper: _Bookkeeper) -> None:
+    folder = settings.folder
     with _terminating_as_interrupt(), Progress(len(plan.todo), folder.path / "log.txt") as progress:
 
         def on_death(spec: RunSpec, reason: str) -> None:
             bookkeeper.store([(spec, Outcome(Status.CRASHED, [], 0.0, reason))])
             progress.ended(Status.CRASHED)
 
-        executor = LocalExecutor(experiment.jobs, settings, progress.ended, on_death, progress.tick)
+        executor = LocalExecutor(jobs, settings, progress.ended, on_death, progress.tick)
         executor.run(plan.todo, _fingerprints_to_verify(folder, plan))
-    return Summary(folder, _statuses(folder, plan), len(plan.todo) + len(plan.skipped))
 
 
 class _Bookkeeper:
