@@ -100,11 +100,11 @@ class _Bookkeeper:
 
 
 def _fingerprints_to_verify(folder: ResultsFolder, plan: Plan) -> dict[str, str]:
-    """Stored fingerprints of the tasks that have both finished runs and runs to do."""
-    stored = folder.finished().select(["task", "fingerprint"]).to_pydict()
-    wanted = {spec.task for spec in plan.todo}
-    pairs = zip(stored["task"], stored["fingerprint"], strict=True)
-    return {task: fingerprint for task, fingerprint in pairs if task in wanted and fingerprint}
+    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
+    stored = folder.finished().select(["task", "task_version", "fingerprint"]).to_pydict()
+    wanted = {(spec.task, spec.task_version) for spec in plan.todo}
+    rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
+    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
 
 
 def _statuses(folder: ResultsFolder, plan: Plan) -> Counter[str]:

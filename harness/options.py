@@ -79,7 +79,8 @@ def _other_readings(text: str) -> Iterator[object]:
 def _annotation(cls: type, parameter: inspect.Parameter) -> Any:
     """A parameter's type; only this one is evaluated, as others may be imported for type checkers alone."""
     if isinstance(parameter.annotation, str):
-        return eval(parameter.annotation, vars(sys.modules[cls.__module__]))
+        definer = next(base for base in cls.__mro__ if "__init__" in vars(base))
+        return eval(parameter.annotation, vars(sys.modules[definer.__module__]))
     return str if parameter.annotation is parameter.empty else parameter.annotation
 
 

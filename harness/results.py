@@ -37,8 +37,8 @@ class Results:
         (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
         `worker`, `over_budget`. Labels are categoricals.
     tasks:
-        One row per task, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list of
-        dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
+        One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
+        of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
         `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
         `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary), `data`
         (SHA-256 by data file).
@@ -69,7 +69,7 @@ def load(path: str | Path) -> Results:
 
 def _indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[key])
-    return frame.set_index(key).sort_index()
+    return frame.set_index(key).sort_index(kind="stable")
 
 
 def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:

@@ -93,12 +93,15 @@ class OptunaTPE(_OptunaOptimizer):
         }
     )
 
+    _multivariate: ClassVar[bool] = False
+
     def __init__(self, problem: Problem, seed: int, *, n_startup_trials: int = 10, n_ei_candidates: int = 24) -> None:
         from optuna.samplers import TPESampler
 
         sampler = partial(
             TPESampler,
-            multivariate=False,
+            multivariate=self._multivariate,
+            group=self._multivariate,
             constant_liar=True,
             n_startup_trials=n_startup_trials,
             n_ei_candidates=n_ei_candidates,
@@ -107,7 +110,7 @@ class OptunaTPE(_OptunaOptimizer):
         super().__init__(problem, sampler)
 
 
-class OptunaMultivariateTPE(_OptunaOptimizer):
+class OptunaMultivariateTPE(OptunaTPE):
     """Tree-structured Parzen estimator with joint kernels (Falkner et al. 2018), one per group of hyperparameters.
 
     `group=True` splits a conditional space into sub-spaces that are active together, so that all are modelled.
@@ -122,21 +125,7 @@ class OptunaMultivariateTPE(_OptunaOptimizer):
         Candidates that the acquisition function is evaluated on.
     """
 
-    capabilities = OptunaTPE.capabilities
-
-    def __init__(self, problem: Problem, seed: int, *, n_startup_trials: int = 10, n_ei_candidates: int = 24) -> None:
-        from optuna.samplers import TPESampler
-
-        sampler = partial(
-            TPESampler,
-            multivariate=True,
-            group=True,
-            constant_liar=True,
-            n_startup_trials=n_startup_trials,
-            n_ei_candidates=n_ei_candidates,
-            seed=seed,
-        )
-        super().__init__(problem, sampler)
+    _multivariate: ClassVar[bool] = True
 
 
 class OptunaGP(_OptunaOptimizer):

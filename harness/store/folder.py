@@ -70,8 +70,8 @@ class ResultsFolder:
         return cls.open(path)
 
     def finished(self) -> pa.Table:
-        """The columns `run`, `task`, `fingerprint` and `status` of every finished run."""
-        return self._read_runs(["run", "task", "fingerprint", "status"])
+        """The columns `run`, `task`, `task_version`, `fingerprint` and `status` of every finished run."""
+        return self._read_runs(["run", "task", "task_version", "fingerprint", "status"])
 
     def read(self) -> tuple[pa.Table, pa.Table]:
         """All runs, ordered by task, optimizer and seed, and all trials in the order of their runs."""
@@ -91,23 +91,24 @@ class ResultsFolder:
         return _ordered(_joined(runs, RUNS), _joined(trials, TRIALS))
 
     def read_tasks(self) -> list[dict[str, Any]]:
-        """One dictionary per task; `UsageError` where one task has two fingerprints.
+        """One dictionary per task and version; `UsageError` where one version of a task has two fingerprints.
 
         A task on which nothing has run yet (all its runs were skipped) has an empty fingerprint.
         """
-        tasks: dict[str, dict[str, Any]] = {}
+        tasks: dict[tuple[str, str], dict[str, Any]] = {}
         paths = [self.path / "tasks" / shard for shard in self._shards()]
         for path in filter(Path.exists, paths):
             for row in pq.read_table(path, schema=TASKS).to_pylist():
-                known = tasks.get(row["task"])
+                key = row["task"], row["version"]
+                known = tasks.get(key)
                 if known is None or not known["fingerprint"]:
-                    tasks[row["task"]] = row | {name: json.loads(row[name]) for name in _JSON_COLUMNS}
+                    tasks[key] = row | {name: json.loads(row[name]) for name in _JSON_COLUMNS}
                 elif row["fingerprint"] and row["fingerprint"] != known["fingerprint"]:
                     raise UsageError(
-                        f"{str(self.path)!r} mixes two versions of the task {row['task']!r} "
+                        f"{str(self.path)!r} mixes results of two different tasks {row['task']!r} "
                         f"(fingerprints {known['fingerprint']} and {row['fingerprint']}): separate them before analysis"
                     )
-        return list(tasks.values())
+        return [tasks[key] for key in sorted(tasks)]
 
     def read_provenance(self) -> list[dict[str, Any]]:
         """One dictionary per session of the harness, with its id under `provenance`."""
@@ -142,8 +143,9 @@ def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
 
 
 def _ordered(runs: pa.Table, trials: pa.Table) -> tuple[pa.Table, pa.Table]:
-    keys = pa.table({name: runs[name].cast(pa.string()) for name in ("task", "optimizer")} | {"seed": runs["seed"]})
-    order = pc.sort_indices(keys, [("task", "ascending"), ("optimizer", "ascending"), ("seed", "ascending")])
+    labels = {name: runs[name].cast(pa.string()) for name in ("task", "optimizer")}
+    keys = pa.table(labels | {"seed": runs["seed"], "run": runs["run"]})
+    order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
     runs = runs.take(order)
     place = pc.index_in(trials["run"].cast(pa.string()), runs["run"].combine_chunks())
     keys = pa.table({"place": place, "trial": trials["trial"]})

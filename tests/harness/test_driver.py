@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from optathlon import Experiment, load, registry, run_experiment
+from optathlon.analysis import comparable
 from optathlon.driver import plan_experiment
 from optathlon.errors import UsageError
 from optathlon.results import Results
@@ -303,6 +304,26 @@ def test_changed_values_are_refused_and_nothing_is_added(
         run_experiment(experiment)
     assert "\n" not in str(caught.value)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")} == before
+
+
+def test_a_raised_version_makes_other_runs_beside_the_old_ones(
+    run_grid: Callable[..., Any], plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_grid("random", "scaled/0", seeds=2)
+    raised = tmp_path / "raised.py"
+    text = plugin.read_text().replace("SCALE = 1.0", "SCALE = 1.1")
+    raised.write_text(text.replace("class Scaled(Task):", "class Scaled(Task):\n    version = '2'\n", 1))
+    monkeypatch.setattr(registry, "_plugins", registry._Plugins())
+    experiment = Experiment(
+        optimizers=["random"], tasks=["scaled/0"], seeds=3, out=tmp_path / "out", plugins=[raised], jobs=1
+    )
+    assert run_experiment(experiment).new == 3
+    results = load(tmp_path / "out")
+    assert results.runs.groupby("task_version", observed=True).size().to_dict() == {"1": 2, "2": 3}
+    assert results.tasks.loc["scaled/0", "version"].tolist() == ["1", "2"]
+    assert results.tasks.loc["scaled/0", "fingerprint"].nunique() == 2
+    by_version = comparable(results).runs.groupby("task")["seed"].count().to_dict()
+    assert by_version == {"scaled/0 (version 1)": 2, "scaled/0 (version 2)": 3}
 
 
 def test_a_plan_writes_nothing(run_grid: Callable[..., Any], plugin: Path, tmp_path: Path) -> None:

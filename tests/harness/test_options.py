@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -135,3 +137,14 @@ def test_one_value_has_one_text() -> None:
     assert canonical_options(checked("rate=1")) == canonical_options(checked("rate=1.0")) == "[rate=1.0]"
     assert canonical_options(checked("restart=yes")) == canonical_options(checked("restart=TRUE")) == "[restart=true]"
     assert canonical_options({}) == ""
+
+
+def test_inherited_options_are_read_where_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from optathlon.optimizers.smac import SmacBlackBox
+
+    elsewhere = ModuleType("elsewhere")
+    monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+    heir = type("Heir", (SmacBlackBox,), {"__module__": "elsewhere"})
+    assert checked_options(heir, {"acquisition": "lcb"}, "heir") == {"acquisition": "lcb"}
+    with pytest.raises(UsageError, match="'ei', 'pi' or 'lcb'"):
+        checked_options(heir, {"acquisition": "best"}, "heir")
