@@ -51,6 +51,7 @@ class TrialRecord(NamedTuple):
     end: float
     worker: int
     over_budget: bool
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ class Results:
     runs:
         One row per finished run: `run` (its id), `experiment`, `optimizer`, `options` (JSON), `task`,
         `task_version`, `fingerprint`, `collection`, `seed`, `root_seed`, `budget`, `budget_unit`
-        ("evaluations", "seconds" or "cost"), `n_workers`, `status`, `reason`, `error`, `trials` (their number),
-        `spent` (in the budget's unit), `started` (UTC), `seconds` (wall-clock), `host`, `provenance`.
+        ("evaluations", "seconds" or "cost"), `n_workers`, `clock` ("real", "virtual" or "charged"), `attempt`
+        (from 1), `status`, `reason`, `error`, `trials` (their number), `spent` (in the budget's unit), `started` (UTC),
+        `seconds` (wall-clock), `host`, `provenance`.
     trials:
         One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
         (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),
@@ -35,7 +36,7 @@ class Results:
         `constraint_1`, … , one column per metric under its own name (`test/error`, …; as
         `metric:NAME` where NAME is one of these columns), `status`, `error`, `cost`
         (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
-        `worker`, `over_budget`. Labels are categoricals.
+        `worker`, `over_budget`, `peak_memory` (bytes; of trials in a process of their own). Labels are categoricals.
     tasks:
         One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
         of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),

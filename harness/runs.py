@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 
 from optathlon.accounting import Outcome
 from optathlon.budget import Budget
+from optathlon.clocks import Clock
 from optathlon.evaluation import SequentialEvaluator
 from optathlon.loop import run_loop
 from optathlon.registry import OptimizerChoice
 from optathlon.seeds import noise_seeds, optimizer_seed
-from optathlon.task import Task, short_hash
+from optathlon.task import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that determines a run, and so its id."""
+    """All that determines a run, and so its id; `attempt` says how often it was begun on purpose (`optathlon retry`)."""
 
     optimizer: str
     task: str
@@ -26,20 +28,26 @@ class RunSpec:
     root_seed: int
     budget: Budget
     n_workers: int = 1
+    clock: Clock = Clock.REAL
+    attempt: int = 1
 
-    @cached_property
+    @property
     def id(self) -> str:
-        """A content hash of everything above."""
-        identity = (
-            self.optimizer,
-            self.task,
-            self.task_version,
-            self.seed,
-            self.root_seed,
-            str(self.budget),
-            self.n_workers,
+        """A content hash of everything above but the attempt."""
+        start, end = _around_the_seed(
+            self.optimizer, self.task, self.task_version, self.root_seed, self.budget, self.n_workers, self.clock
         )
-        return short_hash(json.dumps(identity))
+        return hashlib.sha256(b"%b%d%b" % (start, self.seed, end)).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4096)
+def _around_the_seed(
+    optimizer: str, task: str, version: str, root_seed: int, budget: Budget, n_workers: int, clock: Clock
+) -> tuple[bytes, bytes]:
+    """What comes before and after the seed in the JSON text that is hashed: a plan has millions of runs to name."""
+    identity = (optimizer, task, version), (root_seed, str(budget), n_workers, *([] if clock is Clock.REAL else [clock]))
+    before, after = (json.dumps(part)[1:-1].encode() for part in identity)
+    return b"[%b, " % before, b", %b]" % after
 
 
 def execute(spec: RunSpec, optimizer: OptimizerChoice, task: Task) -> Outcome:

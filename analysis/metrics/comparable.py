@@ -12,7 +12,13 @@ from optathlon.errors import UsageError
 if TYPE_CHECKING:
     from optathlon.results import Results
 
-_CONDITIONS = {"task_version": "version", "budget": "budget", "budget_unit": "counted in", "n_workers": "workers"}
+_CONDITIONS = {
+    "task_version": "version",
+    "budget": "budget",
+    "budget_unit": "counted in",
+    "n_workers": "workers",
+    "clock": "clock",
+}
 """What must agree for two runs on one task to be compared, and how it is called in a label."""
 
 _LABELS = ["optimizer", "task", "collection", "seed"]
@@ -21,8 +27,8 @@ _LABELS = ["optimizer", "task", "collection", "seed"]
 def comparable(results: Results) -> Results:
     """`results` with plain text labels that tell incomparable runs apart.
 
-    - Runs of one task that differ in the task's version, budget or workers are never compared: each such setting
-      becomes a task of its own, `"bbob/f1/d2/i1 (budget 50)"`. Where all runs agree, the id stays as it is.
+    - Runs of one task that differ in the task's version, budget, workers or clock are never compared: each such
+      setting becomes a task of its own, `"bbob/f1/d2/i1 (budget 50)"`. Where all runs agree, the id stays as it is.
     - Where runs come from several root seeds, `seed` becomes the number of the pair (root seed, seed), since equal
       seeds under different root seeds are different random numbers.
 

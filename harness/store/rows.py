@@ -45,6 +45,8 @@ def run_row(
         "budget": spec.budget.amount,
         "budget_unit": spec.budget.unit,
         "n_workers": spec.n_workers,
+        "clock": spec.clock,
+        "attempt": spec.attempt,
         "status": outcome.status,
         "reason": outcome.reason or None,
         "error": outcome.error or None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout below, kept in the results folder's `optathlon.json`."""
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -24,6 +24,8 @@ RUNS = pa.schema(
         ("budget", pa.float64()),
         ("budget_unit", _LABEL),
         ("n_workers", pa.int32()),
+        ("clock", _LABEL),
+        ("attempt", pa.int32()),
         ("status", _LABEL),
         ("reason", pa.string()),
         ("error", pa.string()),
@@ -35,7 +37,8 @@ RUNS = pa.schema(
         ("provenance", _LABEL),
     ]
 )
-"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time."""
+"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time. Of several
+rows for one run the highest `attempt` holds (see `optathlon retry`), and among equals the first shard by name."""
 
 TRIALS = pa.schema(
     [
@@ -58,11 +61,12 @@ TRIALS = pa.schema(
         ("end", pa.float64()),
         ("worker", pa.int32()),
         ("over_budget", pa.bool_()),
+        ("peak_memory", pa.int64()),
     ]
 )
 """One row per trial: `config` is JSON of the active hyperparameters; `evaluations` is what the trial cost in full
 evaluations; `values` are as the user reads them and null after a failure; `cost` is in seconds; `start` and `end`
-are seconds on the run's clock."""
+are seconds on the run's clock; `peak_memory` is in bytes, where the trial had a process of its own."""
 
 TASKS = pa.schema(
     [

@@ -113,6 +113,8 @@ def _simulate_run(
             "budget": budget,
             "budget_unit": "evaluations",
             "n_workers": 1,
+            "clock": "real",
+            "attempt": 1,
             "status": status,
             "reason": f"can't do {task.type}" if skipped else "ask raised ValueError: no" if crashed else None,
             "error": None,

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from optathlon import Budget, BudgetUnit, Result, as_task
+from optathlon.clocks import Clock
 from optathlon.registry import OptimizerChoice, choose_optimizer
 from optathlon.runs import RunSpec, execute
 
@@ -45,6 +46,8 @@ def test_a_run_id_hangs_on_no_process() -> None:
         {"budget": Budget(50, BudgetUnit.SECONDS)},
         {"budget": Budget(50, BudgetUnit.COST)},
         {"n_workers": 2},
+        {"clock": Clock.VIRTUAL},
+        {"clock": Clock.CHARGED},
     ],
     ids=str,
 )
@@ -80,3 +83,7 @@ def test_the_name_of_the_optimizer_is_all_that_changes_its_seed() -> None:
     longer = RunSpec("one", task.id, "1", 0, 0, Budget(9))
     extended = execute(longer, OptimizerChoice("one", cls, {}), task).trials
     assert [dict(record.config) for record in extended][:6] == outcomes["one"]
+
+
+def test_a_run_that_is_done_again_is_the_same_run() -> None:
+    assert replace(SPEC, attempt=2).id == SPEC.id

@@ -176,6 +176,8 @@ def test_the_frames_are_those_of_the_documentation(tmp_path: Path) -> None:
         "budget": 5.0,
         "budget_unit": "evaluations",
         "n_workers": 1,
+        "clock": "real",
+        "attempt": 1,
         "status": "ok",
         "trials": 1,
         "spent": 1.0,
