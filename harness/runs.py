@@ -19,7 +19,7 @@ from optathlon.task import Task
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that determines a run, and so its id; `attempt` says how often it was begun on purpose (`optathlon retry`)."""
+    """All that determines a run, and so its id; `attempt` counts how often it is done on purpose."""
 
     optimizer: str
     task: str
@@ -45,7 +45,10 @@ def _around_the_seed(
     optimizer: str, task: str, version: str, root_seed: int, budget: Budget, n_workers: int, clock: Clock
 ) -> tuple[bytes, bytes]:
     """What comes before and after the seed in the JSON text that is hashed: a plan has millions of runs to name."""
-    identity = (optimizer, task, version), (root_seed, str(budget), n_workers, *([] if clock is Clock.REAL else [clock]))
+    identity = (
+        (optimizer, task, version),
+        (root_seed, str(budget), n_workers, *([] if clock is Clock.REAL else [clock])),
+    )
     before, after = (json.dumps(part)[1:-1].encode() for part in identity)
     return b"[%b, " % before, b", %b]" % after
 

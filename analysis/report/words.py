@@ -208,8 +208,8 @@ def _reference_points(study: Study) -> Iterator[Markup]:
 def _settings(study: Study) -> Iterator[Markup]:
     if study.divided_tasks:
         text = Markup(
-            "Runs of {} differ in budget, workers, clock or the task's version: such runs are never compared, and count "
-            "as separate tasks."
+            "Runs of {} differ in budget, workers, clock or the task's version: such runs are never compared, and "
+            "count as separate tasks."
         )
         yield text.format(names(study.divided_tasks))
     units = study.results.runs["budget_unit"].astype(str).unique()

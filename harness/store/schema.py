@@ -37,8 +37,8 @@ RUNS = pa.schema(
         ("provenance", _LABEL),
     ]
 )
-"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time. Of several
-rows for one run the highest `attempt` holds (see `optathlon retry`), and among equals the first shard by name."""
+"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time.
+Of several rows for one run the highest `attempt` holds, and among equals the first shard by name."""
 
 TRIALS = pa.schema(
     [

@@ -196,7 +196,7 @@ def test_nothing_is_ranked_where_seeds_differ(plain: Results, tmp_path: Path) ->
 def test_runs_under_different_budgets_are_not_ranked(plain: Results) -> None:
     budgets = plain.runs["budget"].where(plain.runs["optimizer"] == "opt-1", 40.0)
     assert "toy/f0</b>, " in (words := said(replace(plain, runs=plain.runs.assign(budget=budgets))))
-    assert "differ in budget, workers or the task's version: such runs are never compared" in words
+    assert "differ in budget, workers, clock or the task's version: such runs are never compared" in words
     assert "<b>opt-1</b> is left out of the ranking of all tasks" in words
 
 
