@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -46,32 +48,64 @@ class ShardWriter:
             self._tasks.append(_task_row(task, fingerprint))
 
     def flush(self) -> list[str]:
-        """Write what was collected, and return the ids of the runs that are now safe on disk."""
+        """Write what was collected, and return the ids of the runs that are now safe on disk.
+
+        An `OSError`, such as of a full disk, leaves nothing behind and loses nothing: a later call writes it all.
+        """
         stored = [run["run"] for run in self._runs]
         if not stored:
             return stored
-        shard = f"{uuid.uuid4().hex}.parquet"
-        if self._tasks:
-            self._write("tasks", shard, pa.Table.from_pylist(self._tasks, schema=TASKS))
-        self._write("trials", shard, pa.Table.from_batches(self._trials, schema=TRIALS).unify_dictionaries())
-        self._write("runs", shard, pa.Table.from_pylist(self._runs, schema=RUNS))
+        trials = pa.Table.from_batches(self._trials, schema=TRIALS).unify_dictionaries()
+        runs = pa.Table.from_pylist(self._runs, schema=RUNS)
+        write_shard(self._folder, new_shard(), runs, [trials], self._tasks)
         self._runs, self._trials, self._tasks = [], [], []
         return stored
 
-    def _write(self, part: str, shard: str, table: pa.Table) -> None:
-        labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-        floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-        write_atomically(
-            self._folder.path / part / shard,
-            lambda path: pq.write_table(
-                table,
-                path,
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=labels,
-                column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None,
-            ),
-        )
+
+def new_shard() -> str:
+    """A name that no other shard has."""
+    return f"{uuid.uuid4().hex}.parquet"
+
+
+def write_shard(
+    folder: ResultsFolder,
+    shard: str,
+    runs: pa.Table,
+    trials: Iterable[pa.Table],
+    tasks: Sequence[Mapping[str, Any]],
+) -> None:
+    """Commit a shard: the trials, table after table in the order of their runs, then tasks, then the runs.
+
+    An error, such as of a full disk, leaves nothing of it behind.
+    """
+    try:
+        _write(folder.path / "trials" / shard, TRIALS, trials)
+        if tasks:
+            _write(folder.path / "tasks" / shard, TASKS, [pa.Table.from_pylist(tasks, schema=TASKS)])
+        _write(folder.path / "runs" / shard, RUNS, [runs])
+    except Exception:
+        with suppress(OSError):
+            folder.delete_shard(shard)
+        raise
+
+
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    labels = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=labels,
+            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None,
+        ) as file:
+            for table in tables:
+                file.write_table(table)
+
+    write_atomically(path, write)
 
 
 def _task_row(task: Task, fingerprint: str) -> dict[str, str]:

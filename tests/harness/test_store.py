@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from optathlon import Budget, Constraint, Fidelity, Objective, Problem, Status, as_task, load
@@ -21,7 +32,7 @@ from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder, write_atomically
 from optathlon.store.rows import Session, run_row
 from optathlon.store.schema import FORMAT, RUNS, TRIALS
-from optathlon.store.writer import ShardWriter
+from optathlon.store.writer import ShardWriter, write_shard
 
 SESSION = Session("mine", "host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
@@ -126,6 +137,17 @@ def same(stored: object, original: object) -> bool:
     if original is None:
         return stored is None or stored is pd.NA or (isinstance(stored, float) and math.isnan(stored))
     return stored == original or (isinstance(original, float) and math.isnan(original) and math.isnan(stored))
+
+
+@pytest.fixture
+def named_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], None]:
+    """Call it to choose what the next shards are called."""
+
+    def choose(names: Sequence[str]) -> None:
+        following = iter(names)
+        monkeypatch.setattr("optathlon.store.writer.new_shard", lambda: f"{next(following)}.parquet")
+
+    return choose
 
 
 @given(st.lists(trial_records(), min_size=1, max_size=3))
@@ -277,24 +299,208 @@ def test_temporary_files_are_ignored(tmp_path: Path) -> None:
     assert len(load(folder.path).runs) == 1
 
 
-def test_a_run_that_two_drivers_did_counts_once_with_its_own_trials(tmp_path: Path) -> None:
-    folder = ResultsFolder.create(tmp_path / "out")
-    for driver in range(3):
-        runs = [
-            (spec(seed), [record(0, values=(100.0 * driver + seed,)), *[record(1)] * driver])
-            for seed in (0, 1 + driver)
-        ]
-        store(folder.path, runs)
+def attempts(rows: Sequence[tuple[int, int]], value: float) -> list[tuple[RunSpec, list[TrialRecord]]]:
+    """One run per pair of seed and attempt; how many trials and which values it has tells it from every other one."""
+    return [
+        (
+            replace(spec(seed), attempt=attempt),
+            [record(trial, values=(value + place + trial / 8,)) for trial in range((place + int(value)) % 4)],
+        )
+        for place, (seed, attempt) in enumerate(rows)
+    ]
+
+
+rows_of_shards = st.lists(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3)), min_size=1, max_size=4), min_size=1, max_size=5
+)
+
+
+@given(rows_of_shards, st.randoms(use_true_random=False))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_highest_attempt_holds_and_among_equals_the_first_shard_by_name(
+    tmp_path_factory: pytest.TempPathFactory,
+    named_shards: Callable[[Sequence[str]], None],
+    shards: list[list[tuple[int, int]]],
+    random: Random,
+) -> None:
+    path = tmp_path_factory.mktemp("store") / "out"
+    written = {f"{number:02}": attempts(rows, 100.0 * number) for number, rows in enumerate(shards)}
+    order = random.sample(sorted(written), len(written))
+    named_shards(order)
+    for name in order:
+        store(path, written[name])
+    held: dict[int, tuple[RunSpec, list[TrialRecord]]] = {}
+    for name in sorted(written):
+        for run, trials in written[name]:
+            if run.seed not in held or held[run.seed][0].attempt < run.attempt:
+                held[run.seed] = run, trials
+    results = load(path)
+    assert results.runs["seed"].tolist() == sorted(held)
+    assert results.runs["attempt"].tolist() == [held[seed][0].attempt for seed in sorted(held)]
+    expected = [(seed, trial.values[0]) for seed in sorted(held) for trial in held[seed][1] if trial.values]
+    assert list(zip(results.trials["seed"], results.trials["value"], strict=True)) == expected
+    finished = ResultsFolder.open(path).finished(("run", "attempt")).to_pylist()
+    expected_rows = [{"run": run.id, "attempt": run.attempt} for run, _ in held.values()]
+    assert sorted(finished, key=itemgetter("run")) == sorted(expected_rows, key=itemgetter("run"))
+
+
+def test_finished_runs_tell_what_resuming_and_status_need(tmp_path: Path) -> None:
+    folder = store(tmp_path / "out", [(spec(3), [record(0)])], status=Status.CRASHED)
+    assert folder.finished().column_names == ["run", "task", "task_version", "fingerprint", "status"]
+    columns = ("status", "attempt", "optimizer", "reason", "seconds", "started")
+    (row,) = folder.finished(columns).to_pylist()
+    assert row == {
+        "status": "crashed",
+        "attempt": 1,
+        "optimizer": "random",
+        "reason": None,
+        "seconds": 1.5,
+        "started": STARTED,
+    }
+    assert len(ResultsFolder.create(tmp_path / "empty").finished(columns)) == 0
+
+
+def test_a_folder_of_an_earlier_version_lacks_columns(tmp_path: Path) -> None:
+    folder = store(tmp_path / "out", [(spec(3), [record(0)])])
+    for part, columns in (("runs", ["attempt", "clock"]), ("trials", ["peak_memory"])):
+        (path,) = (folder.path / part).iterdir()
+        pq.write_table(pq.read_table(path).drop_columns(columns), path)
     results = load(folder.path)
-    assert results.runs["seed"].tolist() == [0, 1, 2, 3]
-    assert not results.runs["run"].duplicated().any()
-    trials = results.trials.groupby("seed").size()
-    assert trials.tolist() == results.runs["trials"].tolist()
-    first = results.trials[results.trials["trial"] == 0].set_index("seed")["value"]
-    assert first[[1, 2, 3]].tolist() == [1.0, 102.0, 203.0]
-    shard = sorted(path.stem for path in (folder.path / "runs").iterdir())[0]
-    assert shard, "the first shard by name holds the run"
-    assert results.trials[results.trials["seed"] == 0]["value"].iloc[0] == 100.0 * (results.runs["trials"].iloc[0] - 1)
+    assert results.runs["seed"].tolist() == [3]
+    assert results.trials["peak_memory"].isna().all()
+    assert len(folder.finished()) == 1
+
+
+THREADS = """
+import os, sys
+from pathlib import Path
+from optathlon.store.folder import ResultsFolder
+folder = ResultsFolder.open(Path(sys.argv[1]))
+before = len(os.listdir("/proc/self/task"))
+assert folder.set_aside_damaged() == []
+assert len(folder.finished()) == 300 and folder.read_tasks()
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_the_driver_can_fork_after_it_read_what_is_finished(tmp_path: Path) -> None:
+    for shard in range(6):
+        store(tmp_path / "out", [(spec(seed), []) for seed in range(45 * shard, 45 * shard + 75)])
+    command = [sys.executable, "-c", THREADS, str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) == 0
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"\xa5" * path.stat().st_size)
+
+
+def zero_the_end(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+
+
+def garble_the_footer(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-40] + b"\xff" * 32 + content[-8:])
+
+
+@pytest.mark.parametrize("part", ["runs", "trials", "tasks"])
+@pytest.mark.parametrize("damage", [cut, empty, garble, zero_the_end, garble_the_footer, Path.unlink])
+def test_damaged_shards_are_refused_until_they_are_set_aside(
+    tmp_path: Path, part: str, damage: Callable[[Path], None], named_shards: Callable[[Sequence[str]], None]
+) -> None:
+    if damage is Path.unlink and part != "trials":
+        pytest.skip("that is a shard without a commit mark, or one that describes no task")
+    named_shards(["whole", "harmed"])
+    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
+    store(folder.path, [(spec(1), [record(0), record(1)])])
+    path = folder.path / part / "harmed.parquet"
+    damage(path)
+    with pytest.raises(UsageError, match=rf"{part}/harmed\.parquet.*damaged.*`optathlon run`.*sets it aside") as caught:
+        load(folder.path)
+    assert "\n" not in str(caught.value)
+    assert folder.set_aside_damaged() == [f"{part}/harmed.parquet"]
+    assert folder.set_aside_damaged() == []
+    assert load(folder.path).runs["seed"].tolist() == [0]
+    assert folder.finished()["run"].to_pylist() == [spec(0).id]
+    assert not list(folder.path.rglob("harmed.parquet"))
+    assert (folder.path / "runs" / "harmed.parquet.damaged").exists()
+
+
+@pytest.mark.parametrize("part", ["runs", "trials"])
+def test_damage_within_a_file_is_refused_with_what_to_do(tmp_path: Path, part: str) -> None:
+    folder = store(tmp_path / "out", [(spec(seed), [record(0), record(1)]) for seed in range(50)])
+    (path,) = (folder.path / part).iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(300) + content[304:])
+    assert folder.set_aside_damaged() == []
+    with pytest.raises(UsageError, match=rf"{path.name}.* is damaged: delete it and repeat the `optathlon run`"):
+        load(folder.path)
+    path.unlink()
+    folder.set_aside_damaged()
+    assert len(load(folder.path).runs) == 0, "as the message says, the runs can now be done again"
+
+
+def test_trials_of_other_runs_are_refused(tmp_path: Path) -> None:
+    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
+    other = store(tmp_path / "other", [(spec(1), [record(0), record(1)])])
+    (mine,), (theirs,) = ((path / "trials").iterdir() for path in (folder.path, other.path))
+    theirs.replace(mine)
+    with pytest.raises(UsageError, match=rf"{mine.name}.* is damaged"):
+        load(folder.path)
+
+
+def test_what_is_whole_or_not_yet_committed_is_not_set_aside(tmp_path: Path) -> None:
+    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
+    (folder.path / "trials" / "coming.parquet").write_bytes(b"half")
+    (folder.path / "runs" / ".coming.parquet.1.tmp").write_bytes(b"half")
+    before = sorted(folder.path.rglob("*"))
+    assert folder.set_aside_damaged() == []
+    assert sorted(folder.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("part", ["runs", "trials", "tasks"])
+def test_a_reader_lists_again_when_a_compaction_deletes_what_it_was_about_to_read(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
+    store(folder.path, [(spec(1), [record(0), record(1)])])
+    expected = load(folder.path)
+    listed, compacted = ResultsFolder._shards, []
+
+    def list_and_let_compact(self: ResultsFolder) -> list[str]:
+        shards = listed(self)
+        if not compacted:
+            compacted.append(True)
+            name = "0000-000001-new.parquet"
+            runs, trials = (
+                pa.concat_tables([pq.read_table(folder.path / part / shard, schema=schema) for shard in shards])
+                for part, schema in (("runs", RUNS), ("trials", TRIALS))
+            )
+            write_shard(folder, name, runs, [trials], list(folder.task_rows(shards).values()))
+            for shard in shards:
+                (folder.path / "runs" / shard).unlink()
+                (folder.path / part / shard).unlink(missing_ok=True)
+        return shards
+
+    monkeypatch.setattr(ResultsFolder, "_shards", list_and_let_compact)
+    found = folder.read_tasks() if part == "tasks" else load(folder.path)
+    assert compacted
+    if part == "tasks":
+        assert [task["task"] for task in found] == ["toy/plain"]
+    else:
+        pd.testing.assert_frame_equal(found.runs, expected.runs)
+        pd.testing.assert_frame_equal(found.trials, expected.trials)
 
 
 def test_mixed_fingerprints_are_refused(tmp_path: Path) -> None:
@@ -368,6 +574,90 @@ def test_flushing_nothing_writes_nothing(tmp_path: Path) -> None:
     writer = ShardWriter(folder)
     assert writer.flush() == []
     assert not list(folder.path.rglob("*.parquet"))
+
+
+STEPS = ("create", "write", "fsync", "replace")
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, step: str, occurrence: int) -> None:
+    """Let the disk be full at the n-th creation, writing, syncing or renaming of a file."""
+    place, name = {
+        "create": (pq, "ParquetWriter"),
+        "write": (pq.ParquetWriter, "write_table"),
+        "fsync": (os, "fsync"),
+        "replace": (os, "replace"),
+    }[step]
+    original, calls = getattr(place, name), count()
+
+    def full(*args: Any, **options: Any) -> Any:
+        if next(calls) == occurrence:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*args, **options)
+
+    monkeypatch.setattr(place, name, full)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("occurrence", range(3))
+def test_a_full_disk_loses_nothing_and_leaves_nothing_behind(
+    tmp_path: Path, step: str, occurrence: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ResultsFolder.create(tmp_path / "out")
+    writer = ShardWriter(folder)
+
+    def add(seed: int) -> str:
+        outcome = Outcome(Status.OK, [record(0), record(1)], 2.0)
+        writer.describe(plain_task, "f1")
+        writer.add(run_row(spec(seed), outcome, SESSION, {}, "f1", STARTED, 1.5), outcome.trials)
+        return spec(seed).id
+
+    first = add(0)
+    with monkeypatch.context() as patch:
+        fail_at(patch, step, occurrence if step != "fsync" else 2 * occurrence)
+        with pytest.raises(OSError, match="No space left"):
+            writer.flush()
+    assert [path for path in folder.path.rglob("*") if path.is_file() and path.name != "optathlon.json"] == []
+    assert writer.flush() == [first]
+    second = add(1)
+    assert writer.flush() == [second]
+    assert writer.flush() == []
+    assert len(list((folder.path / "runs").iterdir())) == 2
+    results = load(folder.path)
+    assert results.runs["run"].tolist() == [first, second]
+    assert results.trials["seed"].tolist() == [0, 0, 1, 1]
+    assert list(results.tasks.index) == ["toy/plain"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system is not permitted")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> None:
+    folder = ResultsFolder.create(small_disk / "out")
+    writer = ShardWriter(folder)
+    for seed in range(3):
+        trials = [record(trial, error=Random(trial).randbytes(40).hex()) for trial in range(100)]
+        writer.add(run_row(spec(seed), Outcome(Status.OK, trials, 9.0), SESSION, {}, "f1", STARTED, 1.5), trials)
+    writer.describe(plain_task, "f1")
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    with pytest.raises(OSError, match="No space left"):
+        writer.flush()
+    assert not [path for part in ("runs", "trials", "tasks") for path in (folder.path / part).iterdir()]
+    filler.unlink()
+    assert writer.flush() == [spec(seed).id for seed in range(3)]
+    assert len(load(folder.path).trials) == 300
 
 
 def test_a_problem_type_is_its_fidelity_and_objectives() -> None:
