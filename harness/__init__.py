@@ -8,6 +8,7 @@ from optathlon.budget import Budget, BudgetUnit
 from optathlon.function_task import as_task
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
+from optathlon.resources import Resources
 from optathlon.task import Collection, Task
 from optathlon.trial import Result, Status, Trial
 
@@ -27,6 +28,7 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Problem",
+    "Resources",
     "Result",
     "Results",
     "Status",

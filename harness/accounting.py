@@ -17,8 +17,8 @@ from numbers import Real
 from typing import NamedTuple
 
 from optathlon.budget import BudgetUnit
-from optathlon.errors import InvalidConfiguration
-from optathlon.evaluation import Evaluator, Finished
+from optathlon.errors import Interruption, InvalidConfiguration
+from optathlon.evaluation import Evaluator, Finished, Job
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.space import active_checker, plain
 from optathlon.trial import Result, Status, Trial, Value
@@ -27,7 +27,7 @@ IMPUTED_WITHOUT_BOUND = 1e6
 """The loss told for a failure while nothing has succeeded and the objective has no bound."""
 
 _MOST_FREE_TRIALS = 1000
-"""A run under a budget of reported cost ends when so many trials in a row have cost nothing."""
+"""A run under a budget of reported cost or simulated seconds ends when so many trials in a row have cost nothing."""
 
 
 class TrialRecord(NamedTuple):
@@ -65,11 +65,26 @@ class Outcome:
     error: str = ""
 
 
+class Diverged(Interruption):
+    """An optimizer asked something else than the journal of the run holds: it can't be replayed."""
+
+
+class History:
+    """What is remembered of a run beyond this process: nothing. `optathlon.journal` has one that keeps all."""
+
+    past: Mapping[int, TrialRecord] = {}
+    """The trials that an earlier process finished, by number, in the order in which they were told."""
+
+    def add(self, record: TrialRecord) -> None:
+        """Take note of a finished trial, before it is told (so `tell_s` is NaN)."""
+
+
 @dataclass(slots=True)
 class _Asked:
     """A trial between `ask` and its record."""
 
     trial: Trial
+    paid: float
     ask_s: float
     evaluations: float
     over_budget: bool
@@ -77,10 +92,15 @@ class _Asked:
 
 
 class Accounts:
-    """Keeps the accounts of one run. Between `submit` and `record` a trial is pending."""
+    """Keeps the accounts of one run. Between `submit` and `record` a trial is pending.
 
-    def __init__(self, problem: Problem, evaluator: Evaluator) -> None:
+    Where `history` has trials of an earlier process, what is asked is compared with them, and `Diverged` is raised if
+    it differs; the evaluator is expected to give their results.
+    """
+
+    def __init__(self, problem: Problem, evaluator: Evaluator, history: History) -> None:
         self._problem = problem
+        self._history = history
         self._budget = problem.budget
         self._evaluator = evaluator
         self._active = active_checker(problem.space)
@@ -91,6 +111,7 @@ class Accounts:
         self._evaluations = 0.0
         self._cost = 0.0
         self._cost_from_scratch: dict[int, float] = {}
+        self._seeds: dict[int, int] = {}
         self._free_trials = 0
         self._failure = ""
 
@@ -119,8 +140,15 @@ class Accounts:
             and not self._failure
         )
 
+    def think(self, seconds: float) -> None:
+        """Let the optimizer's own time pass on the clock."""
+        self._evaluator.think(seconds)
+
     def submit(self, proposal: Trial, ask_s: float, seed: int) -> None:
-        """Charge a proposed trial and start evaluating it; an illegal one is charged and fails at once."""
+        """Charge a proposed trial and start evaluating it; an illegal one is charged and fails at once.
+
+        A trial that continues another has that one's noise: it goes on with the same training.
+        """
         trial = replace(proposal, id=len(self._records) + len(self._asked))
         try:
             trial, evaluations = self._admit(trial)
@@ -128,32 +156,43 @@ class Accounts:
             trial, evaluations, rejection = _raw(trial), 1.0, str(error)
         else:
             rejection = ""
+        if (known := self._history.past.get(trial.id)) is not None:
+            _require_same(trial, known)
+            ask_s = known.ask_s
         self._evaluations += evaluations
         by_evaluations = self._budget.unit is BudgetUnit.EVALUATIONS
         over_budget = by_evaluations and self._budget.is_exceeded_by(self._evaluations)
-        self._asked[trial.id] = _Asked(trial, ask_s, evaluations, over_budget)
+        if trial.parent is not None:
+            seed = self._seeds[trial.parent]
+        self._seeds[trial.id] = seed
+        paid = 0.0 if trial.parent is None else self._cost_from_scratch.get(trial.parent, 0.0)
+        self._asked[trial.id] = _Asked(trial, paid, ask_s, evaluations, over_budget)
+        self.think(ask_s)
         if rejection:
             now = self._evaluator.now()
             result = Result(status=Status.INVALID, error=rejection)
             self._rejected.append(Finished(trial, result, now, now, 0, 0.0))
         else:
-            self._evaluator.submit(trial, seed)
+            self._evaluator.submit(Job(trial, seed, paid))
 
     def next_result(self) -> tuple[Trial, Result]:
         """The next trial to finish, with the losses that the optimizer is told."""
         finished = self._rejected.pop(0) if self._rejected else self._evaluator.wait()
-        trial, result = finished.trial, self._with_incremental_cost(finished)
-        finished = finished._replace(result=result)
+        trial, result = finished.trial, finished.result
         losses = tuple(
             imputed.learn(objective.loss(value))
             for imputed, objective, value in zip(self._imputed, self._problem.objectives, result.values, strict=False)
         )
         self._charge(finished)
-        self._asked[trial.id].finished = finished
+        asked = self._asked[trial.id]
+        asked.finished = finished
+        if trial.id not in self._history.past:
+            self._history.add(_record(asked, finished, tell_s=math.nan))
         return trial, replace(result, losses=losses or tuple(imputed.loss for imputed in self._imputed))
 
     def record(self, trial_id: int, tell_s: float) -> None:
         """Close the account of a trial whose result was told."""
+        self.think(tell_s)
         asked = self._asked.pop(trial_id)
         if asked.finished is not None:
             self._records[trial_id] = _record(asked, asked.finished, tell_s)
@@ -200,31 +239,33 @@ class Accounts:
             )
         return parent.fidelity or 0.0
 
-    def _with_incremental_cost(self, finished: Finished) -> Result:
-        """The result; the cost of a continued trial is what it adds to its parent's."""
-        trial, result = finished.trial, finished.result
-        if result.cost is None:
-            return result
-        self._cost_from_scratch[trial.id] = result.cost
-        paid = 0.0 if trial.parent is None else self._cost_from_scratch.get(trial.parent, 0.0)
-        return replace(result, cost=max(0.0, result.cost - paid)) if paid else result
-
     def _charge(self, finished: Finished) -> None:
         """Charge what only a finished trial shows: its end on the clock, its reported cost."""
-        asked = self._asked[finished.trial.id]
-        if self._budget.unit is BudgetUnit.SECONDS:
-            asked.over_budget = self._budget.is_exceeded_by(finished.end)
-        elif self._budget.unit is BudgetUnit.COST:
-            if finished.result.cost is None and finished.result.ok:
-                self._failure = (
-                    "the budget counts reported cost, but the task reports none: give a budget of evaluations"
-                )
-            cost = finished.result.cost or 0.0
-            self._cost += cost
-            self._free_trials = 0 if cost else self._free_trials + 1
-            if self._free_trials >= _MOST_FREE_TRIALS:
-                self._failure = f"{_MOST_FREE_TRIALS} trials in a row have cost nothing: give a budget of evaluations"
-            asked.over_budget = self._budget.is_exceeded_by(self._cost)
+        asked, result = self._asked[finished.trial.id], finished.result
+        cost = result.cost or 0.0
+        self._cost += cost
+        self._cost_from_scratch[finished.trial.id] = asked.paid + cost
+        self._require_cost(result)
+        match self._budget.unit:
+            case BudgetUnit.SECONDS:
+                asked.over_budget = self._budget.is_exceeded_by(finished.end)
+            case BudgetUnit.COST:
+                asked.over_budget = self._budget.is_exceeded_by(self._cost)
+
+    def _require_cost(self, result: Result) -> None:
+        """A run whose budget or clock counts reported cost can't go on without."""
+        by_cost = self._budget.unit is BudgetUnit.COST
+        if not (by_cost or self._evaluator.simulates):
+            return
+        if result.ok and result.cost is None:
+            self._failure = (
+                "the budget counts reported cost, but the task reports none: give a budget of evaluations"
+                if by_cost
+                else "the clock is virtual, but the task reports no cost: use the real clock"
+            )
+        self._free_trials = 0 if result.cost else self._free_trials + 1
+        if self._free_trials >= _MOST_FREE_TRIALS and self._budget.unit is not BudgetUnit.EVALUATIONS:
+            self._failure = f"{_MOST_FREE_TRIALS} trials in a row have cost nothing: give a budget of evaluations"
 
 
 class _ImputedLoss:
@@ -261,6 +302,12 @@ def _level(fidelity: Fidelity, level: float | None) -> float:
     return int(level) if fidelity.kind == "int" else float(level)
 
 
+def _require_same(trial: Trial, known: TrialRecord) -> None:
+    """Raise `Diverged` where an asked trial differs from the one of the same number in the journal."""
+    if (trial.config, trial.fidelity, trial.parent) != (known.config, known.fidelity, known.parent):
+        raise Diverged(f"trial {trial.id} is {dict(trial.config)}, the journal has {dict(known.config)}")
+
+
 def _raw(trial: Trial) -> Trial:
     """An illegal proposal as it is stored: plain values where there are some, else their text; no level."""
     config = {str(name): plain(value) for name, value in trial.config.items()}
@@ -291,4 +338,5 @@ def _record(asked: _Asked, finished: Finished, tell_s: float) -> TrialRecord:
         end=finished.end,
         worker=finished.worker,
         over_budget=asked.over_budget,
+        peak_memory=finished.peak_memory,
     )

@@ -31,11 +31,11 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 
-from optathlon.accounting import Accounts, Outcome
+from optathlon.accounting import Accounts, History, Outcome
 from optathlon.budget import Budget
 from optathlon.capabilities import mismatch
 from optathlon.errors import OptathlonError
-from optathlon.evaluation import SequentialEvaluator, evaluate
+from optathlon.evaluation import Job, SequentialEvaluator, evaluate
 from optathlon.function_task import as_task
 from optathlon.loop import run_loop
 from optathlon.optimizer import Capability, Optimizer
@@ -198,10 +198,10 @@ class _FailingEvaluator(SequentialEvaluator):
         self._crashing = _Crashing(task)
         self._healthy = task
 
-    def submit(self, trial: Trial, seed: int) -> None:
+    def submit(self, job: Job) -> None:
         """Evaluate the trial, or let it crash."""
-        self._task = self._crashing if trial.id % 3 == 0 else self._healthy
-        super().submit(trial, seed)
+        self._task = self._crashing if job.trial.id % 3 == 0 else self._healthy
+        super().submit(job)
 
 
 class _Crashing(Task):
@@ -236,7 +236,7 @@ def _pending(choice: OptimizerChoice, task: Task) -> Callable[[], None]:
     def check() -> None:
         problem = replace(task.problem, n_workers=3)
         evaluator = SequentialEvaluator(task)
-        accounts = Accounts(problem, evaluator)
+        accounts = Accounts(problem, evaluator, History())
         optimizer = choice.start(problem, 0)
         while accounts.has_room or accounts.pending:
             while accounts.has_room and (trial := optimizer.ask()) is not None:

@@ -2,40 +2,74 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from optathlon.accounting import Outcome
-from optathlon.errors import UsageError
-from optathlon.executors.local import LocalExecutor
+from optathlon.budget import Budget, BudgetUnit
+from optathlon.clocks import Clock
+from optathlon.errors import UsageError, storage_errors
+from optathlon.executors import make_executor
 from optathlon.executors.worker import WorkerSettings
-from optathlon.experiment import Experiment
+from optathlon.experiment import Execution, Experiment
+from optathlon.journal import journal_path, read_journal, salvaged
+from optathlon.placement import visible_gpus
 from optathlon.plan import Plan, make_plan
 from optathlon.progress import Progress
 from optathlon.provenance import record_provenance
-from optathlon.registry import load_plugin, loaded_plugins, make_task
+from optathlon.registry import choose_optimizer, load_plugin, loaded_plugins, make_task
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
+from optathlon.store.presence import Colleagues, Presence
 from optathlon.store.rows import Session, run_row
 from optathlon.store.writer import ShardWriter
 from optathlon.trial import Status
 
+_ROWS_AT_ONCE = 50_000
+_IDENTITY = [
+    "run", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers", "clock",
+    "attempt", "status",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of an experiment: all its runs in the results folder, by status, and how many are new."""
+    """What came of an experiment.
+
+    Attributes
+    ----------
+    folder:
+        Where its results are.
+    statuses:
+        How many of its stored runs have which status.
+    new:
+        How many of them this call stored.
+    elsewhere:
+        How many are being done, or were done meanwhile, by other drivers.
+    unplaced:
+        How many want GPUs that are not here.
+    damaged:
+        Files of the results folder that were found damaged and set aside; their runs were done again.
+    """
 
     folder: ResultsFolder
     statuses: Counter[str]
     new: int
+    elsewhere: int = 0
+    unplaced: int = 0
+    damaged: Sequence[str] = ()
 
 
 def plan_experiment(experiment: Experiment) -> Plan:
@@ -50,72 +84,185 @@ def plan_experiment(experiment: Experiment) -> Plan:
         raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
     if experiment.out.exists() and any(experiment.out.iterdir()):
         finished = set(ResultsFolder.open(experiment.out).finished()["run"].to_pylist())
-    return make_plan(experiment, finished)
+    gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
+    return make_plan(experiment, finished, gpus)
 
 
 def run_experiment(experiment: Experiment) -> Summary:
     """Do what is missing of an experiment, and store it.
 
-    Raises `UsageError` where the experiment can't be done. A KeyboardInterrupt (or SIGTERM) ends the workers after
-    they have stored what they finished, and goes on to the caller.
+    Raises `UsageError` where the experiment can't be done, and `StorageError` where results can't be written. A
+    KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and goes on.
     """
+    damaged = _set_aside_damaged(experiment.out)
     plan = plan_experiment(experiment)
     folder = ResultsFolder.create(experiment.out)
-    session = Session(experiment.name, platform.node(), record_provenance(folder))
-    bookkeeper = _Bookkeeper(folder, session, plan)
+    with storage_errors(folder.path):
+        session = Session(experiment.name, platform.node(), record_provenance(folder))
+    bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    if plan.todo:
-        _do_runs(plan, experiment.jobs, WorkerSettings(folder, session, loaded_plugins(), os.getpid()), bookkeeper)
-    return Summary(folder, _statuses(folder, plan), len(plan.todo) + len(plan.skipped))
+    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted)
+    ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
+    return Summary(
+        folder,
+        _statuses(folder, ids),
+        len(plan.todo) + len(plan.skipped) - elsewhere,
+        elsewhere,
+        len(plan.unplaced),
+        damaged,
+    )
 
 
-def _do_runs(plan: Plan, jobs: int, settings: WorkerSettings, bookkeeper: _Bookkeeper) -> None:
-    folder = settings.folder
-    with _terminating_as_interrupt(), Progress(len(plan.todo), folder.path / "log.txt") as progress:
+def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
+    """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
 
-        def on_death(spec: RunSpec, reason: str) -> None:
-            bookkeeper.store([(spec, Outcome(Status.CRASHED, [], 0.0, reason))])
-            progress.ended(Status.CRASHED)
+    Raises `UsageError` where an optimizer or a task is not known (any more), or a task has another version now.
+    """
+    stored = folder.finished(_IDENTITY).to_pylist()
+    specs = [_again(row) for row in stored if row["status"] in statuses]
+    gpus_wanted = {}
+    for task_id, version in {(spec.task, spec.task_version) for spec in specs}:
+        task = make_task(task_id)
+        if task.version != version:
+            raise UsageError(f"{task_id!r} has version {task.version} now, its runs have {version}: run it anew")
+        gpus_wanted[task_id] = task.resources.gpus
+    for optimizer in {spec.optimizer for spec in specs}:
+        choose_optimizer(optimizer)
+    with storage_errors(folder.path):
+        session = Session("", platform.node(), record_provenance(folder))
+    elsewhere = carry_out(execution, folder, session, specs, gpus_wanted)
+    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(specs) - elsewhere, elsewhere)
 
-        executor = LocalExecutor(jobs, settings, progress.ended, on_death, progress.tick)
-        executor.run(plan.todo, _fingerprints_to_verify(folder, plan))
+
+def carry_out(
+    execution: Execution,
+    folder: ResultsFolder,
+    session: Session,
+    runs: list[RunSpec],
+    gpus_wanted: Mapping[str, float],
+) -> int:
+    """Do the runs, and store them. Returns how many other drivers took."""
+    if not runs:
+        return 0
+    _remove_stale_journals(folder)
+    settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
+    with (
+        terminating_as_interrupt(),
+        Progress(len(runs), folder.path / "log.txt") as progress,
+        Presence(folder, execution.executor, execution.jobs, len(runs)) as presence,
+    ):
+        colleagues = Colleagues(folder, presence.id)
+        watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
+        executor = make_executor(execution, settings, watcher, gpus_wanted)
+        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(folder, runs))
+    return watcher.elsewhere_count
+
+
+class _Watcher:
+    """Tells people and other drivers how it goes, and stores the runs that no worker can."""
+
+    def __init__(self, progress: Progress, presence: Presence, colleagues: Colleagues, bookkeeper: _Bookkeeper) -> None:
+        self.elsewhere_count = 0
+        self._progress = progress
+        self._presence = presence
+        self._colleagues = colleagues
+        self._bookkeeper = bookkeeper
+
+    def ended(self, status: Status) -> None:
+        self._progress.ended(status)
+
+    def elsewhere(self, spec: RunSpec) -> None:
+        self.elsewhere_count += 1
+        self._progress.elsewhere()
+
+    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+        self._bookkeeper.store_lost(spec, status, reason)
+        self._progress.ended(status)
+
+    def tick(self, running: Sequence[RunSpec]) -> None:
+        lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
+        self._presence.update(self._progress.left, lines)
+        self._colleagues.look()
+        self._progress.tick()
+
+    def is_done(self, run: str) -> bool:
+        return run in self._colleagues.done
 
 
 class _Bookkeeper:
     """Stores the runs that no worker can: skipped ones, and those that took their worker down."""
 
-    def __init__(self, folder: ResultsFolder, session: Session, plan: Plan) -> None:
+    def __init__(self, folder: ResultsFolder, session: Session) -> None:
+        self._folder = folder
         self._writer = ShardWriter(folder)
         self._session = session
-        self._plan = plan
 
     def store(self, runs: Iterable[tuple[RunSpec, Outcome]]) -> None:
         now = datetime.now(UTC)
-        for spec, outcome in runs:
-            options = self._plan.optimizers[spec.optimizer].options
-            if not self._writer.has_described(spec.task):
-                self._writer.describe(make_task(spec.task), fingerprint="")
-            self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
-        self._writer.flush()
+        runs = iter(runs)
+        while some := list(islice(runs, _ROWS_AT_ONCE)):
+            for spec, outcome in some:
+                options = choose_optimizer(spec.optimizer).options
+                if not self._writer.has_described(spec.task):
+                    self._writer.describe(make_task(spec.task), fingerprint="")
+                self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
+            with storage_errors(self._folder.path):
+                self._writer.flush()
+
+    def store_lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+        """Store what the journal has of a run that was ended with its worker."""
+        path = journal_path(self._folder.path, spec.id)
+        self.store([(spec, salvaged(read_journal(path), spec.budget, status, reason))])
+        path.unlink(missing_ok=True)
 
 
-def _fingerprints_to_verify(folder: ResultsFolder, plan: Plan) -> dict[str, str]:
+def _set_aside_damaged(path: Path) -> Sequence[str]:
+    if not (path.is_dir() and any(path.iterdir())):
+        return ()
+    with storage_errors(path):
+        return ResultsFolder.open(path).set_aside_damaged()
+
+
+def _remove_stale_journals(folder: ResultsFolder) -> None:
+    """Remove journals of runs that were stored a moment before their worker was killed."""
+    journals = {path.stem: path for path in (folder.path / "journal").glob("*.jsonl")}
+    if journals:
+        for run in folder.finished()["run"].to_pylist():
+            if run in journals:
+                journals[run].unlink(missing_ok=True)
+
+
+def _again(row: dict[str, Any]) -> RunSpec:
+    """The run of a stored row, once more."""
+    return RunSpec(
+        row["optimizer"],
+        row["task"],
+        row["task_version"],
+        row["seed"],
+        row["root_seed"],
+        Budget(row["budget"], BudgetUnit(row["budget_unit"])),
+        row["n_workers"],
+        Clock(row["clock"]),
+        row["attempt"] + 1,
+    )
+
+
+def _fingerprints_to_verify(folder: ResultsFolder, runs: Iterable[RunSpec]) -> dict[str, str]:
     """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
     stored = folder.finished().select(["task", "task_version", "fingerprint"]).to_pydict()
-    wanted = {(spec.task, spec.task_version) for spec in plan.todo}
+    wanted = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
     return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
 
 
-def _statuses(folder: ResultsFolder, plan: Plan) -> Counter[str]:
-    wanted = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
+def _statuses(folder: ResultsFolder, ids: Container[str]) -> Counter[str]:
     stored = folder.finished()
-    statuses = dict(zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True))
-    return Counter(status for run, status in statuses.items() if run in wanted)
+    rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
+    return Counter(status for run, status in rows if run in ids)
 
 
 @contextmanager
-def _terminating_as_interrupt() -> Iterator[None]:
+def terminating_as_interrupt() -> Iterator[None]:
     """Within this block SIGTERM ends the experiment as cleanly as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -46,11 +47,16 @@ def pin() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ) | _wanted())
 
 
+def threads(number: int) -> dict[str, str]:
+    """The variables that give a process so many numerical threads."""
+    return dict.fromkeys(_THREADS, str(number))
+
+
 @contextmanager
-def pinned() -> Iterator[None]:
-    """Processes started within this block get such an environment."""
+def pinned(variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Processes started within this block get such an environment, and `variables` beside."""
     before = dict(os.environ)
-    os.environ.update(_wanted())
+    os.environ.update(_wanted() | dict(variables))
     try:
         yield
     finally:

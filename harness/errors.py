@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class OptathlonError(Exception):
@@ -23,6 +25,26 @@ class MissingDependency(UsageError):
 
 class MissingData(UsageError):
     """A collection needs data files that are absent or differ from what was published."""
+
+
+class Interruption(OptathlonError):
+    """Ends a run without an outcome; neither its optimizer nor its task is to blame."""
+
+
+class StorageError(Interruption):
+    """Results can't be written: no space, no permission, no disk. What was written before is intact."""
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Within this block, an error of the operating system is a `StorageError` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"can't write to {str(path)!r}: {error.strerror or error}: mend that and repeat the command; "
+            "what was stored is intact"
+        ) from error
 
 
 class InvalidConfiguration(OptathlonError):

@@ -6,6 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,23 @@ from optathlon.trial import Result, Status, Trial
 _ERROR_LINES = 8
 
 
+class Job(NamedTuple):
+    """A trial to evaluate: `seed` drives the task's noise, `paid` is the cost (seconds) of what the trial continues."""
+
+    trial: Trial
+    seed: int
+    paid: float = 0.0
+
+
+class Measured(NamedTuple):
+    """What evaluating a job gave; the result's cost is what it adds to `Job.paid`."""
+
+    result: Result
+    seconds: float
+    peak_memory: int | None = None
+    """Bytes, where the trial had a process of its own."""
+
+
 class Finished(NamedTuple):
     """A trial that has ended, with its times in seconds on the run's clock."""
 
@@ -27,16 +45,23 @@ class Finished(NamedTuple):
     end: float
     worker: int
     evaluate_s: float
+    peak_memory: int | None = None
 
 
 class Evaluator(Protocol):
     """Evaluates trials on a clock. The run loop is the same for all of them."""
 
+    simulates: bool
+    """Whether time passes by the cost that results report."""
+
     def now(self) -> float:
         """Seconds on the run's clock."""
 
-    def submit(self, trial: Trial, seed: int) -> None:
-        """Start evaluating a trial; `seed` drives the task's noise."""
+    def think(self, seconds: float) -> None:
+        """The optimizer has thought for so long; on the real clock that time has passed already."""
+
+    def submit(self, job: Job) -> None:
+        """Start evaluating a trial on a free worker."""
 
     def wait(self) -> Finished:
         """The next trial to finish; only called while one is pending."""
@@ -44,6 +69,8 @@ class Evaluator(Protocol):
 
 class SequentialEvaluator:
     """Evaluates in this process, one trial at a time, on the real clock."""
+
+    simulates = False
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -54,16 +81,29 @@ class SequentialEvaluator:
         """Wall-clock seconds since the run began."""
         return time.perf_counter() - self._origin
 
-    def submit(self, trial: Trial, seed: int) -> None:
+    def think(self, seconds: float) -> None:
+        """Nothing: that time has passed."""
+
+    def submit(self, job: Job) -> None:
         """Evaluate the trial at once."""
         start = self.now()
-        result = evaluate(self._task, trial, seed)
-        end = self.now()
-        self._finished.append(Finished(trial, result, start, end, 0, end - start))
+        measured = measure(self._task, job)
+        end = start + measured.seconds
+        self._finished.append(Finished(job.trial, measured.result, start, end, 0, measured.seconds))
 
     def wait(self) -> Finished:
         """The oldest trial that was submitted."""
         return self._finished.pop(0)
+
+
+def measure(task: Task, job: Job) -> Measured:
+    """Evaluate a job in this process, and take the time."""
+    began = time.perf_counter()
+    result = evaluate(task, job.trial, job.seed)
+    seconds = time.perf_counter() - began
+    if result.cost is not None and job.paid:
+        result = replace(result, cost=max(0.0, result.cost - job.paid))
+    return Measured(result, seconds)
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:

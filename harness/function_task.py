@@ -10,6 +10,7 @@ from typing import Any
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.problem import Constraint, Fidelity, Objective, Problem
+from optathlon.resources import IN_PROCESS, Resources
 from optathlon.task import Task, short_hash
 from optathlon.trial import Result
 
@@ -26,6 +27,7 @@ def as_task(
     budget: str | float = 100,
     version: str = "1",
     metadata: Mapping[str, str | int | float | bool] | None = None,
+    resources: Resources = IN_PROCESS,
 ) -> Callable[[Callable[..., Any]], FunctionTask]:
     """Make a task of the function below.
 
@@ -37,7 +39,7 @@ def as_task(
         A `ConfigurationSpace`, or the dictionary to make one from: `{"x": (0.0, 1.0), "kind": ["a", "b"]}`.
     objectives:
         `"minimize"`, `"maximize"`, an `Objective`, or several.
-    fidelity, constraints, budget, version, metadata:
+    fidelity, constraints, budget, version, metadata, resources:
         As in `Problem` and `Task`; constraints by name, the budget as `Budget.parse` reads it.
 
     The function gets the active hyperparameters as a dictionary, and the keyword arguments `fidelity` and `seed` if it
@@ -60,6 +62,7 @@ def as_task(
             budget=Budget.parse(budget),
             version=version,
             metadata=dict(metadata or {}),
+            resources=resources,
         )
 
     return decorate
@@ -80,8 +83,10 @@ class FunctionTask(Task):
         budget: Budget,
         version: str,
         metadata: Mapping[str, str | int | float | bool],
+        resources: Resources,
     ) -> None:
         self.id = id
+        self.resources = resources
         self.version = version
         self.metadata = metadata
         self._function = function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -46,6 +47,15 @@ class Progress:
         self._counts[status] += 1
         self.tick()
 
+    def elsewhere(self) -> None:
+        """Another driver does one of the runs."""
+        self._total -= 1
+
+    @property
+    def left(self) -> int:
+        """How many runs are left."""
+        return self._total - self._counts.total()
+
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:
@@ -61,7 +71,7 @@ class Progress:
     def _write_line(self) -> None:
         self._last_line = time.monotonic()
         line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {self._text()}"
-        with self._log.open("a") as log:
+        with contextlib.suppress(OSError), self._log.open("a") as log:  # no space for results will be said elsewhere
             log.write(line + "\n")
         if not self._live:
             print(line, file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optathlon.placement import ask_gpus
 from optathlon.store.folder import ResultsFolder, write_atomically
 from optathlon.task import short_hash
 
@@ -37,7 +38,7 @@ def provenance() -> dict[str, Any]:
         "os": platform.platform(),
         "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
-        "gpu": _gpus(),
+        "gpu": ask_gpus("name,driver_version"),
         "environment": _environment(os.environ),
     }
 
@@ -64,12 +65,6 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, platform.machine())
-
-
-def _gpus() -> list[str]:
-    """Names and drivers of NVIDIA GPUs, as their driver's tool tells."""
-    text = _output(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
-    return text.splitlines() if text else []
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:

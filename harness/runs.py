@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from optathlon.accounting import Outcome
+from optathlon.accounting import Diverged, History, Outcome
 from optathlon.budget import Budget
 from optathlon.clocks import Clock
-from optathlon.evaluation import SequentialEvaluator
+from optathlon.evaluation import Evaluator
+from optathlon.journal import Journal
 from optathlon.loop import run_loop
 from optathlon.registry import OptimizerChoice
 from optathlon.seeds import noise_seeds, optimizer_seed
@@ -39,26 +41,55 @@ class RunSpec:
         )
         return hashlib.sha256(b"%b%d%b" % (start, self.seed, end)).hexdigest()[:16]
 
+    @property
+    def at_once(self) -> int:
+        """How many trials are really evaluated at the same time: simulated workers take turns."""
+        return self.n_workers if self.clock is Clock.REAL else 1
+
 
 @lru_cache(maxsize=4096)
 def _around_the_seed(
     optimizer: str, task: str, version: str, root_seed: int, budget: Budget, n_workers: int, clock: Clock
 ) -> tuple[bytes, bytes]:
     """What comes before and after the seed in the JSON text that is hashed: a plan has millions of runs to name."""
-    identity = (
-        (optimizer, task, version),
-        (root_seed, str(budget), n_workers, *([] if clock is Clock.REAL else [clock])),
-    )
+    clocks = [] if clock is Clock.REAL else [clock]
+    identity = (optimizer, task, version), (root_seed, str(budget), n_workers, *clocks)
     before, after = (json.dumps(part)[1:-1].encode() for part in identity)
     return b"[%b, " % before, b", %b]" % after
 
 
-def execute(spec: RunSpec, optimizer: OptimizerChoice, task: Task) -> Outcome:
-    """Do a run in this process, one trial at a time on the real clock."""
+def execute(
+    spec: RunSpec,
+    optimizer: OptimizerChoice,
+    task: Task,
+    make_evaluator: Callable[[History], Evaluator],
+    journal: Journal,
+) -> Outcome:
+    """Do a run, from where the journal ends.
+
+    A run that asks something else than the journal has starts anew, and says so in the outcome's reason. Raises
+    `optathlon.errors.Interruption` where the run can't go on here.
+    """
+    try:
+        return _execute(spec, optimizer, task, make_evaluator, journal)
+    except Diverged as divergence:
+        journal.restart()
+        outcome = _execute(spec, optimizer, task, make_evaluator, journal)
+        return replace(outcome, reason=f"not replayable, so started anew: {divergence}. {outcome.reason}".strip())
+
+
+def _execute(
+    spec: RunSpec,
+    optimizer: OptimizerChoice,
+    task: Task,
+    make_evaluator: Callable[[History], Evaluator],
+    journal: Journal,
+) -> Outcome:
     seed = optimizer_seed(spec.root_seed, spec.optimizer, spec.task, spec.seed)
     return run_loop(
         replace(task.problem, budget=spec.budget, n_workers=spec.n_workers),
         lambda problem: optimizer.start(problem, seed),
-        SequentialEvaluator(task),
+        make_evaluator(journal),
         noise_seeds(spec.root_seed, spec.task, spec.seed),
+        journal,
     )

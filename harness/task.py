@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from optathlon.problem import Problem
+from optathlon.resources import IN_PROCESS, Resources
 from optathlon.trial import Result
 
 PROBES = 5
@@ -27,11 +28,14 @@ class Task(ABC):
     metadata:
         What is worth knowing for analysis, e.g. `{"dimension": 5}`; JSON values. A multi-objective task whose
         Pareto front is known gives its hypervolume against the reference point as `"optimal_hypervolume"`.
+    resources:
+        What a trial takes and may take at most; by default it is evaluated in the worker, without limits.
     """
 
     id: str
     version: str = "1"
     metadata: Mapping[str, str | int | float | bool] = {}
+    resources: Resources = IN_PROCESS
 
     @cached_property
     @abstractmethod

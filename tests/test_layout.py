@@ -24,6 +24,7 @@ PUBLIC = {
     "optathlon.function_task",
     "optathlon.optimizer",
     "optathlon.problem",
+    "optathlon.resources",
     "optathlon.space",
     "optathlon.task",
     "optathlon.trial",

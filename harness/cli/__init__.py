@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from optathlon.cli import catalogue, check, report, run
+from optathlon.cli import catalogue, check, report, retry, run, status
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("status")(status.status)
+app.command("retry")(retry.retry)
 app.command("report")(report.report)
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)

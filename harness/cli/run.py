@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
+from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.driver import Summary
     from optathlon.plan import Plan
+    from optathlon.runs import RunSpec
 
 _REASONS_SHOWN = 10
 
@@ -35,6 +39,26 @@ def run(
     plugins: Annotated[
         list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
     ] = None,
+    workers_per_run: Annotated[int | None, typer.Option(help="Trials of a run that are evaluated at once.")] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(help="real, or virtual: simulated workers on tasks that report costs. Default: real."),
+    ] = None,
+    charge_overhead: Annotated[
+        bool | None, typer.Option("--charge-overhead", help="The optimizer's own time passes on the virtual clock.")
+    ] = None,
+    trial_timeout: Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")] = None,
+    trial_memory: Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")] = None,
+    run_timeout: Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")] = None,
+    isolate: Annotated[
+        bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")
+    ] = None,
+    shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
+    executor: Annotated[str | None, typer.Option(help="local, ray or slurm. Default: local.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,
+    slurm: Annotated[
+        list[str] | None, typer.Option(help="SLURM option, e.g. partition=gpu or time=2h. Repeatable.")
+    ] = None,
     root_seed: Annotated[int | None, typer.Option(help="What every other seed is derived from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
@@ -52,6 +76,17 @@ def run(
         "seeds": seeds,
         "budget": budget,
         "jobs": jobs,
+        "workers_per_run": workers_per_run,
+        "clock": clock,
+        "charge_overhead": charge_overhead,
+        "trial_timeout": trial_timeout,
+        "trial_memory": trial_memory,
+        "run_timeout": run_timeout,
+        "isolate": isolate,
+        "shard": shard,
+        "executor": executor,
+        "address": address,
+        "slurm": _pairs(slurm),
         "out": out,
         "plugins": plugins,
         "root_seed": root_seed,
@@ -61,14 +96,35 @@ def run(
     if dry_run:
         _print_plan(plan_experiment(experiment))
         return
+    with interruptions():
+        report_summary(run_experiment(experiment))
+
+
+@contextmanager
+def interruptions() -> Iterator[None]:
+    """Within this block, say what an interruption leaves behind."""
     try:
-        summary = run_experiment(experiment)
+        yield
     except KeyboardInterrupt:
         print("interrupted; finished runs are stored, and the same command does the rest", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def report_summary(summary: Summary) -> None:
+    """Print what came of it, and exit with 1 where not all is well."""
+    for file in summary.damaged:
+        print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
     _print_summary(summary)
-    if set(summary.statuses) - {"ok", "skipped"}:
+    if summary.unplaced or set(summary.statuses) - {"ok", "skipped"}:
         raise typer.Exit(SOME_FAILED)
+
+
+def _pairs(options: list[str] | None) -> dict[str, str] | None:
+    """`key=value` flags as a mapping."""
+    for option in options or ():
+        if "=" not in option:
+            raise UsageError(f"can't read the SLURM option {option!r}: write --slurm key=value")
+    return {key: value for key, _, value in (option.partition("=") for option in options or ())} or None
 
 
 def _print_plan(plan: Plan) -> None:
@@ -76,8 +132,15 @@ def _print_plan(plan: Plan) -> None:
     print(f"  done     {len(plan.done)}")
     print(f"  to do    {len(plan.todo)}")
     print(f"  skipped  {len(plan.skipped)}")
+    _print_reasons(plan.skipped)
+    if plan.unplaced:
+        print(f"  no GPU   {len(plan.unplaced)}")
+        _print_reasons(plan.unplaced)
+
+
+def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
     reasons: dict[tuple[str, str], set[str]] = {}
-    for spec, reason in plan.skipped:
+    for spec, reason in runs:
         reasons.setdefault((spec.optimizer, reason), set()).add(spec.task)
     for (optimizer, reason), tasks in list(reasons.items())[:_REASONS_SHOWN]:
         examples = ", ".join(sorted(tasks)[:2]) + (", …" if len(tasks) > 2 else "")
@@ -89,4 +152,8 @@ def _print_plan(plan: Plan) -> None:
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     print(f"{summary.statuses.total()} runs in {summary.folder.path} ({summary.new} new): {counts or 'none'}")
+    if summary.elsewhere:
+        print(f"{summary.elsewhere} runs were left to another driver: see optathlon status {summary.folder.path}")
+    if summary.unplaced:
+        print(f"{summary.unplaced} runs want GPUs that are not here: see --dry-run")
     print(f"next: optathlon report {summary.folder.path}")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optathlon import Budget, BudgetUnit, Constraint, Fidelity, Objective, Optimizer, Problem, Result, Status, Trial
-from optathlon.accounting import Accounts, Outcome
-from optathlon.evaluation import Finished
+from optathlon.accounting import Accounts, History, Outcome
+from optathlon.evaluation import Finished, Job
 from optathlon.loop import run_loop
 
 OK = Result(values=(1.0,))
@@ -44,11 +44,16 @@ class Clockwork:
         self.time = 0.0
         self.pending: list[Trial] = []
 
+    simulates = False
+
     def now(self) -> float:
         return self.time
 
-    def submit(self, trial: Trial, seed: int) -> None:
-        self.pending.append(trial)
+    def think(self, seconds: float) -> None:
+        pass
+
+    def submit(self, job: Job) -> None:
+        self.pending.append(job.trial)
 
     def wait(self) -> Finished:
         trial, start = self.pending.pop(0), self.time
@@ -176,7 +181,7 @@ def test_pending_trials_count_whatever_the_order_in_which_they_finish(
             return super().wait()
 
     problem = make_problem(float(budget), fidelity=Fidelity("epochs", 1, upper, kind="int"), n_workers=n_workers)
-    accounts, optimizer = Accounts(problem, Shuffled()), Scripted(Trial(LEGAL, level) for level in levels)
+    accounts, optimizer = Accounts(problem, Shuffled(), History()), Scripted(Trial(LEGAL, level) for level in levels)
     most = 0
     while accounts.has_room or accounts.pending:
         while accounts.has_room:

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from optathlon import Budget, BudgetUnit, Result, as_task
 from optathlon.clocks import Clock
+from optathlon.evaluation import SequentialEvaluator
+from optathlon.journal import Journal
 from optathlon.registry import OptimizerChoice, choose_optimizer
 from optathlon.runs import RunSpec, execute
 
@@ -61,7 +64,7 @@ def test_the_same_budget_is_the_same_run() -> None:
     assert replace(SPEC, budget=Budget.parse("2h")).id == replace(SPEC, budget=Budget.parse("120min")).id
 
 
-def test_the_name_of_the_optimizer_is_all_that_changes_its_seed() -> None:
+def test_the_name_of_the_optimizer_is_all_that_changes_its_seed(tmp_path: Path) -> None:
     """Two names of one class are two optimizers: their runs differ; noise and everything else is shared."""
     noise: dict[str, list[int]] = {}
 
@@ -71,18 +74,22 @@ def test_the_name_of_the_optimizer_is_all_that_changes_its_seed() -> None:
         return Result(values=(config["x"],))
 
     cls = choose_optimizer("optathlon.optimizers.random:RandomSearch").cls
+
+    def configs(spec: RunSpec) -> list[dict[str, object]]:
+        optimizer = OptimizerChoice(spec.optimizer, cls, {})
+        journal = Journal(tmp_path / spec.id, {})
+        outcome = execute(spec, optimizer, task, lambda history: SequentialEvaluator(task), journal)
+        return [dict(record.config) for record in outcome.trials]
+
     outcomes = {}
     for current in ("one", "two", "one again"):
         name = current.partition(" ")[0]
         spec = RunSpec(name, task.id, "1", 0, 0, Budget(6))
-        outcomes[current] = [
-            dict(record.config) for record in execute(spec, OptimizerChoice(name, cls, {}), task).trials
-        ]
+        outcomes[current] = configs(spec)
     assert outcomes["one"] == outcomes["one again"] != outcomes["two"]
     assert noise["one"] == noise["two"] == noise["one again"]
     longer = RunSpec("one", task.id, "1", 0, 0, Budget(9))
-    extended = execute(longer, OptimizerChoice("one", cls, {}), task).trials
-    assert [dict(record.config) for record in extended][:6] == outcomes["one"]
+    assert configs(longer)[:6] == outcomes["one"]
 
 
 def test_a_run_that_is_done_again_is_the_same_run() -> None:

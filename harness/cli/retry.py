@@ -1,0 +1,52 @@
+"""`optathlon retry`: do failed runs again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def retry(
+    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    status: Annotated[str, typer.Option(help="Which runs, by status: crashed,timeout,memory,stalled,skipped,…")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes.")] = 1,
+    trial_timeout: Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")] = None,
+    trial_memory: Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")] = None,
+    run_timeout: Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")] = None,
+    isolate: Annotated[
+        bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")
+    ] = None,
+    plugins: Annotated[
+        list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
+    ] = None,
+) -> None:
+    """Do the runs of a results folder that have these statuses again.
+
+    A new result takes the place of the old one when it is stored; until then the old one stands.
+    """
+    from optathlon.cli.run import interruptions, report_summary
+    from optathlon.driver import retry_runs
+    from optathlon.errors import unknown
+    from optathlon.experiment import Execution
+    from optathlon.registry import load_plugin
+    from optathlon.store.folder import ResultsFolder
+    from optathlon.trial import Status
+
+    statuses = [part.strip() for part in status.split(",")]
+    for one in statuses:
+        if one not in set(Status):
+            raise unknown("status", one, Status)
+    for plugin in plugins or ():
+        load_plugin(plugin)
+    flags = {
+        "jobs": jobs,
+        "trial_timeout": trial_timeout,
+        "trial_memory": trial_memory,
+        "run_timeout": run_timeout,
+        "isolate": isolate,
+    }
+    execution = Execution.read(None, flags)
+    with interruptions():
+        report_summary(retry_runs(ResultsFolder.open(results), statuses, execution))

@@ -1,0 +1,60 @@
+"""`optathlon status`: how a results folder stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from optathlon.status import FolderStatus
+
+_EVERY_S = 2.0
+_SHOWN = 8
+_MANY_FILES = 3000
+
+
+def status(
+    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+) -> None:
+    """Say what is done, running, failed and left, how fast it goes, and what it takes on disk."""
+    from optathlon.status import folder_status
+    from optathlon.store.folder import ResultsFolder
+
+    folder = ResultsFolder.open(results)
+    if not watch:
+        print("\n".join(_lines(results, folder_status(folder))))
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(auto_refresh=False) as live:
+        while True:
+            live.update(Text("\n".join(_lines(results, folder_status(folder)))), refresh=True)
+            time.sleep(_EVERY_S)
+
+
+def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(state.statuses.items()))
+    yield f"done      {state.statuses.total()} runs in {results}: {counts or 'none'}"
+    for driver in state.drivers:
+        where = f"{driver.executor}, {driver.jobs} workers, process {driver.pid} on {driver.host}"
+        yield f"running   {len(driver.running)} runs, {driver.left} of {driver.total} left ({where})"
+        yield from (f"            {line}" for line in driver.running[:_SHOWN])
+    if not state.drivers:
+        yield "running   nothing" + (f"; {state.journals} begun runs can be gone on with" if state.journals else "")
+    for status, reason, count in state.failures[:_SHOWN]:
+        yield f"failed    {count} {status}: {reason or 'no reason given'}"
+    if len(state.failures) > _SHOWN:
+        yield f"            and {len(state.failures) - _SHOWN} further reasons"
+    if state.rate:
+        left = f", about {state.time_left} left" if state.time_left is not None else ""
+        yield f"rate      {state.rate:.3g} runs/s{left}"
+    for optimizer, seconds, runs in state.slowest:
+        yield f"slowest   {optimizer}: {seconds:.3g} s a run ({runs} runs)"
+    hint = f": optathlon compact {results} makes them few" if state.files > _MANY_FILES else ""
+    yield f"disk      {state.size / 2**20:.1f} MiB in {state.files} files{hint}"

@@ -1,0 +1,374 @@
+"""Evaluating trials in processes of their own, which are ended when a trial hangs, leaks or crashes.
+
+A process is used for one trial after the other. It runs in a session of its own, so that what a trial forks goes with
+it; it is bound to the cores and GPUs that it may use; and its output is kept for the last lines of a failed trial. The
+parent watches the clock and, by psutil, the memory; it decides what a death means: `timeout`, `memory` or `crashed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from optathlon.environment import pinned, threads
+from optathlon.errors import OptathlonError, UsageError
+from optathlon.evaluation import Finished, Job, Measured, measure
+from optathlon.registry import load_plugin, make_task
+from optathlon.resources import Resources
+from optathlon.task import Task, short_hash
+from optathlon.trial import Result, Status, Trial
+
+_TICK_S = 0.1
+"""How often the limits of a running trial are checked."""
+_TREE_EVERY_S = 1.0
+"""How often the memory of what a trial has forked is counted too."""
+_TASKS_KEPT = 4
+_OUTPUT_LINES = 8
+_OUTPUT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a process may evaluate: on which cores (all if empty), and which GPUs it sees (`None`: as the parent)."""
+
+    cores: tuple[int, ...] = ()
+    gpus: str | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that say so to libraries."""
+        gpus = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": self.gpus}
+        return (threads(len(self.cores)) if self.cores else {}) | gpus
+
+
+class _Fingerprint(NamedTuple):
+    task: str
+
+
+class _Evaluation(NamedTuple):
+    task: str
+    job: Job
+
+
+class EvaluationProcess:
+    """The parent's view of a process that evaluates. It starts when it is first needed, and anew after it was ended.
+
+    Parameters
+    ----------
+    site:
+        Its cores and GPUs.
+    plugins:
+        Plugin files that define further tasks.
+    scratch:
+        Folder for its output.
+    """
+
+    def __init__(self, site: Site, plugins: Sequence[Path], scratch: Path) -> None:
+        self.site = site
+        self._plugins = tuple(plugins)
+        self._output = scratch / f"output-{os.getpid()}-{id(self)}.txt"
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection
+        self._watch: _Watch | None = None
+        self._busy = False
+
+    def start(self) -> None:
+        """Start the process where it does not run, without waiting for it to be ready."""
+        if self._process is not None:
+            return
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
+        with pinned(self.site.environment):
+            self._process.start()
+        theirs.close()
+
+    def begin(self, task: str, job: Job, resources: Resources) -> None:
+        """Begin to evaluate a job; `poll` tells when it has ended."""
+        self._begin(_Evaluation(task, job._replace(trial=replace(job.trial, native=None))), resources)
+
+    def poll(self) -> Measured | None:
+        """What the job gave, or `None` while it goes on. A process that broke a limit is ended here."""
+        answer = self._poll()
+        assert answer is None or isinstance(answer, Measured)
+        return answer
+
+    def measure(self, task: str, job: Job, resources: Resources) -> Measured:
+        """Evaluate a job, and wait for it."""
+        self.begin(task, job, resources)
+        while (measured := self.poll()) is None:
+            wait(self.signals, _TICK_S)
+        return measured
+
+    def fingerprint(self, task: str, resources: Resources) -> str:
+        """The task's fingerprint; a task that fails or dies on the probes has one too."""
+        self._begin(_Fingerprint(task), resources)
+        while (answer := self._poll()) is None:
+            wait(self.signals, _TICK_S)
+        if isinstance(answer, UsageError):
+            raise answer
+        return answer if isinstance(answer, str) else short_hash(f"ends with {answer.result.status}")
+
+    @property
+    def signals(self) -> list[Connection | int]:
+        """What to wait for until `poll` may have news."""
+        assert self._process is not None
+        return [self._connection, self._process.sentinel]
+
+    def stop_if_busy(self) -> None:
+        """End the process if a job of it goes on, whose result nobody waits for any more."""
+        if self._busy:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the process and whatever it has started."""
+        if self._process is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for descendant in psutil.Process(self._process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    descendant.kill()
+        self._process.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid or 0, signal.SIGKILL)
+        self._process.join()
+        self._connection.close()
+        self._process = self._watch = None
+        self._busy = False
+        self._output.unlink(missing_ok=True)
+
+    def _begin(self, order: _Evaluation | _Fingerprint, resources: Resources) -> None:
+        self.start()
+        assert self._process is not None
+        try:
+            if self._watch is None:
+                self._connection.recv()
+            self._connection.send(order)
+        except (EOFError, OSError):  # it has died; `poll` says how
+            pass
+        self._watch = _Watch(self._process.pid or 0, resources)
+        self._busy = True
+
+    def _poll(self) -> Measured | str | UsageError | None:
+        assert self._process is not None and self._watch is not None
+        with contextlib.suppress(EOFError, OSError):
+            if self._connection.poll():
+                answer: Measured | str | UsageError = self._connection.recv()
+                self._busy = False
+                return answer
+        if not self._process.is_alive():
+            return self._end(Status.CRASHED, f"the trial's process died {cause(self._process.exitcode)}")
+        if (excess := self._watch.excess()) is not None:
+            return self._end(*excess)
+        return None
+
+    def _end(self, status: Status, reason: str) -> Measured:
+        """The result of a trial that has ended with its process."""
+        assert self._watch is not None
+        watch = self._watch
+        lines = [reason + (f"; peak memory {_megabytes(watch.peak)}" if watch.peak else ""), *_last(self._output)]
+        self.stop()
+        return Measured(Result(status=status, error="\n".join(lines)), watch.seconds, watch.peak)
+
+
+class _Watch:
+    """Holds a trial's time and memory against its limits."""
+
+    def __init__(self, pid: int, resources: Resources) -> None:
+        self.peak: int | None = None
+        self._resources = resources
+        self._process = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        self._began = self._counted = time.monotonic()
+        self._descendants = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has gone on."""
+        return time.monotonic() - self._began
+
+    def excess(self) -> tuple[Status, str] | None:
+        """Which limit is broken, if any."""
+        self._look()
+        limits = self._resources
+        if limits.memory is not None and (self.peak or 0) > limits.memory:
+            return Status.MEMORY, f"ended at the limit of {_megabytes(limits.memory)} of memory"
+        if limits.seconds is not None and self.seconds > limits.seconds:
+            return Status.TIMEOUT, f"ended at the limit of {limits.seconds:g} s"
+        return None
+
+    def _look(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None:
+                own = int(self._process.memory_info().rss)
+                if time.monotonic() - self._counted > _TREE_EVERY_S:
+                    self._counted = time.monotonic()
+                    self._descendants = sum(map(_resident, self._process.children(recursive=True)))
+                self.peak = max(self.peak or 0, own + self._descendants) or None
+
+
+class ProcessEvaluator:
+    """Evaluates on the real clock, as many trials at once as there are processes.
+
+    Parameters
+    ----------
+    task:
+        Its id.
+    resources:
+        Its limits.
+    processes:
+        At least as many as trials are pending at once.
+    """
+
+    simulates = False
+
+    def __init__(self, task: str, resources: Resources, processes: Sequence[EvaluationProcess]) -> None:
+        self._task = task
+        self._resources = resources
+        self._processes = processes
+        self._idle = list(range(len(processes)))
+        self._running: dict[int, tuple[Trial, float]] = {}
+        for process in processes:
+            process.stop_if_busy()
+            process.start()
+        self._origin = time.perf_counter()
+
+    def now(self) -> float:
+        """Wall-clock seconds since the run began."""
+        return time.perf_counter() - self._origin
+
+    def think(self, seconds: float) -> None:
+        """Nothing: that time has passed."""
+
+    def submit(self, job: Job) -> None:
+        """Give the trial to the idle process with the lowest number."""
+        worker = min(self._idle)
+        self._idle.remove(worker)
+        self._processes[worker].begin(self._task, job, self._resources)
+        self._running[worker] = job.trial, self.now()
+
+    def wait(self) -> Finished:
+        """The next trial to end, by itself or at a limit."""
+        while True:
+            for worker, (trial, start) in self._running.items():
+                measured = self._processes[worker].poll()
+                if measured is not None:
+                    del self._running[worker]
+                    self._idle.append(worker)
+                    result, seconds, peak_memory = measured
+                    return Finished(trial, result, start, self.now(), worker, seconds, peak_memory)
+            wait([signal for worker in self._running for signal in self._processes[worker].signals], _TICK_S)
+
+
+def cause(exitcode: int | None) -> str:
+    """How a process ended, to follow "it died"."""
+    if exitcode is not None and exitcode < 0:
+        return f"of {signal.Signals(-exitcode).name}"
+    return f"with exit code {exitcode}"
+
+
+def _serve(connection: Connection, cores: tuple[int, ...], plugins: Sequence[Path], output: Path) -> None:
+    """The life of a process that evaluates."""
+    pid = os.getpid()
+    _set_up(cores, output)
+    for plugin in plugins:
+        with contextlib.suppress(OptathlonError):  # its tasks will be unknown, and say so
+            load_plugin(plugin)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send("ready")
+        while True:
+            answer = _answer(connection.recv())
+            if os.getpid() != pid:  # a trial has forked itself, and the copy came back too
+                os._exit(0)
+            connection.send(answer)
+
+
+def _answer(order: _Evaluation | _Fingerprint) -> Measured | str | UsageError:
+    os.ftruncate(1, 0)
+    try:
+        task = _task(order.task)
+        if isinstance(order, _Fingerprint):
+            return task.fingerprint()
+    except UsageError as error:
+        return error
+    except Exception as error:  # a user's task may raise anything
+        return short_hash(f"raises {type(error).__name__}")
+    _ = task.problem  # to load what it takes is not the trial's time
+    _reset_peak_memory()
+    return measure(task, order.job)._replace(peak_memory=_peak_memory())
+
+
+def _set_up(cores: tuple[int, ...], output: Path) -> None:
+    import faulthandler
+
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if cores:
+        os.sched_setaffinity(0, cores)
+    with contextlib.suppress(OSError):  # if memory runs out, the kernel ends this process rather than its parent
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    file = os.open(output, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    faulthandler.enable()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.killpg(0, signal.SIGKILL)
+
+
+@lru_cache(maxsize=_TASKS_KEPT)
+def _task(task_id: str) -> Task:
+    return make_task(task_id)
+
+
+def _reset_peak_memory() -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory() -> int:
+    """Bytes; since the last reset where the kernel can tell, else since the process began."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _resident(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _last(output: Path) -> list[str]:
+    """The last lines of what a process has printed; where Python has said how it died, the lines from there."""
+    with contextlib.suppress(OSError), output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - _OUTPUT_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+        fatal = [number for number, line in enumerate(lines) if line.startswith("Fatal Python error")]
+        return lines[fatal[-1] :][:_OUTPUT_LINES] if fatal else lines[-_OUTPUT_LINES:]
+    return []
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,282 @@
+"""The journal of a run that takes long: what a killed process leaves behind, and going on from there.
+
+One JSON line per finished trial, after a header that says which run it is. A trial is noted before it is told, so that
+a kill at any moment loses the trials in flight at most. To go on, the run is *replayed*: the optimizer is asked again,
+its proposals are compared with the journal, and the stored results are told (`ReplayedEvaluator`, `recalling`).
+
+A journal is locked while its run goes on, so that two drivers on one results folder never do the same long run at once.
+The lock goes with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from optathlon.accounting import Diverged, History, Outcome, TrialRecord
+from optathlon.budget import Budget, BudgetUnit
+from optathlon.errors import Interruption, storage_errors
+from optathlon.evaluation import Evaluator, Finished, Job, Measured
+from optathlon.trial import Result, Status, Trial
+
+FORMAT = 1
+"""Version of the layout, in each journal's header."""
+PATIENCE_S = 0.5
+"""A run that has taken so long is worth a journal; what is quicker is done again."""
+_SYNC_EVERY_S = 0.5
+
+
+class DoneElsewhere(Interruption):
+    """Another process is doing this run at this moment."""
+
+
+class Journal(History):
+    """The journal of one run.
+
+    Parameters
+    ----------
+    path:
+        Where it is, or will be.
+    identity:
+        JSON values that tell whether a journal is of the very same run; another one is begun anew.
+    patience:
+        Seconds from now until a run without a journal gets one, with all its trials so far.
+
+    Attributes
+    ----------
+    past:
+        The trials of an earlier process, by number.
+    trials:
+        These and those of this process, in the order in which they were told.
+
+    Raises `DoneElsewhere` where another process holds the journal, and `StorageError` where it can't be written.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], patience: float = PATIENCE_S) -> None:
+        self.past: dict[int, TrialRecord] = {}
+        self._path = path
+        self._header = {"format": FORMAT} | dict(identity)
+        self._due = time.monotonic() + patience
+        self.trials: list[TrialRecord] = []
+        self._written = 0
+        self._file: BinaryIO | None = None
+        self._synced = 0.0
+        if path.exists():
+            self._resume()
+
+    def add(self, record: TrialRecord) -> None:
+        """Write the record; a run that is still young keeps it in mind."""
+        self.trials.append(record)
+        if self._file is None:
+            if time.monotonic() < self._due:
+                return
+            with storage_errors(self._path):
+                self._begin()
+        with storage_errors(self._path):
+            self._write()
+
+    def restart(self) -> None:
+        """Begin the file anew, without what an earlier process did."""
+        self.past, self.trials = {}, []
+        with storage_errors(self._path):
+            self._begin()
+
+    def close(self) -> None:
+        """Let go of the file, for another process to go on with."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Delete the file: its run is stored."""
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
+            self.close()
+
+    def _resume(self) -> None:
+        with storage_errors(self._path):
+            self._file = self._open()
+            length, self.trials = _read(self._file, self._header)
+            self._file.truncate(length)
+            if not length:
+                self._begin()
+        self._written = len(self.trials)
+        self.past = {record.trial: record for record in self.trials}
+
+    def _begin(self) -> None:
+        """An empty journal, in which nothing is written yet."""
+        self._file = self._file or self._open()
+        self._file.truncate(0)
+        self._file.write(json.dumps(self._header).encode() + b"\n")
+        self._written = 0
+
+    def _open(self) -> BinaryIO:
+        self._path.parent.mkdir(exist_ok=True)
+        file = self._path.open("ab+", buffering=0)
+        _lock(file, self._path)
+        return file
+
+    def _write(self) -> None:
+        assert self._file is not None
+        lines = b"".join(json.dumps(record).encode() + b"\n" for record in self.trials[self._written :])
+        while lines:
+            lines = lines[self._file.write(lines) :]
+        if time.monotonic() - self._synced > _SYNC_EVERY_S:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+        self._written = len(self.trials)
+
+
+def journal_path(folder: Path, run: str) -> Path:
+    """Where the journal of a run is, in a results folder."""
+    return folder / "journal" / f"{run}.jsonl"
+
+
+def read_journal(path: Path) -> list[TrialRecord]:
+    """The trials in a journal that nobody writes any more; none where there is no journal."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return _read(file, header=None)[1]
+    return []
+
+
+def salvaged(records: Sequence[TrialRecord], budget: Budget, status: Status, reason: str) -> Outcome:
+    """The outcome of a run of which only its journal is left."""
+    match budget.unit:
+        case BudgetUnit.EVALUATIONS:
+            spent = math.fsum(record.evaluations for record in records)
+        case BudgetUnit.SECONDS:
+            spent = max((record.end for record in records), default=0.0)
+        case BudgetUnit.COST:
+            spent = math.fsum(record.cost or 0.0 for record in records)
+    return Outcome(status, list(records), spent, reason)
+
+
+class ReplayedEvaluator:
+    """Gives the results of a journal in the order in which they were told, and then those of `evaluator`.
+
+    Trials that were in flight when the journal ended are evaluated at once. The clock stands still in between: the time
+    between two processes, and the time that replaying takes, do not count.
+    """
+
+    simulates = False
+
+    def __init__(self, evaluator: Evaluator, past: Mapping[int, TrialRecord]) -> None:
+        self._evaluator = evaluator
+        self._known = past.keys()
+        self._untold = dict(past)
+        self._waiting: dict[int, Trial] = {}
+        self._time = 0.0
+        self._offset: float | None = None
+
+    def now(self) -> float:
+        """Seconds on the run's clock, which goes on where the journal ends."""
+        return self._time if self._offset is None else self._offset + self._evaluator.now()
+
+    def think(self, seconds: float) -> None:
+        """Nothing: that time has passed."""
+
+    def submit(self, job: Job) -> None:
+        """Evaluate the trial, unless the journal has its result."""
+        if job.trial.id in self._untold:
+            self._waiting[job.trial.id] = job.trial
+        elif job.trial.id in self._known:
+            raise Diverged(f"trial {job.trial.id} was told before it was asked")
+        else:
+            self._evaluator.submit(job)
+
+    def wait(self) -> Finished:
+        """The next result of the journal; after its end, the next of the evaluator."""
+        while self._untold:
+            id = next(iter(self._untold))
+            record = self._untold.pop(id)
+            self._time = max(self._time, record.end)
+            if id in self._waiting:  # an illegal proposal never comes here
+                return _finished(self._waiting.pop(id), record)
+        if self._offset is None:
+            self._offset = self._time - self._evaluator.now()
+        finished = self._evaluator.wait()
+        return finished._replace(start=finished.start + self._offset, end=finished.end + self._offset)
+
+
+def recalling(measure: Callable[[Job], Measured], past: Mapping[int, TrialRecord]) -> Callable[[Job], Measured]:
+    """`measure`, but for trials that a journal has: their results are taken from there."""
+
+    def recall(job: Job) -> Measured:
+        record = past.get(job.trial.id)
+        if record is None:
+            return measure(job)
+        return Measured(_result(record), record.evaluate_s, record.peak_memory)
+
+    return recall
+
+
+def _finished(trial: Trial, record: TrialRecord) -> Finished:
+    return Finished(
+        trial,
+        _result(record),
+        record.start,
+        record.end,
+        record.worker,
+        record.evaluate_s,
+        record.peak_memory,
+    )
+
+
+def _result(record: TrialRecord) -> Result:
+    return Result(
+        values=record.values or (),
+        status=Status(record.status),
+        cost=record.cost,
+        metrics=record.metrics or {},
+        constraints=record.constraints or (),
+        error=record.error or "",
+    )
+
+
+def _read(file: BinaryIO, header: Mapping[str, Any] | None) -> tuple[int, list[TrialRecord]]:
+    """How many bytes of a journal are whole and of the run that `header` names, and the trials in them."""
+    file.seek(0)
+    length, records = 0, []
+    for number, line in enumerate(file):
+        try:
+            content = json.loads(line) if line.endswith(b"\n") else None
+            if number == 0:
+                if not isinstance(content, dict) or header not in (None, content):
+                    break
+            else:
+                records.append(_record(content))
+        except (ValueError, TypeError):  # the rest was cut off or garbled
+            break
+        length += len(line)
+    return length, records
+
+
+def _record(fields: Any) -> TrialRecord:
+    record = TrialRecord(*fields)
+    return record._replace(
+        values=record.values and tuple(record.values), constraints=record.constraints and tuple(record.constraints)
+    )
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Take the journal for this process, where the file system knows locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise DoneElsewhere(f"another process is doing the run of {path.name}") from None
+    except OSError:  # a file system without locks
+        return
+    if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        file.close()
+        raise DoneElsewhere(f"another process has just finished the run of {path.name}")

@@ -1,0 +1,8 @@
+"""What lets the tests of the store share code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `storage`, as tests are no package
