@@ -174,12 +174,6 @@ class ResultsFolder:
             f"{path!r} is damaged: delete it and repeat the `optathlon run` command, which does its runs again"
         )
 
-    def write_error(self, error: OSError) -> UsageError:
-        """What to tell the user where nothing can be written."""
-        return UsageError(
-            f"can't write to {str(self.path)!r}: {error.strerror or error}: mend this and repeat the command"
-        )
-
     def set_aside_damaged(self) -> list[str]:
         """Rename the files of shards that were cut, emptied or lost in part to NAME.damaged: no reader sees them then.
 

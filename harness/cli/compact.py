@@ -1,0 +1,20 @@
+"""`optathlon compact`: few big files in the place of many small ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compact(results: Annotated[Path, typer.Argument(help="Results folder.")]) -> None:
+    """Rewrite the many small files of a results folder as few big ones; the results stay the same.
+
+    Runs may go on meanwhile, and the command may be killed and repeated.
+    """
+    from optathlon.store import compact as store
+    from optathlon.store.folder import ResultsFolder
+
+    done = store.compact(ResultsFolder.open(results))
+    print(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")

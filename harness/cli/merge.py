@@ -1,0 +1,23 @@
+"""`optathlon merge`: one results folder from several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(help="Results folder to write; an existing one is extended.")],
+    sources: Annotated[list[Path], typer.Argument(help="Results folders to copy from. They are left as they are.")],
+) -> None:
+    """Copy the results of several folders into one; runs that several of them have end up once.
+
+    Repeating the command copies what is missing and nothing else.
+    """
+    from optathlon.store import merge as store
+
+    merged = store.merge(out, sources)
+    print(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
+    print(f"next: optathlon compact {out}")
