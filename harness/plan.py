@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import math
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from optathlon.budget import Budget
 from optathlon.capabilities import mismatch
-from optathlon.experiment import Experiment
+from optathlon.clocks import Clock
+from optathlon.experiment import Experiment, parse_shard
+from optathlon.placement import lacking
+from optathlon.problem import Problem
 from optathlon.registry import OptimizerChoice, choose_optimizer, expand_tasks, make_task
 from optathlon.runs import RunSpec
+from optathlon.task import Task
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,10 @@ class Plan:
         Runs that the optimizer can't do, with the reason; those already recorded are left out.
     done:
         Ids of the runs that the results folder already has.
+    unplaced:
+        Runs that want more GPUs than there are, with the reason. They are neither done nor recorded.
+    gpus_wanted:
+        How many GPUs a trial of each task wants, for those that want any.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -35,15 +45,17 @@ class Plan:
     todo: list[RunSpec]
     skipped: list[tuple[RunSpec, str]]
     done: list[str]
+    unplaced: list[tuple[RunSpec, str]]
+    gpus_wanted: dict[str, float]
 
     @property
     def total(self) -> int:
         """All runs of the experiment."""
-        return len(self.done) + len(self.todo) + len(self.skipped)
+        return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
 
 
-def make_plan(experiment: Experiment, finished: Container[str]) -> Plan:
-    """The plan of `experiment`, where `finished` holds the ids of runs already stored.
+def make_plan(experiment: Experiment, finished: Container[str], gpus: float = math.inf) -> Plan:
+    """The plan of `experiment`, where `finished` holds the ids of runs already stored, on so many GPUs.
 
     Raises `UsageError` for anything unknown or not installed, before anything runs.
     """
@@ -54,17 +66,48 @@ def make_plan(experiment: Experiment, finished: Container[str]) -> Plan:
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []
     done: list[str] = []
-    for task_id in tasks:
-        task = make_task(task_id)
-        problem = task.problem if budget is None else replace(task.problem, budget=budget)
-        reasons = {id: mismatch(choice.cls, problem) for id, choice in optimizers.items()}
-        for seed in experiment.seeds:
-            for id, reason in reasons.items():
-                spec = RunSpec(id, task_id, task.version, seed, experiment.root_seed, problem.budget, problem.n_workers)
-                if spec.id in finished:
-                    done.append(spec.id)
-                elif reason:
-                    skipped.append((spec, reason))
-                else:
-                    todo.append(spec)
-    return Plan(optimizers, tasks, todo, skipped, done)
+    unplaced: list[tuple[RunSpec, str]] = []
+    gpus_wanted: dict[str, float] = {}
+    part, parts = parse_shard(experiment.shard or "1/1")
+    for id in tasks:
+        task = make_task(id)
+        problem = _problem(task, budget, experiment)
+        if task.resources.gpus:
+            gpus_wanted[id] = task.resources.gpus
+        at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
+        no_room = lacking(task.resources.gpus, at_once, gpus)
+        reasons = {optimizer: mismatch(choice.cls, problem) for optimizer, choice in optimizers.items()}
+        for spec in _runs_on(task, problem, optimizers, experiment):
+            run, reason = spec.id, reasons[spec.optimizer]
+            if int(run, 16) % parts != part:
+                continue
+            if run in finished:
+                done.append(run)
+            elif reason:
+                skipped.append((spec, reason))
+            elif no_room:
+                unplaced.append((spec, no_room))
+            else:
+                todo.append(spec)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, gpus_wanted)
+
+
+def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
+    """The task's problem with what the experiment sets."""
+    own = task.problem
+    return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
+
+
+def _runs_on(task: Task, problem: Problem, optimizers: Iterable[str], experiment: Experiment) -> Iterator[RunSpec]:
+    clock = experiment.run_clock
+    for seed, optimizer in product(experiment.seeds, optimizers):
+        yield RunSpec(
+            optimizer,
+            task.id,
+            task.version,
+            seed,
+            experiment.root_seed,
+            problem.budget,
+            problem.n_workers,
+            clock,
+        )
