@@ -72,16 +72,24 @@ class ResultsFolder:
             )
         return cls(path)
 
+    @staticmethod
+    def is_new(path: Path) -> bool:
+        """Whether there is nothing at `path` but, at most, a folder in which a killed process left a half mark."""
+        if not path.is_dir():
+            return not path.exists()
+        return all(entry.name.startswith(f".{_MARK}.") for entry in path.iterdir())
+
     @classmethod
     def create(cls, path: Path) -> ResultsFolder:
         """The results folder at `path`, made if absent; `UsageError` for a folder with anything else in it."""
         try:
-            if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / _MARK).exists())):
+            if not cls.is_new(path) and not (path / _MARK).exists():
                 raise UsageError(f"{str(path)!r} exists and is not a results folder: give another --out")
-            for part in ("runs", "trials", "tasks", "provenance"):
-                (path / part).mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
             if not (path / _MARK).exists():
                 write_atomically(path / _MARK, lambda file: file.write_text(json.dumps({"format": FORMAT}) + "\n"))
+            for part in (*_PARTS, "provenance"):
+                (path / part).mkdir(exist_ok=True)
         except OSError as error:
             raise UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out") from None
         return cls.open(path)

@@ -44,7 +44,7 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
     for source in sources:
         if source.resolve() == target.resolve():
             raise UsageError(f"{str(source)!r} is both a source and the target of the merge: give another target")
-    old = [] if _is_new(target) else [ResultsFolder.open(target)]
+    old = [] if ResultsFolder.is_new(target) else [ResultsFolder.open(target)]
     while True:
         try:
             return _merge(target, old, folders)
@@ -70,10 +70,6 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
         for shard in wanted:
             _copy_shard(shard, places[shard], folder)
     return Merged(folder, sum(held.values()), len(wanted))
-
-
-def _is_new(target: Path) -> bool:
-    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
 
 
 def _refuse_damaged(places: Mapping[str, ResultsFolder]) -> None:

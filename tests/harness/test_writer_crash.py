@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -60,3 +61,20 @@ def kill_and_repeat(
     list(write(folder, [[run for runs in shards for run in runs if run.spec.id not in finished]]))
     assert content(folder) == expected
     return crashed
+
+
+def test_a_folder_that_was_half_made_can_be_used(tmp_path: Path) -> None:
+    with operations() as undisturbed:
+        ResultsFolder.create(tmp_path / "whole")
+    assert undisturbed.count > 2
+    for number in range(undisturbed.count):
+        path = tmp_path / str(number)
+        with operations(number), pytest.raises(Crash):
+            ResultsFolder.create(path)
+        cut_temporary_files(path, Random(number))
+        assert list(write(ResultsFolder.create(path), [[Run(0)]])) == [Run(0).spec.id]
+        assert len(content(ResultsFolder.open(path))[0]) == 1
+    path = tmp_path / "without parts"
+    path.mkdir()
+    shutil.copy(tmp_path / "whole" / "optathlon.json", path)
+    assert content(ResultsFolder.open(path)) == ([], [], [])
