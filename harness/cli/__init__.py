@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from optathlon.cli import catalogue, check, report, retry, run, status
+from optathlon.cli import catalogue, check, compact, merge, report, retry, run, status
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
@@ -26,6 +26,8 @@ app.command("report")(report.report)
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)
 app.command("check")(check.check)
+app.command("compact")(compact.compact)
+app.command("merge")(merge.merge)
 
 
 def main() -> None:
