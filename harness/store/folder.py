@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optathlon.errors import UsageError
+from optathlon.errors import UsageError, storage_errors
 from optathlon.store.schema import FORMAT, RUNS, TASKS, TRIALS
 
 _MARK = "optathlon.json"
@@ -186,6 +186,7 @@ class ResultsFolder:
         """Rename the files of shards that were cut, emptied or lost in part to NAME.damaged: no reader sees them then.
 
         Only the ends of files are looked at. Returns the damaged or missing files, such as `trials/NAME.parquet`.
+        Raises `StorageError` where they can't be renamed.
         """
         damaged = ((shard, self.damaged_part(shard)) for shard in self._shards())
         return [f"{part}/{shard}" for shard, part in damaged if part and self._set_aside(shard)]
@@ -213,13 +214,15 @@ class ResultsFolder:
 
     def _set_aside(self, shard: str) -> bool:
         """Whether the shard was still there; its runs file goes first, which hides all of it."""
-        try:
-            for part in _PARTS:
-                path = self.path / part / shard
-                if part == "runs" or path.exists():
+        first, *others = (self.path / part / shard for part in _PARTS)
+        with storage_errors(self.path):
+            try:
+                first.rename(first.with_name(f"{shard}.damaged"))
+            except FileNotFoundError:
+                return False
+            for path in others:
+                with suppress(FileNotFoundError):
                     path.rename(path.with_name(f"{shard}.damaged"))
-        except FileNotFoundError:
-            return False
         return True
 
     def must_have(self, shard: str) -> None:
