@@ -16,8 +16,10 @@ from optathlon import (
     registry,
 )
 from optathlon.capabilities import mismatch
+from optathlon.clocks import Clock
 from optathlon.optimizers.random import RandomSearch
-from optathlon.plan import make_plan
+from optathlon.plan import Plan, make_plan
+from optathlon.resources import Resources
 from optathlon.runs import RunSpec
 
 
@@ -139,3 +141,31 @@ def test_the_budget_is_the_tasks_own_unless_one_is_given() -> None:
 def test_the_order_of_options_makes_no_second_run() -> None:
     experiment = Experiment(optimizers=["simple[a=1,b=2]", "simple[b=2,a=1]", "simple[a=01,b=2]"], tasks=["toy/one"])
     assert len(make_plan(experiment, ()).todo) == 1
+
+
+@pytest.mark.usefixtures("toys")
+def test_an_experiment_sets_workers_and_clock() -> None:
+    experiment = Experiment(optimizers=["random", "simple"], tasks=["toy/one"], workers_per_run=3, clock="virtual")
+    plan = make_plan(experiment, ())
+    assert plan.todo == [RunSpec("random", "toy/one", "1", 0, 0, Budget(7), 3, Clock.VIRTUAL)]
+    assert [reason for _, reason in plan.skipped] == ["3 trials at once are wanted"]
+
+
+@pytest.mark.usefixtures("toys")
+def test_runs_that_find_no_gpu_are_left_to_others() -> None:
+    learner = as_task("toy/learner", space={"x": (0.0, 1.0)}, resources=Resources(gpus=0.5))(lambda config: config["x"])
+    registry._plugins.tasks["toy/learner"] = learner
+
+    def plan(gpus: float, **settings: object) -> Plan:
+        experiment = Experiment(optimizers=["random"], tasks=["toy/one", "toy/learner"], **settings)
+        return make_plan(experiment, (), gpus)
+
+    assert plan(0).gpus_wanted == {"toy/learner": 0.5}
+    assert [(len(plan(gpus).todo), len(plan(gpus).unplaced)) for gpus in (0, 1)] == [(1, 1), (2, 0)]
+    ((spec, reason),) = plan(0).unplaced
+    assert (spec.task, plan(0).total) == ("toy/learner", 2)
+    assert "GPU" in reason
+    assert len(plan(1, workers_per_run=3).unplaced) == 1
+    assert not plan(2, workers_per_run=3).unplaced
+    simulated = plan(1, workers_per_run=3, clock="virtual")
+    assert not simulated.unplaced, "one trial at a time is evaluated there"
