@@ -53,6 +53,10 @@ class Site:
         return (threads(len(self.cores)) if self.cores else {}) | gpus
 
 
+class _Preparation(NamedTuple):
+    task: str
+
+
 class _Fingerprint(NamedTuple):
     task: str
 
@@ -82,18 +86,22 @@ class EvaluationProcess:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection
         self._watch: _Watch | None = None
-        self._busy = False
+        self._ready = self._busy = False
 
-    def start(self) -> None:
-        """Start the process where it does not run, without waiting for it to be ready."""
-        if self._process is not None:
-            return
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
-        with pinned(self.site.environment):
-            self._process.start()
-        theirs.close()
+    def prepare(self, task: str) -> None:
+        """Let the process, which is started where it does not run, load a task. This does not wait for it."""
+        if self._process is None:
+            self._start()
+        self._ready = False
+        with contextlib.suppress(OSError):  # it has died; `poll` will say how
+            self._connection.send(_Preparation(task))
+
+    def await_ready(self) -> None:
+        """Wait until the process is prepared, or dead."""
+        if not self._ready:
+            with contextlib.suppress(EOFError, OSError):
+                self._connection.recv()
+            self._ready = True
 
     def begin(self, task: str, job: Job, resources: Resources) -> None:
         """Begin to evaluate a job; `poll` tells when it has ended."""
@@ -146,18 +154,24 @@ class EvaluationProcess:
         self._process.join()
         self._connection.close()
         self._process = self._watch = None
-        self._busy = False
+        self._ready = self._busy = False
         self._output.unlink(missing_ok=True)
 
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
+        with pinned(self.site.environment):
+            self._process.start()
+        theirs.close()
+
     def _begin(self, order: _Evaluation | _Fingerprint, resources: Resources) -> None:
-        self.start()
+        if self._process is None:
+            self.prepare(order.task)
+        self.await_ready()
         assert self._process is not None
-        try:
-            if self._watch is None:
-                self._connection.recv()
+        with contextlib.suppress(OSError):  # it has died; `poll` will say how
             self._connection.send(order)
-        except (EOFError, OSError):  # it has died; `poll` says how
-            pass
         self._watch = _Watch(self._process.pid or 0, resources)
         self._busy = True
 
@@ -241,7 +255,9 @@ class ProcessEvaluator:
         self._running: dict[int, tuple[Trial, float]] = {}
         for process in processes:
             process.stop_if_busy()
-            process.start()
+            process.prepare(task)
+        for process in processes:
+            process.await_ready()
         self._origin = time.perf_counter()
 
     def now(self) -> float:
@@ -286,7 +302,6 @@ def _serve(connection: Connection, cores: tuple[int, ...], plugins: Sequence[Pat
         with contextlib.suppress(OptathlonError):  # its tasks will be unknown, and say so
             load_plugin(plugin)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        connection.send("ready")
         while True:
             answer = _answer(connection.recv())
             if os.getpid() != pid:  # a trial has forked itself, and the copy came back too
@@ -294,19 +309,22 @@ def _serve(connection: Connection, cores: tuple[int, ...], plugins: Sequence[Pat
             connection.send(answer)
 
 
-def _answer(order: _Evaluation | _Fingerprint) -> Measured | str | UsageError:
+def _answer(order: _Preparation | _Fingerprint | _Evaluation) -> Measured | str | UsageError:
     os.ftruncate(1, 0)
     try:
         task = _task(order.task)
-        if isinstance(order, _Fingerprint):
-            return task.fingerprint()
+        match order:
+            case _Preparation():
+                return task.problem.type
+            case _Fingerprint():
+                return task.fingerprint()
+            case _Evaluation(_, job):
+                _reset_peak_memory()
+                return measure(task, job)._replace(peak_memory=_peak_memory())
     except UsageError as error:
         return error
     except Exception as error:  # a user's task may raise anything
         return short_hash(f"raises {type(error).__name__}")
-    _ = task.problem  # to load what it takes is not the trial's time
-    _reset_peak_memory()
-    return measure(task, order.job)._replace(peak_memory=_peak_memory())
 
 
 def _set_up(cores: tuple[int, ...], output: Path) -> None:

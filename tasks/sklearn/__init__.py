@@ -28,6 +28,7 @@ import numpy as np
 
 from optathlon.budget import Budget
 from optathlon.problem import Objective, Problem
+from optathlon.resources import Resources
 from optathlon.space import probes
 from optathlon.task import PROBES, Collection, Task, short_hash
 from optathlon.tasks.sklearn.data import DATASETS, Part, load_split, subsample
@@ -45,6 +46,8 @@ SECONDS_REFERENCE = 10.0
 
 class SklearnTask(Task):
     """One model family on one data set."""
+
+    resources = Resources(isolated=True)
 
     def __init__(self, id: str, family: str, dataset: str, objectives: tuple[Objective, ...]) -> None:
         self.id = id
