@@ -158,12 +158,13 @@ def _files(folder: ResultsFolder) -> int:
 def _delete_forgotten(folder: ResultsFolder) -> None:
     """Delete old temporary files, and old files of shards without a commit mark: whoever wrote them was killed."""
     committed = folder.on_shards(set)
+    for part in ("runs", "trials", "tasks", "provenance"):
+        for path in (folder.path / part).glob(".*.tmp"):
+            _delete_if_old(path)
     for part in ("trials", "tasks"):
         for path in (folder.path / part).glob("*.parquet"):
             if path.name not in committed:
                 _delete_if_old(path)
-    for path in folder.path.glob("*/.*.tmp"):
-        _delete_if_old(path)
 
 
 def _delete_if_old(path: Path) -> None:
