@@ -36,7 +36,7 @@ _TREE_EVERY_S = 1.0
 """How often the memory of what a trial has forked is counted too."""
 _TASKS_KEPT = 4
 _OUTPUT_LINES = 8
-_OUTPUT_BYTES = 4096
+_OUTPUT_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,9 @@ class EvaluationProcess:
     def poll(self) -> Measured | None:
         """What the job gave, or `None` while it goes on. A process that broke a limit is ended here."""
         answer = self._poll()
-        assert answer is None or isinstance(answer, Measured)
-        return answer
+        if answer is None or isinstance(answer, Measured):
+            return answer
+        return Measured(Result(status=Status.CRASHED, error=str(answer)), 0.0)
 
     def measure(self, task: str, job: Job, resources: Resources) -> Measured:
         """Evaluate a job, and wait for it."""
@@ -324,7 +325,8 @@ def _answer(order: _Preparation | _Fingerprint | _Evaluation) -> Measured | str 
     except UsageError as error:
         return error
     except Exception as error:  # a user's task may raise anything
-        return short_hash(f"raises {type(error).__name__}")
+        text = f"raises {type(error).__name__}"
+        return short_hash(text) if isinstance(order, _Fingerprint) else f"making the task {text}: {error}"
 
 
 def _set_up(cores: tuple[int, ...], output: Path) -> None:

@@ -34,8 +34,9 @@ class Resources:
     memory: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gpus < math.inf or (self.gpus > 1 and self.gpus != int(self.gpus)):
-            raise ValueError(f"gpus is a share of one GPU or a whole number of them, not {self.gpus!r}")
+        is_share, is_whole = 0.01 <= self.gpus <= 1, 0 <= self.gpus < math.inf and self.gpus == int(self.gpus)
+        if not (is_share or is_whole):
+            raise ValueError(f"gpus is a share of one GPU from 0.01 on or a whole number of them, not {self.gpus!r}")
         for name in ("cpus", "seconds", "memory"):
             value = getattr(self, name)
             if value is not None and not value > 0:
