@@ -343,7 +343,7 @@ def _set_up(cores: tuple[int, ...], output: Path) -> None:
     file = os.open(output, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
 
 
 def _end_with_parent() -> None:
