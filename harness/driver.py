@@ -32,7 +32,7 @@ from optathlon.provenance import record_provenance
 from optathlon.registry import choose_optimizer, load_plugin, loaded_plugins, make_task
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
-from optathlon.store.presence import Colleagues, Presence
+from optathlon.store.presence import Colleagues, Presence, shard_files
 from optathlon.store.rows import Session, run_row
 from optathlon.store.writer import ShardWriter
 from optathlon.trial import Status
@@ -95,13 +95,14 @@ def run_experiment(experiment: Experiment) -> Summary:
     KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and goes on.
     """
     damaged = _set_aside_damaged(experiment.out)
+    seen = shard_files(experiment.out)
     plan = plan_experiment(experiment)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
         session = Session(experiment.name, platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted)
+    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, seen)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     return Summary(
         folder,
@@ -118,6 +119,7 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
 
     Raises `UsageError` where an optimizer or a task is not known (any more), or a task has another version now.
     """
+    seen = shard_files(folder.path)
     stored = folder.finished(_IDENTITY).to_pylist()
     specs = [_again(row) for row in stored if row["status"] in statuses]
     gpus_wanted = {}
@@ -130,7 +132,7 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
         choose_optimizer(optimizer)
     with storage_errors(folder.path):
         session = Session("", platform.node(), record_provenance(folder))
-    elsewhere = carry_out(execution, folder, session, specs, gpus_wanted)
+    elsewhere = carry_out(execution, folder, session, specs, gpus_wanted, seen)
     return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(specs) - elsewhere, elsewhere)
 
 
@@ -140,8 +142,12 @@ def carry_out(
     session: Session,
     runs: list[RunSpec],
     gpus_wanted: Mapping[str, float],
+    seen: set[Path],
 ) -> int:
-    """Do the runs, and store them. Returns how many other drivers took."""
+    """Do the runs, and store them. Returns how many other drivers took.
+
+    `seen` are the shards that were there before it was decided what is to do.
+    """
     if not runs:
         return 0
     _remove_stale_journals(folder)
@@ -151,7 +157,7 @@ def carry_out(
         Progress(len(runs), folder.path / "log.txt") as progress,
         Presence(folder, execution.executor, execution.jobs, len(runs)) as presence,
     ):
-        colleagues = Colleagues(folder, presence.id)
+        colleagues = Colleagues(folder, presence.id, seen)
         watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
         executor = make_executor(execution, settings, watcher, gpus_wanted)
         executor.run(colleagues.in_order(runs), _fingerprints_to_verify(folder, runs))
@@ -179,14 +185,13 @@ class _Watcher:
         self._bookkeeper.store_lost(spec, status, reason)
         self._progress.ended(status)
 
-    def tick(self, running: Sequence[RunSpec]) -> None:
+    def tick(self, running: Sequence[RunSpec], left: int) -> None:
         lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
-        self._presence.update(self._progress.left, lines)
-        self._colleagues.look()
+        self._presence.update(left, lines)
         self._progress.tick()
 
     def is_done(self, run: str) -> bool:
-        return run in self._colleagues.done
+        return self._colleagues.have_done(run)
 
 
 class _Bookkeeper:

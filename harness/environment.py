@@ -47,6 +47,11 @@ def pin() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ) | _wanted())
 
 
+def pinning() -> dict[str, str]:
+    """The variables of such an environment, for processes that another program starts."""
+    return {name: os.environ.get(name, value) for name, value in _DEFAULTS.items()} | {"PYTHONHASHSEED": "0"}
+
+
 def threads(number: int) -> dict[str, str]:
     """The variables that give a process so many numerical threads."""
     return dict.fromkeys(_THREADS, str(number))

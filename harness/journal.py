@@ -47,6 +47,8 @@ class Journal(History):
         JSON values that tell whether a journal is of the very same run; another one is begun anew.
     patience:
         Seconds from now until a run without a journal gets one, with all its trials so far.
+    on_long:
+        Called when the run turns out to be long, just before it gets its journal.
 
     Attributes
     ----------
@@ -58,11 +60,18 @@ class Journal(History):
     Raises `DoneElsewhere` where another process holds the journal, and `StorageError` where it can't be written.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], patience: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: Mapping[str, Any],
+        patience: float = PATIENCE_S,
+        on_long: Callable[[], None] = lambda: None,
+    ) -> None:
         self.past: dict[int, TrialRecord] = {}
         self._path = path
         self._header = {"format": FORMAT} | dict(identity)
         self._due = time.monotonic() + patience
+        self._on_long = on_long
         self.trials: list[TrialRecord] = []
         self._written = 0
         self._file: BinaryIO | None = None
@@ -76,6 +85,7 @@ class Journal(History):
         if self._file is None:
             if time.monotonic() < self._due:
                 return
+            self._on_long()
             with storage_errors(self._path):
                 self._begin()
         with storage_errors(self._path):

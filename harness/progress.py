@@ -51,11 +51,6 @@ class Progress:
         """Another driver does one of the runs."""
         self._total -= 1
 
-    @property
-    def left(self) -> int:
-        """How many runs are left."""
-        return self._total - self._counts.total()
-
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:

@@ -34,10 +34,11 @@ def retry(
     from optathlon.store.folder import ResultsFolder
     from optathlon.trial import Status
 
+    known = [str(one) for one in Status]
     statuses = [part.strip() for part in status.split(",")]
     for one in statuses:
-        if one not in set(Status):
-            raise unknown("status", one, Status)
+        if one not in known:
+            raise unknown("status", one, known)
     for plugin in plugins or ():
         load_plugin(plugin)
     flags = {

@@ -54,8 +54,8 @@ class Watcher(Protocol):
     def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
         """A run was ended together with its worker; the watcher must store it."""
 
-    def tick(self, running: Sequence[RunSpec]) -> None:
-        """Called a few times a second, with the runs that are going on."""
+    def tick(self, running: Sequence[RunSpec], left: int) -> None:
+        """Called a few times a second, with the runs that are going on, and how many have not ended."""
 
     def is_done(self, run: str) -> bool:
         """Whether another driver has stored the run meanwhile."""
@@ -165,7 +165,7 @@ class WorkerPool(ABC):
                 for worker in list(self._workers):
                     self._serve(worker)
                 self._feed_idle_workers()
-                self._watcher.tick([worker.runs[0] for worker in self._workers if worker.runs])
+                self._tick()
         finally:
             self.stop_workers(self._workers)
             self._workers.clear()
@@ -182,13 +182,27 @@ class WorkerPool(ABC):
     def stop_workers(self, workers: Sequence[WorkerHandle]) -> None:
         """Let the workers store what they have finished, and end them."""
 
+    def next_check(self, worker: WorkerHandle) -> Verify | None:
+        """The next check that the worker can do."""
+        return self._checks.popleft() if self._checks else None
+
+    def lend_gpus(self, worker: WorkerHandle, wanted: float, count: int) -> list[str] | None:
+        """What each of `count` processes of the worker sees that wants so many GPUs; `None` where they must wait."""
+        return self._gpus.take(wanted, count) if wanted else []
+
     @property
     def _queued(self) -> int:
         return sum(map(len, self._queues.values()))
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._queued or self._checks) or any(worker.busy or worker.unstored for worker in self._workers)
+        """Workers that have not started yet need not be waited for."""
+        at_work = (worker.busy and not worker.starting for worker in self._workers)
+        return bool(self._queued or self._checks) or any(at_work) or any(worker.unstored for worker in self._workers)
+
+    def _tick(self) -> None:
+        begun = [worker.runs for worker in self._workers if worker.runs]
+        self._watcher.tick([runs[0] for runs in begun], self._queued + sum(map(len, begun)))
 
     def _serve(self, worker: WorkerHandle) -> None:
         death = worker.death()
@@ -231,9 +245,9 @@ class WorkerPool(ABC):
                 self._feed(worker)
 
     def _feed(self, worker: WorkerHandle) -> None:
-        if self._checks:
-            worker.give(self._checks.popleft())
-        elif any(other.check for other in self._workers):
+        if (check := self.next_check(worker)) is not None:
+            worker.give(check)
+        elif self._checks or any(other.check for other in self._workers):
             return
         elif (batch := self._next_batch(worker)) is not None:
             worker.give(batch)
@@ -246,16 +260,16 @@ class WorkerPool(ABC):
             self._drop_done(queue)
             if not queue:
                 continue
-            masks = self._gpus.take(wanted, queue[0].at_once) if wanted else None
-            if wanted and masks is None:
+            masks = self.lend_gpus(worker, wanted, queue[0].at_once)
+            if masks is None:
                 continue
-            worker.gpus = wanted, masks or []
+            worker.gpus = wanted, masks
             size = 1 if wanted or queue[0].id in self._attempts else self._batch_size(len(queue))
             batch = [queue.popleft()]
             while len(batch) < size and queue and queue[0].id not in self._attempts:
                 batch.append(queue.popleft())
                 self._drop_done(queue)
-            return Batch(batch, masks, 0.0 if batch[0].id in self._attempts else PATIENCE_S)
+            return Batch(batch, masks or None, 0.0 if batch[0].id in self._attempts else PATIENCE_S)
         return None
 
     def _drop_done(self, queue: deque[RunSpec]) -> None:
@@ -276,7 +290,7 @@ class WorkerPool(ABC):
         worker.kill()
         self._workers.remove(worker)
         self._take_back_gpus(worker)
-        if worker.starting:
+        if worker.starting and not self._may_try_again(f"worker {worker.number}"):
             raise OptathlonError(f"{reason} before it could do any run")
         if worker.check is not None:
             if not self._may_try_again(*worker.check.fingerprints):

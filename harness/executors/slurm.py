@@ -37,6 +37,7 @@ from optathlon.placement import lacking, visible_gpus
 from optathlon.registry import load_plugin
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder, ShardGone
+from optathlon.store.presence import shard_files
 from optathlon.store.rows import Session
 from optathlon.store.schema import RUNS
 from optathlon.trial import Status
@@ -235,7 +236,7 @@ class SlurmExecutor:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(TICK_S)
-            self._watcher.tick(())
+            self._watcher.tick((), len(self._pending))
         for status in self._pending.look():
             self._watcher.ended(status)
 
@@ -285,9 +286,10 @@ class Work:
         try:
             for plugin in self.plugins:
                 load_plugin(plugin)
+            seen = shard_files(self.folder.path)
             todo = list(self._without_stored(runs))
             _require_room(todo, self.gpus_wanted, len(visible_gpus()) if any(self.gpus_wanted.values()) else 0)
-            return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted))
+            return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted, seen))
         except UsageError as refusal:
             return Refused(str(refusal))
         except StorageError as error:
@@ -369,6 +371,9 @@ class _Pending:
         self._folder = folder
         self._attempts = {spec.id: spec.attempt for spec in runs}
         self._seen: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._attempts)
 
     def of(self, runs: Iterable[RunSpec]) -> list[RunSpec]:
         """Those of `runs` that are pending."""

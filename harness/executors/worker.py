@@ -139,6 +139,7 @@ class Worker:
         self._session = replace(settings.session, host=platform.node())
         self._processes = _Processes(settings.plugins, number, scratch)
         self._journals: dict[str, Journal] = {}
+        self._flushed_early: list[Stored] = []
         self._began = self._flushed = time.monotonic()
         self._interruptible = False
         self._stopping = False
@@ -209,7 +210,7 @@ class Worker:
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
         try:
             path = journal_path(self._settings.folder.path, spec.id)
-            journal = self._journals[spec.id] = Journal(path, identity, patience)
+            journal = self._journals[spec.id] = Journal(path, identity, patience, self._flush_early)
             make_evaluator = partial(_evaluator, spec, task, resources, processes)
             outcome = self._outcome(spec, optimizer, task, make_evaluator, journal)
         except DoneElsewhere:
@@ -226,6 +227,8 @@ class Worker:
         self._writer.add(
             run_row(spec, outcome, self._session, optimizer.options, fingerprint, started, seconds), outcome.trials
         )
+        yield from self._flushed_early
+        self._flushed_early.clear()
         yield Ended(spec.id, outcome.status, seconds)
         if time.monotonic() - self._flushed > self._flush_after:
             yield self._flush()
@@ -249,10 +252,14 @@ class Worker:
         lifetime = time.monotonic() - self._began
         return min(max(_FLUSH_AFTER_S, _FLUSH_SHARE * lifetime), _FLUSH_BEFORE_S)
 
+    def _flush_early(self) -> None:
+        """Before a long run, store what has ended: it should not wait for so long."""
+        self._flushed_early.append(self._flush())
+
     def _flush(self) -> Stored:
         if not self._has_driver:
             raise Stop
-        with storage_errors(self._settings.folder.path):
+        with storage_errors(self._settings.folder.path), _undisturbed():
             stored = self._writer.flush()
         for run in stored:
             self._journals.pop(run).remove()
@@ -325,6 +332,16 @@ def _cores(index: int, cpus: int | None) -> tuple[int, ...]:
         return ()
     known = sorted(os.sched_getaffinity(0))
     return tuple(sorted({known[(index * cpus + offset) % len(known)] for offset in range(cpus)}))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within this block no signal ends the run or the worker; it is delivered afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
 
 _REFRESH_S = 2.0
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S = 0.5
 _SILENT_S = 60.0
 """A driver on another machine that has been silent for so long counts as dead."""
 
@@ -83,38 +83,48 @@ class Colleagues:
         The results folder.
     own:
         The id of this driver's presence.
+    seen:
+        The shards that were there before this driver looked at what is to do.
     """
 
-    def __init__(self, folder: ResultsFolder, own: str) -> None:
-        self.done: set[str] = set()
+    def __init__(self, folder: ResultsFolder, own: str, seen: set[Path]) -> None:
+        self._done: set[str] = set()
         self._folder = folder
         self._own = own
-        self._seen = self._shards()
+        self._seen = seen
         self._due = 0.0
+        self._have_met = False
 
     def in_order(self, runs: list[RunSpec]) -> list[RunSpec]:
         """The runs, from another one on than other drivers begin with."""
-        start = int(self._own, 16) % len(runs) if self._are_there else 0
+        start = int(self._own, 16) % len(runs) if self._meet() else 0
         return runs[start:] + runs[:start]
 
-    def look(self) -> None:
-        """See what they have stored since the last look, if that was a while ago."""
+    def have_done(self, run: str) -> bool:
+        """Whether one of them has stored the run, as seen at most a moment ago."""
+        self._look()
+        return run in self._done
+
+    def _look(self) -> None:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _LOOK_EVERY_S
-        if self._are_there:
-            shards = self._shards()
+        if self._meet():
+            shards = shard_files(self._folder.path)
             for path in shards - self._seen:
                 with contextlib.suppress(FileNotFoundError):  # a compaction has just replaced it
-                    self.done.update(pq.read_table(path, columns=["run"], use_threads=False)["run"].to_pylist())
+                    self._done.update(pq.read_table(path, columns=["run"], use_threads=False)["run"].to_pylist())
             self._seen = shards
 
-    @property
-    def _are_there(self) -> bool:
-        return bool(drivers(self._folder).keys() - {self._own})
+    def _meet(self) -> bool:
+        """Whether there has been another driver since this one began."""
+        self._have_met = self._have_met or bool(drivers(self._folder).keys() - {self._own})
+        return self._have_met
 
-    def _shards(self) -> set[Path]:
-        return set((self._folder.path / "runs").glob("*.parquet"))
+
+def shard_files(path: Path) -> set[Path]:
+    """The files of finished runs in a results folder, or in one that does not exist yet."""
+    return set((path / "runs").glob("*.parquet"))
 
 
 def drivers(folder: ResultsFolder) -> dict[str, Driver]:
