@@ -82,7 +82,7 @@ def plan_experiment(experiment: Experiment) -> Plan:
     finished: set[str] = set()
     if experiment.out.is_file():
         raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
-    if experiment.out.exists() and any(experiment.out.iterdir()):
+    if not ResultsFolder.is_new(experiment.out):
         finished = set(ResultsFolder.open(experiment.out).finished()["run"].to_pylist())
     gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
     return make_plan(experiment, finished, gpus)
@@ -222,7 +222,7 @@ class _Bookkeeper:
 
 
 def _set_aside_damaged(path: Path) -> Sequence[str]:
-    if not (path.is_dir() and any(path.iterdir())):
+    if not path.is_dir() or ResultsFolder.is_new(path):
         return ()
     with storage_errors(path):
         return ResultsFolder.open(path).set_aside_damaged()

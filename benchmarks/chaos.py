@@ -1,0 +1,104 @@
+"""Kill random processes of a real grid 20 times, repeat the command, and compare: `python benchmarks/chaos.py`.
+
+Victims are the driver and its workers, by SIGKILL, at random moments. A driver that was killed is started again with
+the same command; what lost its worker twice is done by `optathlon retry` in the end. The tables must then be those of a
+grid that nobody disturbed, times and machine aside. `--kills` and `--seed` choose another course of events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from optathlon.environment import pin
+from optathlon.results import load
+
+GRID = [
+    *("-o", "random", "-o", "sobol", "-o", "optuna-tpe", "-o", "smac-hpo", "-o", "smac-mf", "-o", "smac-bb"),
+    *("-t", "bbob/f15/d5/i1", "-t", "hpobench/fcnet/naval_propulsion", "-t", "mfh/h3/good", "-t", "sklearn/svm/iris"),
+    *("--seeds", "4", "--budget", "20", "-j", "2"),
+]
+TIMES = ["started", "seconds", "host", "provenance", "attempt", "ask_s", "tell_s", "evaluate_s", "start", "end"]
+MEASURED = [*TIMES, "cost", "fit_seconds", "peak_memory"]
+
+
+def start(out: Path) -> subprocess.Popen[bytes]:
+    """The grid's command, in the background."""
+    command = [sys.executable, "-m", "optathlon", "run", *GRID, "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def victim(driver: subprocess.Popen[bytes], chance: random.Random) -> psutil.Process:
+    """The driver, or as often one of its workers."""
+    process = psutil.Process(driver.pid)
+    workers = process.children()
+    return chance.choice(workers) if workers and chance.random() < 0.5 else process
+
+
+def disturb(out: Path, kills: int, chance: random.Random) -> int:
+    """Kill so many processes of the grid while it goes on; how often the command had to be repeated."""
+    driver, repeats = start(out), 0
+    for number in range(kills):
+        time.sleep(chance.uniform(0.5, 6.0))
+        if driver.poll() is not None:
+            print(f"the grid has ended after {number} kills")
+            break
+        chosen = victim(driver, chance)
+        chosen.send_signal(signal.SIGKILL)
+        journals = len(list((out / "journal").glob("*.jsonl")))
+        stored = len(load(out).runs) if (out / "optathlon.json").exists() else 0
+        kind = "driver" if chosen.pid == driver.pid else "worker"
+        print(f"kill {number + 1:2}: {kind}; {stored} runs stored, {journals} journals", flush=True)
+        if kind == "driver":
+            driver.wait()
+            driver, repeats = start(out), repeats + 1
+    driver.wait()
+    return repeats
+
+
+def command(*arguments: object) -> int:
+    """The exit code of `optathlon ARGUMENTS`."""
+    return subprocess.run([sys.executable, "-m", "optathlon", *map(str, arguments)], check=False).returncode
+
+
+def tables(out: Path) -> dict[str, pd.DataFrame]:
+    """The tables of results without what the clock and the machine measure."""
+    results = load(out)
+    frames = {"runs": results.runs, "trials": results.trials}
+    return {name: frame.drop(columns=MEASURED, errors="ignore") for name, frame in frames.items()}
+
+
+def main() -> None:
+    """Disturb, complete, compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        disturbed, undisturbed = Path(scratch) / "disturbed", Path(scratch) / "undisturbed"
+        began = time.monotonic()
+        repeats = disturb(disturbed, arguments.kills, random.Random(arguments.seed))
+        command("run", *GRID, "--out", disturbed)
+        command("retry", disturbed, "--status", "crashed", "-j", 2)
+        middle = time.monotonic()
+        command("run", *GRID, "--out", undisturbed)
+        print(
+            f"disturbed {middle - began:.0f} s, with {repeats} repeats; undisturbed {time.monotonic() - middle:.0f} s"
+        )
+        for name, expected in tables(undisturbed).items():
+            pd.testing.assert_frame_equal(tables(disturbed)[name], expected)
+            print(f"{name}: {len(expected)} rows, all equal")
+
+
+if __name__ == "__main__":
+    pin()
+    main()
