@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -19,13 +19,14 @@ from typing import Any
 
 from optathlon.accounting import Outcome
 from optathlon.budget import Budget, BudgetUnit
+from optathlon.capabilities import mismatch
 from optathlon.clocks import Clock
 from optathlon.errors import UsageError, storage_errors
 from optathlon.executors import make_executor
-from optathlon.executors.worker import WorkerSettings
+from optathlon.executors.messages import WorkerSettings
 from optathlon.experiment import Execution, Experiment
 from optathlon.journal import journal_path, read_journal, salvaged
-from optathlon.placement import visible_gpus
+from optathlon.placement import lacking, visible_gpus
 from optathlon.plan import Plan, make_plan
 from optathlon.progress import Progress
 from optathlon.provenance import record_provenance
@@ -117,23 +118,20 @@ def run_experiment(experiment: Experiment) -> Summary:
 def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
     """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
 
-    Raises `UsageError` where an optimizer or a task is not known (any more), or a task has another version now.
+    Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
+    known (any more), a task has another version now, or the GPUs that it wants are not here.
     """
     seen = shard_files(folder.path)
-    stored = folder.finished(_IDENTITY).to_pylist()
-    specs = [_again(row) for row in stored if row["status"] in statuses]
-    gpus_wanted = {}
-    for task_id, version in {(spec.task, spec.task_version) for spec in specs}:
-        task = make_task(task_id)
-        if task.version != version:
-            raise UsageError(f"{task_id!r} has version {task.version} now, its runs have {version}: run it anew")
-        gpus_wanted[task_id] = task.resources.gpus
-    for optimizer in {spec.optimizer for spec in specs}:
-        choose_optimizer(optimizer)
+    stored = [row for row in folder.finished(_IDENTITY).to_pylist() if row["status"] in statuses]
+    specs = [_again(row) for row in stored]
+    possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
+    todo = [spec for spec in specs if possible[spec.optimizer, spec.task, spec.n_workers]]
+    _require_present({(spec.task, spec.task_version, spec.at_once) for spec in todo})
+    gpus_wanted = {task: make_task(task).resources.gpus for task in {spec.task for spec in todo}}
     with storage_errors(folder.path):
         session = Session("", platform.node(), record_provenance(folder))
-    elsewhere = carry_out(execution, folder, session, specs, gpus_wanted, seen)
-    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(specs) - elsewhere, elsewhere)
+    elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, seen)
+    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(todo) - elsewhere, elsewhere)
 
 
 def carry_out(
@@ -235,6 +233,22 @@ def _remove_stale_journals(folder: ResultsFolder) -> None:
         for run in folder.finished()["run"].to_pylist():
             if run in journals:
                 journals[run].unlink(missing_ok=True)
+
+
+def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:
+    problem = replace(make_task(task).problem, n_workers=n_workers)
+    return not mismatch(choose_optimizer(optimizer).cls, problem)
+
+
+def _require_present(tasks: Iterable[tuple[str, str, int]]) -> None:
+    """Raise `UsageError` unless these tasks have these versions, and GPUs for so many trials at once."""
+    gpus = len(visible_gpus())
+    for id, version, at_once in tasks:
+        task = make_task(id)
+        if task.version != version:
+            raise UsageError(f"{id!r} has version {task.version} now, its runs have {version}: run it anew")
+        if missing := lacking(task.resources.gpus, at_once, gpus):
+            raise UsageError(f"{id!r} can't be done here: {missing}: retry where they are")
 
 
 def _again(row: dict[str, Any]) -> RunSpec:

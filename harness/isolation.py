@@ -122,13 +122,15 @@ class EvaluationProcess:
         return measured
 
     def fingerprint(self, task: str, resources: Resources) -> str:
-        """The task's fingerprint; a task that fails or dies on the probes has one too."""
+        """The task's fingerprint; a task that fails or dies on the probes has one too. Empty where a limit ends it."""
         self._begin(_Fingerprint(task), resources)
         while (answer := self._poll()) is None:
             wait(self.signals, _TICK_S)
         if isinstance(answer, UsageError):
             raise answer
-        return answer if isinstance(answer, str) else short_hash(f"ends with {answer.result.status}")
+        if isinstance(answer, Measured):
+            return short_hash("dies") if answer.result.status is Status.CRASHED else ""
+        return answer
 
     @property
     def signals(self) -> list[Connection | int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Iterable
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,6 +128,9 @@ def _print_task(task: Task) -> None:
     for constraint in problem.constraints:
         print(f"constraint  {constraint.name} <= 0")
     print(f"budget      {problem.budget} {problem.budget.unit}")
+    if task.resources.needs_process:
+        wanted = ((field.name, getattr(task.resources, field.name)) for field in fields(task.resources))
+        print(f"resources   {', '.join(f'{name} {value}' for name, value in wanted if value)}")
     for key, value in task.metadata.items():
         print(f"{key:<11} {value}")
     print(f"\n{problem.space}")

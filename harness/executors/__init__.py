@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optathlon.executors.messages import WorkerSettings
 from optathlon.executors.pool import Executor, Watcher
-from optathlon.executors.worker import WorkerSettings
 from optathlon.experiment import Execution
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from optathlon.environment import is_pinned, pinned
 from optathlon.errors import UsageError
+from optathlon.executors.messages import Order, Ready, Refused, Report, Unstorable, WorkerSettings
 from optathlon.executors.pool import WorkerHandle, WorkerPool
-from optathlon.executors.worker import Order, Ready, Refused, Report, Stop, Unstorable, Worker, WorkerSettings
+from optathlon.executors.worker import Stop, Worker
 from optathlon.isolation import cause
 from optathlon.runs import RunSpec
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from optathlon.errors import OptathlonError, StorageError, UsageError
-from optathlon.executors.worker import (
+from optathlon.executors.messages import (
     Batch,
     Elsewhere,
     Ended,

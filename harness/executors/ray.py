@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from optathlon.environment import pinning
 from optathlon.errors import MissingDependency, UsageError
+from optathlon.executors.messages import Batch, Order, Ready, Refused, Report, Verify, WorkerSettings
 from optathlon.executors.pool import Watcher, WorkerHandle, WorkerPool
-from optathlon.executors.worker import Batch, Order, Ready, Refused, Report, Stop, Verify, Worker, WorkerSettings
+from optathlon.executors.worker import Stop, Worker
 from optathlon.placement import GpuPool, lacking, visible_gpus
 from optathlon.runs import RunSpec
 

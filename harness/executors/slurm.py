@@ -29,8 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from optathlon.driver import carry_out, terminating_as_interrupt
 from optathlon.environment import pinned
 from optathlon.errors import MissingDependency, OptathlonError, StorageError, UsageError, unknown
+from optathlon.executors.messages import Refused, Unstorable, WorkerSettings
 from optathlon.executors.pool import TICK_S, Watcher
-from optathlon.executors.worker import Refused, Unstorable, WorkerSettings
 from optathlon.experiment import Execution, parse_duration
 from optathlon.isolation import cause
 from optathlon.placement import lacking, visible_gpus

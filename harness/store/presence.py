@@ -24,7 +24,8 @@ from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder
 
 _REFRESH_S = 2.0
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S, _LOOK_SHARE = 0.05, 0.05
+"""Other drivers' results are looked for so often, but for no more than this share of the time."""
 _SILENT_S = 60.0
 """A driver on another machine that has been silent for so long counts as dead."""
 
@@ -106,15 +107,17 @@ class Colleagues:
         return run in self._done
 
     def _look(self) -> None:
-        if time.monotonic() < self._due:
+        began = time.monotonic()
+        if began < self._due:
             return
-        self._due = time.monotonic() + _LOOK_EVERY_S
         if self._meet():
             shards = shard_files(self._folder.path)
             for path in shards - self._seen:
                 with contextlib.suppress(FileNotFoundError):  # a compaction has just replaced it
                     self._done.update(pq.read_table(path, columns=["run"], use_threads=False)["run"].to_pylist())
             self._seen = shards
+        ended = time.monotonic()
+        self._due = ended + max(_LOOK_EVERY_S, (ended - began) / _LOOK_SHARE)
 
     def _meet(self) -> bool:
         """Whether there has been another driver since this one began."""
