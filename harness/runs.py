@@ -70,26 +70,20 @@ def execute(
     A run that asks something else than the journal has starts anew, and says so in the outcome's reason. Raises
     `optathlon.errors.Interruption` where the run can't go on here.
     """
+
+    def run() -> Outcome:
+        seed = optimizer_seed(spec.root_seed, spec.optimizer, spec.task, spec.seed)
+        return run_loop(
+            replace(task.problem, budget=spec.budget, n_workers=spec.n_workers),
+            lambda problem: optimizer.start(problem, seed),
+            make_evaluator(journal),
+            noise_seeds(spec.root_seed, spec.task, spec.seed),
+            journal,
+        )
+
     try:
-        return _execute(spec, optimizer, task, make_evaluator, journal)
+        return run()
     except Diverged as divergence:
         journal.restart()
-        outcome = _execute(spec, optimizer, task, make_evaluator, journal)
+        outcome = run()
         return replace(outcome, reason=f"not replayable, so started anew: {divergence}. {outcome.reason}".strip())
-
-
-def _execute(
-    spec: RunSpec,
-    optimizer: OptimizerChoice,
-    task: Task,
-    make_evaluator: Callable[[History], Evaluator],
-    journal: Journal,
-) -> Outcome:
-    seed = optimizer_seed(spec.root_seed, spec.optimizer, spec.task, spec.seed)
-    return run_loop(
-        replace(task.problem, budget=spec.budget, n_workers=spec.n_workers),
-        lambda problem: optimizer.start(problem, seed),
-        make_evaluator(journal),
-        noise_seeds(spec.root_seed, spec.task, spec.seed),
-        journal,
-    )

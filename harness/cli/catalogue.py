@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.flags import Plugins
+
 if TYPE_CHECKING:
     from optathlon.optimizer import Optimizer
     from optathlon.task import Task
-
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks.")]
 
 
 class Kind(StrEnum):

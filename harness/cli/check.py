@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from optathlon.cli.exit_codes import SOME_FAILED
+from optathlon.cli.flags import Plugins
 
 
 def check(
     id: Annotated[str, typer.Argument(help="Optimizer or task id, module:Class, or file.py:Class.")],
-    plugins: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks.")
-    ] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Run the conformance checks of an optimizer or a task."""
     from optathlon.conformance import NonConformance, optimizer_checks, task_checks

@@ -7,20 +7,18 @@ from typing import Annotated
 
 import typer
 
+from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
+
 
 def retry(
     results: Annotated[Path, typer.Argument(help="Results folder.")],
     status: Annotated[str, typer.Option(help="Which runs, by status: crashed,timeout,memory,stalled,skipped,…")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes.")] = 1,
-    trial_timeout: Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")] = None,
-    trial_memory: Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")] = None,
-    run_timeout: Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")] = None,
-    isolate: Annotated[
-        bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")
-    ] = None,
-    plugins: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
-    ] = None,
+    trial_timeout: TrialTimeout = None,
+    trial_memory: TrialMemory = None,
+    run_timeout: RunTimeout = None,
+    isolate: Isolate = None,
+    plugins: Plugins = None,
 ) -> None:
     """Do the runs of a results folder that have these statuses again.
 

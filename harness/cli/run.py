@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
+from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ def run(
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Worker processes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Results folder; an existing one is extended. Default: out.")] = None,
-    plugins: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
-    ] = None,
+    plugins: Plugins = None,
     workers_per_run: Annotated[int | None, typer.Option(help="Trials of a run that are evaluated at once.")] = None,
     clock: Annotated[
         str | None,
@@ -47,12 +46,10 @@ def run(
     charge_overhead: Annotated[
         bool | None, typer.Option("--charge-overhead", help="The optimizer's own time passes on the virtual clock.")
     ] = None,
-    trial_timeout: Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")] = None,
-    trial_memory: Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")] = None,
-    run_timeout: Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")] = None,
-    isolate: Annotated[
-        bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")
-    ] = None,
+    trial_timeout: TrialTimeout = None,
+    trial_memory: TrialMemory = None,
+    run_timeout: RunTimeout = None,
+    isolate: Isolate = None,
     shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
     executor: Annotated[str | None, typer.Option(help="local, ray or slurm. Default: local.")] = None,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,

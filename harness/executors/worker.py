@@ -14,9 +14,8 @@ from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import FrameType
 
-from optathlon.accounting import History, Outcome
+from optathlon.accounting import Outcome
 from optathlon.errors import StorageError, UsageError, storage_errors
-from optathlon.evaluation import Evaluator
 from optathlon.evaluators import Processes, isolated_fingerprint, make_evaluator
 from optathlon.executors.messages import (
     Batch,
@@ -149,7 +148,7 @@ class Worker:
         evaluator = partial(make_evaluator, spec, task, resources, processes)
         try:
             journal = self._journals[spec.id] = self._journal(spec, fingerprint, batch.patience)
-            outcome = self._outcome(spec, optimizer, task, evaluator, journal)
+            outcome = self._limited(spec, journal, partial(execute, spec, optimizer, task, evaluator, journal))
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
             self._news.append(Elsewhere(spec.id))
@@ -175,17 +174,11 @@ class Worker:
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
-    def _outcome(
-        self,
-        spec: RunSpec,
-        optimizer: OptimizerChoice,
-        task: Task,
-        make_evaluator: Callable[[History], Evaluator],
-        journal: Journal,
-    ) -> Outcome:
+    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], Outcome]) -> Outcome:
+        """The outcome of a run that can be stopped, and ends at its limit."""
         try:
-            with self.interruptible(), _limited(self._settings.limits.run_seconds):
-                return execute(spec, optimizer, task, make_evaluator, journal)
+            with self.interruptible(), _time_limit(self._settings.limits.run_seconds):
+                return run()
         except TimeUp as limit:  # it came a moment after the run had ended
             return salvaged(journal.trials, spec.budget, Status.TIMEOUT, str(limit))
 
@@ -235,7 +228,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _limited(seconds: float | None) -> Iterator[None]:
+def _time_limit(seconds: float | None) -> Iterator[None]:
     """Raise `TimeUp` within this block after so many wall-clock seconds."""
     if seconds is None:
         yield

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from grids import assert_whole, wait_for
 
 from optathlon import Experiment, load, registry, run_experiment
 from optathlon.analysis import comparable
@@ -166,13 +166,6 @@ def run_grid(pinned_environment: None, own_plugins: None, plugin: Path, tmp_path
     return run
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.02)
-
-
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -183,15 +176,6 @@ def is_alive(pid: int) -> bool:
 
 def pids(folder: Path, name: str = "*") -> set[int]:
     return {int(path.name.rpartition("-")[2]) for path in folder.glob(f"{name}-*")}
-
-
-def assert_whole(results: Results, runs: int) -> None:
-    """Every run is there once, with the trials that it counts."""
-    assert len(results.runs) == results.runs["run"].nunique() == runs
-    counted = results.trials.groupby("run", observed=True).size()
-    for row in results.runs.itertuples():
-        assert counted.get(row.run, 0) == row.trials
-    assert not results.trials.duplicated(["run", "trial"]).any()
 
 
 def test_the_number_of_workers_changes_no_result(

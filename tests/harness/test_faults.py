@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from grids import wait_for
 
 from optathlon import load
 from optathlon.results import Results
@@ -75,13 +76,6 @@ def log(tmp_path: Path) -> dict[str, str]:
 def evaluations(tmp_path: Path) -> list[str]:
     path = tmp_path / "evaluations"
     return [line.split()[1] for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.02)
 
 
 def trials_in_journals(out: Path) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from grids import assert_whole, wait_for
 
 from optathlon import Experiment, load, run_experiment
 from optathlon.driver import Summary
@@ -152,22 +153,6 @@ def run_grid(pinned_environment: None, own_plugins: None, plugin: Path, tmp_path
         return run_experiment(experiment)
 
     return run
-
-
-def assert_whole(results: Results, runs: int) -> None:
-    """Every run is there once, with the trials that it counts."""
-    assert len(results.runs) == results.runs["run"].nunique() == runs
-    counted = results.trials.groupby("run", observed=True).size()
-    for row in results.runs.itertuples():
-        assert counted.get(row.run, 0) == row.trials
-    assert not results.trials.duplicated(["run", "trial"]).any()
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.02)
 
 
 def lines(notes: Path, name: str) -> list[list[str]]:
