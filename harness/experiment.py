@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.clocks import Clock
@@ -53,6 +62,16 @@ class Execution(BaseModel):
         if value is not None:
             parse_duration(value)
         return value
+
+    @field_validator("trial_memory", mode="before")
+    @classmethod
+    def _memory(cls, value: str | int | None) -> int | None:
+        if value is None:
+            return None
+        try:
+            return TypeAdapter(ByteSize).validate_python(value)
+        except ValidationError:
+            raise UsageError(f"can't read the amount of memory {value!r}: give e.g. 500MB or 4GiB") from None
 
     @property
     def limits(self) -> Limits:

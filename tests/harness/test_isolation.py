@@ -493,6 +493,14 @@ def test_durations_need_a_unit(flag: str, text: str) -> None:
         Experiment.read(None, {"optimizers": ["random"], "tasks": ["a/b"], flag: text})
 
 
+def test_memory_needs_to_be_an_amount() -> None:
+    flags = {"optimizers": ["random"], "tasks": ["a/b"]}
+    with pytest.raises(UsageError, match="can't read the amount of memory 'lots': give e.g. 500MB or 4GiB"):
+        Experiment.read(None, flags | {"trial_memory": "lots"})
+    assert Experiment.read(None, flags | {"trial_memory": "2GiB"}).limits.trial_memory == 2 * 2**30
+    assert Experiment.read(None, flags | {"trial_memory": 500}).limits.trial_memory == 500
+
+
 def test_a_task_that_is_gone_in_the_process_is_said_in_the_trial(process: EvaluationProcess) -> None:
     registry._plugins.tasks["iso/here"] = make_task("iso/fine")
     measured = process.measure("iso/here", Job(Trial({"x": 0.5, "n": 3}, id=0), 1), Resources(isolated=True))
