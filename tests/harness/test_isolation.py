@@ -495,7 +495,7 @@ def test_durations_need_a_unit(flag: str, text: str) -> None:
 
 def test_memory_needs_to_be_an_amount() -> None:
     flags = {"optimizers": ["random"], "tasks": ["a/b"]}
-    with pytest.raises(UsageError, match="can't read the amount of memory 'lots': give e.g. 500MB or 4GiB"):
+    with pytest.raises(UsageError, match="can't read the amount of memory 'lots'"):
         Experiment.read(None, flags | {"trial_memory": "lots"})
     assert Experiment.read(None, flags | {"trial_memory": "2GiB"}).limits.trial_memory == 2 * 2**30
     assert Experiment.read(None, flags | {"trial_memory": 500}).limits.trial_memory == 500
