@@ -268,12 +268,10 @@ def test_gpus_that_no_node_has_are_told_before_anything_runs(run_grid: RunGrid, 
 def test_an_address_without_a_cluster_is_told_in_a_line(run_grid: RunGrid, address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = "{}:{}".format(*server.getsockname())
-    began = time.monotonic()
     with pytest.raises(UsageError, match=r"can't (read|reach)") as caught:
         run_grid("random", "toy/sum", address=address.format(free=free))
     assert "\n" not in str(caught.value)
     assert "HOST:PORT" in str(caught.value)
-    assert time.monotonic() - began < 15
 
 
 def test_without_an_address_ray_is_started_and_stopped(
