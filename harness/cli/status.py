@@ -39,6 +39,8 @@ def status(
 
 
 def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
+    from optathlon.status import WINDOW_S
+
     counts = ", ".join(f"{count} {status}" for status, count in sorted(state.statuses.items()))
     yield f"done      {state.statuses.total()} runs in {results}: {counts or 'none'}"
     for driver in state.drivers:
@@ -53,7 +55,7 @@ def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
         yield f"            and {len(state.failures) - _SHOWN} further reasons"
     if state.rate:
         left = f", about {state.time_left} left" if state.time_left is not None else ""
-        yield f"rate      {state.rate:.3g} runs/s{left}"
+        yield f"rate      {state.rate:.3g} runs/s over the last {WINDOW_S / 60:.0f} min{left}"
     for optimizer, seconds, runs in state.slowest:
         yield f"slowest   {optimizer}: {seconds:.3g} s a run ({runs} runs)"
     hint = f": optathlon compact {results} makes them few" if state.files > _MANY_FILES else ""
