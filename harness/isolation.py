@@ -192,10 +192,11 @@ class EvaluationProcess:
         return None
 
     def _end(self, status: Status, reason: str) -> Measured:
-        """The result of a trial that has ended with its process."""
+        """The result of a trial that has ended with its process; the reason stands last, as exceptions do."""
         assert self._watch is not None
         watch = self._watch
-        lines = [reason + (f"; peak memory {_megabytes(watch.peak)}" if watch.peak else ""), *_last(self._output)]
+        peak = [f"peak memory {_megabytes(watch.peak)}"] if watch.peak else []
+        lines = [*_last(self._output), *peak, reason]
         self.stop()
         return Measured(Result(status=status, error="\n".join(lines)), watch.seconds, watch.peak)
 

@@ -7,7 +7,6 @@ same absolute paths, and have the same packages installed. Without an address, R
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
@@ -92,13 +91,17 @@ class _RayWorker(WorkerHandle):
         self.answers = self.actor.carry_out.remote(order)
 
     def reports(self) -> list[Report]:
-        """Those that have arrived."""
+        """Those that have arrived. Raises what the worker raised, which is an error of the harness."""
         import ray
 
         found = []
-        with contextlib.suppress(ray.exceptions.RayError):  # `death` says what it means
+        try:
             while self.answers.next_ready() and (answer := next(self.answers, None)) is not None:
                 found.append(ray.get(answer))
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError:  # `death` says what it means
+            pass
         return found
 
     def death(self) -> str | None:

@@ -133,9 +133,9 @@ class Worker:
         return self._settings.driver in (None, os.getppid())
 
     def _tell(self) -> Iterator[Report]:
-        """What is new."""
+        """What is new, as a generator: Ray sends to what `carry_out` yields from."""
         news, self._news = self._news, []
-        yield from news
+        return (report for report in news)
 
     def _do(self, spec: RunSpec, batch: Batch) -> None:
         task, optimizer = _task(spec.task), _optimizer(spec.optimizer)

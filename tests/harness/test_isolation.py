@@ -208,9 +208,9 @@ def evaluate(process: EvaluationProcess, name: str) -> Measured:
 @pytest.mark.parametrize(
     ("name", "status", "reasons"),
     [
-        ("hangs", Status.TIMEOUT, ["ended at the limit of 0.4 s; peak memory", "about to hang"]),
+        ("hangs", Status.TIMEOUT, ["ended at the limit of 0.4 s", "peak memory", "about to hang"]),
         ("hangs_in_c", Status.TIMEOUT, ["ended at the limit of 0.4 s"]),
-        ("leaks", Status.MEMORY, ["ended at the limit of 300 MiB of memory; peak memory 3"]),
+        ("leaks", Status.MEMORY, ["ended at the limit of 300 MiB of memory", "peak memory 3"]),
         ("child_leaks", Status.MEMORY, ["ended at the limit of 300 MiB of memory"]),
         ("exits", Status.CRASHED, ["the trial's process died with exit code 7", "last words"]),
         ("segfaults", Status.CRASHED, ["died of SIGSEGV", "Fatal Python error: Segmentation fault", "in segfaults"]),
@@ -228,6 +228,7 @@ def test_a_trial_that_goes_wrong_ends_alone(
     assert bad.result.values == ()
     for reason in reasons:
         assert reason in bad.result.error
+    assert reasons[0] in bad.result.error.splitlines()[-1], "reports show the last line"
     again = evaluate(process, "fine")
     assert again.result.values == healthy.result.values, "the next trial is fine"
 
