@@ -10,6 +10,7 @@ the objective's bounds allow while nothing has succeeded, or 1e6 where there is 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -192,7 +193,8 @@ class Accounts:
 
     def record(self, trial_id: int, tell_s: float) -> None:
         """Close the account of a trial whose result was told."""
-        self.think(tell_s)
+        if not math.isnan(tell_s):
+            self.think(tell_s)
         asked = self._asked.pop(trial_id)
         if asked.finished is not None:
             self._records[trial_id] = _record(asked, asked.finished, tell_s)
@@ -304,8 +306,13 @@ def _level(fidelity: Fidelity, level: float | None) -> float:
 
 def _require_same(trial: Trial, known: TrialRecord) -> None:
     """Raise `Diverged` where an asked trial differs from the one of the same number in the journal."""
-    if (trial.config, trial.fidelity, trial.parent) != (known.config, known.fidelity, known.parent):
+    if _as_stored(trial) != _as_stored(known):
         raise Diverged(f"trial {trial.id} is {dict(trial.config)}, the journal has {dict(known.config)}")
+
+
+def _as_stored(trial: Trial | TrialRecord) -> str:
+    """What is compared of a trial, as text: a journal turns tuples into lists."""
+    return json.dumps((dict(trial.config), trial.fidelity, trial.parent), sort_keys=True, default=plain)
 
 
 def _raw(trial: Trial) -> Trial:

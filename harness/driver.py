@@ -25,7 +25,7 @@ from optathlon.errors import UsageError, storage_errors
 from optathlon.executors import make_executor
 from optathlon.executors.messages import WorkerSettings
 from optathlon.experiment import Execution, Experiment
-from optathlon.journal import journal_path, read_journal, salvaged
+from optathlon.journal import discard_journal, journal_path, read_header, read_journal, salvaged
 from optathlon.placement import lacking, visible_gpus
 from optathlon.plan import Plan, make_plan
 from optathlon.progress import Progress
@@ -188,8 +188,11 @@ class _Watcher:
         self._presence.update(left, lines)
         self._progress.tick()
 
-    def is_done(self, run: str) -> bool:
-        return self._colleagues.have_done(run)
+    def is_done(self, spec: RunSpec) -> bool:
+        return self._colleagues.have_done(spec)
+
+    def is_stored(self, spec: RunSpec) -> bool:
+        return self._colleagues.is_stored(spec)
 
 
 class _Bookkeeper:
@@ -215,8 +218,9 @@ class _Bookkeeper:
     def store_lost(self, spec: RunSpec, status: Status, reason: str) -> None:
         """Store what the journal has of a run that was ended with its worker."""
         path = journal_path(self._folder.path, spec.id)
-        self.store([(spec, salvaged(read_journal(path), spec.budget, status, reason))])
-        path.unlink(missing_ok=True)
+        trials = read_journal(path, {"run": spec.id, "attempt": spec.attempt})
+        self.store([(spec, salvaged(trials, spec.budget, status, reason))])
+        discard_journal(path)
 
 
 def _set_aside_damaged(path: Path) -> Sequence[str]:
@@ -230,9 +234,10 @@ def _remove_stale_journals(folder: ResultsFolder) -> None:
     """Remove journals of runs that were stored a moment before their worker was killed."""
     journals = {path.stem: path for path in (folder.path / "journal").glob("*.jsonl")}
     if journals:
-        for run in folder.finished()["run"].to_pylist():
-            if run in journals:
-                journals[run].unlink(missing_ok=True)
+        stored = folder.finished(["run", "attempt"]).to_pydict()
+        for run, attempt in zip(stored["run"], stored["attempt"], strict=True):
+            if run in journals and read_header(journals[run]).get("attempt", 0) <= (attempt or 1):
+                discard_journal(journals[run])
 
 
 def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:

@@ -56,12 +56,19 @@ class Execution(BaseModel):
     trial_memory: ByteSize | None = None
     isolate: bool = False
 
-    @field_validator("trial_timeout", "run_timeout")
+    @field_validator("trial_timeout", "run_timeout", mode="before")
     @classmethod
-    def _duration(cls, value: str | None) -> str | None:
+    def _duration(cls, value: object) -> object:
         if value is not None:
-            parse_duration(value)
+            parse_duration(str(value))
         return value
+
+    @model_validator(mode="after")
+    def _options_have_their_executor(self) -> Self:
+        for option, executor in (("slurm", "slurm"), ("address", "ray")):
+            if getattr(self, option) and self.executor != executor:
+                raise UsageError(f"{option} is an option of another executor: give --executor {executor} with it")
+        return self
 
     @field_validator("trial_memory", mode="before")
     @classmethod
@@ -69,9 +76,12 @@ class Execution(BaseModel):
         if value is None:
             return None
         try:
-            return TypeAdapter(ByteSize).validate_python(value)
+            amount = TypeAdapter(ByteSize).validate_python(value)
         except ValidationError:
-            raise UsageError(f"can't read the amount of memory {value!r}: give e.g. 500MB or 4GiB") from None
+            amount = ByteSize(0)
+        if amount <= 0:
+            raise UsageError(f"can't read the amount of memory {value!r}: give e.g. 500MB or 4GiB")
+        return amount
 
     @property
     def limits(self) -> Limits:
@@ -152,7 +162,7 @@ class Experiment(Execution):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value: str | int | list[int]) -> list[int]:
-        return parse_seeds(value if isinstance(value, str | int) else ",".join(map(str, value)) + ",")
+        return parse_seeds(",".join(map(str, value)) + "," if isinstance(value, list) else str(value))
 
     @field_validator("budget", mode="before")
     @classmethod

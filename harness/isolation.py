@@ -8,6 +8,7 @@ parent watches the clock and, by psutil, the memory; it decides what a death mea
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -18,16 +19,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import psutil
 
 from optathlon.environment import pinned, threads
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.evaluation import Finished, Job, Measured, measure
+from optathlon.interruption import held
 from optathlon.registry import load_plugin, make_task
 from optathlon.resources import Resources
-from optathlon.task import Task, short_hash
+from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
 
 _TICK_S = 0.1
@@ -66,6 +68,10 @@ class _Evaluation(NamedTuple):
     job: Job
 
 
+_Order = _Preparation | _Fingerprint | _Evaluation
+_Answer = Measured | str | UsageError
+
+
 class EvaluationProcess:
     """The parent's view of a process that evaluates. It starts when it is first needed, and anew after it was ended.
 
@@ -84,24 +90,23 @@ class EvaluationProcess:
         self._plugins = tuple(plugins)
         self._output = scratch / f"output-{os.getpid()}-{id(self)}.txt"
         self._process: multiprocessing.process.BaseProcess | None = None
+        self._environment = site.environment | {"TMPDIR": str(scratch)}
         self._connection: Connection
         self._watch: _Watch | None = None
-        self._ready = self._busy = False
+        self._orders = 0
+        self._owes_answer = self._evaluates = False
 
     def prepare(self, task: str) -> None:
         """Let the process, which is started where it does not run, load a task. This does not wait for it."""
         if self._process is None:
             self._start()
-        self._ready = False
-        with contextlib.suppress(OSError):  # it has died; `poll` will say how
-            self._connection.send(_Preparation(task))
+        self._send(_Preparation(task))
 
     def await_ready(self) -> None:
-        """Wait until the process is prepared, or dead."""
-        if not self._ready:
-            with contextlib.suppress(EOFError, OSError):
-                self._connection.recv()
-            self._ready = True
+        """Wait until the process has answered all orders, or is dead."""
+        while self._owes_answer and self._process is not None and self._process.is_alive():
+            if self._receive() is None:
+                wait(self.signals, _TICK_S)
 
     def begin(self, task: str, job: Job, resources: Resources) -> None:
         """Begin to evaluate a job; `poll` tells when it has ended."""
@@ -122,15 +127,13 @@ class EvaluationProcess:
         return measured
 
     def fingerprint(self, task: str, resources: Resources) -> str:
-        """The task's fingerprint; a task that fails or dies on the probes has one too. Empty where a limit ends it."""
+        """The task's fingerprint; empty where that can't be found: the task raises or dies on the probes."""
         self._begin(_Fingerprint(task), resources)
         while (answer := self._poll()) is None:
             wait(self.signals, _TICK_S)
         if isinstance(answer, UsageError):
             raise answer
-        if isinstance(answer, Measured):
-            return short_hash("dies") if answer.result.status is Status.CRASHED else ""
-        return answer
+        return answer if isinstance(answer, str) else ""
 
     @property
     def signals(self) -> list[Connection | int]:
@@ -140,51 +143,69 @@ class EvaluationProcess:
 
     def stop_if_busy(self) -> None:
         """End the process if a job of it goes on, whose result nobody waits for any more."""
-        if self._busy:
+        if self._evaluates:
             self.stop()
 
     def stop(self) -> None:
         """End the process and whatever it has started."""
         if self._process is None:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for descendant in psutil.Process(self._process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    descendant.kill()
-        self._process.kill()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
-        self._process.join()
-        self._connection.close()
-        self._process = self._watch = None
-        self._ready = self._busy = False
-        self._output.unlink(missing_ok=True)
+        with held():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for descendant in psutil.Process(self._process.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        descendant.kill()
+            self._process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid or 0, signal.SIGKILL)
+            self._process.join()
+            self._connection.close()
+            self._process = self._watch = None
+            self._owes_answer = self._evaluates = False
+            self._output.unlink(missing_ok=True)
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
-        with pinned(self.site.environment):
-            self._process.start()
-        theirs.close()
+        with held():
+            self._connection, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
+            with pinned(self._environment):
+                process.start()
+            self._process = process
+            theirs.close()
 
-    def _begin(self, order: _Evaluation | _Fingerprint, resources: Resources) -> None:
+    def _send(self, order: _Order) -> None:
+        """Send an order, whose number its answer will bear."""
+        with held():
+            self._orders += 1
+            self._owes_answer = True
+            self._evaluates = not isinstance(order, _Preparation)
+            with contextlib.suppress(OSError):  # it has died; `poll` will say how
+                self._connection.send((self._orders, order))
+
+    def _receive(self) -> _Answer | None:
+        """The answer to the last order, if it is there; answers to earlier ones are of no interest any more."""
+        with held(), contextlib.suppress(EOFError, OSError):
+            while self._connection.poll():
+                number, answer = self._connection.recv()
+                if number == self._orders:
+                    self._owes_answer = self._evaluates = False
+                    return cast("_Answer", answer)
+        return None
+
+    def _begin(self, order: _Order, resources: Resources) -> None:
         if self._process is None:
             self.prepare(order.task)
         self.await_ready()
         assert self._process is not None
-        with contextlib.suppress(OSError):  # it has died; `poll` will say how
-            self._connection.send(order)
-        self._watch = _Watch(self._process.pid or 0, resources)
-        self._busy = True
+        self._send(order)
+        self._watch = _Watch(self._process.pid or 0, order.task, resources)
 
-    def _poll(self) -> Measured | str | UsageError | None:
+    def _poll(self) -> _Answer | None:
         assert self._process is not None and self._watch is not None
-        with contextlib.suppress(EOFError, OSError):
-            if self._connection.poll():
-                answer: Measured | str | UsageError = self._connection.recv()
-                self._busy = False
-                return answer
+        answer = self._receive()
+        if answer is not None:
+            return answer
         if not self._process.is_alive():
             return self._end(Status.CRASHED, f"the trial's process died {cause(self._process.exitcode)}")
         if (excess := self._watch.excess()) is not None:
@@ -198,18 +219,21 @@ class EvaluationProcess:
         peak = [f"peak memory {_megabytes(watch.peak)}"] if watch.peak else []
         lines = [*_last(self._output), *peak, reason]
         self.stop()
+        self.prepare(watch.task)
         return Measured(Result(status=status, error="\n".join(lines)), watch.seconds, watch.peak)
 
 
 class _Watch:
     """Holds a trial's time and memory against its limits."""
 
-    def __init__(self, pid: int, resources: Resources) -> None:
+    def __init__(self, pid: int, task: str, resources: Resources) -> None:
+        self.task = task
         self.peak: int | None = None
         self._resources = resources
         self._process = psutil.Process(pid) if psutil.pid_exists(pid) else None
         self._began = self._counted = time.monotonic()
-        self._descendants = 0
+        self._beyond = 0
+        """What all processes of the trial take together beyond the resident memory of the first, in bytes."""
 
     @property
     def seconds(self) -> float:
@@ -230,14 +254,18 @@ class _Watch:
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 own = int(self._process.memory_info().rss)
-                if time.monotonic() - self._counted > _TREE_EVERY_S:
+                is_due = time.monotonic() - self._counted > _TREE_EVERY_S
+                if is_due or own + self._beyond > (self._resources.memory or math.inf):
                     self._counted = time.monotonic()
-                    self._descendants = sum(map(_resident, self._process.children(recursive=True)))
-                self.peak = max(self.peak or 0, own + self._descendants) or None
+                    descendants = self._process.children(recursive=True)
+                    self._beyond = sum(map(_proportional, [self._process, *descendants])) - own if descendants else 0
+                self.peak = max(self.peak or 0, own + self._beyond) or None
 
 
 class ProcessEvaluator:
     """Evaluates on the real clock, as many trials at once as there are processes.
+
+    The clock stands still while nothing is evaluated and a process that takes the place of an ended one gets ready.
 
     Parameters
     ----------
@@ -275,6 +303,10 @@ class ProcessEvaluator:
         """Give the trial to the idle process with the lowest number."""
         worker = min(self._idle)
         self._idle.remove(worker)
+        began = time.perf_counter()
+        self._processes[worker].await_ready()
+        if not self._running:
+            self._origin += time.perf_counter() - began
         self._processes[worker].begin(self._task, job, self._resources)
         self._running[worker] = job.trial, self.now()
 
@@ -307,13 +339,14 @@ def _serve(connection: Connection, cores: tuple[int, ...], plugins: Sequence[Pat
             load_plugin(plugin)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            answer = _answer(connection.recv())
+            number, order = connection.recv()
+            answer = _answer(order)
             if os.getpid() != pid:  # a trial has forked itself, and the copy came back too
                 os._exit(0)
-            connection.send(answer)
+            connection.send((number, answer))
 
 
-def _answer(order: _Preparation | _Fingerprint | _Evaluation) -> Measured | str | UsageError:
+def _answer(order: _Order) -> _Answer:
     os.ftruncate(1, 0)
     try:
         task = _task(order.task)
@@ -328,8 +361,8 @@ def _answer(order: _Preparation | _Fingerprint | _Evaluation) -> Measured | str 
     except UsageError as error:
         return error
     except Exception as error:  # a user's task may raise anything
-        text = f"raises {type(error).__name__}"
-        return short_hash(text) if isinstance(order, _Fingerprint) else f"making the task {text}: {error}"
+        text = f"making the task raised {type(error).__name__}: {error}"
+        return "" if isinstance(order, _Fingerprint) else text
 
 
 def _set_up(cores: tuple[int, ...], output: Path) -> None:
@@ -377,9 +410,11 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _resident(process: psutil.Process) -> int:
+def _proportional(process: psutil.Process) -> int:
+    """The memory of a process, of which what it shares with others counts in part."""
     with contextlib.suppress(psutil.Error):
-        return int(process.memory_info().rss)
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))
     return 0
 
 

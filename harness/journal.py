@@ -23,6 +23,7 @@ from optathlon.accounting import Diverged, History, Outcome, TrialRecord
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import Interruption, storage_errors
 from optathlon.evaluation import Evaluator, Finished, Job, Measured
+from optathlon.space import plain
 from optathlon.trial import Result, Status, Trial
 
 FORMAT = 1
@@ -56,6 +57,8 @@ class Journal(History):
         The trials of an earlier process, by number.
     trials:
         These and those of this process, in the order in which they were told.
+    elapsed:
+        Wall-clock seconds that earlier processes spent on the run, as far as is known.
 
     Raises `DoneElsewhere` where another process holds the journal, and `StorageError` where it can't be written.
     """
@@ -68,6 +71,8 @@ class Journal(History):
         on_long: Callable[[], None] = lambda: None,
     ) -> None:
         self.past: dict[int, TrialRecord] = {}
+        self.elapsed = 0.0
+        self._began = time.monotonic()
         self._path = path
         self._header = {"format": FORMAT} | dict(identity)
         self._due = time.monotonic() + patience
@@ -112,7 +117,7 @@ class Journal(History):
     def _resume(self) -> None:
         with storage_errors(self._path):
             self._file = self._open()
-            length, self.trials = _read(self._file, self._header)
+            length, self.trials, self.elapsed = _read(self._file, self._header)
             self._file.truncate(length)
             if not length:
                 self._begin()
@@ -134,7 +139,11 @@ class Journal(History):
 
     def _write(self) -> None:
         assert self._file is not None
-        lines = b"".join(json.dumps(record).encode() + b"\n" for record in self.trials[self._written :])
+        elapsed = round(self.elapsed + time.monotonic() - self._began, 3)
+        new = self.trials[self._written :]
+        lines = b"".join(
+            json.dumps({"elapsed": elapsed, "trial": record}, default=plain).encode() + b"\n" for record in new
+        )
         while lines:
             lines = lines[self._file.write(lines) :]
         if time.monotonic() - self._synced > _SYNC_EVERY_S:
@@ -148,11 +157,33 @@ def journal_path(folder: Path, run: str) -> Path:
     return folder / "journal" / f"{run}.jsonl"
 
 
-def read_journal(path: Path) -> list[TrialRecord]:
-    """The trials in a journal that nobody writes any more; none where there is no journal."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return _read(file, header=None)[1]
+def read_journal(path: Path, identity: Mapping[str, Any]) -> list[TrialRecord]:
+    """The trials in a journal that has these values in its header; none where there is no such journal."""
+    if is_of(read_header(path), identity):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            return _read(file, read_header(path))[1]
     return []
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a journal says of itself; nothing where it says nothing."""
+    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
+        header = json.loads(file.readline())
+        if isinstance(header, dict):
+            return header
+    return {}
+
+
+def is_of(header: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    """Whether a journal with this header is of the present format and has these values in it."""
+    return header.items() >= ({"format": FORMAT} | dict(identity)).items()
+
+
+def discard_journal(path: Path) -> None:
+    """Delete a journal, unless a process holds it."""
+    with contextlib.suppress(OSError, DoneElsewhere), path.open("rb+") as file:
+        _lock(file, path)
+        path.unlink()
 
 
 def salvaged(records: Sequence[TrialRecord], budget: Budget, status: Status, reason: str) -> Outcome:
@@ -179,39 +210,53 @@ class ReplayedEvaluator:
     def __init__(self, evaluator: Evaluator, past: Mapping[int, TrialRecord]) -> None:
         self._evaluator = evaluator
         self._known = past.keys()
-        self._untold = dict(past)
-        self._waiting: dict[int, Trial] = {}
+        self._untold = {id: record for id, record in past.items() if not _was_rejected(record)}
+        self._asked: dict[int, Trial] = {}
+        self._starts: dict[int, float] = {}
         self._time = 0.0
-        self._offset: float | None = None
+        self._end = max((record.end for record in past.values()), default=0.0)
+        self._offset = 0.0
+        if not self._untold:
+            self._go_on()
 
     def now(self) -> float:
         """Seconds on the run's clock, which goes on where the journal ends."""
-        return self._time if self._offset is None else self._offset + self._evaluator.now()
+        return self._time if self._untold else self._offset + self._evaluator.now()
 
     def think(self, seconds: float) -> None:
         """Nothing: that time has passed."""
 
     def submit(self, job: Job) -> None:
         """Evaluate the trial, unless the journal has its result."""
-        if job.trial.id in self._untold:
-            self._waiting[job.trial.id] = job.trial
-        elif job.trial.id in self._known:
-            raise Diverged(f"trial {job.trial.id} was told before it was asked")
+        id = job.trial.id
+        if id in self._untold:
+            self._asked[id] = job.trial
+        elif id in self._known:
+            raise Diverged(f"trial {id} was told before it was asked")
         else:
+            self._starts[id] = self.now()
             self._evaluator.submit(job)
 
     def wait(self) -> Finished:
         """The next result of the journal; after its end, the next of the evaluator."""
-        while self._untold:
-            id = next(iter(self._untold))
-            record = self._untold.pop(id)
-            self._time = max(self._time, record.end)
-            if id in self._waiting:  # an illegal proposal never comes here
-                return _finished(self._waiting.pop(id), record)
-        if self._offset is None:
-            self._offset = self._time - self._evaluator.now()
+        if self._untold:
+            return self._recall()
         finished = self._evaluator.wait()
-        return finished._replace(start=finished.start + self._offset, end=finished.end + self._offset)
+        return finished._replace(start=self._starts.pop(finished.trial.id), end=self._offset + finished.end)
+
+    def _recall(self) -> Finished:
+        id = next(iter(self._untold))
+        if id not in self._asked:
+            raise Diverged(f"trial {id} was told before it was asked")
+        record = self._untold.pop(id)
+        self._time = max(self._time, record.end)
+        if not self._untold:
+            self._go_on()
+        return _finished(self._asked.pop(id), record)
+
+    def _go_on(self) -> None:
+        """Let the clock run again."""
+        self._offset = self._end - self._evaluator.now()
 
 
 def recalling(measure: Callable[[Job], Measured], past: Mapping[int, TrialRecord]) -> Callable[[Job], Measured]:
@@ -224,6 +269,11 @@ def recalling(measure: Callable[[Job], Measured], past: Mapping[int, TrialRecord
         return Measured(_result(record), record.evaluate_s, record.peak_memory)
 
     return recall
+
+
+def _was_rejected(record: TrialRecord) -> bool:
+    """Whether the trial was an illegal proposal, which no evaluator ever sees."""
+    return record.status == Status.INVALID and record.start == record.end
 
 
 def _finished(trial: Trial, record: TrialRecord) -> Finished:
@@ -249,22 +299,23 @@ def _result(record: TrialRecord) -> Result:
     )
 
 
-def _read(file: BinaryIO, header: Mapping[str, Any] | None) -> tuple[int, list[TrialRecord]]:
-    """How many bytes of a journal are whole and of the run that `header` names, and the trials in them."""
+def _read(file: BinaryIO, header: Mapping[str, Any]) -> tuple[int, list[TrialRecord], float]:
+    """How many bytes are whole and of the run that `header` names, its trials, and the seconds spent on them."""
     file.seek(0)
-    length, records = 0, []
+    length, records, elapsed = 0, [], 0.0
     for number, line in enumerate(file):
         try:
-            content = json.loads(line) if line.endswith(b"\n") else None
+            content: Any = json.loads(line) if line.endswith(b"\n") else None
             if number == 0:
-                if not isinstance(content, dict) or header not in (None, content):
+                if content != header:
                     break
             else:
-                records.append(_record(content))
-        except (ValueError, TypeError):  # the rest was cut off or garbled
+                elapsed, record = float(content["elapsed"]), _record(content["trial"])
+                records.append(record)
+        except (ValueError, TypeError, KeyError):  # the rest was cut off or garbled
             break
         length += len(line)
-    return length, records
+    return length, records, elapsed
 
 
 def _record(fields: Any) -> TrialRecord:
@@ -275,14 +326,14 @@ def _record(fields: Any) -> TrialRecord:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Take the journal for this process, where the file system knows locks."""
+    """Take the journal for this process, where the file system knows locks; what the process forks does not have it."""
     try:
         import fcntl
     except ImportError:
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         file.close()
         raise DoneElsewhere(f"another process is doing the run of {path.name}") from None
     except OSError:  # a file system without locks

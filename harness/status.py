@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,7 +67,7 @@ class FolderStatus:
 def folder_status(folder: ResultsFolder) -> FolderStatus:
     """Look at the folder once. Raises `UsageError` where a file of it is damaged."""
     runs = folder.finished(_COLUMNS).to_pandas()
-    sizes = [path.stat().st_size for path in folder.path.rglob("*") if path.is_file()]
+    sizes = list(_sizes(folder.path))
     return FolderStatus(
         statuses=Counter(runs["status"].astype(str)),
         failures=_failures(runs),
@@ -75,6 +78,13 @@ def folder_status(folder: ResultsFolder) -> FolderStatus:
         files=len(sizes),
         size=sum(sizes),
     )
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    for file in path.rglob("*"):
+        with contextlib.suppress(OSError):  # it has just gone
+            if file.is_file():
+                yield file.stat().st_size
 
 
 def _failures(runs: pd.DataFrame) -> list[tuple[str, str, int]]:

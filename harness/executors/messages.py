@@ -48,6 +48,13 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """Report: a run has begun; its limit counts from now on."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Report: a run has ended; it may not be stored yet."""
 
@@ -90,4 +97,4 @@ class Unstorable:
 
 
 Order = Batch | Verify | Flush
-Report = Ended | Elsewhere | Stored | Ready | Refused | Unstorable
+Report = Began | Ended | Elsewhere | Stored | Ready | Refused | Unstorable

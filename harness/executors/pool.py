@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -15,6 +16,7 @@ from typing import Protocol
 from optathlon.errors import OptathlonError, StorageError, UsageError
 from optathlon.executors.messages import (
     Batch,
+    Began,
     Elsewhere,
     Ended,
     Flush,
@@ -57,8 +59,11 @@ class Watcher(Protocol):
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         """Called a few times a second, with the runs that are going on, and how many have not ended."""
 
-    def is_done(self, run: str) -> bool:
+    def is_done(self, spec: RunSpec) -> bool:
         """Whether another driver has stored the run meanwhile."""
+
+    def is_stored(self, spec: RunSpec) -> bool:
+        """Whether the run is stored, by whomever; this always looks."""
 
 
 class Executor(Protocol):
@@ -86,13 +91,12 @@ class WorkerHandle(ABC):
     unstored: dict[str, tuple[RunSpec, Status]] = field(default_factory=dict)
     """Those that have ended but are not known to be on disk."""
     gpus: tuple[float, list[str]] = (0.0, [])
-    since: float = 0.0
-    """When the run that is going on began, on the monotonic clock."""
+    since: float = math.inf
+    """When the run that is going on began, on the monotonic clock, as far as the worker has said so."""
 
     def give(self, order: Order) -> None:
         """Hand an order to the idle worker."""
         self.busy = True
-        self.since = time.monotonic()
         if isinstance(order, Verify):
             self.check = order
         elif isinstance(order, Batch):
@@ -218,14 +222,16 @@ class WorkerPool(ABC):
 
     def _hear(self, worker: WorkerHandle, report: Report) -> None:
         match report:
+            case Began():
+                worker.since = time.monotonic()
             case Ended(_, status, seconds):
                 spec = worker.runs.popleft()
                 worker.unstored[spec.id] = spec, status
-                worker.since = time.monotonic()
+                worker.since = math.inf
                 self._seconds, self._count = self._seconds + seconds, self._count + 1
             case Elsewhere():
                 self._watcher.elsewhere(worker.runs.popleft())
-                worker.since = time.monotonic()
+                worker.since = math.inf
             case Stored(runs):
                 for run in runs:
                     _, status = worker.unstored.pop(run)
@@ -273,7 +279,7 @@ class WorkerPool(ABC):
         return None
 
     def _drop_done(self, queue: deque[RunSpec]) -> None:
-        while queue and self._watcher.is_done(queue[0].id):
+        while queue and self._watcher.is_done(queue[0]):
             self._watcher.elsewhere(queue.popleft())
 
     def _batch_size(self, queued: int) -> int:
@@ -296,7 +302,12 @@ class WorkerPool(ABC):
             if not self._may_try_again(*worker.check.fingerprints):
                 raise OptathlonError(f"{reason}, twice, when it checked {', '.join(worker.check.fingerprints)}")
             self._checks.append(worker.check)
-        again = [spec for spec, _ in worker.unstored.values()]
+        again = []
+        for spec, ended in worker.unstored.values():
+            if self._watcher.is_stored(spec):
+                self._watcher.ended(ended)
+            else:
+                again.append(spec)
         if worker.runs:
             running = worker.runs.popleft()
             if self._may_try_again(running.id):

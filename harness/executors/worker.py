@@ -19,6 +19,7 @@ from optathlon.errors import StorageError, UsageError, storage_errors
 from optathlon.evaluators import Processes, isolated_fingerprint, make_evaluator
 from optathlon.executors.messages import (
     Batch,
+    Began,
     Elsewhere,
     Ended,
     Flush,
@@ -31,6 +32,7 @@ from optathlon.executors.messages import (
     Verify,
     WorkerSettings,
 )
+from optathlon.interruption import forget, held, interrupt
 from optathlon.isolation import EvaluationProcess
 from optathlon.journal import DoneElsewhere, Journal, journal_path, salvaged
 from optathlon.loop import TimeUp
@@ -39,7 +41,7 @@ from optathlon.resources import Resources
 from optathlon.runs import RunSpec, execute
 from optathlon.store.rows import run_row
 from optathlon.store.writer import ShardWriter
-from optathlon.task import Task, short_hash
+from optathlon.task import Task
 from optathlon.trial import Status
 
 _FLUSH_AFTER_S, _FLUSH_BEFORE_S, _FLUSH_SHARE = 0.5, 20.0, 0.02
@@ -88,8 +90,7 @@ class Worker:
                         self._verify(task_id, expected)
                 case Batch(runs):
                     for spec in runs:
-                        self._do(spec, order)
-                        yield from self._tell()
+                        yield from self._do(spec, order)
                 case Flush():
                     self._flush()
             yield from self._tell()
@@ -103,7 +104,7 @@ class Worker:
         """Raise `Stop` as soon as that does no harm; a signal handler."""
         self._stopping = True
         if self._interruptible:
-            raise Stop
+            interrupt(Stop())
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -115,6 +116,7 @@ class Worker:
             yield
         finally:
             self._interruptible = False
+            forget(Stop)
 
     def close(self) -> None:
         """Store what has ended, if that can be done, and end the evaluation processes."""
@@ -137,13 +139,15 @@ class Worker:
         news, self._news = self._news, []
         return (report for report in news)
 
-    def _do(self, spec: RunSpec, batch: Batch) -> None:
+    def _do(self, spec: RunSpec, batch: Batch) -> Iterator[Report]:
         task, optimizer = _task(spec.task), _optimizer(spec.optimizer)
         resources = task.resources.within(self._settings.limits)
         processes: list[EvaluationProcess] = []
         if resources.needs_process or spec.at_once > 1:
             processes = self._processes.get(spec.at_once, resources.cpus, batch.gpus)
         fingerprint = self._fingerprint(task, resources, processes)
+        if self._settings.limits.run_seconds:
+            yield Began(spec.id)
         started, began = datetime.now(UTC), time.perf_counter()
         evaluator = partial(make_evaluator, spec, task, resources, processes)
         try:
@@ -152,11 +156,12 @@ class Worker:
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
             self._news.append(Elsewhere(spec.id))
+            yield from self._tell()
             return
         finally:
             for process in processes:
                 process.stop_if_busy()
-        seconds = time.perf_counter() - began
+        seconds = journal.elapsed + time.perf_counter() - began
         if self._stopping:  # a library may have swallowed the request and gone on in some other way
             raise Stop
         self._writer.describe(task, fingerprint)
@@ -166,6 +171,7 @@ class Worker:
         self._news.append(Ended(spec.id, outcome.status, seconds))
         if time.monotonic() - self._flushed > self._flush_after:
             self._flush()
+        yield from self._tell()
 
     def _journal(self, spec: RunSpec, fingerprint: str, patience: float) -> Journal:
         """The run's journal. Before a run that turns out to be long, what has ended is stored: it should not wait."""
@@ -177,7 +183,7 @@ class Worker:
     def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], Outcome]) -> Outcome:
         """The outcome of a run that can be stopped, and ends at its limit."""
         try:
-            with self.interruptible(), _time_limit(self._settings.limits.run_seconds):
+            with self.interruptible(), _time_limit(self._settings.limits.run_seconds, journal.elapsed):
                 return run()
         except TimeUp as limit:  # it came a moment after the run had ended
             return salvaged(journal.trials, spec.budget, Status.TIMEOUT, str(limit))
@@ -190,12 +196,13 @@ class Worker:
     def _flush(self) -> None:
         if not self._has_driver:
             raise Stop
-        with storage_errors(self._settings.folder.path), _undisturbed():
-            stored = self._writer.flush()
-        for run in stored:
-            self._journals.pop(run).remove()
-        self._flushed = time.monotonic()
-        self._news.append(Stored(stored))
+        with held():
+            with storage_errors(self._settings.folder.path):
+                stored = self._writer.flush()
+            for run in stored:
+                self._journals.pop(run).remove()
+            self._flushed = time.monotonic()
+            self._news.append(Stored(stored))
 
     def _verify(self, task_id: str, expected: str) -> None:
         task = _task(task_id)
@@ -218,32 +225,23 @@ class Worker:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Within this block no signal ends the run or the worker; it is delivered afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeUp` within this block after so many wall-clock seconds."""
+def _time_limit(seconds: float | None, elapsed: float) -> Iterator[None]:
+    """Raise `TimeUp` within this block after so many wall-clock seconds, of which some have elapsed already."""
     if seconds is None:
         yield
         return
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeUp(f"the run took longer than its limit of {seconds:g} s")
+        interrupt(TimeUp(f"the run took longer than its limit of {seconds:g} s"))
 
     before: Callable[[int, FrameType | None], object] | int | None = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds - elapsed, 1e-3))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        forget(TimeUp)
 
 
 @lru_cache(maxsize=_TASKS_KEPT)
@@ -257,10 +255,10 @@ def _optimizer(optimizer_id: str) -> OptimizerChoice:
 
 
 def _fingerprint(task: Task) -> str:
-    """The task's fingerprint; a task that fails on the probes has one too, so that its trials can fail one by one."""
+    """The task's fingerprint; empty where the task fails on the probes, so that its trials can fail one by one."""
     try:
         return task.fingerprint()
     except UsageError:
         raise
-    except Exception as error:  # a user's objective may raise anything
-        return short_hash(f"raises {type(error).__name__}")
+    except Exception:  # a user's objective may raise anything
+        return ""

@@ -18,14 +18,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from optathlon.runs import RunSpec
-from optathlon.store.folder import ResultsFolder
+from optathlon.store.folder import ResultsFolder, ShardGone
+from optathlon.store.schema import RUNS
 
 _REFRESH_S = 2.0
 _LOOK_EVERY_S, _LOOK_SHARE = 0.05, 0.05
 """Other drivers' results are looked for so often, but for no more than this share of the time."""
+_RUNS = pa.schema([RUNS.field(name) for name in ("run", "attempt")])
 _SILENT_S = 60.0
 """A driver on another machine that has been silent for so long counts as dead."""
 
@@ -89,7 +91,7 @@ class Colleagues:
     """
 
     def __init__(self, folder: ResultsFolder, own: str, seen: set[Path]) -> None:
-        self._done: set[str] = set()
+        self._stored: dict[str, int] = {}
         self._folder = folder
         self._own = own
         self._seen = seen
@@ -101,23 +103,33 @@ class Colleagues:
         start = int(self._own, 16) % len(runs) if self._meet() else 0
         return runs[start:] + runs[:start]
 
-    def have_done(self, run: str) -> bool:
+    def have_done(self, spec: RunSpec) -> bool:
         """Whether one of them has stored the run, as seen at most a moment ago."""
+        began = time.monotonic()
+        if began >= self._due:
+            if self._meet():
+                self._look()
+            ended = time.monotonic()
+            self._due = ended + max(_LOOK_EVERY_S, (ended - began) / _LOOK_SHARE)
+        return self._knows(spec)
+
+    def is_stored(self, spec: RunSpec) -> bool:
+        """Whether the run is in the folder, by this driver's workers or others."""
         self._look()
-        return run in self._done
+        return self._knows(spec)
+
+    def _knows(self, spec: RunSpec) -> bool:
+        return self._stored.get(spec.id, 0) >= spec.attempt
 
     def _look(self) -> None:
-        began = time.monotonic()
-        if began < self._due:
-            return
-        if self._meet():
-            shards = shard_files(self._folder.path)
-            for path in shards - self._seen:
-                with contextlib.suppress(FileNotFoundError):  # a compaction has just replaced it
-                    self._done.update(pq.read_table(path, columns=["run"], use_threads=False)["run"].to_pylist())
-            self._seen = shards
-        ended = time.monotonic()
-        self._due = ended + max(_LOOK_EVERY_S, (ended - began) / _LOOK_SHARE)
+        """Read the shards that are new."""
+        shards = shard_files(self._folder.path)
+        for path in shards - self._seen:
+            with contextlib.suppress(ShardGone):  # a compaction has just replaced it
+                new = self._folder.read_shard("runs", path.name, _RUNS).to_pydict()
+                for run, attempt in zip(new["run"], new["attempt"], strict=True):
+                    self._stored[run] = max(self._stored.get(run, 0), attempt or 1)
+        self._seen = shards
 
     def _meet(self) -> bool:
         """Whether there has been another driver since this one began."""

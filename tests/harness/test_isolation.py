@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -31,7 +32,9 @@ import subprocess
 import sys
 import time
 
-from optathlon import Optimizer, Resources, Result, Trial, as_task
+from ConfigSpace import ConfigurationSpace
+
+from optathlon import Budget, Collection, Problem, Resources, Result, Task, as_task
 from optathlon.optimizers.random import RandomSearch
 
 SPACE = {"x": (0.0, 1.0), "n": (1, 9)}
@@ -93,6 +96,30 @@ def raises(config):
     raise ValueError("never")
 
 
+@isolated("shares", memory=600 * 2**20)
+def shares(config):
+    hoard = bytearray(300 * 2**20)
+    children = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            assert sum(hoard[:: 4096]) == 0
+            time.sleep(2.5)
+            os._exit(0)
+        children.append(pid)
+    for pid in children:
+        os.waitpid(pid, 0)
+    return config["x"]
+
+
+@isolated("where")
+def where(config):
+    import tempfile
+
+    inside = tempfile.gettempdir() == os.path.dirname(os.readlink("/proc/self/fd/1"))
+    return Result((0.0,), metrics={"inside": float(inside)})
+
+
 @isolated("out_of_memory")
 def out_of_memory(config):
     raise MemoryError
@@ -133,6 +160,40 @@ def on_gpu(name, amount):
 
 half = on_gpu("half", 0.5)
 two = on_gpu("two", 2)
+
+
+@as_task("slow/echo", space=SPACE, budget=12)
+def echo(config):
+    time.sleep(0.01)
+    return config["x"]
+
+
+class Dies(Task):
+    """Dies when it is asked for its fingerprint."""
+
+    resources = Resources(isolated=True)
+    problem = None
+
+    def __init__(self):
+        self.id = "probe/dies"
+        self.problem = Problem(ConfigurationSpace(SPACE), budget=Budget(3))
+
+    def evaluate(self, config, *, fidelity, seed):
+        return Result((config["x"],))
+
+    def fingerprint(self):
+        os._exit(9)
+
+
+class Probes(Collection):
+    name = "probe"
+    description = "Dies on probes."
+
+    def ids(self):
+        yield "probe/dies"
+
+    def make(self, id):
+        return Dies()
 
 
 @as_task("slow/sleeps", space=SPACE, budget=8)
@@ -382,6 +443,40 @@ def test_a_run_whose_optimizer_dies_keeps_its_trials(grid: Callable[..., Results
     own = results.trials[results.trials["optimizer"] == "dying"]
     assert own.groupby("task", observed=True)["trial"].apply(list).tolist() == [[0, 1, 2], [0, 1, 2]]
     assert (results.runs.loc[results.runs["optimizer"] == "random", "status"] == "ok").all()
+
+
+def test_a_run_that_ends_at_its_limit_spoils_no_other_run(grid: Callable[..., Results]) -> None:
+    """Limits that end runs while processes start, get ready and evaluate; every value is that of its own trial."""
+    for number, limit in enumerate(("0.4s", "0.7s", "1s")):
+        results = grid(
+            "random", "slow/echo", seeds=6, isolate=True, workers_per_run=2, run_timeout=limit, out=f"out{number}"
+        )
+        assert set(results.runs["status"]) <= {"ok", "timeout"}
+        assert len(results.runs) == 6
+        trials = results.trials
+        assert (trials["status"] == "ok").all()
+        assert [json.loads(config)["x"] for config in trials["config"]] == trials["value"].tolist()
+
+
+def test_memory_that_is_shared_with_children_counts_once(process: EvaluationProcess) -> None:
+    measured = evaluate(process, "shares")
+    assert measured.result.ok, measured.result.error
+
+
+def test_what_a_trial_leaves_in_temporary_files_goes_with_the_experiment(
+    process: EvaluationProcess, tmp_path: Path
+) -> None:
+    assert evaluate(process, "exits").result.status is Status.CRASHED
+    load_plugin(tmp_path / "isolated.py")
+    where = evaluate(process, "where").result.metrics
+    assert where == {"inside": 1.0}
+
+
+def test_a_task_that_dies_on_its_probes_has_no_fingerprint_and_can_be_read(grid: Callable[..., Results]) -> None:
+    results = grid("random", "probe/dies", seeds=2, jobs=2)
+    assert set(results.runs["status"]) == {"ok"}
+    assert set(results.runs["fingerprint"]) == {""}
+    assert len(grid("random", "probe/dies", seeds=3).runs) == 3
 
 
 def test_cores_are_bound(grid: Callable[..., Results]) -> None:

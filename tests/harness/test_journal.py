@@ -9,7 +9,9 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from optathlon.accounting import Diverged, Outcome, TrialRecord
 from optathlon.clocks import Clock, VirtualEvaluator
 from optathlon.errors import StorageError
 from optathlon.evaluation import Evaluator, Finished, Job, Measured, SequentialEvaluator, measure
-from optathlon.journal import DoneElsewhere, Journal, ReplayedEvaluator, read_journal, recalling, salvaged
+from optathlon.journal import DoneElsewhere, Journal, ReplayedEvaluator, recalling, salvaged
+from optathlon.journal import read_journal as read_journal_of
 from optathlon.loop import run_loop
 from optathlon.registry import OptimizerChoice, choose_optimizer, make_task, optimizer_names
 from optathlon.runs import RunSpec, execute
@@ -37,6 +40,10 @@ OPTIONS = {
 }
 DEAR = {"hebo": 4, "smac-bb": 5, "smac-mf": 4}
 IDENTITY = {"run": "r", "fingerprint": "f"}
+
+
+def read_journal(path: Path) -> list[TrialRecord]:
+    return read_journal_of(path, {})
 
 
 class Killed(BaseException):
@@ -243,17 +250,63 @@ def test_a_trial_is_noted_before_it_is_told(tmp_path: Path) -> None:
     assert [record.trial for record in read_journal(tmp_path / "j.jsonl")] == [0, 1, 2]
 
 
-def test_the_clock_goes_on_where_it_stood(tmp_path: Path) -> None:
-    """The time between two processes is nobody's; a budget of seconds does not count it, nor the replay."""
-    record = journal_of(tmp_path / "long.jsonl", 1)[0]._replace(start=0.0, end=1000.0)
-    evaluator = ReplayedEvaluator(SequentialEvaluator(Line()), {0: record})
-    assert evaluator.now() == 0.0
+class Sleeping(Line):
+    """Each trial takes a tenth of a second."""
+
+    def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
+        time.sleep(0.1)
+        return super().evaluate(config, fidelity=fidelity, seed=seed)
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+def test_the_clock_goes_on_where_it_stood(tmp_path: Path, kills: int) -> None:
+    """A budget of seconds counts every evaluation once: neither the time between two processes nor a replay."""
+    spec = RunSpec("random", Line.id, "1", 0, 0, Budget(0.75, BudgetUnit.SECONDS))
+    path = tmp_path / "j.jsonl"
+    for _ in range(kills):
+        with pytest.raises(Killed):
+            do(spec, RANDOM, Sleeping(), path, lambda evaluator: Mortal(evaluator, 2))
+        time.sleep(0.3)
+    outcome = do(spec, RANDOM, Sleeping(), path)
+    assert outcome.status is Status.OK
+    assert len(outcome.trials) <= 8, "0.75 s are seven whole trials and a part of one"
+    for before, after in pairwise(outcome.trials):
+        assert after.start >= before.end
+        assert after.end - after.start >= 0.1
+    assert outcome.trials[-1].end == pytest.approx(sum(trial.evaluate_s for trial in outcome.trials), abs=0.2)
+
+
+def test_a_trial_in_flight_begins_when_it_is_asked_again(tmp_path: Path) -> None:
+    """Of two real workers the one with trial 0 was in flight: trial 1 ended at 5 s, and 0 is evaluated anew."""
+    (record,) = journal_of(tmp_path / "j.jsonl", 1)
+    evaluator = ReplayedEvaluator(SequentialEvaluator(Line(2)), {1: record._replace(trial=1, start=0.0, end=5.0)})
     evaluator.submit(Job(Trial({"x": 0.5}, id=0), 0))
-    assert evaluator.wait().end == 1000.0
     evaluator.submit(Job(Trial({"x": 0.5}, id=1), 0))
+    assert evaluator.now() == 0.0
+    assert (evaluator.wait().trial.id, evaluator.now() >= 5.0) == (1, True)
     finished = evaluator.wait()
-    assert 1000.0 - 60 < finished.start <= finished.end < 1060.0
-    assert 1000.0 <= evaluator.now() < 1060.0
+    assert (finished.trial.id, finished.start) == (0, 0.0)
+
+
+def test_values_that_are_tuples_are_replayed(tmp_path: Path) -> None:
+    task = Line()
+    task._problem = Problem(ConfigurationSpace({"x": (0.5, 1.0), "h": [(10, 10), (20,)]}), budget=Budget(6))
+    spec = RunSpec("random", Line.id, "1", 0, 0, Budget(6))
+    with pytest.raises(Killed):
+        do(spec, RANDOM, task, tmp_path / "j.jsonl", lambda evaluator: Mortal(evaluator, 3))
+    outcome = do(spec, RANDOM, task, tmp_path / "j.jsonl")
+    assert (outcome.status, outcome.reason, len(outcome.trials)) == (Status.OK, "", 6)
+
+
+def test_the_time_spent_on_a_run_is_that_of_all_its_processes(tmp_path: Path) -> None:
+    records = journal_of(tmp_path / "other.jsonl", 2)
+    for number, record in enumerate(records):
+        journal = Journal(tmp_path / "j.jsonl", IDENTITY, patience=0.0)
+        assert journal.elapsed == pytest.approx(0.2 * number, abs=0.15)
+        time.sleep(0.2)
+        journal.add(record)
+        journal.close()
+    assert Journal(tmp_path / "j.jsonl", IDENTITY).elapsed >= 0.4
 
 
 def test_illegal_proposals_are_replayed_too(tmp_path: Path) -> None:
@@ -318,9 +371,8 @@ def test_a_result_told_before_it_was_asked_is_a_divergence(tmp_path: Path) -> No
     records = journal_of(tmp_path / "j.jsonl", 2)
     evaluator = ReplayedEvaluator(SequentialEvaluator(Line()), {record.trial: record for record in records})
     evaluator.submit(Job(Trial({"x": 0.5}, id=1), 0))
-    evaluator.wait()
     with pytest.raises(Diverged, match="trial 0 was told before it was asked"):
-        evaluator.submit(Job(Trial({"x": 0.5}, id=0), 0))
+        evaluator.wait()
 
 
 def random_run(task: Task, journal: Journal) -> Outcome:
@@ -425,14 +477,31 @@ def test_two_processes_never_do_one_long_run(tmp_path: Path, holder: subprocess.
     Journal(tmp_path / "j.jsonl", {}).close()
 
 
-def test_a_run_that_becomes_long_is_left_to_the_other_process(tmp_path: Path) -> None:
-    task = Line()
-    journal = Journal(tmp_path / "j.jsonl", {}, patience=0.0)
-    other = Journal(tmp_path / "j.jsonl", {}, patience=0.0)
-    other.restart()
+def test_a_run_that_becomes_long_is_left_to_the_other_process(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    held = tmp_path / "j.jsonl"
+    held.rename(tmp_path / "aside")
+    journal = Journal(held, {}, patience=0.0)
+    (tmp_path / "aside").rename(held)
     with pytest.raises(DoneElsewhere):
-        random_run(task, journal)
-    other.close()
+        random_run(Line(), journal)
+
+
+FORKING = """
+import os, sys, time
+from pathlib import Path
+from optathlon.journal import Journal
+journal = Journal(Path(sys.argv[1]), {}, patience=0.0)
+journal.restart()
+if os.fork() == 0:
+    time.sleep(20)
+print("forked", flush=True)
+os._exit(0)
+"""
+
+
+def test_what_a_killed_process_has_forked_holds_no_journal(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", FORKING, str(tmp_path / "j.jsonl")], stdout=subprocess.DEVNULL, check=True)
+    Journal(tmp_path / "j.jsonl", {}).close()
 
 
 def test_no_space_for_a_journal_is_no_failure_of_the_optimizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +536,7 @@ def test_a_journal_is_plain_text(tmp_path: Path) -> None:
     journal_of(tmp_path / "j.jsonl", 2)
     header, *lines = (tmp_path / "j.jsonl").read_text().splitlines()
     assert json.loads(header) == {"format": 1} | IDENTITY
-    assert [json.loads(line)[0] for line in lines] == [0, 1]
+    assert [json.loads(line)["trial"][0] for line in lines] == [0, 1]
 
 
 def test_recalled_results_are_not_evaluated_again(tmp_path: Path) -> None:
