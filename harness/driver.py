@@ -57,8 +57,8 @@ class Summary:
         How many of its stored runs have which status.
     new:
         How many of them this call stored.
-    elsewhere:
-        How many are being done, or were done meanwhile, by other drivers.
+    missing:
+        How many of its runs are not stored, as other drivers are at them, or were.
     unplaced:
         How many want GPUs that are not here.
     damaged:
@@ -68,7 +68,7 @@ class Summary:
     folder: ResultsFolder
     statuses: Counter[str]
     new: int
-    elsewhere: int = 0
+    missing: int = 0
     unplaced: int = 0
     damaged: Sequence[str] = ()
 
@@ -105,14 +105,9 @@ def run_experiment(experiment: Experiment) -> Summary:
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
     elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, seen)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
-    return Summary(
-        folder,
-        _statuses(folder, ids),
-        len(plan.todo) + len(plan.skipped) - elsewhere,
-        elsewhere,
-        len(plan.unplaced),
-        damaged,
-    )
+    statuses = _statuses(folder, ids)
+    new = len(plan.todo) + len(plan.skipped) - elsewhere
+    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), damaged)
 
 
 def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
@@ -131,7 +126,7 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
     with storage_errors(folder.path):
         session = Session("", platform.node(), record_provenance(folder))
     elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, seen)
-    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(todo) - elsewhere, elsewhere)
+    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(todo) - elsewhere)
 
 
 def carry_out(

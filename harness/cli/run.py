@@ -109,10 +109,13 @@ def interruptions() -> Iterator[None]:
 
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
+    from optathlon.store.presence import drivers
+
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
     _print_summary(summary)
-    if summary.unplaced or set(summary.statuses) - {"ok", "skipped"}:
+    abandoned = summary.missing and not drivers(summary.folder)
+    if abandoned or summary.unplaced or set(summary.statuses) - {"ok", "skipped"}:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -149,8 +152,8 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     print(f"{summary.statuses.total()} runs in {summary.folder.path} ({summary.new} new): {counts or 'none'}")
-    if summary.elsewhere:
-        print(f"{summary.elsewhere} runs were left to another driver: see optathlon status {summary.folder.path}")
+    if summary.missing:
+        print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:
         print(f"{summary.unplaced} runs want GPUs that are not here: see --dry-run")
     print(f"next: optathlon report {summary.folder.path}")

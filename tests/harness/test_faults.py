@@ -13,7 +13,7 @@ import psutil
 import pytest
 from grids import wait_for
 
-from optathlon import load
+from optathlon import Experiment, load
 from optathlon.results import Results
 from optathlon.store.folder import ResultsFolder
 from optathlon.store.presence import drivers
@@ -48,7 +48,14 @@ def long(config, seed):
     return config["x"] + seed / 2**32
 
 
-@as_task("fault/longer", space={"x": (0.0, 1.0)}, budget=40)
+@as_task("fault/moody", space={"x": (0.0, 1.0)}, budget=12)
+def moody(config):
+    if "FAULT_MOOD" in os.environ:
+        os._exit(1)
+    return long(config, 0)
+
+
+@as_task("fault/longer", space={"x": (0.0, 1.0)}, budget=28)
 def longer(config):
     time.sleep(0.25)
     return config["x"]
@@ -164,6 +171,8 @@ def test_a_full_disk_ends_the_experiment_in_one_line_and_loses_nothing(
 ) -> None:
     grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/bulky", "--seeds", 8, "--plugin", plugin, "-j", 2)
     out = small_disk / "out"
+    quick = ("run", "-o", "random", "-t", "fault/quick", "--seeds", 8, "--plugin", plugin)
+    assert command(*quick, "--out", out).returncode == 0
     full = command(*grid, "--out", out)
     assert full.returncode == 3
     *_, last = full.stderr.strip().splitlines()
@@ -171,7 +180,7 @@ def test_a_full_disk_ends_the_experiment_in_one_line_and_loses_nothing(
     assert last.startswith("optathlon: can't write to")
     assert "No space left on device" in last
     stored = load(out)
-    assert 0 < len(stored.runs) < 16, "what was stored is intact"
+    assert 8 <= len(stored.runs) < 16, "what was stored is intact"
     assert len(stored.trials) == stored.runs["trials"].sum()
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
     done = command(*grid, "--out", out)
@@ -266,6 +275,47 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
     assert len(results.runs) == results.runs["run"].nunique() == 4
     assert len(results.trials) == 12
     assert command(*grid).returncode == 0
+
+
+def test_a_killed_retry_goes_on_where_it_was(
+    command: Command, start_command: Start, plugin: Path, tmp_path: Path, log: dict[str, str]
+) -> None:
+    out = tmp_path / "out"
+    grid = ("run", "-o", "random", "-t", "fault/moody", "--plugin", plugin, "--out", out)
+    assert command(*grid, FAULT_MOOD="bad", **log).returncode == 1
+    retry = ("retry", out, "--status", "crashed", "--plugin", plugin)
+    process = start_command(*retry, **log)
+    wait_for(lambda: trials_in_journals(out) >= 5, "five trials in a journal")
+    process.kill()
+    process.communicate()
+    done = command(*retry, **log)
+    assert done.returncode == 0, done.stderr
+    assert len(set(evaluations(tmp_path))) == 12
+    assert len(evaluations(tmp_path)) <= 12 + 1, "only the trial in flight is evaluated again"
+    results = load(out)
+    assert (results.runs["status"].tolist(), results.runs["attempt"].tolist()) == (["ok"], [2])
+    assert results.runs["seconds"].iloc[0] >= 12 * 0.25, "of both processes"
+
+
+def test_a_run_that_is_left_to_nobody_is_no_success(
+    own_plugins: None, command: Command, plugin: Path, tmp_path: Path, log: dict[str, str]
+) -> None:
+    """Its journal is held by a process that is no driver."""
+    from optathlon.journal import Journal, journal_path
+    from optathlon.plan import make_plan
+    from optathlon.registry import load_plugin
+
+    load_plugin(plugin)
+    out = tmp_path / "out"
+    experiment = Experiment(optimizers=["random"], tasks=["fault/long"], plugins=[plugin], out=out)
+    (spec,) = make_plan(experiment, set()).todo
+    ResultsFolder.create(out)
+    holder = Journal(journal_path(out, spec.id), {"run": spec.id, "attempt": 1})
+    holder.restart()
+    done = command("run", "-o", "random", "-t", "fault/long", "--plugin", plugin, "--out", out, **log)
+    holder.close()
+    assert done.returncode == 1
+    assert "1 runs are not stored, as another driver began them" in done.stdout
 
 
 def test_status_tells_what_goes_on(command: Command, start_command: Start, plugin: Path, tmp_path: Path) -> None:
