@@ -148,16 +148,16 @@ class EvaluationProcess:
 
     def stop(self) -> None:
         """End the process and whatever it has started."""
-        if self._process is None:
+        if self._process is None or (pid := self._process.pid) is None:
             return
         with held():
             with contextlib.suppress(psutil.NoSuchProcess):
-                for descendant in psutil.Process(self._process.pid).children(recursive=True):
+                for descendant in psutil.Process(pid).children(recursive=True):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         descendant.kill()
             self._process.kill()
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid or 0, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
             self._process.join()
             self._connection.close()
             self._process = self._watch = None
@@ -203,10 +203,11 @@ class EvaluationProcess:
 
     def _poll(self) -> _Answer | None:
         assert self._process is not None and self._watch is not None
+        is_dead = not self._process.is_alive()
         answer = self._receive()
         if answer is not None:
             return answer
-        if not self._process.is_alive():
+        if is_dead:
             return self._end(Status.CRASHED, f"the trial's process died {cause(self._process.exitcode)}")
         if (excess := self._watch.excess()) is not None:
             return self._end(*excess)
