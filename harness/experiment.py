@@ -63,13 +63,6 @@ class Execution(BaseModel):
             parse_duration(str(value))
         return value
 
-    @model_validator(mode="after")
-    def _options_have_their_executor(self) -> Self:
-        for option, executor in (("slurm", "slurm"), ("address", "ray")):
-            if getattr(self, option) and self.executor != executor:
-                raise UsageError(f"{option} is an option of another executor: give --executor {executor} with it")
-        return self
-
     @field_validator("trial_memory", mode="before")
     @classmethod
     def _memory(cls, value: str | int | None) -> int | None:
@@ -106,6 +99,9 @@ class Execution(BaseModel):
         for key in settings:
             if key not in cls.model_fields:
                 raise unknown("key", str(key), cls.model_fields, where=where)
+        for option, executor in (("slurm", "slurm"), ("address", "ray")):
+            if settings.get(option) and settings.get("executor") != executor:
+                raise UsageError(f"{option} in {where} goes with another executor: give --executor {executor} too")
         for key, field in cls.model_fields.items():
             if field.is_required() and not settings.get(key):
                 raise UsageError(f"no {key} in {where}: give -{key[0]} NAME or a key `{key}` in an experiment file")

@@ -25,7 +25,7 @@ with pinned():
 
 _TIMES = {
     "runs": ["started", "seconds", "host", "provenance"],
-    "trials": ["ask_s", "tell_s", "evaluate_s", "start", "end", "worker"],
+    "trials": ["ask_s", "tell_s", "evaluate_s", "start", "end", "worker", "peak_memory"],
 }
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -589,10 +589,21 @@ def test_durations_need_a_unit(flag: str, text: str) -> None:
         Experiment.read(None, {"optimizers": ["random"], "tasks": ["a/b"], flag: text})
 
 
-def test_memory_needs_to_be_an_amount() -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "executor"), [("slurm", {"time": "2h"}, "slurm"), ("address", "auto", "ray")]
+)
+def test_options_go_with_their_executor(option: str, value: object, executor: str) -> None:
+    flags = {"optimizers": ["random"], "tasks": ["a/b"], option: value}
+    with pytest.raises(UsageError, match=f"{option} in the command .* give --executor {executor} too"):
+        Experiment.read(None, flags)
+    assert Experiment.read(None, flags | {"executor": executor}).executor == executor
+
+
+@pytest.mark.parametrize("memory", ["lots", "0", -5])
+def test_memory_needs_to_be_an_amount(memory: object) -> None:
     flags = {"optimizers": ["random"], "tasks": ["a/b"]}
-    with pytest.raises(UsageError, match="can't read the amount of memory 'lots'"):
-        Experiment.read(None, flags | {"trial_memory": "lots"})
+    with pytest.raises(UsageError, match="can't read the amount of memory"):
+        Experiment.read(None, flags | {"trial_memory": memory})
     assert Experiment.read(None, flags | {"trial_memory": "2GiB"}).limits.trial_memory == 2 * 2**30
     assert Experiment.read(None, flags | {"trial_memory": 500}).limits.trial_memory == 500
 
