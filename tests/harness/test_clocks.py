@@ -181,6 +181,19 @@ def test_a_charged_clock_counts_real_thinking_and_a_virtual_one_does_not() -> No
     assert all(end < n + 1.5 for n, end in enumerate(ends))
 
 
+@pytest.mark.parametrize("clock", [Clock.VIRTUAL, Clock.CHARGED])
+def test_an_optimizer_that_breaks_leaves_a_clock_that_can_be_read(clock: Clock) -> None:
+    class Breaking(Scripted):
+        def tell(self, trial: Trial, result: Result) -> None:
+            if trial.id == 2:
+                raise RuntimeError("broken")
+
+    task = Costly(costs_x, budget=Budget(100, BudgetUnit.SECONDS))
+    outcome = simulate(task, Breaking([5.0] * 20), clock)
+    assert (outcome.status, len(outcome.trials)) == (Status.CRASHED, 3)
+    assert 15 <= outcome.spent < 16
+
+
 def test_a_task_that_reports_no_cost_can_not_be_simulated() -> None:
     outcome = simulate(Costly(lambda config, fidelity: Result((1.0,))), Scripted([1, 2, 3]))
     assert outcome.status is Status.INVALID

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from grids import wait_for
 from optathlon import Experiment, load
 from optathlon.results import Results
 from optathlon.store.folder import ResultsFolder
-from optathlon.store.presence import drivers
+from optathlon.store.presence import Colleagues, drivers
 
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -150,6 +151,22 @@ def test_a_driver_that_was_killed_is_not_taken_for_alive(start_command: Start, p
     process.communicate()
     assert drivers(folder) == {}
     assert not list((out / "drivers").iterdir())
+
+
+def test_an_older_attempt_is_no_reason_to_leave_a_run_out(
+    own_plugins: None, command: Command, plugin: Path, tmp_path: Path
+) -> None:
+    from optathlon.plan import make_plan
+    from optathlon.registry import load_plugin
+
+    out = tmp_path / "out"
+    assert command("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
+    load_plugin(plugin)
+    (spec,) = make_plan(Experiment(optimizers=["random"], tasks=["fault/quick"], out=out), set()).todo
+    colleagues = Colleagues(ResultsFolder.open(out), "0", seen=set())
+    assert colleagues.is_stored(spec)
+    assert not colleagues.is_stored(replace(spec, attempt=2))
+    assert not colleagues.is_stored(replace(spec, seed=1))
 
 
 @pytest.fixture
