@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pyarrow as pa
+
 from optathlon.accounting import Outcome
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.capabilities import mismatch
@@ -39,6 +41,7 @@ from optathlon.store.writer import ShardWriter
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status"]
 _IDENTITY = [
     "run", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers", "clock",
     "attempt", "status",
@@ -73,20 +76,31 @@ class Summary:
     damaged: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a results folder held before it was decided what is to do: its shards, and its finished runs.
+
+    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint` and `status`.
+    """
+
+    shards: set[Path]
+    finished: pa.Table
+
+    @classmethod
+    def of(cls, path: Path) -> Snapshot:
+        """Look at the folder, which need not exist yet. Reading millions of runs takes a while: look once."""
+        shards = shard_files(path)
+        if ResultsFolder.is_new(path):
+            return cls(shards, pa.table({name: pa.array([], pa.string()) for name in _SEEN}))
+        return cls(shards, ResultsFolder.open(path).finished(_SEEN))
+
+
 def plan_experiment(experiment: Experiment) -> Plan:
     """The plan of an experiment, given what its results folder holds. Writes nothing.
 
     Raises `UsageError` where the experiment can't be done.
     """
-    for plugin in experiment.plugins:
-        load_plugin(plugin)
-    finished: set[str] = set()
-    if experiment.out.is_file():
-        raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
-    if not ResultsFolder.is_new(experiment.out):
-        finished = set(ResultsFolder.open(experiment.out).finished()["run"].to_pylist())
-    gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
-    return make_plan(experiment, finished, gpus)
+    return _plan(experiment, _snapshot(experiment))
 
 
 def run_experiment(experiment: Experiment) -> Summary:
@@ -96,17 +110,18 @@ def run_experiment(experiment: Experiment) -> Summary:
     KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and goes on.
     """
     damaged = _set_aside_damaged(experiment.out)
-    seen = shard_files(experiment.out)
-    plan = plan_experiment(experiment)
+    before = _snapshot(experiment)
+    plan = _plan(experiment, before)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
         session = Session(experiment.name, platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, seen)
+    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, before)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
-    statuses = _statuses(folder, ids)
-    new = len(plan.todo) + len(plan.skipped) - elsewhere
+    attempted = len(plan.todo) + len(plan.skipped)
+    statuses = _statuses(folder.finished() if attempted else before.finished, ids)
+    new = attempted - elsewhere
     return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), damaged)
 
 
@@ -116,7 +131,7 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
     Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
     known (any more), a task has another version now, or the GPUs that it wants are not here.
     """
-    seen = shard_files(folder.path)
+    before = Snapshot.of(folder.path)
     stored = [row for row in folder.finished(_IDENTITY).to_pylist() if row["status"] in statuses]
     specs = [_again(row) for row in stored]
     possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
@@ -125,8 +140,8 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
     gpus_wanted = {task: make_task(task).resources.gpus for task in {spec.task for spec in todo}}
     with storage_errors(folder.path):
         session = Session("", platform.node(), record_provenance(folder))
-    elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, seen)
-    return Summary(folder, _statuses(folder, {spec.id for spec in specs}), len(todo) - elsewhere)
+    elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, before)
+    return Summary(folder, _statuses(folder.finished(), {spec.id for spec in specs}), len(todo) - elsewhere)
 
 
 def carry_out(
@@ -135,25 +150,22 @@ def carry_out(
     session: Session,
     runs: list[RunSpec],
     gpus_wanted: Mapping[str, float],
-    seen: set[Path],
+    before: Snapshot,
 ) -> int:
-    """Do the runs, and store them. Returns how many other drivers took.
-
-    `seen` are the shards that were there before it was decided what is to do.
-    """
+    """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers took."""
     if not runs:
         return 0
-    _remove_stale_journals(folder)
+    _remove_stale_journals(folder, before)
     settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
         Progress(len(runs), folder.path / "log.txt") as progress,
         Presence(folder, execution.executor, execution.jobs, len(runs)) as presence,
     ):
-        colleagues = Colleagues(folder, presence.id, seen)
+        colleagues = Colleagues(folder, presence.id, before.shards)
         watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
         executor = make_executor(execution, settings, watcher, gpus_wanted)
-        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(folder, runs))
+        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(before, runs))
     return watcher.elsewhere_count
 
 
@@ -225,11 +237,24 @@ def _set_aside_damaged(path: Path) -> Sequence[str]:
         return ResultsFolder.open(path).set_aside_damaged()
 
 
-def _remove_stale_journals(folder: ResultsFolder) -> None:
+def _snapshot(experiment: Experiment) -> Snapshot:
+    if experiment.out.is_file():
+        raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
+    return Snapshot.of(experiment.out)
+
+
+def _plan(experiment: Experiment, before: Snapshot) -> Plan:
+    for plugin in experiment.plugins:
+        load_plugin(plugin)
+    gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
+    return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus)
+
+
+def _remove_stale_journals(folder: ResultsFolder, before: Snapshot) -> None:
     """Remove journals of runs that were stored a moment before their worker was killed."""
     journals = {path.stem: path for path in (folder.path / "journal").glob("*.jsonl")}
     if journals:
-        stored = folder.finished(["run", "attempt"]).to_pydict()
+        stored = before.finished.select(["run", "attempt"]).to_pydict()
         for run, attempt in zip(stored["run"], stored["attempt"], strict=True):
             if run in journals and read_header(journals[run]).get("attempt", 0) <= (attempt or 1):
                 discard_journal(journals[run])
@@ -266,16 +291,15 @@ def _again(row: dict[str, Any]) -> RunSpec:
     )
 
 
-def _fingerprints_to_verify(folder: ResultsFolder, runs: Iterable[RunSpec]) -> dict[str, str]:
+def _fingerprints_to_verify(before: Snapshot, runs: Iterable[RunSpec]) -> dict[str, str]:
     """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
-    stored = folder.finished().select(["task", "task_version", "fingerprint"]).to_pydict()
+    stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
     wanted = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
     return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
 
 
-def _statuses(folder: ResultsFolder, ids: Container[str]) -> Counter[str]:
-    stored = folder.finished()
+def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
     rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
     return Counter(status for run, status in rows if run in ids)
 

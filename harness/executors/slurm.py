@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from optathlon.driver import carry_out, terminating_as_interrupt
+from optathlon.driver import Snapshot, carry_out, terminating_as_interrupt
 from optathlon.environment import pinned
 from optathlon.errors import MissingDependency, OptathlonError, StorageError, UsageError, unknown
 from optathlon.executors.messages import Refused, Unstorable, WorkerSettings
@@ -37,7 +37,6 @@ from optathlon.placement import lacking, visible_gpus
 from optathlon.registry import load_plugin
 from optathlon.runs import RunSpec
 from optathlon.store.folder import ResultsFolder, ShardGone
-from optathlon.store.presence import shard_files
 from optathlon.store.rows import Session
 from optathlon.store.schema import RUNS
 from optathlon.trial import Status
@@ -286,19 +285,20 @@ class Work:
         try:
             for plugin in self.plugins:
                 load_plugin(plugin)
-            seen = shard_files(self.folder.path)
-            todo = list(self._without_stored(runs))
+            before = Snapshot.of(self.folder.path)
+            todo = list(_without_stored(runs, before))
             _require_room(todo, self.gpus_wanted, len(visible_gpus()) if any(self.gpus_wanted.values()) else 0)
-            return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted, seen))
+            return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted, before))
         except UsageError as refusal:
             return Refused(str(refusal))
         except StorageError as error:
             return Unstorable(str(error))
 
-    def _without_stored(self, runs: list[RunSpec]) -> Iterator[RunSpec]:
-        stored = self.folder.finished(["run", "attempt"]).to_pydict()
-        attempts = dict(zip(stored["run"], stored["attempt"], strict=True))
-        return (spec for spec in runs if spec.id not in attempts or (attempts[spec.id] or 1) < spec.attempt)
+
+def _without_stored(runs: list[RunSpec], before: Snapshot) -> Iterator[RunSpec]:
+    stored = before.finished.select(["run", "attempt"]).to_pydict()
+    attempts = dict(zip(stored["run"], stored["attempt"], strict=True))
+    return (spec for spec in runs if spec.id not in attempts or (attempts[spec.id] or 1) < spec.attempt)
 
 
 class ArrayJob:

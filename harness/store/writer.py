@@ -83,7 +83,7 @@ def write_shard(
         if tasks:
             _write(folder.path / "tasks" / shard, TASKS, [pa.Table.from_pylist(tasks, schema=TASKS)])
         _write(folder.path / "runs" / shard, RUNS, [runs])
-    except Exception:
+    except Exception:  # whatever it is, nothing half-written may stay
         with suppress(OSError):
             folder.delete_shard(shard)
         raise

@@ -192,7 +192,7 @@ def test_an_error_of_the_harness_is_no_failed_run(
     def fail(*_: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr("optathlon.driver.plan_experiment", fail)
+    monkeypatch.setattr("optathlon.driver.make_plan", fail)
     done = in_process(*GOOD)
     assert done.returncode == 3
     assert "Traceback" in done.stderr
