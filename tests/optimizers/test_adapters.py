@@ -67,7 +67,7 @@ def test_nothing_public_but_the_interface(name):
 
 def test_importing_adapters_imports_no_library():
     modules = sorted({value.partition(":")[0] for value in ADAPTERS.values()})
-    libraries = {"smac", "optuna", "hebo", "torch", "sklearn", "pymoo", "matplotlib", "cmaes", "pandas"}
+    libraries = {"smac", "optuna", "hebo", "torch", "sklearn", "pymoo", "matplotlib", "cmaes", "pandas", "nevergrad"}
     script = f"import sys, {', '.join(modules)}; print(*sorted({libraries!r} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert loaded == []
