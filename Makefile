@@ -4,7 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test lint clean
+SPAN_blackbox := random,optuna-tpe,nevergrad-de
+SPAN_multi-objective := random,optuna-mtpe,nevergrad-de
+SPAN_multi-fidelity := random,optuna-tpe,smac-mf
+SPAN_multi-fidelity-objective := random,optuna-tpe,smac-hpo
+SIZE_blackbox := 20
+SIZE_multi-objective := 20
+SIZE_multi-fidelity := 10
+SIZE_multi-fidelity-objective := 8
+SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
+
+.PHONY: demo test lint clean subsets $(SUBSETS:%=subset-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/optathlon run configs/quickstart.yaml -j $(JOBS)
@@ -12,6 +22,14 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+subsets: $(SUBSETS:%=subset-%)
+
+$(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
+	$(BIN)/optathlon run configs/grid-$*.yaml -j $(JOBS)
+	$(BIN)/optathlon subset grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
+		--certify 60s --out subsets/shipped/$*.yaml
+	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

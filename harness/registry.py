@@ -26,6 +26,9 @@ from optathlon.options import canonical_options, checked_options, parse_options
 from optathlon.problem import Problem
 from optathlon.task import Collection, Task
 
+_SUBSET = "subset:"
+"""What a task pattern starts with that names a subset."""
+
 
 @dataclass(frozen=True)
 class OptimizerChoice:
@@ -109,11 +112,12 @@ def expand_tasks(patterns: Iterable[str]) -> list[str]:
     """The ids that match any of the patterns, in the order of the patterns and without repetitions.
 
     `*` matches any characters, `/` included; `?` one; `[12]` one of those listed. A pattern without such a character
-    is an id, which need not be listed.
+    is an id, which need not be listed. `subset:NAME`, `subset:NAME/dev` and `subset:NAME/test` are the tasks of a
+    subset or of a part of it, where NAME is a shipped one or a YAML file.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        found.update(dict.fromkeys(_matching(pattern) if _is_pattern(pattern) else [make_task(pattern).id]))
+        found.update(dict.fromkeys(_meant_by(pattern)))
     return list(found)
 
 
@@ -192,6 +196,14 @@ def _optimizer_at(reference: str) -> type[Optimizer]:
         classes = [name for name, item in vars(module).items() if inspect.isclass(item) and issubclass(item, Optimizer)]
         raise unknown("optimizer class", name, classes, where=place)
     return cls
+
+
+def _meant_by(pattern: str) -> list[str]:
+    if pattern.startswith(_SUBSET):
+        from optathlon.subsets.subset import subset_tasks
+
+        return [make_task(id).id for id in subset_tasks(pattern)]
+    return _matching(pattern) if _is_pattern(pattern) else [make_task(pattern).id]
 
 
 def _matching(pattern: str) -> list[str]:

@@ -1,1 +1,62 @@
-"""Representative subsets of tasks."""
+"""Representative subsets of tasks: star discrepancy, selection, proof, and validation.
+
+Functions take arrays and frames. The names below load on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optathlon.subsets.certificate import Certificate as Certificate
+    from optathlon.subsets.certificate import certify as certify
+    from optathlon.subsets.discrepancy import Box as Box
+    from optathlon.subsets.discrepancy import empirical_discrepancy as empirical_discrepancy
+    from optathlon.subsets.discrepancy import star_discrepancy as star_discrepancy
+    from optathlon.subsets.features import Features as Features
+    from optathlon.subsets.features import features as features
+    from optathlon.subsets.selection import Selection as Selection
+    from optathlon.subsets.selection import select_disjoint as select_disjoint
+    from optathlon.subsets.selection import select_subset as select_subset
+    from optathlon.subsets.subset import Subset as Subset
+    from optathlon.subsets.validation import Agreement as Agreement
+    from optathlon.subsets.validation import validate_subset as validate_subset
+
+_HOMES = {
+    "Agreement": "validation",
+    "Box": "discrepancy",
+    "Certificate": "certificate",
+    "Features": "features",
+    "Selection": "selection",
+    "Subset": "subset",
+    "certify": "certificate",
+    "empirical_discrepancy": "discrepancy",
+    "features": "features",
+    "select_disjoint": "selection",
+    "select_subset": "selection",
+    "star_discrepancy": "discrepancy",
+    "validate_subset": "validation",
+}
+
+__all__ = [
+    "Agreement",
+    "Box",
+    "Certificate",
+    "Features",
+    "Selection",
+    "Subset",
+    "certify",
+    "empirical_discrepancy",
+    "features",
+    "select_disjoint",
+    "select_subset",
+    "star_discrepancy",
+    "validate_subset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

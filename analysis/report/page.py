@@ -16,16 +16,20 @@ from optathlon.analysis.plots.critical_difference import plot_critical_differenc
 from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
 from optathlon.analysis.plots.style import looks
+from optathlon.analysis.plots.subsets import plot_agreement
 from optathlon.analysis.report import tables, words
 from optathlon.analysis.report.figures import Drawing, inline, save, save_table
+from optathlon.analysis.report.representativeness import Representativeness, conclusions, subset_study
 from optathlon.analysis.report.study import Study, Verdict
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.results import Results
+    from optathlon.subsets.subset import Subset
 
 _OCCASIONAL = re.compile(
     r"(ranks|critical_difference|standings|overhead)(_by_type|_by_collection|_blackbox|_multi_[a-z_]+)?\.(svg|png|csv)"
+    r"|subset_(by_size|methods)\.(svg|png|csv)"
 )
 """Files that not every report has, so that those of an earlier report would stay behind."""
 
@@ -33,7 +37,14 @@ _MOST_FAILURES = 40
 """Kinds of failure shown on the page; the rest are in the CSV file."""
 
 
-def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathlon report", seed: int = 0) -> Path:
+def write_report(
+    results: Results,
+    out_dir: str | Path,
+    *,
+    title: str = "Optathlon report",
+    seed: int = 0,
+    subset: Subset | None = None,
+) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure (SVG, PNG) and table (CSV).
 
     Parameters
@@ -46,6 +57,8 @@ def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathl
         The page's heading.
     seed:
         Seeds the bootstrap. The same results and seed give the same bytes.
+    subset:
+        A section tells whether it ranks the optimizers it was not chosen by as all tasks do.
 
     Returns
     -------
@@ -55,10 +68,11 @@ def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathl
     if results.runs.empty:
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
     study = Study(results, seed)
+    found = None if subset is None else subset_study(results, subset, seed=seed)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    page = _Page(study)
+    page = _Page(study, found)
     _remove_earlier(folder)
     for drawing in page.drawings():
         save(drawing, folder)
@@ -72,21 +86,23 @@ def write_report(results: Results, out_dir: str | Path, *, title: str = "Optathl
 class _Page:
     """The parts of the page."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, found: Representativeness | None) -> None:
         self._study = study
+        self._found = found
         self._looks = looks(study.optimizers)
         self._ranks = {id(verdict): self._draw_ranks(verdict) for verdict in study.verdicts if _is_ranked(verdict)}
         self._differences = {
             id(verdict): self._draw_differences(verdict) for verdict in study.verdicts if _is_ranked(verdict)
         }
         self._facets = list(self._draw_facets())
+        self._by_size = self._draw_by_size()
         self._overhead = self._draw_overhead()
         self._standings = {id(verdict): tables.standings_table(study, verdict) for verdict in study.verdicts}
 
     def drawings(self) -> list[Drawing]:
         """All figures, in the order of the page."""
-        overheads = [self._overhead] if self._overhead else []
-        return [*self._ranks.values(), *self._facets, *self._differences.values(), *overheads]
+        others = [drawing for drawing in (self._by_size, self._overhead) if drawing]
+        return [*self._ranks.values(), *self._facets, *self._differences.values(), *others]
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All tables by the name of their file."""
@@ -98,6 +114,8 @@ class _Page:
         yield "hypervolume_references", self._study.references
         for verdict in self._study.verdicts:
             yield f"standings{_suffix(verdict)}", self._standings[id(verdict)]
+        if self._found:
+            yield "subset_methods", self._found.table
 
     def content(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -114,6 +132,7 @@ class _Page:
             "trial_failures": trial_failures(study.results.trials).head(_MOST_FAILURES).to_dict("records"),
             "verdicts": [self._verdict(verdict) for verdict in study.verdicts],
             "facets": [(drawing.caption, inline(drawing)) for drawing in self._facets],
+            "subset": self._subset(self._found) if self._found else None,
             "overhead": inline(self._overhead) if self._overhead else None,
             "sections": tables.task_sections(study),
             "sessions": tables.provenance_sessions(study.results.provenance),
@@ -147,6 +166,16 @@ class _Page:
             "tasks": len(verdict.comparison.tasks),
         }
 
+    def _subset(self, found: Representativeness) -> dict[str, Any]:
+        return {
+            "conclusions": conclusions(found),
+            "notes": found.notes,
+            "parts": [
+                (name, found.agreements[name].k, tables.method_rows(methods)) for name, methods in found.methods.items()
+            ],
+            "by_size": inline(self._by_size) if self._by_size else None,
+        }
+
     def _draw_ranks(self, verdict: Verdict) -> Drawing:
         caption = f"Mean rank over the budget, {verdict.comparison.name}"
         return Drawing(f"ranks{_suffix(verdict)}", caption, plot_ranks(verdict.bands, self._looks), verdict.bands)
@@ -169,6 +198,14 @@ class _Page:
                 data = pd.concat(bands, names=["group"])
                 figure = plot_rank_facets(bands, self._looks)
                 yield Drawing(f"ranks_by_{column}", f"By {kind}", figure, data)
+
+    def _draw_by_size(self) -> Drawing | None:
+        found = self._found
+        if found is None or found.by_size is None:
+            return None
+        data = found.by_size.measures
+        figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)
+        return Drawing("subset_by_size", "Agreement of subsets with all tasks, by size", figure, data)
 
     def _draw_overhead(self) -> Drawing | None:
         table = overhead(self._study.results.trials)

@@ -13,6 +13,7 @@ from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import measure
 from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.report.study import Study, Verdict
+from optathlon.subsets.validation import CHOSEN, Methods
 
 MISSING = "–"
 
@@ -36,6 +37,20 @@ class TaskCell:
     quartiles: str
     note: str
     best: bool
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """How the subsets of one method agree with all tasks: tau, top-1, rank error, and how many the chosen one beats."""
+
+    method: str
+    tau: str
+    tau_range: str
+    top1: str
+    error: str
+    error_range: str
+    beaten: str
+    beaten_by_error: str
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,11 @@ def provenance_sessions(provenance: pd.DataFrame) -> list[dict[str, Any]]:
     return sessions
 
 
+def method_rows(methods: Methods) -> list[MethodRow]:
+    """The subset itself, and below it other methods at its size."""
+    return [_method_row(str(method), row) for method, row in methods.measures.droplevel(["k"]).iterrows()]
+
+
 def number(value: float, digits: int = 4) -> str:
     """`value` with some significant digits; a dash where it is missing."""
     if value is None or math.isnan(value):
@@ -134,6 +154,29 @@ def seconds(value: float) -> str:
         return MISSING
     unit, factor = next((unit, factor) for limit, unit, factor in _TIMES if value < limit)
     return f"{value * factor:.3g} {unit}"
+
+
+def _method_row(method: str, row: pd.Series) -> MethodRow:
+    several = row["draws"] > 1
+    name = f"{method}, {row['draws']:.0f} draws" if several else method
+    return MethodRow(
+        method="this subset" if method == CHOSEN else name,
+        tau=_signed(row["tau"]),
+        tau_range=_range(row["tau_low"], row["tau_high"]),
+        top1=percent(row["top1"]) if several else "yes" if row["top1"] else "no",
+        error=_signed(row["rank_error"]),
+        error_range=_range(row["rank_error_low"], row["rank_error_high"]),
+        beaten=percent(row["tau_percentile"]) if several else "",
+        beaten_by_error=percent(row["rank_error_percentile"]) if several else "",
+    )
+
+
+def _signed(value: float) -> str:
+    return fixed(value).replace("-", "−")
+
+
+def _range(low: float, high: float) -> str:
+    return MISSING if math.isnan(low) else f"{_signed(low)} to {_signed(high)}"
 
 
 def _coverage_cell(counts: pd.Series) -> CoverageCell:

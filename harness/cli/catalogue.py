@@ -16,6 +16,7 @@ from optathlon.cli.flags import Plugins
 
 if TYPE_CHECKING:
     from optathlon.optimizer import Optimizer
+    from optathlon.subsets.subset import Subset
     from optathlon.task import Task
 
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     optimizers = "optimizers"
     tasks = "tasks"
     collections = "collections"
+    subsets = "subsets"
 
 
 def list_known(
@@ -33,7 +35,7 @@ def list_known(
     names: Annotated[bool, typer.Option("--names", help="Just the ids, one a line.")] = False,
     plugins: Plugins = None,
 ) -> None:
-    """List optimizers, tasks or collections."""
+    """List optimizers, tasks, collections or subsets."""
     import fnmatch
 
     from optathlon import registry
@@ -47,18 +49,22 @@ def list_known(
         case Kind.tasks:
             ids = (id for name in registry.collection_names() for id in registry.task_ids(name))
             rows = dict.fromkeys(ids, "")
+        case Kind.subsets:
+            rows = _subset_rows()
     _print_rows({id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}, names)
 
 
 def info(
-    id: Annotated[str, typer.Argument(help="Optimizer or task id.")],
+    id: Annotated[str, typer.Argument(help="Optimizer or task id, or subset:NAME.")],
     plugins: Plugins = None,
 ) -> None:
-    """Say what there is to know about an optimizer or a task."""
+    """Say what there is to know about an optimizer, a task or a subset."""
     from optathlon import registry
 
     _load(plugins)
-    if "/" in id and ":" not in id:
+    if id.startswith("subset:"):
+        _print_subset(id.removeprefix("subset:"))
+    elif "/" in id and ":" not in id:
         _print_task(registry.make_task(id))
     else:
         _print_optimizer(id.partition("[")[0])
@@ -89,6 +95,18 @@ def _collection_line(name: str) -> str:
     if source is None:
         return count
     return f"{source.description} ({count}){_missing(source.packages, source.install)}"
+
+
+def _subset_rows() -> dict[str, str]:
+    from optathlon.subsets.subset import Subset, shipped
+
+    return {name: _subset_line(Subset.read(name)) for name in shipped()}
+
+
+def _subset_line(subset: Subset) -> str:
+    parts = ", ".join(f"{len(part.tasks)} {name}" for name, part in subset.parts.items())
+    made = subset.features
+    return f"{subset.type}: {parts} of {made.tasks} tasks, by {', '.join(made.optimizers)}"
 
 
 def _missing(packages: Iterable[str], install: str) -> str:
@@ -134,3 +152,23 @@ def _print_task(task: Task) -> None:
     for key, value in task.metadata.items():
         print(f"{key:<11} {value}")
     print(f"\n{problem.space}")
+
+
+def _print_subset(name: str) -> None:
+    from optathlon.subsets.subset import Subset
+
+    subset = Subset.read(name)
+    made = subset.features
+    print(f"{subset.name}  ({_subset_line(subset)})\n")
+    print(f"target      {subset.target}, seed {subset.seed}")
+    print(f"points      {made.scale} regret, {made.distinct} different of {made.tasks}")
+    print(f"budgets     {', '.join(made.budgets)}")
+    print(f"seeds       {' to '.join(map(str, dict.fromkeys(made.seeds)))}")
+    print(f"left out    {len(made.dropped)} tasks")
+    print(f"as worst    {made.imputed} missing and {made.failed} failed runs")
+    print(f"made by     optathlon {subset.optathlon}: {subset.command}")
+    for part_name, part in subset.parts.items():
+        proof = "" if part.lower_bound is None else f", proven lower bound {part.lower_bound:.4f}"
+        print(f"\n{part_name}: {len(part.tasks)} tasks, star discrepancy {part.discrepancy:.4f}{proof}")
+        for task in part.tasks:
+            print(f"  {task}")

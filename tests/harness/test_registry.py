@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from optathlon import Optimizer, registry
 from optathlon.errors import MissingDependency, UsageError, unknown
@@ -115,6 +116,40 @@ def test_loading_a_plugin_twice_is_loading_it_once(plugin: Path, monkeypatch: py
 def test_patterns(patterns: list[str], ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_entry_points", lambda group: {})
     assert registry.expand_tasks(patterns) == ids
+
+
+@pytest.fixture
+def subset_file(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mine.yaml`, of tasks of the plugin."""
+    monkeypatch.chdir(plugin.parent)
+    features = {"optimizers": ["a"], "scale": "log", "ranges": {}, "budgets": [], "seeds": (1, 1), "tasks": 9}
+    parts = {
+        "dev": {"discrepancy": 0.1, "tasks": {"toy/line2": "", "grid/hidden/d7": ""}},
+        "test": {"discrepancy": 0.1, "tasks": {"grid/f99/d2": ""}},
+    }
+    rest = {"name": "mine", "type": "any", "target": "uniform", "seed": 0, "optathlon": "1", "command": ""}
+    Path("mine.yaml").write_text(
+        yaml.safe_dump({"features": {**features, "distinct": 9}, "parts": parts, **rest}, sort_keys=False)
+    )
+
+
+@pytest.mark.usefixtures("subset_file")
+def test_the_tasks_of_a_subset() -> None:
+    assert registry.expand_tasks(["subset:mine.yaml/dev"]) == ["toy/line2", "grid/hidden/d7"]
+    assert registry.expand_tasks(["toy/*", "subset:mine.yaml/dev"]) == ["toy/line", "toy/line2", "grid/hidden/d7"]
+
+
+@pytest.mark.usefixtures("subset_file")
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("subset:mine.yaml", "unknown task 'grid/f99/d2': did you mean"),
+        ("subset:mine.yaml/dve", "unknown part 'dve' in the subset 'mine.yaml': did you mean 'dev'?"),
+        ("subset:your.yaml/dev", "no subset file 'your.yaml'"),
+    ],
+)
+def test_subsets_that_can_not_be_expanded(pattern: str, hint: str) -> None:
+    assert hint in refused(registry.expand_tasks, [pattern])
 
 
 @pytest.mark.usefixtures("plugin")

@@ -1,0 +1,210 @@
+"""`optathlon subset`: choose representative tasks, and check how representative they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import shlex
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from optathlon.cli import subset_validate
+from optathlon.cli.names import split_names
+from optathlon.errors import UsageError
+
+if TYPE_CHECKING:
+    from optathlon.results import Results
+    from optathlon.subsets.subset import PartName, Subset
+
+_DEFAULT = "select"
+
+
+class _Group(TyperGroup):
+    """A group whose first command needs no name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the name in front where there is none."""
+        named = bool(args) and (args[0] in ctx.help_option_names or self._is_meant(args[0]))
+        return super().parse_args(ctx, args if named else [_DEFAULT, *args])
+
+    def _is_meant(self, word: str) -> bool:
+        """Whether the word is the name of a command, or one with a mistake and nothing else."""
+        return word in self.commands or (bool(get_close_matches(word, self.commands)) and not Path(word).exists())
+
+
+group = typer.Typer(
+    cls=_Group,
+    help=(
+        "Choose representative tasks, and check how representative they are.\n\n"
+        "optathlon subset RESULTS -k 20 --optimizers random,optuna-tpe,nevergrad-de --dev --test chooses tasks "
+        "(`select` may be left out); its options: optathlon subset select --help.\n\n"
+        "optathlon subset validate RESULTS SUBSET tells how well they rank other optimizers."
+    ),
+)
+
+group.command("validate")(subset_validate.validate)
+
+
+@group.command(_DEFAULT)
+def select(
+    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    k: Annotated[int, typer.Option("-k", help="How many tasks; of each part, with --dev and --test.")],
+    optimizers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--optimizers",
+            help="Those whose performance spans the space: 2 or 3 diverse ones, separated by commas. Repeatable.",
+        ),
+    ] = None,
+    type: Annotated[
+        str | None, typer.Option(help="Only tasks of that type, e.g. blackbox; any for all. Default: the only one.")
+    ] = None,
+    dev: Annotated[bool, typer.Option("--dev", help="Choose a part to develop on.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Choose a part to test on; with --dev, a disjoint one.")] = False,
+    target: Annotated[
+        Literal["empirical", "uniform"],
+        typer.Option(help="What the tasks shall resemble: all tasks, or a uniform distribution."),
+    ] = "empirical",
+    scale: Annotated[
+        Literal["auto", "linear", "log"], typer.Option(help="Of the regrets; auto: log where they are clumped.")
+    ] = "auto",
+    missing: Annotated[
+        Literal["error", "drop", "worst"],
+        typer.Option(help="Runs that one optimizer has and another lacks: refuse, leave out for all, count as worst."),
+    ] = "error",
+    seed: Annotated[int, typer.Option(help="Of the search.")] = 0,
+    seconds: Annotated[
+        float | None, typer.Option(help="Search that long. Default: a fixed effort, which can be repeated exactly.")
+    ] = None,
+    certify: Annotated[
+        str | None, typer.Option(help="Prove for that long (60s, 10min) how much better the best could be.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="YAML file to write. Default: TYPE-K.yaml inside the results folder.")
+    ] = None,
+) -> None:
+    """Choose the k tasks on which a few diverse optimizers perform most like on all tasks, and write a YAML file.
+
+    Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
+    discrepancy to those of all tasks.
+    """
+    from optathlon.experiment import parse_duration
+    from optathlon.results import load
+    from optathlon.subsets.making import Search, make_subset
+    from optathlon.subsets.performance import performance
+
+    _refuse_numbers(k, seed, seconds, jobs)
+    search = Search(target, seed, seconds, parse_duration(certify) if certify else None, jobs)
+    _refuse_target(out)
+    loaded = load(results)
+    known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
+    out = out or results / f"{known.type}-{k}.yaml"
+    _refuse_target(out)
+    _hint_at_numba()
+    subset = make_subset(
+        known,
+        k,
+        search,
+        name=out.stem,
+        parts=_parts(dev, test),
+        scale=None if scale == "auto" else scale,
+        missing=missing,
+        command=_portable(sys.argv[1:]),
+    )
+    subset.write(out)
+    print("\n".join(_summary(subset, results, out)))
+
+
+def _names(texts: list[str] | None, results: Results) -> list[str]:
+    names = split_names(texts or ())
+    if not names:
+        known = ", ".join(sorted({*results.runs["optimizer"].astype(str)}))
+        raise UsageError(
+            f"no optimizers to span the space: give 2 or 3 diverse ones, --optimizers A,B,C, of these: {known}"
+        )
+    return names
+
+
+def _parts(dev: bool, test: bool) -> tuple[PartName, ...]:
+    chosen: dict[PartName, bool] = {"dev": dev, "test": test}
+    return tuple(part for part, wanted in chosen.items() if wanted) or ("all",)
+
+
+def _refuse_numbers(k: int, seed: int, seconds: float | None, jobs: int) -> None:
+    for flag, number, least in (("-k", k, 1), ("--seed", seed, 0), ("--jobs", jobs, 1)):
+        if number < least:
+            raise UsageError(f"{flag} must be at least {least}, not {number}")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(f"--seconds must be a positive number, not {seconds:g}")
+
+
+def _refuse_target(out: Path | None) -> None:
+    """Only what is a subset already is written over."""
+    from optathlon.subsets.subset import SUFFIXES, Subset
+
+    if out is None:
+        return
+    if out.suffix not in SUFFIXES:
+        raise UsageError(f"can't write the subset to {str(out)!r}: give a file whose name ends in .yaml")
+    if out.exists():
+        try:
+            Subset.read(str(out))
+        except UsageError as error:
+            raise UsageError(
+                f"won't write over {str(out)!r}, which is no subset ({error}): give another --out"
+            ) from None
+
+
+def _hint_at_numba() -> None:
+    if importlib.util.find_spec("numba") is None:
+        print("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
+
+
+def _portable(arguments: list[str]) -> str:
+    """The command without the part of paths that only this machine has."""
+    return shlex.join(["optathlon", *map(_relative, arguments)])
+
+
+def _relative(argument: str) -> str:
+    flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    path = Path(value)
+    if not path.is_absolute():
+        return argument
+    here = Path.cwd()
+    return flag + equals + (str(path.relative_to(here)) if path.is_relative_to(here) else path.name)
+
+
+def _summary(subset: Subset, results: Path, out: Path) -> Iterator[str]:
+    made = subset.features
+    kind = "" if subset.type == "any" else f"{subset.type} "
+    fewest, most = made.seeds
+    seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    yield f"{made.tasks} {kind}tasks as points: {made.scale} regret of {', '.join(made.optimizers)} over {seeds} seeds"
+    if made.distinct < made.tasks:
+        yield f"{made.distinct} different points, as some tasks coincide"
+    if made.dropped:
+        yield f"{len(made.dropped)} tasks left out, as not all optimizers have them"
+    if made.imputed:
+        yield f"{made.imputed} missing runs count as the worst"
+    if made.failed:
+        yield f"{made.failed} failed runs count as the worst"
+    nouns = {"empirical": "all tasks", "uniform": "the uniform distribution"}
+    other = nouns["uniform" if subset.target == "empirical" else "empirical"]
+    for name, part in subset.parts.items():
+        proof = "" if part.lower_bound is None else f"; proven: none below {part.lower_bound:.4f}"
+        gap = "" if part.gap is None else f", gap {part.gap:.1%}"
+        yield (
+            f"{name:<5} {len(part.tasks)} tasks, star discrepancy {part.discrepancy:.4f} to {nouns[subset.target]}"
+            f"{proof}{gap} ({part.other_discrepancy:.4f} to {other})"
+        )
+    yield f"written to {out}"
+    first = next(iter(subset.parts))
+    yield f"next: {shlex.join(['optathlon', 'subset', 'validate', str(results), str(out)])}"
+    yield f"      {shlex.join(['optathlon', 'run', '-t', f'subset:{out}/{first}', '-o'])} OPTIMIZER"

@@ -1,0 +1,356 @@
+"""`optathlon subset`, from results to a file, and what can be done with it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from optathlon import load
+from optathlon.cli.names import split_names
+from optathlon.errors import UsageError
+from optathlon.subsets.subset import FeatureRecord, Part, Subset
+
+PLUGIN = """
+from optathlon import Capability, Objective, as_task
+from optathlon.optimizers.random import RandomSearch
+
+
+class Flat(RandomSearch):
+    capabilities = frozenset()
+
+
+class Broken(RandomSearch):
+    def ask(self):
+        raise RuntimeError("broken")
+
+
+def task(id, shift, **options):
+    return as_task(id, space={"x": (0.0, 1.0)}, budget=4, **options)(lambda config: config["x"] ** (1 + shift))
+
+
+plain = [task(f"toy/f{i}", i) for i in range(6)]
+globals().update({f"task_{i}": one for i, one in enumerate(plain)})
+
+
+@as_task("toy/two", space={"x": (0.0, 1.0)}, budget=4, objectives=[Objective("a"), Objective("b")])
+def two(config):
+    return config["x"], 1 - config["x"]
+"""
+
+InProcess = Callable[..., Any]
+Command = Callable[..., Any]
+SPANNED_BY = ("--optimizers", "random,sobol")
+
+
+@pytest.fixture(scope="session")
+def grid(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of five optimizers on 24 tasks."""
+    folder = tmp_path_factory.mktemp("grid")
+    names = ("random", "sobol", "optuna-cmaes", "optuna-tpe", "optuna-nsga2")
+    flags = [flag for name in names for flag in ("-o", name)]
+    done = command("run", *flags, "-t", "bbob/f*/d2/i1", "--seeds", "2", "--budget", "8", "--out", "g", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "g"
+
+
+@pytest.fixture(scope="session")
+def toys(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results with all that can be wrong: several types and budgets, missing, skipped and failed runs."""
+    folder = tmp_path_factory.mktemp("toys")
+    (folder / "toys.py").write_text(PLUGIN)
+
+    def run(*arguments: str) -> None:
+        done = command("run", "--plugin", "toys.py", "--out", "t", *arguments, cwd=folder)
+        assert done.returncode in (0, 1), done.stderr
+
+    run("-o", "random", "-o", "sobol", "-o", "flat", "-t", "toy/*", "--seeds", "2")
+    run("-o", "optuna-tpe", "-t", "toy/f[0-3]", "--seeds", "1")
+    run("-o", "broken", "-t", "toy/f*")
+    run("-o", "optuna-cmaes", "-t", "toy/f[45]", "--budget", "3")
+    return folder / "t"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grid: Path, toys: Path) -> Path:
+    """A working folder that sees the results as `g` and `t`; searches are short."""
+    monkeypatch.setattr("optathlon.subsets.selection.ITERATIONS", 3000)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g").symlink_to(grid)
+    (tmp_path / "t").symlink_to(toys)
+    return tmp_path
+
+
+def content(path: str) -> dict[str, Any]:
+    read = yaml.safe_load(Path(path).read_text())
+    del read["command"], read["name"]
+    return dict(read)
+
+
+def test_names_are_split_outside_of_brackets() -> None:
+    assert split_names(["a[x=1,y=2],b", "c", "b"]) == ["a[x=1,y=2]", "b", "c"]
+    assert split_names(["b,a[y=2,x=1]"]) == ["b", "a[x=1,y=2]"]
+    assert split_names(["a, ", ""]) == ["a"]
+    with pytest.raises(UsageError, match="option=value"):
+        split_names(["a[x=1"])
+
+
+def test_a_subset_and_its_record(in_process: InProcess, here: Path) -> None:
+    done = in_process("subset", "g", "-k", "6", *SPANNED_BY, "--out", "made/mine.yaml")
+    assert done.returncode == 0, done.stderr
+    made = Subset.read("made/mine.yaml")
+    assert (made.name, made.type, made.target, made.seed) == ("mine", "blackbox", "empirical", 0)
+    assert made.command == "optathlon subset g -k 6 --optimizers random,sobol --out made/mine.yaml"
+    assert made.features.optimizers == ["random", "sobol"]
+    assert made.features.budgets == ["8 evaluations"]
+    assert (made.features.tasks, made.features.seeds) == (24, (2, 2))
+    assert list(made.parts) == ["all"]
+    assert len(made.tasks) == 6
+    assert all(len(text) == 16 for text in made.fingerprints.values())
+    for words in (
+        "24 blackbox tasks",
+        f"{made.parts['all'].discrepancy:.4f} to all tasks",
+        "next: optathlon subset validate g made/mine.yaml",
+        "optathlon run -t subset:made/mine.yaml/all",
+    ):
+        assert words in done.stdout
+
+
+def test_the_same_command_makes_the_same_file_however_many_workers(in_process: InProcess, here: Path) -> None:
+    arguments = ("-k", "5", *SPANNED_BY, "--dev", "--test", "--seed", "3")
+    assert in_process("subset", "g", *arguments, "--out", "a.yaml").returncode == 0
+    first = Path("a.yaml").read_bytes()
+    assert in_process("subset", "g", *arguments, "--out", "a.yaml").returncode == 0
+    assert Path("a.yaml").read_bytes() == first
+    assert in_process("subset", *arguments, "-j", "2", "g", "--out", "b.yaml").returncode == 0
+    assert content("b.yaml") == content("a.yaml")
+
+
+def test_dev_and_test_are_disjoint_and_can_be_run(in_process: InProcess, here: Path) -> None:
+    assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
+    made = Subset.read("s.yaml")
+    assert list(made.parts) == ["dev", "test"]
+    assert len(set(made.tasks)) == 8
+    assert made.parts["dev"].discrepancy < 1
+    plan = in_process("run", "-t", "subset:s.yaml/dev", "-o", "random", "--dry-run")
+    assert "1 optimizers x 4 tasks: 4 runs" in plan.stdout
+    Path("experiment.yaml").write_text("optimizers: [random]\ntasks: ['subset:s.yaml', 'subset:s.yaml/test']\n")
+    assert "1 optimizers x 8 tasks: 8 runs" in in_process("run", "experiment.yaml", "--dry-run").stdout
+    done = in_process("run", "-t", "subset:s.yaml/all", "-o", "random", "--dry-run")
+    assert (done.returncode, "unknown part 'all'" in done.stderr) == (2, True)
+
+
+def test_one_part_alone(in_process: InProcess, here: Path) -> None:
+    assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--test", "--out", "s.yaml").returncode == 0
+    assert list(Subset.read("s.yaml").parts) == ["test"]
+
+
+def test_the_proof_bounds_what_was_found(in_process: InProcess, here: Path) -> None:
+    done = in_process("subset", "g", "-k", "3", *SPANNED_BY, "--certify", "10s", "--out", "s.yaml")
+    part = Subset.read("s.yaml").parts["all"]
+    assert part.lower_bound is not None
+    assert 0 < part.lower_bound <= part.discrepancy + 1e-9
+    assert f"none below {part.lower_bound:.4f}, gap {part.gap:.1%}" in done.stdout
+
+
+def test_held_out_optimizers_have_no_influence(in_process: InProcess, here: Path) -> None:
+    """Without a known optimum, regret is relative to the best and worst runs, and only chosen optimizers' count."""
+    (here / "toys.py").write_text(PLUGIN)
+    run = ("run", "--plugin", "toys.py", "-t", "toy/f*", "-o", "random", "-o", "sobol", "--seeds", "2")
+    in_process(*run, "--out", "without")
+    assert in_process("subset", "without", "-k", "2", *SPANNED_BY, "--out", "a.yaml").returncode == 0
+    in_process(*run, "-o", "optuna-nsga2", "--out", "with")
+    assert in_process("subset", "with", "-k", "2", *SPANNED_BY, "--out", "b.yaml").returncode == 0
+    assert content("a.yaml") == content("b.yaml")
+
+
+def test_options_that_are_recorded(in_process: InProcess, here: Path) -> None:
+    arguments = ("subset", "g", "-k", "5", *SPANNED_BY, "--target", "uniform", "--scale", "log", "--seconds", "0.5")
+    done = in_process(*arguments, "--out", str(here / "s.yaml"))
+    made = Subset.read("s.yaml")
+    assert (made.target, made.features.scale) == ("uniform", "log")
+    part = made.parts["all"]
+    assert (
+        f"{part.discrepancy:.4f} to the uniform distribution ({part.other_discrepancy:.4f} to all tasks)" in done.stdout
+    )
+    assert made.command.endswith("--seconds 0.5 --out s.yaml"), "no path of this machine"
+
+
+def test_missing_runs_can_be_dropped_or_imputed_and_failed_ones_are_counted(in_process: InProcess, here: Path) -> None:
+    arguments = ("subset", "t", "--type", "blackbox", "-k", "2", "--optimizers", "random,optuna-tpe", "--out", "s.yaml")
+    dropped = in_process(*arguments, "--missing", "drop")
+    assert "2 tasks left out" in dropped.stdout
+    made = Subset.read("s.yaml").features
+    assert (made.dropped, made.tasks, made.seeds, made.imputed) == (["toy/f4", "toy/f5"], 4, (1, 1), 0)
+    imputed = in_process(*arguments, "--missing", "worst")
+    assert "8 missing runs count as the worst" in imputed.stdout
+    made = Subset.read("s.yaml").features
+    assert (made.dropped, made.tasks, made.seeds, made.imputed) == ([], 6, (2, 2), 8)
+
+
+def test_several_objectives(in_process: InProcess, here: Path) -> None:
+    pytest.importorskip("pymoo")
+    tasks = ("-t", "pymoo/zdt[1234]/m2/d6", "-t", "pymoo/dtlz[1-4]/m2/d6")
+    names = ("-o", "random", "-o", "sobol", "-o", "optuna-nsga2")
+    assert in_process("run", *tasks, *names, "--budget", "8", "--out", "m").returncode == 0
+    done = in_process("subset", "m", "-k", "3", "--optimizers", "random,sobol")
+    assert done.returncode == 0, done.stderr
+    made = Subset.read("m/multi-objective-3.yaml")
+    assert (made.type, made.features.tasks, len(made.tasks)) == ("multi-objective", 8, 3)
+
+
+def test_validate(in_process: InProcess, here: Path) -> None:
+    assert in_process("subset", "g", "-k", "6", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
+    arguments = ("subset", "validate", "g", "s.yaml", "--sizes", "4,8", "--draws", "20")
+    done = in_process(*arguments, "--out", "v")
+    assert done.returncode == 0, done.stderr
+    assert "3 held-out optimizers (optuna-cmaes, optuna-nsga2 and optuna-tpe)" in done.stdout
+    for words in ("dev: 6 tasks", "test: 6 tasks", "this subset", "random", "stratified", "4 tasks", "8 tasks"):
+        assert words in done.stdout
+    assert {"by_size.svg", "by_size.png", "by_size.csv", "methods.csv", "mean_ranks.csv"} == {
+        path.name for path in Path("v").iterdir()
+    }
+    before = {path: path.read_bytes() for path in Path("v").iterdir()}
+    one = in_process(*arguments, "--part", "dev", "--out", "w", "--held-out", "optuna-tpe,optuna-cmaes")
+    assert "test: 6 tasks" not in one.stdout
+    assert "2 held-out optimizers (optuna-cmaes and optuna-tpe)" in one.stdout
+    in_process(*arguments, "--out", "v")
+    assert {path: path.read_bytes() for path in Path("v").iterdir()} == before
+
+
+@pytest.fixture(scope="session")
+def files(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Subset files, good ones and others."""
+    folder = tmp_path_factory.mktemp("files")
+    fingerprints = load(grid).tasks["fingerprint"].astype(str).to_dict()
+    chosen = list(fingerprints.items())[:8]
+    subset = Subset(
+        name="s",
+        type="blackbox",
+        target="empirical",
+        seed=0,
+        features=FeatureRecord(
+            optimizers=["random", "sobol"],
+            scale="linear",
+            ranges={"random": (0.0, 1.0), "sobol": (0.0, 1.0)},
+            budgets=["8 evaluations"],
+            seeds=(2, 2),
+            tasks=24,
+            distinct=24,
+        ),
+        parts={
+            "dev": Part(discrepancy=0.2, tasks=dict(chosen[:4])),
+            "test": Part(discrepancy=0.2, tasks=dict(chosen[4:])),
+        },
+        optathlon="0.1.0",
+        command="optathlon subset g",
+    )
+    subset.write(folder / "s.yaml")
+    text = (folder / "s.yaml").read_text()
+    task, fingerprint = chosen[0]
+    (folder / "changed.yaml").write_text(text.replace(fingerprint, "0" * 15 + "x"))
+    (folder / "other.yaml").write_text(text.replace(f"{task}:", "bbob/f99/d2/i1:"))
+    (folder / "note.yaml").write_text("milk: 2\n")
+    (folder / "list.txt").write_text("bbob/f1/d2/i1\n")
+    return folder
+
+
+SUBSET = ("subset", "g", "-k", "4", *SPANNED_BY)
+TOYS = ("subset", "t", "-k", "2", "--type", "blackbox")
+VALIDATE = ("subset", "validate", "g")
+BAD = [
+    (("subset",), "Missing argument"),
+    (("subset", "g"), "-k"),
+    (("subset", "nothing", "-k", "4", *SPANNED_BY), "no results folder 'nothing'"),
+    (("subset", "vaildate", "g", "s.yaml"), "validate"),
+    (("subset", "g", "-k", "4"), "of these: optuna-cmaes, optuna-nsga2, optuna-tpe, random, sobol"),
+    (("subset", "g", "-k", "4", "--optimizers", "randon,sobol"), "did you mean 'random'?"),
+    (("subset", "g", "-k", "4", "--optimizers", "random[x"), "can't read"),
+    (("subset", "g", "-k", "0", *SPANNED_BY), "-k must be at least 1, not 0"),
+    (("subset", "g", "-k", "25", *SPANNED_BY), "can't choose 25 tasks out of 24 tasks: give at most -k 24"),
+    (
+        ("subset", "g", "-k", "13", *SPANNED_BY, "--dev", "--test"),
+        "can't choose 13 tasks for each of dev and test out of 24 tasks: give at most -k 12",
+    ),
+    ((*SUBSET, "--type", "blackbx"), "did you mean 'blackbox'?"),
+    ((*SUBSET, "--target", "normal"), "normal"),
+    ((*SUBSET, "--scale", "square"), "square"),
+    ((*SUBSET, "--certify", "60"), "can't read the duration '60'"),
+    ((*SUBSET, "--seconds", "0"), "--seconds"),
+    ((*SUBSET, "--seconds", "nan"), "--seconds"),
+    ((*SUBSET, "--seed", "-1"), "--seed"),
+    ((*SUBSET, "-j", "0"), "--jobs"),
+    ((*SUBSET, "--out", "list.txt"), "ends in .yaml"),
+    ((*SUBSET, "--out", "note.yaml"), "won't write over 'note.yaml'"),
+    (("subset", "t", "-k", "2", *SPANNED_BY), "6 blackbox, 1 multi-objective"),
+    ((*TOYS, "--optimizers", "random,optuna-tpe"), "optuna-tpe lacks 8 of 12 runs (on 6 of 6 tasks, first toy/f0)"),
+    (
+        ("subset", "t", "-k", "1", "--type", "multi-objective", "--optimizers", "random,flat"),
+        "flat has no runs on any of the 1 multi-objective tasks but skipped ones",
+    ),
+    ((*TOYS, "--optimizers", "random,broken", "--missing", "drop"), "none of the 6 runs of broken has a result"),
+    ((*TOYS, "--optimizers", "random,optuna-cmaes"), "runs on 2 tasks differ in their conditions"),
+    ((*VALIDATE, "nothing.yaml"), "no subset file 'nothing.yaml'"),
+    ((*VALIDATE, "nothing"), "unknown subset 'nothing'"),
+    ((*VALIDATE, "note.yaml"), "is not a subset"),
+    ((*VALIDATE, "s.yaml", "--held-out", "random"), "was used for choosing the subset"),
+    ((*VALIDATE, "s.yaml", "--held-out", "optuna-tp"), "did you mean 'optuna-tpe'?"),
+    ((*VALIDATE, "s.yaml", "--held-out", "optuna-tpe"), "2"),
+    ((*VALIDATE, "s.yaml", "--part", "all"), "unknown part 'all'"),
+    ((*VALIDATE, "s.yaml", "--sizes", "a,b"), "can't read the sizes 'a,b'"),
+    ((*VALIDATE, "s.yaml", "--sizes", "100"), "100"),
+    ((*VALIDATE, "s.yaml", "--draws", "0"), "--draws"),
+    ((*VALIDATE, "s.yaml", "--threshold", "2"), "--threshold"),
+    ((*VALIDATE, "changed.yaml"), "1 of the 8 tasks have changed since the subset was chosen, first bbob/"),
+    ((*VALIDATE, "other.yaml"), "1 of the 8 tasks of the subset are not in these results, first bbob/f99/d2/i1"),
+    (("subset", "validate", "t", "s.yaml"), "8 of the 8 tasks of the subset are not in these results"),
+    (("run", "-o", "random", "-t", "subset:other.yaml"), "unknown task 'bbob/f99/d2/i1'"),
+    (("run", "-o", "random", "-t", "subset:s.yaml/tset"), "did you mean 'test'?"),
+    (("info", "subset:nothing"), "unknown subset 'nothing'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else None
+)
+def test_bad_input(in_process: InProcess, here: Path, files: Path, arguments: tuple[str, ...], hint: str) -> None:
+    shutil.copytree(files, here, dirs_exist_ok=True)
+    before = sorted(here.rglob("*"))
+    done = in_process(*arguments)
+    assert done.returncode == 2, done.stderr + done.stdout
+    assert hint in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+    assert sorted(here.rglob("*")) == before, "nothing is written"
+
+
+def test_without_numba_there_is_a_hint(in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = in_process("subset", "g", "-k", "2", *SPANNED_BY, "--out", "s.yaml")
+    assert done.returncode == 0
+    assert "pip install 'optathlon[subsets]'" in done.stderr
+
+
+def test_help(in_process: InProcess) -> None:
+    both = in_process("subset", "--help").stdout
+    assert "validate" in both
+    assert "-k 20" in both
+    for arguments in (("subset", "select", "--help"), ("subset", "g", "--help")):
+        assert "--certify" in in_process(*arguments).stdout
+    assert "--held-out" in in_process("subset", "validate", "--help").stdout
+
+
+def test_list_and_info(in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert in_process("subset", "g", "-k", "3", *SPANNED_BY, "--dev", "--out", "shipped/small.yaml").returncode == 0
+    monkeypatch.setattr("optathlon.subsets.subset._SHIPPED", here / "shipped")
+    assert in_process("list", "subsets", "--names").stdout == "small\n"
+    listed = in_process("list", "subsets").stdout
+    assert listed.split(maxsplit=1) == ["small", "blackbox: 3 dev of 24 tasks, by random, sobol\n"]
+    told = in_process("info", "subset:small").stdout
+    for words in ("empirical", "8 evaluations", "optathlon subset g -k 3", *Subset.read("small").tasks):
+        assert words in told
+    assert in_process("info", "subset:shipped/small.yaml").stdout == told
