@@ -112,7 +112,7 @@ def _refuse_other_tasks(results: Results, subset: Subset) -> None:
 def _all_others(known: Performance, subset: Subset) -> tuple[list[str], dict[str, str]]:
     tasks_of = known.losses.reset_index().groupby("optimizer")["task"].agg(set)
     lacking = {
-        str(name): f"no runs on {len(set(subset.tasks) - tasks)} tasks of the subset"
+        str(name): f"no runs on {len(set(subset.tasks) - tasks)} of the {len(subset.tasks)} tasks of the subset"
         for name, tasks in tasks_of.items()
         if not tasks.issuperset(subset.tasks) and name not in subset.features.optimizers
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,21 @@ def test_bad_files(here: Path, text: str, hint: str) -> None:
 def test_a_binary_file(here: Path) -> None:
     (here / "bad.yaml").write_bytes(b"\xff\xfe\x00\x81")
     assert "can't read the subset 'bad.yaml'" in refused(Subset.read, "bad.yaml")
+
+
+@pytest.mark.parametrize("name", ["blackbox", "multi-fidelity", "multi-fidelity-objective", "multi-objective"])
+def test_shipped_subsets_are_of_their_type_and_reproducible(name: str) -> None:
+    subset = Subset.read(name)
+    assert (subset.name, subset.type, subset.target) == (name, name, "empirical")
+    assert set(subset.parts) == {"dev", "test"}
+    assert len(subset.tasks) == len(set(subset.tasks)) == 2 * len(subset.parts["dev"].tasks)
+    assert all(subset.fingerprints[task] for task in subset.tasks)
+    assert not (subset.features.imputed or subset.features.failed or subset.features.dropped)
+    # the experiment file it was made from has all of its tasks
+    grid = yaml.safe_load((Path(__file__).parents[2] / "configs" / f"grid-{name}.yaml").read_text())
+    assert all(any(fnmatchcase(task, pattern) for pattern in grid["tasks"]) for task in subset.tasks)
+    assert set(subset.features.optimizers) <= set(grid["optimizers"])
+
+
+def test_nothing_else_is_shipped() -> None:
+    assert shipped() == ["blackbox", "multi-fidelity", "multi-fidelity-objective", "multi-objective"]
