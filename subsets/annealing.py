@@ -16,6 +16,7 @@ need not be evaluated exactly, only be shown to exceed the threshold, and that i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import NamedTuple
@@ -169,7 +170,8 @@ def best_of_restarts(
     with ThreadPoolExecutor(min(workers, restarts)) as pool:
         try:
             futures = [pool.submit(run, restart, stop) for restart in range(restarts)]
-            wait(futures, timeout=seconds, return_when=FIRST_EXCEPTION)
+            limit = None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
+            wait(futures, timeout=limit, return_when=FIRST_EXCEPTION)
         finally:
             stop[0] = True
         return min((future.result() for future in futures), key=lambda outcome: outcome[:2])

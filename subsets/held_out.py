@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from optathlon.subsets.performance import Performance
 
 
+NEARLY_ALL = 0.9
+"""An optimizer with a smaller share of the tasks that another has would confine the full set to them."""
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Held-out optimizers on all tasks that they share.
@@ -27,21 +31,20 @@ class HeldOut:
     ranks:
         Index (`task`, `seed`, `optimizer`), at the end of the budget, among the held-out optimizers.
     points:
-        Index `task`: what the subset was chosen by, made anew from these results; `None` where they lack some of the
-        optimizers for that.
+        Index `task`: what the subset was chosen by, made anew from these results; `None` where they lack runs for that.
     strata:
         Index `task`: its collection and number of hyperparameters.
     left_out:
         By optimizer that is not held out though the results have it, why.
-    dropped_tasks:
-        Tasks of the subset's type that not all held-out optimizers have.
+    budgets:
+        The different budgets of their runs, e.g. `("77 evaluations", "147 evaluations")`.
     """
 
     ranks: pd.Series
     points: pd.DataFrame | None
     strata: pd.Series
     left_out: dict[str, str]
-    dropped_tasks: tuple[str, ...]
+    budgets: tuple[str, ...]
 
     @property
     def optimizers(self) -> list[str]:
@@ -64,11 +67,12 @@ def held_out(results: Results, subset: Subset, optimizers: Collection[str] | Non
     subset:
         Its tasks must have the same fingerprints in the results.
     optimizers:
-        By default all that have runs on all of its tasks and were not used for choosing them.
+        By default all that were not used for choosing its tasks and have runs on these and on nearly all others.
 
-    Raises `UsageError` where tasks are missing or have changed, and where an optimizer is unknown or was used.
+    Raises `UsageError` where tasks are missing or have changed, an optimizer is unknown or was used, runs differ in
+    their conditions, or the optimizers share no other tasks than the subset's.
     """
-    _refuse_other_tasks(results, subset)
+    _refuse_missing_tasks(results, subset)
     used = set(subset.features.optimizers)
     there = {*results.runs["optimizer"].astype(str)}
     for name in optimizers or ():
@@ -84,15 +88,18 @@ def held_out(results: Results, subset: Subset, optimizers: Collection[str] | Non
             f"{len(names)} optimizers are held out, and a ranking needs 2: run more on the tasks of the subset, other "
             f"than {', '.join(sorted(used))}"
         )
+    _refuse_divided_conditions(results, subset, names)
     chosen = performance(results, type=subset.type, optimizers=names)
-    ranks, more_left_out, dropped = _ranks(chosen)
+    _refuse_changed_tasks(chosen, subset)
+    ranks, more_left_out = _ranks(chosen)
+    _refuse_nothing_else(ranks, subset)
     points = _points(results, subset, used)
-    if points is not None:
-        ranks = ranks[ranks.index.get_level_values("task").isin(points.index)]
-    return HeldOut(ranks, points, _strata(chosen.tasks), left_out | more_left_out, dropped)
+    if points is not None and len(ranks.index.unique("task").difference(points.index)):
+        points = None
+    return HeldOut(ranks, points, _strata(chosen.tasks), left_out | more_left_out, chosen.budgets)
 
 
-def _refuse_other_tasks(results: Results, subset: Subset) -> None:
+def _refuse_missing_tasks(results: Results, subset: Subset) -> None:
     there = set(results.runs["task"].astype(str))
     missing = [task for task in subset.tasks if task not in there]
     if missing:
@@ -100,8 +107,17 @@ def _refuse_other_tasks(results: Results, subset: Subset) -> None:
             f"{len(missing)} of the {len(subset.tasks)} tasks of the subset are not in these results, first "
             f"{missing[0]}: run them first, or give the results that the subset was chosen from"
         )
-    found = results.tasks["fingerprint"].groupby(level=0).agg(set)
-    changed = [task for task, text in subset.fingerprints.items() if text and text not in found[task] - {""}]
+
+
+def _refuse_divided_conditions(results: Results, subset: Subset, names: Collection[str]) -> None:
+    """`performance` refuses runs on a task that differ in their conditions, here also from those chosen by."""
+    there = {*results.runs["optimizer"].astype(str)}
+    performance(results, type=subset.type, optimizers=[*names, *there.intersection(subset.features.optimizers)])
+
+
+def _refuse_changed_tasks(chosen: Performance, subset: Subset) -> None:
+    found = chosen.fingerprints
+    changed = [task for task, text in subset.fingerprints.items() if text and found.get(task, text) not in ("", text)]
     if changed:
         raise UsageError(
             f"{len(changed)} of the {len(subset.tasks)} tasks have changed since the subset was chosen, first "
@@ -109,18 +125,31 @@ def _refuse_other_tasks(results: Results, subset: Subset) -> None:
         )
 
 
+def _refuse_nothing_else(ranks: pd.Series, subset: Subset) -> None:
+    shared = {*ranks.index.unique("task")}
+    if shared <= set(subset.tasks):
+        raise UsageError(
+            f"the {len(ranks.index.unique('optimizer'))} held-out optimizers share {len(shared)} tasks, all of them in "
+            "the subset, so there is nothing to hold it against: run them on more tasks, or hold out others"
+        )
+
+
 def _all_others(known: Performance, subset: Subset) -> tuple[list[str], dict[str, str]]:
     tasks_of = known.losses.reset_index().groupby("optimizer")["task"].agg(set)
-    lacking = {
-        str(name): f"no runs on {len(set(subset.tasks) - tasks)} of the {len(subset.tasks)} tasks of the subset"
-        for name, tasks in tasks_of.items()
-        if not tasks.issuperset(subset.tasks) and name not in subset.features.optimizers
-    }
-    return [name for name in known.optimizers if name not in {*lacking, *subset.features.optimizers}], lacking
+    others = tasks_of.drop(subset.features.optimizers, errors="ignore")
+    most = max(map(len, others), default=0)
+    left_out = {}
+    for name, tasks in others.items():
+        lacking = len(set(subset.tasks) - tasks)
+        if lacking:
+            left_out[str(name)] = f"no runs on {lacking} of the {len(subset.tasks)} tasks of the subset"
+        elif len(tasks) < NEARLY_ALL * most:
+            left_out[str(name)] = f"runs on {len(tasks)} tasks, where others have {most}"
+    return [str(name) for name in others.index if name not in left_out], left_out
 
 
-def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str], tuple[str, ...]]:
-    """Ranks on what the optimizers share, those left out with the reason, and the tasks left out."""
+def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str]]:
+    """Ranks on what the optimizers share, and those left out with the reason."""
     from optathlon.analysis import comparisons, ranks
 
     losses = chosen.losses.to_frame()
@@ -135,15 +164,19 @@ def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str], tuple[str, .
         else "no run has a result"
         for name in sorted(lost)
     }
-    return ranks(comparison).iloc[:, -1], reasons, comparison.dropped_tasks
+    return ranks(comparison).iloc[:, -1], reasons
 
 
 def _points(results: Results, subset: Subset, used: set[str]) -> pd.DataFrame | None:
+    """The points of the tasks, where the optimizers for that have runs enough."""
     if not used <= set(results.runs["optimizer"].astype(str)):
         return None
-    chosen = performance(results, type=subset.type, optimizers=sorted(used))
     missing: Missing = "worst" if subset.features.imputed else "drop"
-    return features(chosen.regret, scale=subset.features.scale, missing=missing).points
+    try:
+        chosen = performance(results, type=subset.type, optimizers=sorted(used))
+        return features(chosen.regret, scale=subset.features.scale, missing=missing).points
+    except UsageError:
+        return None
 
 
 def _strata(tasks: pd.DataFrame) -> pd.Series:

@@ -566,7 +566,7 @@ def anneal(
     """
     ranks, discrepancies, owner = instance.ranks, state.discrepancies, state.owner
     for _ in range(proposals):
-        if stop[0]:
+        if stop[0] or state.best_energy[0] == 0:
             break
         worst = int(np.argmax(discrepancies))
         threshold = discrepancies[worst] + temperature * random.standard_exponential()

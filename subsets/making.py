@@ -31,11 +31,11 @@ class Search:
     seed:
         Of the search.
     seconds:
-        How long to search; by default a fixed effort, whose result can be repeated.
+        When to stop searching, at the latest; by default after a fixed effort, whose result can be repeated.
     certify_seconds:
         How long to prove how much better the best is; by default not at all.
     workers:
-        Processes at the same time.
+        Threads at the same time.
     """
 
     target: Target = "empirical"

@@ -143,6 +143,8 @@ def _select(
     def run(restart: int, stop: npt.NDArray[np.bool_]) -> Outcome:
         return anneal(instance, neighbors, subsets, proposals, seed, restart, stop)
 
+    if seconds is not None:
+        _compile_first()
     best = best_of_restarts(run, restarts, seconds, workers)
     selections = []
     for subset in best.subsets:
@@ -150,6 +152,13 @@ def _select(
         discrepancy, box = evaluate(array, indices, target)
         selections.append(Selection(indices, discrepancy, box, target, seed))
     return selections
+
+
+def _compile_first() -> None:
+    """Let the kernels be compiled, which takes no part of a time limit."""
+    corners = np.array([[0.0], [1.0]])
+    instance = make_instance(corners, 1, uniform=False)
+    anneal(instance, _near_points(corners), 1, 0, 0, 0, np.zeros(1, np.bool_))
 
 
 def default_iterations(n: int, d: int, k: int, target: Target) -> int:

@@ -42,7 +42,7 @@ def plot_agreement(
                 _draw_method(axes, _of(measures, method), method)
         _draw_parts(axes, parts)
         _draw_threshold(axes, threshold, smallest)
-        _finish(axes, measures)
+        _finish(axes, measures, max((agreement.k for agreement in parts.values()), default=0))
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=8.0)
     return figure
@@ -114,10 +114,10 @@ def _draw_threshold(axes: Axes, threshold: float, smallest: int | None) -> None:
         )
 
 
-def _finish(axes: Axes, measures: pd.DataFrame) -> None:
+def _finish(axes: Axes, measures: pd.DataFrame, widest: int) -> None:
     sizes = sorted(measures.index.unique("k"))
     axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.set_xlim(0, 1.03 * sizes[-1])
+    axes.set_xlim(0, 1.03 * max(sizes[-1], widest))
     axes.set_ylim(top=1.03)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("tasks in the subset")

@@ -230,6 +230,8 @@ def _beside_random(found: Representativeness, part: str) -> str:
 def _of_size(found: Representativeness) -> Iterator[str]:
     if found.by_size is None:
         return
+    if all(np.isnan(agreement.tau_low) for agreement in found.agreements.values()):
+        return
     sizes = found.by_size.measures.xs(CHOSEN, level="method").index
     if found.smallest is not None:
         yield (
@@ -249,6 +251,11 @@ def _notes(
     if held.left_out:
         yield f"Not held out: {_listed(f'{name} ({why})' for name, why in held.left_out.items())}."
     yield from _dropped(results, held, subset)
+    if set(held.budgets) != set(subset.features.budgets):
+        yield (
+            f"The runs have other budgets ({_listed(held.budgets)}) than those the subset was chosen by "
+            f"({_listed(subset.features.budgets)})."
+        )
     if len(held.optimizers) < _FEW:
         pairs = len(held.optimizers) * (len(held.optimizers) - 1) // 2
         yield (
@@ -259,8 +266,8 @@ def _notes(
         yield "There is one seed per task, so intervals can't be had: chance in the runs is not seen."
     if held.points is None:
         yield (
-            f"Not all of {_listed(subset.features.optimizers)}, by which the subset was chosen, have runs here, so no "
-            "subsets of other sizes can be chosen."
+            f"Not all of {_listed(subset.features.optimizers)}, by which the subset was chosen, have runs enough here, "
+            "so no subsets of other sizes can be chosen."
         )
     for why in dict.fromkeys(why for found in methods.values() for why in found.left_out.values()):
         yield f"The comparison lacks k-medoids: {why}."
@@ -275,7 +282,7 @@ def _dropped(results: Results, held: HeldOut, subset: Subset) -> Iterator[str]:
         there &= runs["task"].map(types) == subset.type
     seeds = runs[there].drop_duplicates(["task", "root_seed", "seed"]).groupby("task").size()
     kept = held.ranks.groupby(level=["task", "seed"]).size().groupby(level="task").size()
-    why = "as not all held-out optimizers, and those that the subset was chosen by, ran them"
+    why = "as not all held-out optimizers ran them"
     if len(tasks := seeds.index.difference(kept.index)):
         yield f"{_counted(len(tasks), 'task')} of {len(seeds):,} are not in the full set, {why}: {_listed(tasks)}."
     lost = (seeds.reindex(kept.index) - kept).astype(int)

@@ -80,12 +80,13 @@ def select(
     ] = "error",
     seed: Annotated[int, typer.Option(help="Of the search.")] = 0,
     seconds: Annotated[
-        float | None, typer.Option(help="Search that long. Default: a fixed effort, which can be repeated exactly.")
+        float | None,
+        typer.Option(help="Stop the search by then. Default: a fixed effort, which is repeated exactly."),
     ] = None,
     certify: Annotated[
         str | None, typer.Option(help="Prove for that long (60s, 10min) how much better the best could be.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Threads that search.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="YAML file to write. Default: TYPE-K.yaml inside the results folder.")
     ] = None,

@@ -175,7 +175,7 @@ def test_without_those_it_was_chosen_by_there_are_no_sizes(grid: Results) -> Non
     assert found.by_size is None
     assert found.table.index.unique("method").tolist() == [CHOSEN, RANDOM, STRATIFIED]
     said = " ".join([*conclusions(found), *found.notes])
-    assert "Not all of random and never-run, by which the subset was chosen, have runs here" in said
+    assert "Not all of random and never-run, by which the subset was chosen, have runs enough here" in said
     assert "suffice" not in said
 
 
