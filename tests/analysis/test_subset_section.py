@@ -302,3 +302,42 @@ def test_the_command_takes_a_file(
     done = in_process("report", tmp_path, "--subset", tmp_path / "other.yaml")
     assert done.returncode == 2
     assert re.fullmatch(r"optathlon: no subset file .*\n", done.stderr)
+
+
+def without_runs(grid: Results, optimizers: list[str], tasks: list[str]) -> Results:
+    runs = grid.runs.astype({"optimizer": str, "task": str})
+    gone = runs["optimizer"].isin(optimizers) & runs["task"].isin(tasks)
+    return replace(grid, runs=grid.runs[~gone.to_numpy()])
+
+
+def test_who_ran_little_more_than_the_subset_does_not_confine_all_tasks_to_it(grid: Results) -> None:
+    others = [id for id in IDS if id not in SUBSET.tasks]
+    found = subset_study(without_runs(grid, ["d"], others), SUBSET, sizes=[4], draws=5)
+    assert "d" not in found.optimizers
+    assert found.tasks == len(IDS)
+    assert any("d (runs on 12 tasks, where others have 24)" in note for note in found.notes)
+
+
+def test_a_subset_is_not_held_against_itself(grid: Results) -> None:
+    others = [id for id in IDS if id not in SUBSET.tasks]
+    with pytest.raises(UsageError, match="all of them in the subset"):
+        subset_study(without_runs(grid, ["c", "d"], others), SUBSET, optimizers=["c", "d"], draws=5)
+
+
+def test_other_budgets_and_changed_tasks_are_seen(grid: Results) -> None:
+    half = replace(grid, runs=grid.runs.assign(budget=4.0))
+    assert any("other budgets (4 evaluations)" in note for note in subset_study(half, SUBSET, draws=5).notes)
+    named = grid.runs["optimizer"].astype(str).isin(["a", "c"])
+    mixed = replace(grid, runs=grid.runs.assign(budget=grid.runs["budget"].where(~named, 4.0)))
+    with pytest.raises(UsageError, match="differ in their conditions"):
+        subset_study(mixed, SUBSET, optimizers=["a", "c"], draws=5)
+    stale = SUBSET.model_copy(
+        update={
+            "parts": {
+                name: part.model_copy(update={"tasks": dict.fromkeys(part.tasks, "other")})
+                for name, part in SUBSET.parts.items()
+            }
+        }
+    )
+    with pytest.raises(UsageError, match="have changed since the subset was chosen"):
+        subset_study(grid, stale, optimizers=["a", "c"], draws=5)
