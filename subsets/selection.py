@@ -171,6 +171,8 @@ def default_iterations(n: int, d: int, k: int, target: Target) -> int:
 
 
 def _check_sizes(n: int, subsets: int, k: int) -> None:
+    if not isinstance(k, int | np.integer):
+        raise UsageError(f"k must be a whole number, not {k!r}")
     if k < 1:
         raise UsageError(f"a subset needs at least 1 point, not {k}")
     if n < subsets * k:

@@ -106,6 +106,7 @@ def select(
     _refuse_target(out)
     loaded = load(results)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
+    unnamed = out is None
     out = out or results / f"{known.type}-{k}.yaml"
     _refuse_target(out)
     _hint_at_numba()
@@ -119,6 +120,8 @@ def select(
         missing=missing,
         command=_portable(sys.argv[1:]),
     )
+    if unnamed:
+        _refuse_other_subset(out, subset)
     subset.write(out)
     print("\n".join(_summary(subset, results, out)))
 
@@ -161,6 +164,17 @@ def _refuse_target(out: Path | None) -> None:
             raise UsageError(
                 f"won't write over {str(out)!r}, which is no subset ({error}): give another --out"
             ) from None
+
+
+def _refuse_other_subset(out: Path, subset: Subset) -> None:
+    """Where no file was named, another choice of tasks is not written over."""
+    from optathlon.subsets.subset import Subset
+
+    if not out.exists():
+        return
+    before = {name: part.tasks for name, part in Subset.read(str(out)).parts.items()}
+    if before != {name: part.tasks for name, part in subset.parts.items()}:
+        raise UsageError(f"{str(out)!r} has another choice of tasks, which would be lost: give --out FILE.yaml")
 
 
 def _hint_at_numba() -> None:

@@ -146,6 +146,8 @@ def _write(found: Representativeness, folder: Path) -> None:
     save_table("methods", found.table, folder)
     ranks = {part: agreement.mean_ranks for part, agreement in found.agreements.items()}
     save_table("mean_ranks", pd.concat(ranks, names=["part"]), folder)
+    for earlier in folder.glob("by_size.*"):
+        earlier.unlink()
     if found.by_size is not None:
         data = found.by_size.measures
         figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)

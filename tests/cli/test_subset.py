@@ -78,7 +78,7 @@ def toys(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grid: Path, toys: Path) -> Path:
     """A working folder that sees the results as `g` and `t`; searches are short."""
-    monkeypatch.setattr("optathlon.subsets.selection.ITERATIONS", 3000)
+    monkeypatch.setattr("optathlon.subsets.selection.WORTHWHILE", 4000)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "g").symlink_to(grid)
     (tmp_path / "t").symlink_to(toys)
@@ -142,6 +142,20 @@ def test_dev_and_test_are_disjoint_and_can_be_run(in_process: InProcess, here: P
     assert "1 optimizers x 8 tasks: 8 runs" in in_process("run", "experiment.yaml", "--dry-run").stdout
     done = in_process("run", "-t", "subset:s.yaml/all", "-o", "random", "--dry-run")
     assert (done.returncode, "unknown part 'all'" in done.stderr) == (2, True)
+
+
+def test_another_choice_is_not_written_over_unasked(in_process: InProcess, here: Path) -> None:
+    file = Path("g/blackbox-4.yaml")
+    try:
+        for _ in range(2):
+            assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--dev", "--test").returncode == 0
+        before = file.read_bytes()
+        done = in_process("subset", "g", "-k", "4", *SPANNED_BY)
+        assert (done.returncode, "would be lost: give --out" in done.stderr) == (2, True)
+        assert file.read_bytes() == before
+        assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--out", str(file)).returncode == 0
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def test_one_part_alone(in_process: InProcess, here: Path) -> None:

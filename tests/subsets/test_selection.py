@@ -130,6 +130,7 @@ def test_importing_the_package_does_not_import_numba():
     [
         (np.full((3, 2), 0.5), {"k": 4}, "4 points from 3"),
         (np.full((3, 2), 0.5), {"k": 0}, "at least 1"),
+        (np.full((3, 2), 0.5), {"k": 2.5}, "whole number"),
         (np.full((3, 2), 1.5), {"k": 2}, "3 of 3"),
         (np.array([[0.5, np.nan], [0.1, 0.2]]), {"k": 1}, "1 of 2"),
         (np.array([[1.0, 0.2], [0.1, 1.0], [1.0, 0.3]]), {"k": 2, "target": "uniform"}, "every point"),
