@@ -80,15 +80,17 @@ def held_out(results: Results, subset: Subset, optimizers: Collection[str] | Non
             raise UsageError(f"{name} was used for choosing the subset, so it can't be held out: choose others")
         if name not in there:
             raise unknown("optimizer", name, sorted(there), where="these results")
-    names, left_out = (
-        (list(optimizers), {}) if optimizers else _all_others(performance(results, type=subset.type), subset)
-    )
+    left_out: dict[str, str]
+    if optimizers:
+        names, left_out = list(optimizers), {}
+        _refuse_divided_conditions(results, subset, names)
+    else:
+        names, left_out = _all_others(performance(results, type=subset.type), subset)
     if len(names) < 2:
         raise UsageError(
             f"{len(names)} optimizers are held out, and a ranking needs 2: run more on the tasks of the subset, other "
             f"than {', '.join(sorted(used))}"
         )
-    _refuse_divided_conditions(results, subset, names)
     chosen = performance(results, type=subset.type, optimizers=names)
     _refuse_changed_tasks(chosen, subset)
     ranks, more_left_out = _ranks(chosen)
@@ -159,7 +161,7 @@ def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str]]:
     comparison = together[0]
     lost = set(chosen.optimizers) - set(comparison.optimizers)
     reasons = {
-        name: f"shares too few tasks with the others, {comparison.left_out[name]}"
+        name: f"shares too few of its {comparison.left_out[name]} tasks with the others"
         if name in comparison.left_out
         else "no run has a result"
         for name in sorted(lost)
