@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.comparable import comparable as comparable
     from optathlon.analysis.metrics.coverage import coverage as coverage
     from optathlon.analysis.metrics.final import final_values as final_values
-    from optathlon.analysis.metrics.final import normalised_regret as normalised_regret
+    from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
     from optathlon.analysis.metrics.hypervolume import running_hypervolume as running_hypervolume
     from optathlon.analysis.metrics.overhead import overhead as overhead
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
@@ -34,7 +34,7 @@ _HOMES = {
     "final_values": "metrics.final",
     "incumbents_at": "metrics.anytime",
     "mean_ranks": "stats.ranking",
-    "normalised_regret": "metrics.final",
+    "normalised_regret": "metrics.normalisation",
     "overhead": "metrics.overhead",
     "ranks": "stats.ranking",
     "running_hypervolume": "metrics.hypervolume",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from optathlon.errors import unknown
 from optathlon.store.folder import ResultsFolder
 from optathlon.store.schema import TRIALS
 
@@ -53,19 +56,77 @@ class Results:
     provenance: pd.DataFrame
 
 
-def load(path: str | Path) -> Results:
-    """The results stored in the folder `path`.
+def load(
+    path: str | Path,
+    *,
+    optimizers: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    seeds: Collection[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Results:
+    """The results stored in the folder `path`, or those of them that are asked for; nothing else is read from disk.
 
-    Raises `optathlon.errors.UsageError` where there is no results folder, or one of another format version.
+    Parameters
+    ----------
+    path:
+        A results folder.
+    optimizers, tasks:
+        Ids, or patterns with `*` and `?`, such as `"bbob/*/d5/*"`; by default all.
+    seeds:
+        By default all.
+    columns:
+        The columns of `trials` to read, such as `["value", "status"]`, beside the labels of their run and their
+        number; by default all. Objectives (`"value"`), constraints (`"constraint_1"`) and metrics come all together.
+
+    Raises `optathlon.errors.UsageError` where there is no results folder, or one of another format version, or where
+    nothing in it has such a name.
     """
     folder = ResultsFolder.open(Path(path))
-    runs, trials = folder.read()
+    wanted = {"optimizer": optimizers, "task": tasks}
+
+    def chosen(runs: pa.Table) -> np.ndarray:
+        rows = np.ones(len(runs), dtype=bool)
+        for label, patterns in wanted.items():
+            if patterns is not None:
+                names = runs[label].cast(pa.string()).to_numpy()
+                rows &= np.isin(names, _matching(label, patterns, names))
+        return rows if seeds is None else rows & np.isin(runs["seed"].to_numpy(), list(seeds))
+
+    runs, trials = folder.read(chosen, TRIALS.names if columns is None else _stored(columns))
+    described = _indexed(folder.read_tasks(), "task")
+    ran = described.index.isin(runs["task"].cast(pa.string()).to_pylist())
     return Results(
         runs=_frame(runs),
         trials=_trials_frame(runs, trials),
-        tasks=_indexed(folder.read_tasks(), "task"),
+        tasks=described if tasks is None and optimizers is None and seeds is None else described[ran],
         provenance=_indexed(folder.read_provenance(), "provenance"),
     )
+
+
+def _matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
+    """The names that some pattern matches; `UsageError` where a pattern matches none."""
+    known = sorted(set(names))
+    matches = []
+    for pattern in patterns:
+        # brackets belong to the ids of optimizers with options
+        found = [name for name in known if name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))]
+        if not found:
+            raise unknown(label, pattern, known, where="these results")
+        matches += found
+    return matches
+
+
+def _stored(columns: Sequence[str]) -> list[str]:
+    """The columns of the store that hold these of `trials`."""
+    stored = []
+    for name in columns:
+        if re.fullmatch(r"value(_\d+)?", name):
+            stored.append("values")
+        elif re.fullmatch(r"constraint_\d+", name):
+            stored.append("constraints")
+        else:
+            stored.append(name if name in TRIALS.names else "metrics")
+    return stored
 
 
 def _indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
@@ -90,7 +151,8 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
                 columns |= {_metric_name(metric): column for metric, column in metrics.items()}
             case _:
                 columns[name] = trials[name]
-    columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
+    if "values" in trials.column_names:
+        columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
     return _frame(pa.table(columns))
 
 

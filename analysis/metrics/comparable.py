@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from optathlon.analysis.metrics.progress import positions_of_runs
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _LABELS = ["optimizer", "task", "collection", "seed"]
 
 
 def comparable(results: Results) -> Results:
-    """`results` with plain text labels that tell incomparable runs apart.
+    """`results`, runs in order of task, optimizer and seed, with labels that tell incomparable runs apart.
 
     - Runs of one task that differ in the task's version, budget, workers or clock are never compared: each such
       setting becomes a task of its own, `"bbob/f1/d2/i1 (budget 50)"`. Where all runs agree, the id stays as it is.
@@ -36,19 +37,32 @@ def comparable(results: Results) -> Results:
 
     Raises `UsageError` where, after that, two runs still have the same optimizer, task and seed.
     """
-    runs = results.runs.sort_values("run", kind="stable").reset_index(drop=True)
-    for column in ("optimizer", "task", "collection", "status"):
-        runs[column] = runs[column].astype(str)
+    text = ["run", "optimizer", "task", "collection", "status"]
+    runs = results.runs.astype(dict.fromkeys(text, str))
+    runs = runs.sort_values(["task", "optimizer", "seed", "run"], kind="stable").reset_index(drop=True)
     tasks_of_runs = runs["task"].copy()
     runs["task"] = _task_labels(runs)
     if runs["root_seed"].nunique() > 1:
         runs["seed"] = runs.groupby(["root_seed", "seed"]).ngroup()
     _refuse_duplicates(runs)
-    labels = runs.set_index("run")[_LABELS]
-    kept = results.trials[results.trials["run"].astype(str).isin(labels.index)]
-    run_of_trials = kept["run"].astype(str)
-    trials = kept.assign(**{name: run_of_trials.map(labels[name]) for name in _LABELS})
-    return replace(results, runs=runs, trials=trials, tasks=_relabelled(results.tasks, tasks_of_runs, runs))
+    tasks = _relabelled(results.tasks, tasks_of_runs, runs)
+    return replace(results, runs=runs, trials=_labelled(results.trials, runs), tasks=tasks)
+
+
+def _labelled(trials: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The trials of these runs with the labels of their runs, as categoricals where these are text."""
+    run = positions_of_runs(trials, runs)
+    kept = trials if (run >= 0).all() else trials[run >= 0]
+    run = run[run >= 0]
+    labels = {}
+    for name in _LABELS:
+        column = runs[name]
+        if column.dtype.kind in "iu":
+            labels[name] = column.to_numpy()[run]
+        else:
+            codes, categories = pd.factorize(column, sort=True)
+            labels[name] = pd.Categorical.from_codes(codes[run], categories)
+    return kept.assign(**labels)
 
 
 def _task_labels(runs: pd.DataFrame) -> pd.Series:

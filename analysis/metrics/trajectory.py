@@ -1,4 +1,4 @@
-"""Incumbents after each trial."""
+"""Incumbents: the best results so far, and when they came."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.countable import countable, of_task
 from optathlon.analysis.metrics.hypervolume import reference_losses, running_hypervolume
 from optathlon.analysis.metrics.objectives import (
     is_multi_objective,
@@ -17,42 +17,53 @@ from optathlon.analysis.metrics.objectives import (
     signs,
     value_columns,
 )
-from optathlon.analysis.metrics.progress import budget_fraction, in_order_of_results
+from optathlon.analysis.metrics.progress import AXES, Progress
 
 if TYPE_CHECKING:
     from optathlon.results import Results
 
+LABELS = ["run", "optimizer", "task", "collection", "seed", "trial"]
+
 
 def trajectories(results: Results) -> pd.DataFrame:
-    """The incumbent after each trial inside the budget.
+    """The incumbents of each run, one row where a trial is better than all before it.
 
     Returns
     -------
-    One row per trial, run by run in the order of their results: `run`, `optimizer`, `task`, `collection`, `seed`,
-    `trial`, `fraction` (of the budget spent, in [0, 1]), `value` (of the incumbent, in the user's units), `loss` (the
-    same as a quantity to minimise).
+    Run by run in the order of their results: `run`, `optimizer`, `task`, `collection`, `seed`, `trial` (its number),
+    one column per axis with what the run had spent when the trial ended (`fraction` of the budget in [0, 1],
+    `evaluations`, `full_fidelity_trials`, `wall_clock`, `simulated`, `compute`, `cost`, `gpu_seconds`, `tokens`; NaN
+    where that is not known), `value` (of the incumbent, in the user's units) and `loss` (the same as a quantity to
+    minimise).
 
-    The incumbent is the best trial so far among those that count (see `countable`); NaN before the first. With
-    several objectives `value` is the hypervolume of the non-dominated set so far, and `loss` is the optimal
-    hypervolume minus it, or its negative where the optimal one is unknown.
+    The incumbent is the best trial so far among those that count (see `countable`). With several objectives `value` is
+    the hypervolume of the non-dominated set so far, and `loss` is the optimal hypervolume minus it, or its negative
+    where the optimal one is unknown.
     """
-    trials = in_order_of_results(results.trials)
-    tasks = results.tasks
-    counts = countable(trials, tasks)
-    task = trials["task"].astype(str)
+    return incumbents(results, Progress(results))
+
+
+def incumbents(results: Results, progress: Progress) -> pd.DataFrame:
+    """As `trajectories`, of trials that are ordered already."""
+    trials, tasks = results.trials, results.tasks
+    counts = countable(trials, tasks)[progress.rows]
+    several = tasks.apply(is_multi_objective, axis=1) if len(tasks) else pd.Series(dtype=bool)
     first_sign = tasks.apply(lambda row: signs(row)[0], axis=1) if len(tasks) else pd.Series(dtype=float)
-    sign = task.map(first_sign).to_numpy(dtype=float)
-    proposed = np.where(counts, sign * trials["value"].to_numpy(dtype=float), np.inf)
-    loss = pd.Series(proposed).groupby(trials["run"].to_numpy()).cummin().replace(np.inf, np.nan).to_numpy(copy=True)
-    value = sign * loss
-    for name, row in tasks.iterrows():
-        if is_multi_objective(row):
-            chosen = np.flatnonzero((task == name).to_numpy())
-            value[chosen] = _hypervolumes(trials.iloc[chosen], counts[chosen], row)
-            optimal = optimal_hypervolume(row)
-            loss[chosen] = (0.0 if math.isnan(optimal) else optimal) - value[chosen]
-    labels = trials[["run", "optimizer", "task", "collection", "seed", "trial"]]
-    return labels.assign(fraction=budget_fraction(trials, results.runs), value=value, loss=loss)
+    loss = of_task(trials, first_sign)[progress.rows] * progress.column("value")
+    loss[~counts] = np.inf
+    value = progress.column("value")
+    for name in several.index[several.to_numpy(dtype=bool)]:
+        chosen = np.flatnonzero((trials["task"] == name).to_numpy()[progress.rows])
+        volumes = _hypervolumes(
+            trials.iloc[progress.rows[chosen]], progress.run[chosen], counts[chosen], tasks.loc[name]
+        )
+        optimal = optimal_hypervolume(tasks.loc[name])
+        value[chosen] = volumes
+        loss[chosen] = np.where(counts[chosen], (0.0 if math.isnan(optimal) else optimal) - volumes, np.inf)
+    improves = np.flatnonzero(_is_best_so_far(loss, progress.run))
+    labels = trials.iloc[progress.rows[improves]][LABELS].reset_index(drop=True)
+    spent = {axis.name: progress.spent(axis.name)[improves] for axis in AXES}
+    return labels.assign(**spent, value=value[improves], loss=loss[improves])
 
 
 def references(results: Results) -> pd.DataFrame:
@@ -63,13 +74,11 @@ def references(results: Results) -> pd.DataFrame:
     One row per task and objective: `task`, `objective`, `reference` (the user's units) and `derived`, whether it is
     the worst value of the loaded results because the task gives none.
     """
-    trials = in_order_of_results(results.trials)
-    counts = countable(trials, results.tasks)
-    task = trials["task"].astype(str)
+    counts = countable(results.trials, results.tasks)
     rows = []
     for name, row in results.tasks.iterrows():
         if is_multi_objective(row):
-            losses = _losses(trials[counts & (task == name).to_numpy()], row)
+            losses = _losses(results.trials[counts & (results.trials["task"] == name).to_numpy()], row)
             stated = _stated_reference(row)
             point = signs(row) * reference_losses(signs(row), stated, losses)
             for objective, coordinate, given in zip(row["objectives"], point, stated, strict=True):
@@ -77,15 +86,25 @@ def references(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "objective", "reference", "derived"])
 
 
-def _hypervolumes(trials: pd.DataFrame, counts: np.ndarray, task: pd.Series) -> np.ndarray:
-    """Shape (trials,): the hypervolume after each trial of a task's runs; NaN before a run's first that counts."""
+def _is_best_so_far(loss: np.ndarray, run: np.ndarray) -> np.ndarray:
+    """Shape (trials,), boolean: better than every earlier trial of the run."""
+    best = pd.Series(loss).groupby(run).cummin().to_numpy()
+    before = np.full(len(loss), np.inf)
+    same_run = run[1:] == run[:-1]
+    before[1:][same_run] = best[:-1][same_run]
+    improves: np.ndarray = loss < before
+    return improves
+
+
+def _hypervolumes(trials: pd.DataFrame, run: np.ndarray, counts: np.ndarray, task: pd.Series) -> np.ndarray:
+    """Shape (trials,): the hypervolume after each trial of a task's runs that counts; NaN at the others."""
     losses = _losses(trials, task)
     reference = reference_losses(signs(task), _stated_reference(task), losses[counts])
     volumes = np.full(len(trials), np.nan)
-    for rows in trials.reset_index(drop=True).groupby("run").indices.values():
+    for rows in pd.Series(run).groupby(run).indices.values():
         chosen = rows[counts[rows]]
         volumes[chosen] = running_hypervolume(losses[chosen], reference)
-    return pd.Series(volumes).groupby(trials["run"].to_numpy()).ffill().to_numpy()
+    return volumes
 
 
 def _losses(trials: pd.DataFrame, task: pd.Series) -> np.ndarray:

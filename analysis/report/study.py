@@ -10,7 +10,8 @@ import pandas as pd
 
 from optathlon.analysis.metrics.anytime import incumbents_at
 from optathlon.analysis.metrics.comparable import comparable
-from optathlon.analysis.metrics.final import beyond_optimum, final_values, normalised_regret
+from optathlon.analysis.metrics.final import beyond_optimum, final_values
+from optathlon.analysis.metrics.normalisation import normalised_regret
 from optathlon.analysis.metrics.trajectory import references, trajectories
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results

@@ -107,12 +107,23 @@ class ResultsFolder:
 
         return self.on_shards(read)
 
-    def read(self) -> tuple[pa.Table, pa.Table]:
-        """All runs, ordered by task, optimizer and seed, and all trials in the order of their runs.
+    def read(
+        self, wanted: Callable[[pa.Table], Rows] | None = None, columns: Sequence[str] = TRIALS.names
+    ) -> tuple[pa.Table, pa.Table]:
+        """Runs, ordered by task, optimizer and seed, and their trials in the order of their runs.
+
+        Parameters
+        ----------
+        wanted:
+            From the table of all runs to a mask of those to read; by default all. Trials of others are not read where
+            none of the wanted is stored beside them.
+        columns:
+            The columns of `TRIALS` to read; `run` and `trial` always are.
 
         Raises `UsageError` where a file is damaged.
         """
-        return self.on_shards(self._read)
+        schema = pa.schema([field for field in TRIALS if field.name in {"run", "trial", *columns}])
+        return self.on_shards(lambda shards: self._read(shards, wanted, schema))
 
     def read_tasks(self) -> list[dict[str, Any]]:
         """One dictionary per task and version; `UsageError` where one version of a task has two fingerprints.
@@ -243,21 +254,34 @@ class ResultsFolder:
     def _listed(self) -> set[str]:
         return {path.name for path in (self.path / "runs").glob("*.parquet")}
 
-    def _read(self, shards: list[str]) -> tuple[pa.Table, pa.Table]:
+    def _read(
+        self, shards: list[str], wanted: Callable[[pa.Table], Rows] | None, schema: pa.Schema
+    ) -> tuple[pa.Table, pa.Table]:
         tables = [self.read_shard("runs", shard, RUNS) for shard in shards]
         runs = joined(tables, RUNS)
-        held = holding(runs)
-        trials = []
-        for shard, table, rows in zip(shards, tables, split(held, tables), strict=True):
-            trials.append(self._trials_of(shard, table, rows))
-        return _ordered(_picked(runs, np.flatnonzero(held)), joined(trials, TRIALS))
+        chosen = holding(runs)
+        if wanted is not None:
+            chosen &= wanted(runs)
+        trials = [
+            self._trials_of(shard, table, rows, schema)
+            for shard, table, rows in zip(shards, tables, split(chosen, tables), strict=True)
+            if rows.any()
+        ]
+        return _ordered(_picked(runs, np.flatnonzero(chosen)), joined(trials, schema))
 
-    def _trials_of(self, shard: str, runs: pa.Table, rows: Rows) -> pa.Table:
-        trials = self.read_shard("trials", shard, TRIALS)
+    def _trials_of(self, shard: str, runs: pa.Table, rows: Rows, schema: pa.Schema) -> pa.Table:
+        """The trials of the chosen rows of `runs`, which is one shard; row groups without any are not read."""
         kept = np.repeat(rows, runs["trials"])
-        if len(kept) != len(trials):
-            raise self.damage_error("trials", shard)
-        return _picked(trials, np.flatnonzero(kept))
+        with self.open_shard("trials", shard) as file:
+            sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+            if sum(sizes) != len(kept):
+                raise self.damage_error("trials", shard)
+            parts = np.split(kept, np.cumsum(sizes)[:-1]) if sizes else []
+            groups = [number for number, part in enumerate(parts) if part.any()]
+            columns = [name for name in schema.names if name in file.schema_arrow.names]
+            table = conformed(file.read_row_groups(groups, columns), schema)
+        read = np.concatenate([parts[number] for number in groups]) if groups else np.zeros(0, dtype=bool)
+        return _picked(table, np.flatnonzero(read))
 
 
 def holding(runs: pa.Table) -> Rows:

@@ -68,23 +68,19 @@ def test_trajectory_is_the_brute_force_one(messy: Results, run_task: str, optimi
     task = messy.tasks.loc[run_task]
     signs = [-1.0 if o["direction"] == "maximize" else 1.0 for o in task["objectives"]]
     found = trajectories(messy).query("run == @run")
-    expected = counting_trials(messy, run)
-    assert found["trial"].tolist() == expected["trial"].tolist()
-    assert found["fraction"].to_numpy() == pytest.approx(expected["spent"].to_numpy() / 20)
     point = references(messy).query("task == @run_task")["reference"].to_numpy()
+    best, expected = math.inf, []
     seen: list[tuple[float, ...]] = []
-    for row, trial in zip(found.itertuples(), expected.itertuples(), strict=True):
+    for trial in counting_trials(messy, run).itertuples():
         if trial.counts:
             seen.append((signs[0] * trial.value, *([signs[1] * trial.value_2] if len(signs) > 1 else [])))
-        if not seen:
-            assert math.isnan(row.loss)
-        elif len(signs) == 1:
-            assert row.loss == min(seen)[0]
-            assert row.value == signs[0] * row.loss
-        else:
-            volume = rectangles(seen, tuple(np.array(signs) * point))
-            assert row.value == pytest.approx(volume, rel=1e-9)
-            assert row.loss == -row.value
+            loss = min(seen)[0] if len(signs) == 1 else -rectangles(seen, tuple(np.array(signs) * point))
+            if loss < best - 1e-12:
+                best = loss
+                expected.append((trial.trial, trial.spent / 20, signs[0] * loss if len(signs) == 1 else -loss, loss))
+    columns = found[["trial", "fraction", "value", "loss"]].to_numpy(dtype=float)
+    assert len(found) > 0
+    assert columns == pytest.approx(np.array(expected), rel=1e-9)
 
 
 def test_known_optimal_hypervolume_makes_a_loss(messy: Results) -> None:
@@ -123,7 +119,7 @@ def test_over_budget_trials_are_cut() -> None:
     assert trials["over_budget"].sum() == 1
     trials.loc[trials["over_budget"], "value"] = -100.0
     found = trajectories(replace(results, trials=trials))
-    assert len(found) == 5
+    assert found["trial"].tolist()[-1] < 5
     assert found["loss"].min() >= 0
 
 
@@ -133,7 +129,11 @@ def test_over_budget_trials_are_cut() -> None:
 def test_fraction_is_in_the_unit_of_the_budget(unit: str, expected: list[float]) -> None:
     results = simulate([SimulatedOptimizer("a")], [SimulatedTask("toy/f")], seeds=1)
     trials = results.trials.iloc[:3].assign(
-        evaluations=[2.5, 2.5, 5.0], cost=[1.0, 2.0, np.nan], end=[3.0, 5.0, 9.0], over_budget=False
+        value=[3.0, 2.0, 1.0],
+        evaluations=[2.5, 2.5, 5.0],
+        cost=[1.0, 2.0, np.nan],
+        end=[3.0, 5.0, 9.0],
+        over_budget=False,
     )
     runs = results.runs.assign(budget=10.0, budget_unit=unit)
     assert trajectories(replace(results, runs=runs, trials=trials))["fraction"].tolist() == pytest.approx(expected)
@@ -143,18 +143,19 @@ def test_results_count_in_the_order_they_come() -> None:
     results = simulate([SimulatedOptimizer("a")], [SimulatedTask("toy/f")], seeds=1)
     trials = results.trials.iloc[:3].assign(value=[1.0, 2.0, 3.0], end=[9.0, 5.0, 7.0], over_budget=False)
     found = trajectories(replace(results, trials=trials))
-    assert found["trial"].tolist() == [1, 2, 0]
-    assert found["loss"].tolist() == [2.0, 2.0, 1.0]
+    assert found["trial"].tolist() == [1, 0]
+    assert found["loss"].tolist() == [2.0, 1.0]
+    assert found["fraction"].tolist() == pytest.approx([1 / 20, 3 / 20])
 
 
 def test_grid_is_the_brute_force_one(messy: Results) -> None:
     found = trajectories(messy)
     fractions = [0.02, 0.31, 1 / 3, 0.5, 1.0]
     grid = incumbents_at(found, messy.runs, fractions)
-    by_run = dict(iter(found.groupby("run")))
+    by_run = dict(iter(found.groupby("run", observed=False)))
     expected_rows = 0
     for run in messy.runs[messy.runs["status"] != "skipped"].itertuples():
-        rows = by_run[run.run]
+        rows = by_run.get(run.run, found.iloc[:0])
         for fraction in fractions:
             before = rows[rows["fraction"] <= fraction + 1e-9]["loss"]
             expected = before.iloc[-1] if len(before) else np.nan

@@ -1,0 +1,140 @@
+"""Runtimes to targets, and their distribution (Hansen et al. 2016, arXiv:1605.03560; 2021, arXiv:1603.08785, COCO)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optathlon.analysis.metrics.anytime import CELL
+from optathlon.analysis.metrics.normalisation import optimal_losses
+from optathlon.analysis.metrics.progress import positions_of_runs
+
+PRECISIONS = tuple((10.0 ** np.linspace(2, -8, 51)).tolist())
+"""COCO's 51 targets: this far above the known optimum."""
+
+SHARES = tuple((10.0 ** np.linspace(0, -4, 51)).tolist())
+"""Targets where the optimum is unknown: these shares of the way from the best final loss to the worst one."""
+
+
+def runtimes(
+    trajectories: pd.DataFrame, runs: pd.DataFrame, spent: pd.Series, losses: pd.Series, tasks: pd.DataFrame
+) -> pd.DataFrame:
+    """Full evaluations until each target is reached.
+
+    Parameters
+    ----------
+    trajectories:
+        As `optathlon.analysis.trajectories` returns them.
+    runs:
+        The runs to look at; skipped ones are left out.
+    spent:
+        By run id: the full evaluations that the run spent in all.
+    losses:
+        Final losses, index (`optimizer`, `task`, `seed`), of all runs; they fix the targets where no optimum is known.
+    tasks:
+        The `tasks` frame.
+
+    Returns
+    -------
+    Index (`optimizer`, `task`, `seed`), sorted, columns `spent` and one per number of a target (0 is the easiest):
+    evaluations until a loss at or below the target; NaN where it was not reached.
+    """
+    done = runs[runs["status"].astype(str) != "skipped"].reset_index(drop=True)
+    cells = pd.MultiIndex.from_frame(done[CELL].astype({"optimizer": str, "task": str}))
+    targets = _targets(cells, losses, tasks)
+    reached = np.full(targets.shape, np.nan)
+    row = positions_of_runs(trajectories, done)
+    loss, evaluations = (trajectories[name].to_numpy(dtype=float) for name in ("loss", "evaluations"))
+    known = row >= 0
+    row, loss, evaluations = row[known], loss[known], evaluations[known]
+    for number in range(targets.shape[1]):
+        hit = np.flatnonzero(loss <= targets[row, number])[::-1]
+        reached[row[hit], number] = evaluations[hit]  # from the last to the first, which holds
+    table = pd.DataFrame(reached, index=cells)
+    table.insert(0, "spent", spent.reindex(done["run"].astype(str)).fillna(0.0).to_numpy())
+    return table.sort_index()
+
+
+def runtime_distribution(
+    runtimes: pd.DataFrame,
+    evaluations: np.ndarray,
+    *,
+    scale: pd.Series | None = None,
+    restarts: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The share of (task, target) pairs solved within so many evaluations, with simulated restarts.
+
+    A runtime is drawn as COCO does: seeds are drawn with replacement until one reaches the target, and the evaluations
+    of those before it, which did not, are added. Targets that no seed reaches are never solved.
+
+    Parameters
+    ----------
+    runtimes:
+        As `runtimes` returns them, with the same tasks for every optimizer.
+    evaluations:
+        Ascending: where the distribution is wanted, in evaluations or, with `scale`, in multiples of it.
+    scale:
+        By task, such as its dimension: what evaluations are divided by.
+    restarts:
+        Runtimes drawn per task and target.
+    seed:
+        Seeds the draws.
+
+    Returns
+    -------
+    Index (`optimizer`, `evaluations`); `share` in [0, 1]; tasks weigh the same.
+    """
+    tasks = runtimes.index.get_level_values("task")
+    unit = np.ones(len(runtimes)) if scale is None else scale.reindex(tasks).to_numpy(dtype=float)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _, table in runtimes.div(unit, axis=0).groupby(level="optimizer", sort=True):
+        shares = [
+            _solved(block.to_numpy(), evaluations, restarts, rng) for _, block in table.groupby(level="task", sort=True)
+        ]
+        rows.append(pd.DataFrame({"share": np.mean(shares, axis=0)}, index=pd.Index(evaluations, name="evaluations")))
+    names = runtimes.index.unique("optimizer").sort_values()
+    return pd.concat(rows, keys=names, names=["optimizer"])
+
+
+def expected_runtime(runtimes: pd.DataFrame) -> pd.DataFrame:
+    """COCO's expected runtime: evaluations of all seeds until the target or their end, per seed that reached it.
+
+    Returns
+    -------
+    Index (`optimizer`, `task`), one column per target; infinite where no seed reached it.
+    """
+    reached = runtimes.drop(columns="spent")
+    used = reached.apply(lambda column: column.fillna(runtimes["spent"]))
+    keys = ["optimizer", "task"]
+    expected: pd.DataFrame = used.groupby(level=keys).sum() / reached.notna().groupby(level=keys).sum()
+    return expected
+
+
+def _targets(cells: pd.MultiIndex, losses: pd.Series, tasks: pd.DataFrame) -> np.ndarray:
+    """Shape (runs, 51): the target losses on the task of each run."""
+    optimum = optimal_losses(cells, tasks).to_numpy(dtype=float)
+    final = losses.groupby(level="task")
+    task = cells.get_level_values("task")
+    best, worst = (ends.reindex(task).to_numpy(dtype=float) for ends in (final.min(), final.max()))
+    absolute = optimum[:, None] + np.array(PRECISIONS)
+    relative = best[:, None] + (worst - best)[:, None] * np.array(SHARES)
+    targets: np.ndarray = np.where(np.isnan(optimum)[:, None], relative, absolute)
+    return targets
+
+
+def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, rng: np.random.Generator) -> np.ndarray:
+    """Shape (evaluations,): the share of targets solved on one task; `block` holds a seed per row, `spent` first."""
+    spent, reached = block[:, 0], block[:, 1:]
+    reached = reached[:, ~np.isnan(reached).all(axis=0)]
+    total = np.zeros((restarts, reached.shape[1]))
+    open_ = np.ones_like(total, dtype=bool)
+    while open_.any():
+        drawn = rng.integers(len(spent), size=total.shape)
+        took = np.take_along_axis(reached, drawn, axis=0)
+        total += np.where(open_, np.where(np.isnan(took), spent[drawn], took), 0.0)
+        open_ &= np.isnan(took)
+    within = np.searchsorted(np.sort(total.ravel()), evaluations, side="right")
+    shares: np.ndarray = within / (restarts * (block.shape[1] - 1))
+    return shares
