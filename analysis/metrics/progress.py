@@ -105,8 +105,11 @@ class Progress:
         return spent
 
     def of_whole_runs(self, axis: str) -> pd.Series:
-        """What each of `runs` has spent in all; NaN where it has no trials or doesn't tell."""
-        return pd.Series(self.spent(axis)).groupby(self.run).max().reindex(self.runs.index)
+        """What each of `runs` has spent in all, by run id; NaN where it has no trials or doesn't tell."""
+        last = np.flatnonzero(np.append(self.run[1:] != self.run[:-1], True)[: len(self)])
+        totals = np.full(len(self.runs), np.nan)
+        totals[self.run[last]] = self.spent(axis)[last]
+        return pd.Series(totals, index=self.runs["run"], name=axis)
 
     @cached_property
     def _inside(self) -> np.ndarray:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from optathlon.analysis.metrics.anytime import incumbents_at
+from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
-from optathlon.analysis.metrics.normalisation import normalised_regret
-from optathlon.analysis.metrics.trajectory import references, trajectories
+from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
+from optathlon.analysis.metrics.progress import AXES, Progress
+from optathlon.analysis.metrics.targets import runtimes
+from optathlon.analysis.metrics.trajectory import incumbents, references
+from optathlon.analysis.report.curves import Curves
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
 from optathlon.analysis.stats.ranking import ranks, task_ranks
@@ -21,6 +24,9 @@ from optathlon.analysis.stats.standings import standings
 
 if TYPE_CHECKING:
     from optathlon.results import Results
+
+_MOST_GROUPS = 12
+"""Groups of tasks that curves are shown for: the largest."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Study:
     results:
         As `optathlon.results.load` returns them.
     seed:
-        Seeds the bootstrap.
+        Seeds the bootstrap and every other draw.
 
     Attributes
     ----------
@@ -55,7 +61,7 @@ class Study:
     def __init__(self, results: Results, seed: int = 0) -> None:
         self.results = comparable(results)
         self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
-        self._seed = seed
+        self.seed = seed
 
     @cached_property
     def optimizers(self) -> list[str]:
@@ -63,9 +69,24 @@ class Study:
         return sorted(self.results.runs["optimizer"].unique())
 
     @cached_property
+    def trajectories(self) -> pd.DataFrame:
+        """All incumbents."""
+        return self._accounts[0]
+
+    @cached_property
+    def spent(self) -> pd.DataFrame:
+        """What each run has spent in all: index run, one column per axis."""
+        return self._accounts[1]
+
+    @cached_property
     def losses(self) -> pd.DataFrame:
         """Incumbents' losses over the budget, of all runs that were not skipped."""
-        return incumbents_at(self._trajectories, self.results.runs)
+        return incumbents_at(self.trajectories, self.results.runs)
+
+    @cached_property
+    def final_losses(self) -> pd.Series:
+        """Losses at the end of the budget."""
+        return self.losses.iloc[:, -1]
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -81,8 +102,8 @@ class Study:
     @cached_property
     def final_values(self) -> pd.DataFrame:
         """Medians and quartiles per task and optimizer, in the user's units."""
-        values = incumbents_at(self._trajectories, self.results.runs, column="value")
-        return final_values(self.losses.iloc[:, -1], values.iloc[:, -1], self.results.tasks)
+        values = incumbents_at(self.trajectories, self.results.runs, column="value")
+        return final_values(self.final_losses, values.iloc[:, -1], self.results.tasks)
 
     @cached_property
     def references(self) -> pd.DataFrame:
@@ -92,7 +113,44 @@ class Study:
     @cached_property
     def beyond_optimum(self) -> list[str]:
         """Tasks with results better than their stated optimum."""
-        return beyond_optimum(self.losses.iloc[:, -1], self.results.tasks)
+        return beyond_optimum(self.final_losses, self.results.tasks)
+
+    @cached_property
+    def regrets(self) -> dict[str, pd.Series]:
+        """Final regret of every run by the title of its scale, where some task has it; others are missing."""
+        final = self.losses.iloc[:, -1:]
+        scales = {scale.title: scale(final, self.results.tasks).iloc[:, 0] for scale in NORMALISATIONS}
+        return {title: regret for title, regret in scales.items() if regret.notna().any()}
+
+    @cached_property
+    def auc(self) -> pd.DataFrame:
+        """Mean regret over the whole budget, of every run."""
+        return anytime_auc(self.trajectories, self.losses, self.results.runs, self.results.tasks)
+
+    @cached_property
+    def runtimes(self) -> pd.DataFrame:
+        """Evaluations until targets, of every run."""
+        spent = self.spent["evaluations"]
+        return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
+
+    @cached_property
+    def curves(self) -> Curves:
+        """Curves over the budget and other axes."""
+        results = self.results
+        return Curves(self.trajectories, results.runs, results.tasks, self.spent, self.losses, seed=self.seed)
+
+    @cached_property
+    def groups(self) -> dict[str, Comparison]:
+        """What curves are averaged over: the main comparisons, and each type and collection of several, by title."""
+        tasks = self.results.tasks
+        main = [verdict.comparison for verdict in self.verdicts]
+        found = {comparison.name: comparison for comparison in main}
+        for column in ("type", "collection"):
+            parts = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
+            found |= {part.name: part for part in parts if part.name not in found}
+        wanted = {title: part for title, part in found.items() if len(part.optimizers) > 1}
+        largest = sorted(wanted, key=lambda title: len(wanted[title].tasks), reverse=True)[:_MOST_GROUPS]
+        return {title: part for title, part in wanted.items() if title in largest}
 
     def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
         """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""
@@ -102,20 +160,22 @@ class Study:
                 tasks, total = len(comparison.tasks), len(comparison.tasks) + len(comparison.dropped_tasks)
                 count = f"{tasks} of {total}" if tasks < total else f"{total}"
                 title = f"{comparison.name} · {count} {'task' if total == 1 else 'tasks'}"
-                bands[title] = bootstrap_ranks(ranks(comparison), seed=self._seed)
+                bands[title] = bootstrap_ranks(ranks(comparison), seed=self.seed)
         return bands
 
     @cached_property
-    def _trajectories(self) -> pd.DataFrame:
-        return trajectories(self.results)
+    def _accounts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        progress = Progress(self.results)
+        spent = pd.DataFrame({axis.name: progress.of_whole_runs(axis.name) for axis in AXES})
+        return incumbents(self.results, progress), spent
 
     @cached_property
     def _regret(self) -> pd.Series:
-        return normalised_regret(self.losses.iloc[:, -1], self.results.tasks)
+        return normalised_regret(self.final_losses, self.results.tasks)
 
     def _judge(self, comparison: Comparison) -> Verdict:
         ranked = ranks(comparison)
-        bands = bootstrap_ranks(ranked, seed=self._seed)
+        bands = bootstrap_ranks(ranked, seed=self.seed)
         final = task_ranks(ranked.iloc[:, -1:]).iloc[:, -1].unstack("optimizer")
         table = standings(final, bands, self._regret, comparison)
         return Verdict(comparison, bands, final, significance(final), table)
