@@ -27,19 +27,36 @@ def final_values(final_losses: pd.Series, final_values: pd.Series, tasks: pd.Dat
     Index (`task`, `optimizer`); `median`, `better` and `worse` quartile, `runs`, `without_result`. A run without a
     result counts as worse than any other, so a quartile that falls on one is NaN.
     """
+    keys = ["task", "optimizer"]
     frame = pd.DataFrame({"loss": final_losses.fillna(np.inf), "value": final_values})
-    frame = frame.reorder_levels(["task", "optimizer", "seed"])
-    ordered = frame.sort_values("loss", kind="stable").sort_index(level=["task", "optimizer"], sort_remaining=False)
-    groups = ordered["value"].groupby(level=["task", "optimizer"], sort=True)
+    ordered = frame.reorder_levels([*keys, "seed"]).sort_values("loss", kind="stable")
+    ordered = ordered.sort_index(level=keys, sort_remaining=False)
+    groups = ordered["value"].groupby(level=keys, sort=True)
     counts = groups.size()
-    starts = np.concatenate(([0], np.cumsum(counts.to_numpy())[:-1])) if len(counts) else np.zeros(0, dtype=int)
-    values = ordered["value"].to_numpy(dtype=float)
-    quantiles = {
-        name: _quantiles(values, starts, counts.to_numpy(), share)
-        for name, share in (("median", 0.5), ("better", 0.25), ("worse", 0.75))
-    }
-    missing = ordered["value"].isna().groupby(level=["task", "optimizer"], sort=True).sum()
-    return pd.DataFrame(quantiles | {"runs": counts, "without_result": missing}, index=counts.index)
+    quantiles = _of_sorted(ordered["value"].to_numpy(dtype=float), counts.to_numpy(), (0.5, 0.25, 0.75))
+    table = pd.DataFrame(dict(zip(("median", "better", "worse"), quantiles, strict=True)), index=counts.index)
+    return table.assign(runs=counts, without_result=counts - groups.count())
+
+
+def grouped_quantiles(values: np.ndarray, groups: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Quantiles of each column within each group, interpolated linearly.
+
+    Parameters
+    ----------
+    values:
+        Shape (n, k), lower is better; NaN counts as worse than any number.
+    groups:
+        Shape (n,): the number of each row's group; 0, 1, … all of them occur.
+    shares:
+        The quantiles, in [0, 1].
+
+    Returns
+    -------
+    Shape (shares, groups, k); NaN where a quantile falls on a missing value.
+    """
+    counts = np.bincount(groups)
+    columns = [_of_sorted(column[np.lexsort((column, groups))], counts, shares) for column in values.T]
+    return np.stack(columns, axis=-1)
 
 
 def beyond_optimum(final_losses: pd.Series, tasks: pd.DataFrame) -> list[str]:
@@ -54,9 +71,10 @@ def is_maximised(task: pd.Series) -> bool:
     return len(task["objectives"]) > 1 or signs(task)[0] < 0
 
 
-def _quantiles(values: np.ndarray, starts: np.ndarray, counts: np.ndarray, share: float) -> np.ndarray:
-    """Shape (groups,): the quantile of each group of values ordered from best to worst (NaN last), interpolated."""
-    position = share * (counts - 1)
+def _of_sorted(values: np.ndarray, counts: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Shape (shares, groups): quantiles of groups that follow each other in `values`, each best first and NaN last."""
+    starts = np.cumsum(counts) - counts
+    position = np.array(shares)[:, None] * (counts - 1)
     below = np.floor(position).astype(int)
     weight = position - below
     low = values[starts + below]

@@ -1,0 +1,144 @@
+"""The gap between validation and test: what optimizers selected by, and what that was worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from optathlon.analysis.metrics.countable import countable, of_task
+from optathlon.analysis.metrics.objectives import is_multi_objective, signs
+from optathlon.analysis.stats.comparison import Comparison, comparisons
+from optathlon.analysis.stats.ranking import mean_ranks, ranks
+
+if TYPE_CHECKING:
+    from optathlon.results import Results
+
+_TEST = "test/"
+_VALIDATION = "val_"
+_RUN = ["optimizer", "task", "seed"]
+_COLUMNS = ["validation", "test", "regret", "overlooked", "validation_loss", "test_loss"]
+
+
+def generalisation(results: Results, trajectories: pd.DataFrame) -> pd.DataFrame:
+    """How the optimizers' choices by validation do on the test metrics.
+
+    Parameters
+    ----------
+    results, trajectories:
+        As for `scored_incumbents`.
+
+    Returns
+    -------
+    Index (`metric`, `optimizer`), sorted. Of the optimizers and pairs of task and seed that are compared on the metric,
+    chosen as `comparisons` does: `validation_rank` and `test_rank`, mean ranks (over seeds, then tasks) of the final
+    incumbents by the validation and by the test value; `test`, `regret` and `overlooked` of `scored_incumbents`, means
+    over seeds, then tasks, of the runs that have them; `runs`, how many do; `tasks` compared on.
+    """
+    runs = scored_incumbents(results, trajectories)
+    tables = {metric: _summary(runs.loc[metric]) for metric in runs.index.unique("metric")}
+    columns = ["validation_rank", "test_rank", "test", "regret", "overlooked", "runs", "tasks"]
+    index = pd.MultiIndex.from_arrays([[], []], names=["metric", "optimizer"])
+    filled = {metric: table for metric, table in tables.items() if len(table)}
+    return pd.concat(filled, names=index.names) if filled else pd.DataFrame(columns=columns, index=index, dtype=float)
+
+
+def scored_incumbents(results: Results, trajectories: pd.DataFrame) -> pd.DataFrame:
+    """The final incumbent of each run, which is the best by the objective, on each test metric.
+
+    A metric `test/X` is looked at on the tasks whose only objective is `X` or `val_X`: its direction is that of the
+    objective. Others have no known direction, and several objectives have no single incumbent.
+
+    Parameters
+    ----------
+    results:
+        With the labels of `comparable`.
+    trajectories:
+        One row per new incumbent: `run`, `trial`, `value`, `loss`.
+
+    Returns
+    -------
+    Index (`metric`, `optimizer`, `task`, `seed`), sorted, of all runs that were not skipped; `validation`, `test` (of
+    the incumbent, in the user's units), `regret` (>= 0, in these units: how much better the best test value is among
+    all trials of the run that count), `overlooked` (the share of these trials, in [0, 1), that test strictly better
+    than the incumbent), `validation_loss`, `test_loss` (the same to be minimised). NaN where a run has no incumbent, or
+    one without that metric.
+    """
+    metrics = sorted(_tasks_by_metric(results))
+    frames = {metric: _tested(results, trajectories, metric, tested) for metric, tested in metrics}
+    index = pd.MultiIndex.from_arrays([[], [], [], []], names=["metric", *_RUN])
+    return pd.concat(frames, names=["metric"]) if frames else pd.DataFrame(columns=_COLUMNS, index=index, dtype=float)
+
+
+def _tasks_by_metric(results: Results) -> list[tuple[str, list[str]]]:
+    """The test metrics, each with the tasks whose only objective it is about."""
+    trials, tasks = results.trials, results.tasks
+    names = {str(task): _test_names(row) for task, row in tasks.iterrows()}
+    found = []
+    for metric in (column for column in trials.columns if column.startswith(_TEST)):
+        measured = set(trials.loc[trials[metric].notna(), "task"].astype(str))
+        tested = [task for task in names if metric in names[task] and task in measured]
+        found += [(metric, tested)] if tested else []
+    return found
+
+
+def _test_names(task: pd.Series) -> set[str]:
+    """How the metric is called that tests the objective of a task."""
+    if is_multi_objective(task):
+        return set()
+    name = task["objectives"][0]["name"]
+    return {_TEST + name, _TEST + name.removeprefix(_VALIDATION)}
+
+
+def _tested(results: Results, trajectories: pd.DataFrame, metric: str, tested: list[str]) -> pd.DataFrame:
+    """The rows of one metric: index (`optimizer`, `task`, `seed`)."""
+    trials = _tested_trials(results, metric, tested)
+    final = _final_incumbents(trajectories).merge(trials, how="left", on=["run", "trial"]).set_index("run")
+    by_run = trials.groupby("run")["test_loss"]
+    final["regret"] = final["test_loss"] - by_run.min()
+    better = (trials["test_loss"] < trials["run"].map(final["test_loss"])).groupby(trials["run"]).mean()
+    final["overlooked"] = better.where(final["test_loss"].notna())
+    runs = results.runs
+    done = runs[(runs["task"].isin(tested) & (runs["status"] != "skipped")).to_numpy()]
+    frame = final.reindex(done["run"].astype(str))[_COLUMNS]
+    frame.index = pd.MultiIndex.from_frame(done[_RUN].astype({"optimizer": str, "task": str}))
+    return frame.sort_index()
+
+
+def _tested_trials(results: Results, metric: str, tested: list[str]) -> pd.DataFrame:
+    """`run`, `trial`, `test`, `test_loss` of the trials that count and have the metric."""
+    trials = results.trials[results.trials["task"].isin(tested).to_numpy()]
+    trials = trials[countable(trials, results.tasks) & trials[metric].notna().to_numpy()]
+    sign = of_task(trials, results.tasks.apply(lambda task: signs(task)[0], axis=1))
+    test = trials[metric].astype(float)
+    return trials[["run", "trial"]].assign(run=trials["run"].astype(str), test=test, test_loss=test * sign)
+
+
+def _final_incumbents(trajectories: pd.DataFrame) -> pd.DataFrame:
+    """`run`, `trial`, `validation`, `validation_loss`."""
+    final = trajectories.assign(run=trajectories["run"].astype(str)).sort_values(["run", "loss", "trial"])
+    renamed = final.rename(columns={"value": "validation", "loss": "validation_loss"})
+    return renamed.drop_duplicates("run")[["run", "trial", "validation", "validation_loss"]]
+
+
+def _summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Index `optimizer`: the rows of one metric."""
+    losses = runs[["validation_loss", "test_loss"]]
+    alike = pd.Series("", index=runs.index.unique("task"))  # so that there is one comparison, not one per type
+    return pd.concat([_of_comparison(runs, compared) for compared in comparisons(losses, alike)] or [pd.DataFrame()])
+
+
+def _of_comparison(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    by_rank = mean_ranks(ranks(comparison)).round(12)
+    compared = runs.reorder_levels(["task", "seed", "optimizer"]).loc[comparison.losses.index]
+    by_task = compared[["test", "regret", "overlooked"]].groupby(level=["task", "optimizer"]).mean()
+    means = by_task.groupby(level="optimizer").mean()
+    return pd.DataFrame(
+        {
+            "validation_rank": by_rank["validation_loss"],
+            "test_rank": by_rank["test_loss"],
+            **{name: means[name] for name in means.columns},
+            "runs": compared["test"].notna().groupby(level="optimizer").sum(),
+            "tasks": len(comparison.tasks),
+        }
+    )
