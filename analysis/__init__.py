@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.comparable import comparable as comparable
     from optathlon.analysis.metrics.coverage import coverage as coverage
     from optathlon.analysis.metrics.final import final_values as final_values
-    from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
     from optathlon.analysis.metrics.hypervolume import running_hypervolume as running_hypervolume
+    from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
     from optathlon.analysis.metrics.overhead import overhead as overhead
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
     from optathlon.analysis.report import write_report as write_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def load(
         for label, patterns in wanted.items():
             if patterns is not None:
                 names = runs[label].cast(pa.string()).to_numpy()
-                rows &= np.isin(names, _matching(label, patterns, names))
+                rows &= np.isin(names, matching(label, patterns, names))
         return rows if seeds is None else rows & np.isin(runs["seed"].to_numpy(), list(seeds))
 
     runs, trials = folder.read(chosen, TRIALS.names if columns is None else _stored(columns))
@@ -103,7 +103,20 @@ def load(
     )
 
 
-def _matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
+def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: Sequence[str] | None = None) -> Results:
+    """Those of `results` that are asked for, as `load` with the same arguments."""
+    kept = np.ones(len(results.runs), dtype=bool)
+    for label, patterns in (("optimizer", optimizers), ("task", tasks)):
+        if patterns is not None:
+            names = results.runs[label].astype(str).to_numpy()
+            kept &= np.isin(names, matching(label, patterns, names))
+    runs = results.runs[kept].reset_index(drop=True)
+    trials = results.trials[results.trials["run"].isin(runs["run"])].reset_index(drop=True)
+    described = results.tasks[results.tasks.index.isin(runs["task"].astype(str))]
+    return replace(results, runs=_used(runs), trials=_used(trials), tasks=described)
+
+
+def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
     """The names that some pattern matches; `UsageError` where a pattern matches none."""
     known = sorted(set(names))
     matches = []
@@ -158,7 +171,12 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """A pandas frame whose categories are sorted, so that it is the same however the shards came about."""
-    frame: pd.DataFrame = table.to_pandas()
+    return _used(table.to_pandas())
+
+
+def _used(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with sorted categories, and only those that occur."""
+    frame = frame.copy(deep=False)
     for name in frame.select_dtypes("category"):
         used = frame[name].cat.remove_unused_categories()
         frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))

@@ -32,25 +32,3 @@ def running_hypervolume(losses: np.ndarray, reference: np.ndarray) -> np.ndarray
             volume = float(f"{moocore.hypervolume(front, ref=reference):.{_DIGITS}g}")
         volumes[index] = volume
     return volumes
-
-
-def reference_losses(signs: np.ndarray, stated: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """The reference point, as losses.
-
-    Parameters
-    ----------
-    signs:
-        Shape (m,): 1 for minimised objectives, -1 for maximised ones.
-    stated:
-        Shape (m,): the reference in the user's units; NaN where the task gives none.
-    losses:
-        Shape (n, m): all results on the task, of all runs.
-
-    A coordinate that the task doesn't give is the worst loss of any result in `losses`: the same for all runs, but it
-    depends on the loaded results.
-    """
-    known: np.ndarray = signs * stated
-    if not len(losses):
-        return known
-    completed: np.ndarray = np.where(np.isnan(known), losses.max(axis=0), known)
-    return completed

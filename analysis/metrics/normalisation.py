@@ -73,8 +73,8 @@ def between(losses: pd.DataFrame, zero: pd.Series, one: pd.Series) -> pd.DataFra
 
 def log_regret(regret: pd.DataFrame) -> pd.DataFrame:
     """The decimal logarithm of regret; what lies below `LOG_FLOOR` counts as `LOG_FLOOR`."""
-    logarithms: pd.DataFrame = np.log10(regret.clip(lower=LOG_FLOOR))
-    return logarithms
+    floored = regret.clip(lower=LOG_FLOOR)
+    return pd.DataFrame(np.log10(floored.to_numpy(dtype=float)), index=regret.index, columns=regret.columns)
 
 
 def normalised_regret(final_losses: pd.Series, tasks: pd.DataFrame) -> pd.Series:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+
+
+def row_of(tasks: pd.DataFrame, name: str) -> pd.Series:
+    """The row of one task in the `tasks` frame."""
+    return cast("pd.Series", tasks.loc[name])
 
 
 def signs(task: pd.Series) -> np.ndarray:
@@ -18,6 +23,13 @@ def signs(task: pd.Series) -> np.ndarray:
 def value_columns(count: int) -> list[str]:
     """The columns of the `trials` frame that hold `count` objectives."""
     return ["value", *(f"value_{index}" for index in range(2, count + 1))][:count]
+
+
+def objective_losses(trials: pd.DataFrame, task: pd.Series) -> np.ndarray:
+    """Shape (trials, objectives): the values of trials on one task, as quantities to minimise."""
+    values: np.ndarray = trials.reindex(columns=value_columns(len(task["objectives"]))).to_numpy(dtype=float)
+    losses: np.ndarray = values * signs(task)
+    return losses
 
 
 def is_multi_objective(task: pd.Series) -> bool:

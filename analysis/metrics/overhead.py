@@ -8,14 +8,14 @@ _SHARES = {"low": 0.05, "lower": 0.25, "median": 0.5, "upper": 0.75, "high": 0.9
 
 
 def overhead(trials: pd.DataFrame) -> pd.DataFrame:
-    """Seconds that each optimizer's `ask` and `tell` took per trial.
+    """Seconds that each optimizer's `ask` and `tell` took per trial; NaN where that is not known.
 
     Returns
     -------
     Index `optimizer`; quantiles over trials at 5, 25, 50, 75 and 95 % (`low`, `lower`, `median`, `upper`, `high`), the
     `mean`, the mean seconds of the evaluation itself (`evaluate`), and the number of `trials`.
     """
-    thinking = trials["ask_s"].astype(float).fillna(0.0) + trials["tell_s"].astype(float).fillna(0.0)
+    thinking = trials[["ask_s", "tell_s"]].astype(float).sum(axis=1, min_count=1)
     optimizer = trials["optimizer"].astype(str)
     by_optimizer = thinking.groupby(optimizer)
     columns = {name: by_optimizer.quantile(share) for name, share in _SHARES.items()}

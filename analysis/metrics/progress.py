@@ -96,8 +96,9 @@ class Progress:
             case "full_fidelity_trials":
                 spent = self._total(at_full_fidelity(self._trials, self._tasks)[self.rows].astype(float))
             case "compute":
-                parts = [np.nan_to_num(self.column(name)) for name in ("ask_s", "tell_s", "evaluate_s")]
-                spent = self._total(np.sum(parts, axis=0))
+                parts = np.array([self.column(name) for name in ("ask_s", "tell_s", "evaluate_s")])
+                known = ~np.isnan(parts).all(axis=0)
+                spent = self._total(np.where(known, np.nansum(parts, axis=0), np.nan))
             case "evaluations":
                 spent = self._total(np.nan_to_num(self.column("evaluations")))
             case _:

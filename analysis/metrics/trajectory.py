@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.countable import countable, of_task
-from optathlon.analysis.metrics.hypervolume import reference_losses, running_hypervolume
+from optathlon.analysis.metrics.hypervolume import running_hypervolume
 from optathlon.analysis.metrics.objectives import (
     is_multi_objective,
-    number,
+    objective_losses,
     optimal_hypervolume,
     signs,
-    value_columns,
 )
 from optathlon.analysis.metrics.progress import AXES, Progress
+from optathlon.analysis.metrics.references import reference_losses, stated_reference
 
 if TYPE_CHECKING:
     from optathlon.results import Results
@@ -66,26 +66,6 @@ def incumbents(results: Results, progress: Progress) -> pd.DataFrame:
     return labels.assign(**spent, value=value[improves], loss=loss[improves])
 
 
-def references(results: Results) -> pd.DataFrame:
-    """The hypervolume reference of each multi-objective task.
-
-    Returns
-    -------
-    One row per task and objective: `task`, `objective`, `reference` (the user's units) and `derived`, whether it is
-    the worst value of the loaded results because the task gives none.
-    """
-    counts = countable(results.trials, results.tasks)
-    rows = []
-    for name, row in results.tasks.iterrows():
-        if is_multi_objective(row):
-            losses = _losses(results.trials[counts & (results.trials["task"] == name).to_numpy()], row)
-            stated = _stated_reference(row)
-            point = signs(row) * reference_losses(signs(row), stated, losses)
-            for objective, coordinate, given in zip(row["objectives"], point, stated, strict=True):
-                rows.append((name, objective["name"], coordinate, math.isnan(given)))
-    return pd.DataFrame(rows, columns=["task", "objective", "reference", "derived"])
-
-
 def _is_best_so_far(loss: np.ndarray, run: np.ndarray) -> np.ndarray:
     """Shape (trials,), boolean: better than every earlier trial of the run."""
     best = pd.Series(loss).groupby(run).cummin().to_numpy()
@@ -98,20 +78,10 @@ def _is_best_so_far(loss: np.ndarray, run: np.ndarray) -> np.ndarray:
 
 def _hypervolumes(trials: pd.DataFrame, run: np.ndarray, counts: np.ndarray, task: pd.Series) -> np.ndarray:
     """Shape (trials,): the hypervolume after each trial of a task's runs that counts; NaN at the others."""
-    losses = _losses(trials, task)
-    reference = reference_losses(signs(task), _stated_reference(task), losses[counts])
+    losses = objective_losses(trials, task)
+    reference = reference_losses(signs(task), stated_reference(task), losses[counts])
     volumes = np.full(len(trials), np.nan)
     for rows in pd.Series(run).groupby(run).indices.values():
         chosen = rows[counts[rows]]
         volumes[chosen] = running_hypervolume(losses[chosen], reference)
     return volumes
-
-
-def _losses(trials: pd.DataFrame, task: pd.Series) -> np.ndarray:
-    values: np.ndarray = trials.reindex(columns=value_columns(len(task["objectives"]))).to_numpy(dtype=float)
-    losses: np.ndarray = values * signs(task)
-    return losses
-
-
-def _stated_reference(task: pd.Series) -> np.ndarray:
-    return np.array([number(objective.get("reference")) for objective in task["objectives"]])

@@ -32,9 +32,9 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
         As `optathlon.analysis.plots.style.looks` returns them.
     """
     ranks = significance.mean_ranks.sort_index().sort_values(kind="stable")
-    bars = indistinguishable(significance)
+    bars = _stacked(indistinguishable(significance))
     half = math.ceil(len(ranks) / 2)
-    bar_room = 0.16 * len(bars) + 0.12
+    bar_room = 0.16 * max((level + 1 for _, _, level in bars), default=0) + 0.12
     below = bar_room + _ROW * half
     with style():
         above = 0.3 if math.isnan(significance.critical_difference) else 0.7
@@ -46,7 +46,7 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
         start = math.floor(ranks.min())
         ruler = np.nan_to_num(significance.critical_difference)
         _scale(axes, start, max(start + 1, math.ceil(ranks.max()), start + ruler))
-        for level, (first, last) in enumerate(bars):
+        for first, last, level in bars:
             y = -0.16 * (level + 1)
             ends = ranks.iloc[first], ranks.iloc[last]
             axes.plot(ends, (y, y), color=INK, linewidth=3.2, solid_capstyle="round")
@@ -60,16 +60,33 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
 
 
 def indistinguishable(significance: Significance) -> list[tuple[int, int]]:
-    """Maximal groups that can't be told apart: first and last places (from 0) in the order of mean ranks."""
+    """Maximal runs of places, in the order of mean ranks, no two of which differ: first and last places, from 0.
+
+    By Nemenyi's test it would be enough to look at the ends of a run. Tests between pairs needn't follow the mean
+    ranks, so all pairs in it are looked at; two that don't differ may then still share no bar.
+    """
     names = significance.mean_ranks.sort_index().sort_values(kind="stable").index
+    differ = (significance.pairwise.loc[names, names] < ALPHA).to_numpy() & (significance.p_value < ALPHA)
     groups: list[tuple[int, int]] = []
+    last = 0
     for first in range(len(names)):
-        last = first
-        while last + 1 < len(names) and not significance.differ(names[first], names[last + 1]):
+        while last + 1 < len(names) and not differ[first : last + 1, last + 1].any():
             last += 1
         if last > first and (not groups or last > groups[-1][1]):
             groups.append((first, last))
+        last = max(last, first + 1)
     return groups
+
+
+def _stacked(bars: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Bars with the level, from 0, that each is drawn at: the highest where it meets no other."""
+    ends: list[int] = []
+    placed = []
+    for first, last in bars:
+        level = next((level for level, end in enumerate(ends) if end < first), len(ends))
+        ends[level : level + 1] = [last]
+        placed.append((first, last, level))
+    return placed
 
 
 def _margin(names: pd.Index) -> float:
@@ -93,12 +110,20 @@ def _label(axes: Axes, name: str, rank: float, y: float, look: Look, *, left: bo
     across = axes.get_yaxis_transform()  # x in shares of the axes, y in data
     low, high = axes.get_xlim()
     side = low + edge * (high - low)
-    axes.plot((rank, rank, side), (0, y, y), color=look.color, linewidth=0.9, clip_on=False)
-    axes.plot([rank], [0], color=look.color, marker=look.marker, markersize=6, clip_on=False, zorder=3)
+    axes.plot((rank, rank, side), (0, y, y), color=look.color, linewidth=0.9, clip_on=False, gid=look.gid)
+    axes.plot([rank], [0], color=look.color, marker=look.marker, markersize=6, clip_on=False, zorder=3, gid=look.gid)
     text = f"{short(name)}  {rank:.2f}" if left else f"{rank:.2f}  {short(name)}"
     align = "right" if left else "left"
     axes.text(
-        edge + (-0.01 if left else 0.01), y, text, ha=align, va="center", fontsize=8.5, color=INK, transform=across
+        edge + (-0.01 if left else 0.01),
+        y,
+        text,
+        ha=align,
+        va="center",
+        fontsize=8.5,
+        color=INK,
+        transform=across,
+        gid=look.gid,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from optathlon.analysis.plots.style import INK, Look, new_figure, short, style
+from optathlon.analysis.plots.naming import name_rows, rows_height
+from optathlon.analysis.plots.style import WIDE, Look, new_figure, style
 
 _FLOOR = 1e-7
 """Seconds below which nothing is drawn (a logarithmic axis has no zero)."""
@@ -25,23 +27,21 @@ def plot_overhead(overhead: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     """
-    rows = overhead.sort_index().sort_values("median", ascending=False, kind="stable")
+    rows = overhead.sort_index().sort_values("median", kind="stable")
     seconds = rows[["low", "lower", "median", "upper", "high", "mean"]].clip(lower=_FLOOR)
     with style():
-        figure = new_figure(7.2, 0.3 * len(rows) + 1.0)
+        figure = new_figure(WIDE, rows_height(len(rows)) + 0.9)
         axes = figure.subplots()
         for y, (name, row) in enumerate(seconds.iterrows()):
             look = looks[str(name)]
-            axes.plot((row["low"], row["high"]), (y, y), color=look.color, linewidth=1.0)
-            axes.plot((row["lower"], row["upper"]), (y, y), color=look.color, linewidth=5, alpha=0.45)
-            axes.plot(row["median"], y, color=look.color, marker=look.marker, markersize=6.5)
-            axes.plot(row["mean"], y, color=look.color, marker="|", markersize=9, markeredgewidth=1.4)
+            drawn: dict[str, Any] = {"color": look.color, "gid": look.gid}
+            axes.plot((row["low"], row["high"]), (y, y), linewidth=1.0, **drawn)
+            axes.plot((row["lower"], row["upper"]), (y, y), linewidth=5, alpha=0.45, **drawn)
+            axes.plot(row["median"], y, marker=look.marker, markersize=6.5, **drawn)
+            axes.plot(row["mean"], y, marker="|", markersize=9, markeredgewidth=1.4, **drawn)
         axes.set_xscale("log")
         _whole_decades(axes, seconds)
-        axes.set_yticks(np.arange(len(rows)), [short(str(name)) for name in rows.index], color=INK, fontsize=8.5)
-        axes.spines["left"].set_visible(False)
-        axes.grid(visible=False, axis="y")
-        axes.set_ylim(-0.6, len(rows) - 0.4)
+        name_rows(axes, [str(name) for name in rows.index], looks)
         axes.set_xlabel("ask + tell per trial — marker: median, thick: quartiles, thin: 5 to 95 %, tick: mean")
     return figure
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK = "#1d1e20"
 """Text and axes; the report recolours it for dark screens."""
@@ -17,6 +20,17 @@ QUIET = "#6b6e74"
 """Secondary text."""
 RULE = "#e3e4e8"
 """Grid lines."""
+
+WIDE = 7.2
+"""Inches across the text of a paper."""
+COLUMN = 3.5
+"""Inches across one of two columns."""
+
+Scale = Literal["linear", "log", "percent"]
+"""Of an axis; `"percent"` shows shares from 0 to 1."""
+
+Best = Literal["low", "high"]
+"""Which values are the better ones."""
 
 _COLORS = (
     "#0072b2",
@@ -34,6 +48,8 @@ _COLORS = (
 
 _MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("p", "⬟"), ("<", "◀"))
 """Matplotlib's name and the character that looks like it; as many as share no divisor with the colours."""
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -69,17 +85,27 @@ _RC: dict[Any, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,
 }
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one optimizer is drawn: a colour, a matplotlib marker, a line style, and the marker as a character."""
+    """How one optimizer is drawn: a colour, a matplotlib marker, a line style, and the marker as a character.
+
+    `number` is its place among the names of all, from 0.
+    """
 
     color: str
     marker: str
     line: Literal["-", "--"]
     symbol: str
+    number: int
+
+    @property
+    def gid(self) -> str:
+        """What all artists of the optimizer are tagged with, so that a page can find them."""
+        return f"optimizer-{self.number}"
 
 
 def looks(optimizers: Iterable[str]) -> dict[str, Look]:
@@ -91,7 +117,7 @@ def looks(optimizers: Iterable[str]) -> dict[str, Look]:
     for index, name in enumerate(sorted(set(optimizers))):
         marker, symbol = _MARKERS[index % len(_MARKERS)]
         repeated = (index // len(_COLORS)) % 2 == 1
-        assigned[name] = Look(_COLORS[index % len(_COLORS)], marker, "--" if repeated else "-", symbol)
+        assigned[name] = Look(_COLORS[index % len(_COLORS)], marker, "--" if repeated else "-", symbol, index)
     return assigned
 
 
@@ -102,10 +128,34 @@ def style() -> Iterator[None]:
         yield
 
 
-def percent_axis(axes: Axes) -> None:
-    """Make x the share of the budget, from 0 to 100 %."""
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
+def set_scale(axes: Axes, axis: Literal["x", "y"], scale: Scale) -> None:
+    """Scale an axis once everything is drawn; `"percent"` goes from 0 to 100 %, whatever is drawn."""
+    match scale:
+        case "percent":
+            axes.set(**{f"{axis}lim": (0.0, 1.0), f"{axis}ticks": (0.0, 0.25, 0.5, 0.75, 1.0)})
+            axes.set(**{f"{axis}ticklabels": ["0", "25", "50", "75", "100 %"]})
+        case "log":
+            axes.set(**{f"{axis}scale": "log"})
+            _power_ticks(axes.xaxis if axis == "x" else axes.yaxis)
+        case "linear":
+            axes.set(**{f"{axis}scale": "linear"})
+
+
+def power(value: float, _: int = 0) -> str:
+    """A tick of a logarithmic axis in plain text, as no text is parsed as mathematics: `0.01`, `2×10⁻⁵`."""
+    if not 1e-3 <= value < 1e4:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        raised = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+        return raised if mantissa == "1" else f"{mantissa}×{raised}"
+    return f"{value:g}"
+
+
+def _power_ticks(axis: Axis) -> None:
+    """Ticks at powers of ten and, where those are few, at 2 and 5 times them."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(power))
+    axis.set_minor_locator(NullLocator())
 
 
 def short(name: str, limit: int = 26) -> str:
@@ -139,6 +189,13 @@ def spread(positions: list[float], gap: float) -> list[float]:
     return placed
 
 
+def figure_of(axes: Axes) -> Figure:
+    """The figure that holds the axes, which stand in no other part of it."""
+    return cast("Figure", axes.get_figure())
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that lays itself out; it belongs to no window system."""
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)  # measures text without drawing the figure
+    return figure

@@ -127,7 +127,7 @@ class Curves:
         cells = self._cells(measure, axis, comparison)
         if cells.empty:
             return pd.DataFrame(columns=["mean", "low", "high"])
-        return bootstrap_means(cells, self._resampling(cells))
+        return bootstrap_means(cells, self.resampling(cells))
 
     def all_bands(self, comparison: Comparison) -> Iterator[tuple[Measure, Axis, pd.DataFrame]]:
         """The bands of every measure and axis that the compared tasks have."""
@@ -140,7 +140,7 @@ class Curves:
     def _cells(self, measure: Measure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
         """Index (`task`, `seed`, `optimizer`), a column per point, on the compared tasks that have measure and axis."""
         losses = self.losses_on(axis)
-        rows = losses.index.get_indexer(comparison.losses.index.reorder_levels(losses.index.names))
+        rows = losses.index.get_indexer(comparison.runs)
         rows = rows[rows >= 0]
         if measure.normalisation is None:
             compared = _by_task(losses.iloc[rows])
@@ -155,7 +155,8 @@ class Curves:
             self._regrets[key] = normalisation(self.losses_on(axis), self._tasks)
         return self._regrets[key]
 
-    def _resampling(self, cells: pd.DataFrame) -> Resampling:
+    def resampling(self, cells: pd.DataFrame) -> Resampling:
+        """Resamples of the (task, seed) pairs of `cells`: index (`task`, `seed`, `optimizer`)."""
         found = Resampling.like(cells, seed=self._seed)
         return self._resamplings.setdefault(found.seeds_per_task.tobytes().hex(), found)
 

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from optathlon.analysis.metrics.coverage import coverage, run_failures, trial_failures
-from optathlon.analysis.metrics.overhead import overhead
-from optathlon.analysis.plots.critical_difference import plot_critical_difference
-from optathlon.analysis.plots.overhead import plot_overhead
-from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
+from optathlon.analysis.metrics.objectives import row_of
 from optathlon.analysis.plots.style import looks
-from optathlon.analysis.plots.subsets import plot_agreement
 from optathlon.analysis.report import tables, words
-from optathlon.analysis.report.figures import Drawing, inline, save, save_table
+from optathlon.analysis.report.assets import script, style
+from optathlon.analysis.report.charts import Charts
+from optathlon.analysis.report.drawings import Drawings
+from optathlon.analysis.report.evidence import Evidence
+from optathlon.analysis.report.explanations import (
+    generalisation_rows,
+    sensitivity_table,
+    strengths_table,
+    task_facts,
+)
+from optathlon.analysis.report.figures import inline, save, save_table
+from optathlon.analysis.report.naming import suffix
+from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import Representativeness, conclusions, subset_study
 from optathlon.analysis.report.study import Study, Verdict
-from optathlon.errors import UsageError
+from optathlon.analysis.stats.importance import hyperparameter_importance
+from optathlon.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from optathlon.results import Results
     from optathlon.subsets.subset import Subset
 
-_OCCASIONAL = re.compile(
-    r"(ranks|critical_difference|standings|overhead)(_by_type|_by_collection|_blackbox|_multi_[a-z_]+)?\.(svg|png|csv)"
-    r"|subset_(by_size|methods)\.(svg|png|csv)"
-)
-"""Files that not every report has, so that those of an earlier report would stay behind."""
-
 _MOST_FAILURES = 40
 """Kinds of failure shown on the page; the rest are in the CSV file."""
+
+_MANIFEST = "files.txt"
+"""The files that the last report wrote beside it, by name."""
+
+_ANALYSED_WITH = ("optathlon", "numpy", "scipy", "pandas", "pyarrow", "moocore", "scikit-posthocs", "matplotlib")
 
 
 def write_report(
@@ -44,8 +54,9 @@ def write_report(
     title: str = "Optathlon report",
     seed: int = 0,
     subset: Subset | None = None,
+    importance: Collection[str] = (),
 ) -> Path:
-    """Write `index.html`, which needs no other file, and `figures/` with every figure (SVG, PNG) and table (CSV).
+    """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
     Parameters
     ----------
@@ -56,9 +67,12 @@ def write_report(
     title:
         The page's heading.
     seed:
-        Seeds the bootstrap. The same results and seed give the same bytes.
+        Seeds the bootstrap and every other draw. The same results and seed give the same bytes.
     subset:
         A section tells whether it ranks the optimizers it was not chosen by as all tasks do.
+    importance:
+        Tasks for which the importance of hyperparameters is estimated, from the trials' `config`; it takes about a
+        second each.
 
     Returns
     -------
@@ -69,40 +83,37 @@ def write_report(
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
     study = Study(results, seed)
     found = None if subset is None else subset_study(results, subset, seed=seed)
+    page = _Page(study, found, title, importance)
+    content = page.content()
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    page = _Page(study, found)
     _remove_earlier(folder)
-    for drawing in page.drawings():
+    kept = {*folder.iterdir()}
+    for drawing in page.drawings.all:
         save(drawing, folder)
     for name, table in page.tables():
         save_table(name, table, folder)
+    written = sorted(path.name for path in folder.iterdir() if path not in kept)
+    (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
-    path.write_text(_template().render(title=title, **page.content()), encoding="utf-8")
+    path.write_text(_template().render(title=title, **content), encoding="utf-8")
     return path
 
 
 class _Page:
     """The parts of the page."""
 
-    def __init__(self, study: Study, found: Representativeness | None) -> None:
+    def __init__(self, study: Study, found: Representativeness | None, title: str, importance: Collection[str]) -> None:
         self._study = study
         self._found = found
         self._looks = looks(study.optimizers)
-        self._ranks = {id(verdict): self._draw_ranks(verdict) for verdict in study.verdicts if _is_ranked(verdict)}
-        self._differences = {
-            id(verdict): self._draw_differences(verdict) for verdict in study.verdicts if _is_ranked(verdict)
-        }
-        self._facets = list(self._draw_facets())
-        self._by_size = self._draw_by_size()
-        self._overhead = self._draw_overhead()
+        subset = None if found is None else found.subset.tasks
+        self._evidence = {name: Evidence(study, part, subset) for name, part in study.groups.items()}
+        self._compared = [verdict for verdict in study.verdicts if _is_ranked(verdict)]
         self._standings = {id(verdict): tables.standings_table(study, verdict) for verdict in study.verdicts}
-
-    def drawings(self) -> list[Drawing]:
-        """All figures, in the order of the page."""
-        others = [drawing for drawing in (self._by_size, self._overhead) if drawing]
-        return [*self._ranks.values(), *self._facets, *self._differences.values(), *others]
+        self._importances = dict(_importances(study, importance))
+        self.drawings = Drawings(study, self._evidence, self._looks, found)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All tables by the name of their file."""
@@ -111,9 +122,18 @@ class _Page:
         yield "run_failures", run_failures(results.runs)
         yield "trial_failures", trial_failures(results.trials)
         yield "tasks", self._study.final_values
+        yield "task_features", self._study.features
         yield "hypervolume_references", self._study.references
         for verdict in self._study.verdicts:
-            yield f"standings{_suffix(verdict)}", self._standings[id(verdict)]
+            yield f"standings{suffix(verdict.comparison.name)}", self._standings[id(verdict)]
+        for verdict in self._compared:
+            name, evidence = verdict.comparison.name, self._of(verdict)
+            yield f"sensitivity{suffix(name)}", evidence.sensitivity
+            yield f"pairs{suffix(name)}", evidence.pairs
+            yield f"strengths{suffix(name)}", evidence.strengths
+        yield "generalisation", self._study.generalisation
+        if self._importances:
+            yield "importance", pd.concat(self._importances, names=["task"])
         if self._found:
             yield "subset_methods", self._found.table
 
@@ -121,29 +141,49 @@ class _Page:
         """The variables of the template."""
         study, runs = self._study, self._study.results.runs
         collections, coverage_rows = tables.coverage_cells(runs)
+        data = Charts(study, self._evidence, self._looks).data()
         return {
-            "findings": words.findings(study),
+            "findings": [*words.findings(study), *self._robustness],
             "caveats": words.caveats(study),
             "scope": self._scope(),
             "looks": self._looks,
+            "numbers": {name: number for number, name in enumerate(self._looks)},
             "collections": collections,
             "coverage": coverage_rows,
             "run_failures": run_failures(runs).head(_MOST_FAILURES).to_dict("records"),
             "trial_failures": trial_failures(study.results.trials).head(_MOST_FAILURES).to_dict("records"),
             "verdicts": [self._verdict(verdict) for verdict in study.verdicts],
-            "facets": [(drawing.caption, inline(drawing)) for drawing in self._facets],
+            "comparisons": [self._comparison(verdict) for verdict in self._compared],
+            "generalisation": list(generalisation_rows(study.generalisation)),
             "subset": self._subset(self._found) if self._found else None,
-            "overhead": inline(self._overhead) if self._overhead else None,
+            "overhead": inline(self.drawings.overhead) if self.drawings.overhead else None,
+            "tasks": list(task_facts(study.results.tasks, study.features, self._importances)),
             "sections": tables.task_sections(study),
+            "made": self._made(),
             "sessions": tables.provenance_sessions(study.results.provenance),
+            "charts": data["charts"],
+            "data": json_script(data),
+            "style": style(),
+            "script": script(),
         }
+
+    @cached_property
+    def _robustness(self) -> list[Markup]:
+        return [
+            sentence
+            for verdict in self._compared
+            for sentence in words.robustness(verdict.comparison.name, self._of(verdict).sensitivity)
+        ]
+
+    def _of(self, verdict: Verdict) -> Evidence:
+        return self._evidence[verdict.comparison.name]
 
     def _scope(self) -> list[tuple[str, str]]:
         """Facts for the head of the page."""
         results = self._study.results
-        started = pd.to_datetime(results.runs["started"], utc=True)
-        days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"})
-        return [
+        started = pd.to_datetime(results.runs["started"], utc=True).dropna()
+        days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"}) if len(started) else []
+        facts = [
             (f"{len(self._study.optimizers):,}", "optimizers"),
             (f"{results.runs['task'].nunique():,}", "tasks"),
             (f"{results.runs['seed'].nunique():,}", "seeds"),
@@ -152,18 +192,25 @@ class _Page:
             (words.budget(results.runs), "budget"),
             (" to ".join(days), "started (UTC)"),
         ]
+        return [(value, label) for value, label in facts if value]
 
     def _verdict(self, verdict: Verdict) -> dict[str, Any]:
-        table = self._standings[id(verdict)]
-        ranked = _is_ranked(verdict)
         return {
             "name": verdict.comparison.name,
-            "ranks": inline(self._ranks[id(verdict)]) if ranked else None,
-            "difference": inline(self._differences[id(verdict)]) if ranked else None,
-            "note": verdict.significance.note,
-            "standings": table.reset_index().to_dict("records"),
-            "compared": len(verdict.standings) if ranked else 0,
+            "standings": self._standings[id(verdict)].reset_index().to_dict("records"),
+            "compared": len(verdict.standings) if _is_ranked(verdict) else 0,
             "tasks": len(verdict.comparison.tasks),
+        }
+
+    def _comparison(self, verdict: Verdict) -> dict[str, Any]:
+        evidence = self._of(verdict)
+        drawn = self.drawings.differences[verdict.comparison.name]
+        return {
+            "name": verdict.comparison.name,
+            "differences": [(inline(drawing), tested.note) for drawing, tested in drawn],
+            "power": words.power(evidence.power, verdict.standings["mean_rank"]),
+            "sensitivity": sensitivity_table(evidence.sensitivity),
+            "strengths": strengths_table(evidence.strengths),
         }
 
     def _subset(self, found: Representativeness) -> dict[str, Any]:
@@ -173,62 +220,39 @@ class _Page:
             "parts": [
                 (name, found.agreements[name].k, tables.method_rows(methods)) for name, methods in found.methods.items()
             ],
-            "by_size": inline(self._by_size) if self._by_size else None,
+            "by_size": inline(self.drawings.by_size) if self.drawings.by_size else None,
         }
 
-    def _draw_ranks(self, verdict: Verdict) -> Drawing:
-        caption = f"Mean rank over the budget, {verdict.comparison.name}"
-        return Drawing(f"ranks{_suffix(verdict)}", caption, plot_ranks(verdict.bands, self._looks), verdict.bands)
-
-    def _draw_differences(self, verdict: Verdict) -> Drawing:
-        tested = verdict.significance
-        data = pd.DataFrame({"mean_rank": tested.mean_ranks}).join(tested.pairwise.add_prefix("p against "))
-        caption = f"Critical-difference diagram, {verdict.comparison.name}"
-        figure = plot_critical_difference(tested, self._looks)
-        return Drawing(f"critical_difference{_suffix(verdict)}", caption, figure, data)
-
-    def _draw_facets(self) -> Iterator[Drawing]:
-        tasks = self._study.results.tasks
-        drawn: list[set[frozenset[str]]] = []
-        for kind, column in (("type of task", "type"), ("collection", "collection")):
-            groups = tasks[column].astype(str)
-            partition = {frozenset(members.index) for _, members in groups.groupby(groups)}
-            if len(partition) > 1 and partition not in drawn and len(bands := self._study.bands_by(groups)) > 1:
-                drawn.append(partition)
-                data = pd.concat(bands, names=["group"])
-                figure = plot_rank_facets(bands, self._looks)
-                yield Drawing(f"ranks_by_{column}", f"By {kind}", figure, data)
-
-    def _draw_by_size(self) -> Drawing | None:
-        found = self._found
-        if found is None or found.by_size is None:
-            return None
-        data = found.by_size.measures
-        figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)
-        return Drawing("subset_by_size", "Agreement of subsets with all tasks, by size", figure, data)
-
-    def _draw_overhead(self) -> Drawing | None:
-        table = overhead(self._study.results.trials)
-        if table.empty:
-            return None
-        caption = "Seconds of ask and tell per trial, by optimizer"
-        return Drawing("overhead", caption, plot_overhead(table, self._looks), table)
+    def _made(self) -> list[str]:
+        """How this page came about."""
+        packages = ", ".join(f"{name} {version(name)}" for name in _ANALYSED_WITH)
+        return [f"This page was made with {packages}; every draw of the analysis is seeded with {self._study.seed}."]
 
 
-def _remove_earlier(folder: Path) -> None:
-    for path in folder.iterdir():
-        if _OCCASIONAL.fullmatch(path.name):
-            path.unlink()
+def _importances(study: Study, wanted: Collection[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """By task; `UsageError` for a task that isn't there, or where configurations were not loaded."""
+    results = study.results
+    for task in sorted(wanted):
+        if task not in results.tasks.index:
+            raise unknown("task", task, list(results.tasks.index), where="these results")
+        if "config" not in results.trials:
+            raise UsageError("the importance of hyperparameters needs the column `config` of the trials: load it too")
+        yield (
+            task,
+            hyperparameter_importance(study.trials_of(task), row_of(results.tasks, task)["space"], seed=study.seed),
+        )
 
 
 def _is_ranked(verdict: Verdict) -> bool:
     return len(verdict.comparison.optimizers) > 1
 
 
-def _suffix(verdict: Verdict) -> str:
-    """What tells the files of several comparisons apart."""
-    name = verdict.comparison.name
-    return "" if name == "all tasks" else "_" + re.sub(r"[^a-z0-9]+", "_", name.lower())
+def _remove_earlier(folder: Path) -> None:
+    """Remove what an earlier report wrote, and nothing else."""
+    manifest = folder / _MANIFEST
+    for name in manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else ():
+        if name == Path(name).name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _template() -> Any:

@@ -10,14 +10,19 @@ import pandas as pd
 
 from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
 from optathlon.analysis.metrics.comparable import comparable
+from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.features import task_features
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
 from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
+from optathlon.analysis.metrics.objectives import row_of, signs
 from optathlon.analysis.metrics.progress import AXES, Progress
+from optathlon.analysis.metrics.references import references
 from optathlon.analysis.metrics.targets import runtimes
-from optathlon.analysis.metrics.trajectory import incumbents, references
+from optathlon.analysis.metrics.trajectory import incumbents
 from optathlon.analysis.report.curves import Curves
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
+from optathlon.analysis.stats.generalisation import generalisation
 from optathlon.analysis.stats.ranking import ranks, task_ranks
 from optathlon.analysis.stats.significance import Significance, significance
 from optathlon.analysis.stats.standings import standings
@@ -25,8 +30,8 @@ from optathlon.analysis.stats.standings import standings
 if TYPE_CHECKING:
     from optathlon.results import Results
 
-_MOST_GROUPS = 12
-"""Groups of tasks that curves are shown for: the largest."""
+_MOST_GROUPS = 10
+"""Types and collections that curves are shown for: the largest."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,27 @@ class Study:
         return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
 
     @cached_property
+    def features(self) -> pd.DataFrame:
+        """What tells tasks apart: index task."""
+        return task_features(self.results.tasks, self.results.trials)
+
+    @cached_property
     def curves(self) -> Curves:
         """Curves over the budget and other axes."""
         results = self.results
         return Curves(self.trajectories, results.runs, results.tasks, self.spent, self.losses, seed=self.seed)
+
+    @cached_property
+    def generalisation(self) -> pd.DataFrame:
+        """How choices by validation do on test metrics: index (`metric`, `optimizer`)."""
+        return generalisation(self.results, self.trajectories)
+
+    def trials_of(self, task: str) -> pd.DataFrame:
+        """The trials on one task that count: `config`, and the `loss` of the first objective."""
+        trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
+        counted = trials[countable(trials, self.results.tasks)]
+        loss = signs(row_of(self.results.tasks, task))[0] * counted["value"]
+        return pd.DataFrame({"config": counted["config"], "loss": loss})
 
     @cached_property
     def groups(self) -> dict[str, Comparison]:
@@ -146,11 +168,13 @@ class Study:
         main = [verdict.comparison for verdict in self.verdicts]
         found = {comparison.name: comparison for comparison in main}
         for column in ("type", "collection"):
-            parts = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
-            found |= {part.name: part for part in parts if part.name not in found}
+            alike = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
+            found |= {part.name: part for part in alike if part.name not in found}
         wanted = {title: part for title, part in found.items() if len(part.optimizers) > 1}
-        largest = sorted(wanted, key=lambda title: len(wanted[title].tasks), reverse=True)[:_MOST_GROUPS]
-        return {title: part for title, part in wanted.items() if title in largest}
+        titles = {comparison.name for comparison in main}
+        parts = sorted(wanted.keys() - titles, key=lambda title: (-len(wanted[title].tasks), title))
+        shown = titles | {*parts[:_MOST_GROUPS]}
+        return {title: part for title, part in wanted.items() if title in shown}
 
     def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
         """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""

@@ -59,7 +59,7 @@ class Section:
 
     collection: str
     optimizers: list[str]
-    rows: list[tuple[str, str, list[TaskCell | None]]]
+    rows: list[tuple[str, str, list[tuple[str, TaskCell | None]]]]
 
 
 def standings_table(study: Study, verdict: Verdict) -> pd.DataFrame:
@@ -80,8 +80,16 @@ def standings_table(study: Study, verdict: Verdict) -> pd.DataFrame:
     )
     unranked = sorted({*study.without_results, *verdict.comparison.left_out})
     table = verdict.standings.join(facts)
+    table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(study, verdict))
     rest = facts.reindex([name for name in unranked if name not in table.index])
     return pd.concat([table, rest]).rename_axis("optimizer") if len(rest) else table
+
+
+def _mean_auc(study: Study, verdict: Verdict) -> pd.Series:
+    """Mean regret over the whole budget, over seeds, then tasks."""
+    by_task = study.auc["linear"].loc[verdict.comparison.runs].groupby(level=["task", "optimizer"]).mean()
+    mean: pd.Series = by_task.groupby(level="optimizer").mean()
+    return mean
 
 
 def coverage_cells(runs: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[CoverageCell]]]]:
@@ -100,8 +108,10 @@ def task_sections(study: Study) -> list[Section]:
     for collection, members in tasks.groupby(tasks["collection"].astype(str), sort=True):
         here = values[values.index.get_level_values("task").isin(members.index)]
         optimizers = sorted(here.index.unique("optimizer"))
+        by_task = {str(name): rows for name, rows in here.reset_index("optimizer").groupby(level="task")}
+        nothing = here.iloc[:0].reset_index("optimizer")
         rows = [
-            (str(name), measure(task), _task_row(here, str(name), task, optimizers))
+            (str(name), measure(task), _task_row(by_task.get(str(name), nothing), task, optimizers))
             for name, task in members.iterrows()
         ]
         sections.append(Section(str(collection), optimizers, rows))
@@ -185,18 +195,17 @@ def _coverage_cell(counts: pd.Series) -> CoverageCell:
     return CoverageCell(kind, ", ".join(parts) or MISSING)
 
 
-def _task_row(values: pd.DataFrame, name: str, task: pd.Series, optimizers: list[str]) -> list[TaskCell | None]:
-    rows = values[values.index.get_level_values("task") == name].droplevel(["task"])
+def _task_row(rows: pd.DataFrame, task: pd.Series, optimizers: list[str]) -> list[tuple[str, TaskCell | None]]:
     best = rows["median"].max() if is_maximised(task) else rows["median"].min()
-    cells = {str(optimizer): _task_cell(row, best) for optimizer, row in rows.iterrows()}
-    return [cells.get(optimizer) for optimizer in optimizers]
+    cells = {row.optimizer: _task_cell(row, best) for row in rows.itertuples()}
+    return [(optimizer, cells.get(optimizer)) for optimizer in optimizers]
 
 
-def _task_cell(row: pd.Series, best: float) -> TaskCell:
+def _task_cell(row: Any, best: float) -> TaskCell:
     note = f"{int(row.without_result)} of {int(row.runs)} without result" if row.without_result else ""
     shown = row.runs > 1 and not math.isnan(row.better)
     quartiles = f"{number(row.better, 3)} … {number(row.worse, 3)}" if shown else ""
-    return TaskCell(number(row["median"]), quartiles, note, bool(row["median"] == best))
+    return TaskCell(number(row.median), quartiles, note, bool(row.median == best))
 
 
 def _is_empty(value: object) -> bool:

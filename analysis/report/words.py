@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import pandas as pd
 from markupsafe import Markup
@@ -10,6 +12,8 @@ from markupsafe import Markup
 from optathlon.analysis.metrics.coverage import failed_trial_share
 from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.comparison import Comparison
+from optathlon.analysis.stats.power import Power
+from optathlon.analysis.stats.sensitivity import LeaderChange, flips, leader_changes
 
 _MANY = 8
 """Longer enumerations are cut."""
@@ -23,6 +27,64 @@ def findings(study: Study) -> list[Markup]:
     if not study.verdicts:
         return [Markup("No run has a result that counts, so there is nothing to rank.")]
     return [sentence for verdict in study.verdicts for sentence in _findings(verdict)]
+
+
+def robustness(title: str, table: pd.DataFrame) -> list[Markup]:
+    """Which conclusions another choice would flip, or that none would.
+
+    Parameters
+    ----------
+    title:
+        Of the comparison.
+    table:
+        As `optathlon.analysis.stats.sensitivity.sensitivity` returns it.
+    """
+    scope = "" if title == "all tasks" else f" on {title} tasks"
+    changes, reversals = leader_changes(table), flips(table)
+    led = {(change.choice, change.scenario) for change in changes}
+    sentences = [_change(change, scope) for change in changes]
+    others: dict[tuple[str, str], list[Markup]] = {}
+    for flip in reversals:
+        if (flip.choice, flip.scenario) not in led:
+            others.setdefault((flip.first, flip.second), []).append(Markup(flip.reason).format(*flip.names))
+    for (first, second), reasons in others.items():
+        text = Markup("{} would be ahead of {}{} {}.")
+        sentences.append(text.format(names([second]), names([first]), scope, Markup(", or ").join(reasons)))
+    tried = len(cast("pd.MultiIndex", table.index).droplevel(["optimizer"]).unique()) - 1
+    if not sentences and tried:
+        sentences.append(
+            Markup(
+                "None of the {} other ways to rank{} that were tried (what failures count for, averages, collections, "
+                "seeds) changes who leads, or the order of the first three."
+            ).format(tried, scope)
+        )
+    return sentences
+
+
+def power(found: Power | None, table: pd.Series) -> list[Markup]:
+    """Which differences could be seen at all, and what it would take to see the one between the first two.
+
+    Parameters
+    ----------
+    found:
+        As `optathlon.analysis.stats.power.power` returns it, or `None`.
+    table:
+        The mean rank of each optimizer.
+    """
+    if found is None:
+        return []
+    if found.difference == 0:
+        return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
+    text = Markup(
+        "With {} and {:.3g} seeds, a difference of mean ranks below {:.2f} can't be told from noise ({} comparisons "
+        "with the leader, each detected with a probability of {:.0%})."
+    )
+    sentences = [text.format(counted(found.tasks, "task"), found.seeds, found.difference, len(table) - 1, found.power)]
+    first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
+    gap = float(second - first)
+    if 0 < gap < found.difference:
+        sentences.append(_needed(found, gap))
+    return sentences
 
 
 def caveats(study: Study) -> list[Markup]:
@@ -59,6 +121,24 @@ def names(items: Iterable[str]) -> Markup:
     if len(bold) > _MANY:
         bold = [*bold[: _MANY - 1], Markup(f"{len(bold) - _MANY + 1} others")]
     return bold[0] if len(bold) == 1 else Markup("{} and {}").format(Markup(", ").join(bold[:-1]), bold[-1])
+
+
+def _change(change: LeaderChange, scope: str) -> Markup:
+    reason = Markup(change.reason).format(*change.names)
+    verb = "leads" if len(change.after) == 1 else "lead"
+    return Markup("Another choice changes who leads{}: {}, {} {}, not {}.").format(
+        scope, reason, names(change.after), verb, names(change.before)
+    )
+
+
+def _needed(found: Power, gap: float) -> Markup:
+    tasks = found.tasks_needed(gap)
+    parts = [f"{tasks:,} tasks like these" if tasks else "more than 10,000 tasks like these"]
+    if not math.isnan(found.within):
+        seeds = found.seeds_needed(gap)
+        parts.append(f"{seeds:,} seeds on each of these" if seeds else "no number of seeds on these")
+    text = Markup("To tell the first two apart, {:.2f} ranks, would take {}.")
+    return text.format(gap, ", or ".join(parts))
 
 
 def _findings(verdict: Verdict) -> Iterator[Markup]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class Resampling:
     @classmethod
     def like(cls, frame: pd.DataFrame | pd.Series, *, resamples: int = 1000, seed: int = 0) -> Resampling:
         """Resamples of the (task, seed) pairs of a frame with index (`task`, `seed`, `optimizer`)."""
-        pairs = frame.index.droplevel("optimizer").unique()
+        pairs = cast("pd.MultiIndex", frame.index).droplevel(["optimizer"]).unique()
         seeds = pairs.to_frame().groupby(level="task", sort=True).size().to_numpy()
         return cls(seeds, resamples=resamples, seed=seed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,11 @@ class Comparison:
     def tasks(self) -> list[str]:
         """The tasks compared on, by name."""
         return self.losses.index.unique("task").sort_values().tolist()
+
+    @property
+    def runs(self) -> pd.MultiIndex:
+        """The compared runs in the order of `losses`, as index (`optimizer`, `task`, `seed`)."""
+        return cast("pd.MultiIndex", self.losses.index).reorder_levels(["optimizer", "task", "seed"])
 
     @property
     def seeds(self) -> pd.Series:

@@ -96,7 +96,8 @@ def _tested(results: Results, trajectories: pd.DataFrame, metric: str, tested: l
     final = _final_incumbents(trajectories).merge(trials, how="left", on=["run", "trial"]).set_index("run")
     by_run = trials.groupby("run")["test_loss"]
     final["regret"] = final["test_loss"] - by_run.min()
-    better = (trials["test_loss"] < trials["run"].map(final["test_loss"])).groupby(trials["run"]).mean()
+    chosen = trials["run"].map(final["test_loss"]).astype(float)
+    better = (trials["test_loss"] < chosen).groupby(trials["run"]).mean()
     final["overlooked"] = better.where(final["test_loss"].notna())
     runs = results.runs
     done = runs[(runs["task"].isin(tested) & (runs["status"] != "skipped")).to_numpy()]

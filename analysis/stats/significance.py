@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scikit_posthocs
-from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range, wilcoxon
+from scipy.stats import chi2, friedmanchisquare, studentized_range, wilcoxon
+
+from optathlon.analysis.stats.signed_ranks import signed_rank_p, signed_ranks
 
 ALPHA = 0.05
 
@@ -23,7 +25,7 @@ class Significance:
     Attributes
     ----------
     test:
-        `"Friedman"`, `"Wilcoxon signed-rank"` or, where nothing can be tested, `""`.
+        `"Friedman"`, `"Wilcoxon signed-rank"`, `"Wilcoxon-Holm"` or, where nothing can be tested, `""`.
     tasks:
         The number of tasks, i.e. of blocks.
     p_value:
@@ -31,12 +33,14 @@ class Significance:
     mean_ranks:
         By optimizer: ranks within each task (seeds averaged first), averaged over tasks.
     scores:
-        By optimizer, lower is better: what the test orders them by. The mean ranks or, of Wilcoxon's test, the sum of
-        the signed ranks of the tasks lost; it need not order two optimizers as their mean ranks do.
+        Optimizers x optimizers, lower is better: what the test orders a pair by, of the row's optimizer against the
+        column's. The mean ranks or, of Wilcoxon's test, the sum of the signed ranks of the tasks lost; it need not
+        order two optimizers as their mean ranks do.
     pairwise:
-        p-values between pairs (Nemenyi; Wilcoxon for two), optimizers x optimizers; 1 on the diagonal.
+        p-values between pairs, optimizers x optimizers; 1 on the diagonal. Of Nemenyi's test, or of Wilcoxon's, which
+        for three or more are corrected by Holm's procedure.
     critical_difference:
-        The Nemenyi critical difference of mean ranks at `ALPHA`; NaN unless three or more are compared.
+        The Nemenyi critical difference of mean ranks at `ALPHA`; NaN for any other test.
     note:
         One or two plain sentences: what the tests say, or why they can't say anything.
     """
@@ -45,7 +49,7 @@ class Significance:
     tasks: int
     p_value: float
     mean_ranks: pd.Series
-    scores: pd.Series
+    scores: pd.DataFrame
     pairwise: pd.DataFrame
     critical_difference: float
     note: str
@@ -56,7 +60,7 @@ class Significance:
 
     def is_better(self, first: str, second: str) -> bool:
         """Whether `first` is significantly better than `second`."""
-        return self.differ(first, second) and bool(self.scores[first] < self.scores[second])
+        return self.differ(first, second) and bool(self.scores.lt(self.scores.T)[second][first])
 
 
 def significance(task_ranks: pd.DataFrame) -> Significance:
@@ -80,6 +84,53 @@ def significance(task_ranks: pd.DataFrame) -> Significance:
             return _many(task_ranks, mean)
 
 
+def wilcoxon_holm(task_scores: pd.DataFrame) -> Significance:
+    """Test the optimizers against each other by Wilcoxon's signed-rank test between pairs.
+
+    Three or more: Friedman's test, then Wilcoxon's between pairs, corrected by Holm's procedure (Holm 1979; García and
+    Herrera 2008, JMLR 9:2677-2694). Unlike by Nemenyi's test, whether two differ doesn't hang on who else is compared
+    (Benavoli et al. 2016, JMLR 17:5), but for the correction; neither need it follow the mean ranks. Two, as
+    `significance`. Where no outcome at all could reach `ALPHA` (too few tasks), nothing is tested and the note says so.
+
+    Parameters
+    ----------
+    task_scores:
+        Tasks x optimizers: the performance on each task, lower is better, on a scale that tasks share (mean ranks over
+        seeds, or regret), as the sizes of differences on tasks are compared.
+    """
+    if task_scores.shape[1] < 3:
+        return significance(task_scores)
+    mean = task_scores.rank(axis=1).mean(axis=0)
+    tasks, optimizers = task_scores.shape
+    pairs = math.comb(optimizers, 2)
+    if pairs * 2.0 ** (1 - tasks) >= ALPHA:
+        return _untested(
+            task_scores,
+            mean,
+            f"With {tasks} {_tasks(tasks)} and {optimizers} optimizers no outcome could reach significance after "
+            f"Holm's correction for {pairs} pairs: differences can be neither shown nor ruled out.",
+        )
+    p_value = _friedman(task_scores)
+    pairwise = _wilcoxon_holm(task_scores)
+    found = int((pairwise.to_numpy() < ALPHA).sum()) // 2
+    verdict = (
+        f"Friedman's test finds differences between the {optimizers} optimizers over {tasks} tasks ({_p(p_value)}); "
+        f"by Wilcoxon's signed-rank tests with Holm's correction {found} of {pairs} pairs differ."
+        if p_value < ALPHA
+        else _no_difference(optimizers, tasks, p_value)
+    )
+    return Significance("Wilcoxon-Holm", tasks, p_value, mean, _lost(task_scores), pairwise, math.nan, verdict)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Of shape (tests,): p-values corrected by Holm's step-down procedure (Holm 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
 def critical_difference(optimizers: int, tasks: int, alpha: float = ALPHA) -> float:
     """The difference of mean ranks beyond which two of `optimizers` >= 2 differ over `tasks` (Nemenyi)."""
     quantile = studentized_range.ppf(1 - alpha, optimizers, np.inf) / math.sqrt(2)
@@ -99,12 +150,12 @@ def _two(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
             "to tell anything: a difference can be neither shown nor ruled out.",
         )
     p_value = float(wilcoxon(difference).pvalue)
-    size = rankdata(np.abs(difference))
-    lost = pd.Series([size[difference > 0].sum(), size[difference < 0].sum()], index=task_ranks.columns)
     verdict = "differ significantly" if p_value < ALPHA else "can't be told apart"
     pairwise = _pairwise(task_ranks, p_value)
     note = f"Over {len(task_ranks)} tasks the two optimizers {verdict} (Wilcoxon signed-rank test, {_p(p_value)})."
-    return Significance("Wilcoxon signed-rank", len(task_ranks), p_value, mean, lost, pairwise, math.nan, note)
+    return Significance(
+        "Wilcoxon signed-rank", len(task_ranks), p_value, mean, _lost(task_ranks), pairwise, math.nan, note
+    )
 
 
 def _many(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
@@ -119,24 +170,58 @@ def _many(task_ranks: pd.DataFrame, mean: pd.Series) -> Significance:
             f"(the critical difference would be {difference:.2f} ranks, the largest possible difference is "
             f"{optimizers - 1}): differences can be neither shown nor ruled out.",
         )
-    ranked = task_ranks.rank(axis=1).to_numpy()
-    all_tied = bool(np.all(ranked == ranked[:, :1]))
-    p_value = 1.0 if all_tied else float(friedmanchisquare(*task_ranks.to_numpy().T).pvalue)
+    p_value = _friedman(task_ranks)
     pairwise = scikit_posthocs.posthoc_nemenyi_friedman(task_ranks.to_numpy())
     pairwise = pd.DataFrame(pairwise.to_numpy(), index=task_ranks.columns, columns=task_ranks.columns)
     verdict = (
         f"Friedman's test finds differences between the {optimizers} optimizers over {tasks} tasks ({_p(p_value)}); "
         f"by Nemenyi's test two of them differ when their mean ranks by task are more than {difference:.2f} apart."
         if p_value < ALPHA
-        else f"Friedman's test finds no significant difference between the {optimizers} optimizers over {tasks} tasks "
-        f"({_p(p_value)})."
+        else _no_difference(optimizers, tasks, p_value)
     )
     rough = f" With {tasks} tasks the p-values are rough." if tasks <= _RELIABLE_TASKS else ""
-    return Significance("Friedman", tasks, p_value, mean, mean, pairwise, difference, verdict + rough)
+    return Significance("Friedman", tasks, p_value, mean, _against_all(mean), pairwise, difference, verdict + rough)
+
+
+def _friedman(task_scores: pd.DataFrame) -> float:
+    """The p-value; 1 where all optimizers tie on all tasks."""
+    ranked = task_scores.rank(axis=1).to_numpy()
+    all_tied = bool(np.all(ranked == ranked[:, :1]))
+    return 1.0 if all_tied else float(friedmanchisquare(*task_scores.to_numpy().T).pvalue)
+
+
+def _wilcoxon_holm(task_scores: pd.DataFrame) -> pd.DataFrame:
+    """Corrected p-values, optimizers x optimizers; 1 on the diagonal."""
+    names, scores = task_scores.columns, task_scores.to_numpy(dtype=float)
+    first, second = np.triu_indices(len(names), k=1)
+    signed = signed_ranks(scores[:, first] - scores[:, second])
+    values = np.ones((len(names), len(names)))
+    values[first, second] = values[second, first] = holm(np.array([signed_rank_p(pair) for pair in signed.T]))
+    return pd.DataFrame(values, index=names, columns=names)
+
+
+def _lost(task_scores: pd.DataFrame) -> pd.DataFrame:
+    """Optimizers x optimizers: the sum of the signed ranks of the tasks that the row's loses against the column's."""
+    names, scores = task_scores.columns, task_scores.to_numpy(dtype=float)
+    lost = np.maximum(signed_ranks(scores[:, :, None] - scores[:, None, :]), 0).sum(axis=0)
+    return pd.DataFrame(lost, index=names, columns=names)
+
+
+def _against_all(mean: pd.Series) -> pd.DataFrame:
+    """Optimizers x optimizers: the mean rank of the row's, whoever it is compared with."""
+    return pd.DataFrame(dict.fromkeys(mean.index, mean))
+
+
+def _no_difference(optimizers: int, tasks: int, p_value: float) -> str:
+    return (
+        f"Friedman's test finds no significant difference between the {optimizers} optimizers over {tasks} tasks "
+        f"({_p(p_value)})."
+    )
 
 
 def _untested(task_ranks: pd.DataFrame, mean: pd.Series, note: str) -> Significance:
-    return Significance("", len(task_ranks), math.nan, mean, mean, _pairwise(task_ranks, math.nan), math.nan, note)
+    pairwise = _pairwise(task_ranks, math.nan)
+    return Significance("", len(task_ranks), math.nan, mean, _against_all(mean), pairwise, math.nan, note)
 
 
 def _pairwise(task_ranks: pd.DataFrame, p_value: float) -> pd.DataFrame:

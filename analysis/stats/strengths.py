@@ -47,7 +47,8 @@ def strengths(
     on the tasks of that level, `tasks` (their number), `difference` to the mean rank over all tasks (below 0: better
     there than elsewhere), `low`, `high` (its confidence interval).
 
-    Numbers are cut into at most three groups of about as many tasks; equal ones stay together. Levels of fewer than
+    Categories keep their order. Numbers are cut into at most three
+    groups of about as many tasks; equal ones stay together. Levels of fewer than
     three tasks are left out, and so are features without two levels.
     """
     ranks = task_ranks.sort_index(axis=0).sort_index(axis=1)
@@ -93,6 +94,8 @@ def _resampled_means(values: np.ndarray, resamples: int, rng: np.random.Generato
 
 def _levels(values: pd.Series) -> pd.Series:
     """The level of each task, as categories in order; missing stays missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.remove_unused_categories()
     if is_numeric_dtype(values) and not is_bool_dtype(values):
         return _cut(values)
     named = values.map(_name, na_action="ignore")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from optathlon.cli import catalogue, check, compact, merge, report, retry, run, status, subset
+from optathlon.cli import catalogue, check, compact, export, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
@@ -29,6 +29,7 @@ app.command("info")(catalogue.info)
 app.command("check")(check.check)
 app.command("compact")(compact.compact)
 app.command("merge")(merge.merge)
+app.command("export")(export.export)
 
 
 def main() -> None:

@@ -3,29 +3,82 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.source import Maximize, Optimizers, Tasks, read_results
+from optathlon.errors import UsageError
+
+if TYPE_CHECKING:
+    from optathlon.results import Results
+    from optathlon.subsets.subset import Subset
+
 
 def report(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[
+        Path, typer.Argument(help="Results folder, or a CSV or Parquet table of any program's results.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write. Default: report/ inside the results folder.")
+        Path | None,
+        typer.Option(help="Where to write. Default: report/ inside the folder, or NAME-report/ by the table."),
     ] = None,
+    optimizers: Optimizers = None,
+    tasks: Tasks = None,
+    maximize: Maximize = False,
     subset: Annotated[
         str | None,
         typer.Option(help="Tell whether this subset (a name, or a YAML file) ranks other optimizers as all tasks do."),
     ] = None,
+    importance: Annotated[
+        list[str] | None,
+        typer.Option(help="Tasks (ids or patterns) whose hyperparameters' importance is estimated. Repeatable."),
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the bootstrap and every other draw of the analysis.")] = 0,
 ) -> None:
-    """Write one self-contained HTML page, and its figures as SVG, PNG and CSV."""
+    """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import write_report
-    from optathlon.results import load
+    from optathlon.results import matching
 
-    chosen = None
-    if subset is not None:
-        from optathlon.subsets.subset import Subset
-
-        chosen = Subset.read(subset)
-    page = write_report(load(results), out or results / "report", subset=chosen)
+    found = read_results(
+        results, optimizers=optimizers, tasks=tasks, maximize=maximize, configurations=bool(importance)
+    )
+    if references is not None:
+        found = _frozen(found, references)
+    explained = matching("task", importance, found.runs["task"].astype(str).to_numpy()) if importance else []
+    page = write_report(
+        found,
+        out
+        or (results / "report" if results.is_dir() else results.with_name(f"{results.name.partition('.')[0]}-report")),
+        title=title,
+        seed=seed,
+        subset=_subset(subset),
+        importance=explained,
+    )
     print(f"the report is {page}")
+
+
+def _subset(name: str | None) -> Subset | None:
+    from optathlon.subsets.subset import Subset
+
+    return None if name is None else Subset.read(name)
+
+
+def _frozen(results: Results, references: Path) -> Results:
+    """The results with the hypervolume references of an earlier report."""
+    import pandas as pd
+
+    from optathlon.analysis.metrics.references import freeze_references
+
+    try:
+        table = pd.read_csv(references)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"can't read the hypervolume references {str(references)!r} ({error}): give the "
+            "hypervolume_references.csv of an earlier report"
+        ) from None
+    return freeze_references(results, table)

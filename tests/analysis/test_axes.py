@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
-from optathlon.analysis import incumbents_at, trajectories
+from optathlon.analysis import incumbents_at, overhead, trajectories
 from optathlon.analysis.metrics.anytime import anytime_auc
 from optathlon.analysis.metrics.normalisation import (
     BEST_TO_WORST,
@@ -59,6 +59,12 @@ def test_each_axis_counts_what_it_says() -> None:
     virtual = trajectories(replace(results, runs=results.runs.assign(clock="virtual")))
     assert virtual["simulated"].tolist() == [1.0, 2.0, 3.0, 4.0]
     assert virtual["wall_clock"].isna().all()
+
+
+def test_unknown_seconds_are_not_zero() -> None:
+    unknown = one_run(ask_s=np.nan, tell_s=np.nan, evaluate_s=np.nan)
+    assert trajectories(unknown)["compute"].isna().all()
+    assert overhead(unknown.trials).loc["a", ["median", "mean", "evaluate"]].isna().all()
 
 
 def test_only_trials_at_full_fidelity_are_counted_as_such(messy: Results) -> None:

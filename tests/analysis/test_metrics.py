@@ -31,7 +31,7 @@ from optathlon.analysis import (
 )
 from optathlon.analysis.metrics.coverage import run_failures, trial_failures
 from optathlon.analysis.metrics.final import beyond_optimum
-from optathlon.analysis.metrics.trajectory import references
+from optathlon.analysis.metrics.references import freeze_references, references
 from optathlon.errors import UsageError
 from optathlon.results import Results
 
@@ -105,6 +105,18 @@ def test_missing_reference_is_the_worst_counting_value(messy: Results) -> None:
         ("fronts/c", "error"): True,
         ("fronts/c", "latency"): True,
     }
+
+
+def test_frozen_references_outlive_added_results(messy: Results) -> None:
+    frozen = references(messy)
+    trials = messy.trials.assign(value_2=messy.trials["value_2"] * 3)
+    later = replace(messy, trials=trials)
+    assert not references(later)["reference"].equals(frozen["reference"])
+    found = references(freeze_references(later, frozen))
+    assert found["reference"].tolist() == frozen["reference"].tolist()
+    assert not found["derived"].any()
+    with pytest.raises(UsageError, match="lacks the column 'reference'"):
+        freeze_references(later, frozen.drop(columns="reference"))
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12))

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
+from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis import write_report
 from optathlon.analysis.report.study import Study
@@ -58,13 +58,15 @@ def test_page_is_well_formed_and_self_contained(report: Path) -> None:
     elements.feed(text_of(report))
     assert elements.open == []
     assert all(link.startswith("#") for link in elements.links)
-    assert not {"script", "link", "img", "iframe"} & set(elements.tags)
-    assert elements.tags.count("svg") == 4
+    assert not {"link", "img", "iframe"} & set(elements.tags)
+    assert elements.tags.count("script") == 2
+    assert elements.tags.count("svg") == 3
+    assert not re.search(r"https?://(?!www\.w3\.org/)", text_of(report))
 
 
 def test_hostile_names_are_shown_not_run(report: Path) -> None:
     text = text_of(report)
-    assert "<script" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; $x$" in text
     assert "&#39;x&lt;y&#39;" in text
     for figure in (report.parent / "figures").glob("*.svg"):
@@ -73,11 +75,18 @@ def test_hostile_names_are_shown_not_run(report: Path) -> None:
 
 def test_every_figure_and_table_is_written(report: Path) -> None:
     names = {path.name for path in (report.parent / "figures").iterdir()}
-    figures = {"ranks", "ranks_by_type", "critical_difference", "overhead"}
-    tables = {"coverage", "run_failures", "trial_failures", "tasks", "standings", "hypervolume_references"}
-    assert names == {f"{name}.{kind}" for name in figures for kind in ("svg", "png", "csv")} | {
-        f"{name}.csv" for name in tables
+    figures = {
+        *("ranks", "ranks_by_type", "regret", "critical_difference", "wilcoxon_holm", "overhead", "aggregates"),
+        *("profiles", "runtimes", "improvement", "sensitivity_of_ranking", "task_correlation"),
     }
+    tables = {
+        *("coverage", "run_failures", "trial_failures", "tasks", "standings", "hypervolume_references"),
+        *("task_features", "sensitivity", "pairs", "strengths", "generalisation"),
+    }
+    expected = {f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")}
+    expected |= {f"{name}.{kind}" for name in tables for kind in ("csv", "tex", "md")}
+    assert names == expected | {"files.txt"}
+    assert {*text_of(report.parent / "figures" / "files.txt").split()} == expected
     table = pd.read_csv(report.parent / "figures" / "standings.csv", index_col="optimizer")
     assert table.index[-1] == "broken"
     assert table.loc["smac-bb", "skipped_runs"] == 12
@@ -95,11 +104,13 @@ def test_order_of_the_page(report: Path) -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", text_of(report))
     assert headings == [
         "Coverage and failures",
-        "Ranks over the budget",
-        "Critical differences",
+        "Performance over the budget",
         "Standings",
-        "Results by task",
-        "What the optimizers cost",
+        "Can they be told apart?",
+        "Does the ranking depend on choices?",
+        "How good are they?",
+        "Where each shines",
+        "Task by task",
         "Provenance",
     ]
 
@@ -219,16 +230,18 @@ def test_a_test_against_the_leader_is_told(plain: Results) -> None:
 
 
 def test_figures_of_an_earlier_report_go_and_nothing_else(plain: Results, tmp_path: Path) -> None:
+    write_report(simulate([SimulatedOptimizer("a", 2), SimulatedOptimizer("b")], TASKS, seeds=2), tmp_path)
     folder = tmp_path / "figures"
-    folder.mkdir()
-    stale = ["ranks_by_type.svg", "standings_multi_fidelity_objective.csv", "critical_difference_blackbox.png"]
-    kept = ["ranks_mine.svg", "notes.txt", "ranks_by_type.pdf"]
-    for name in [*stale, *kept]:
-        (folder / name).write_text("earlier")
+    assert (folder / "ranks_by_type.svg").exists()
+    (folder / "mine.svg").write_text("mine")
+    with (folder / "files.txt").open("a") as manifest:
+        manifest.write("../mine.txt\n")
+    (tmp_path / "mine.txt").write_text("mine")
     write_report(plain, tmp_path)
     names = {path.name for path in folder.iterdir()}
-    assert not names & {*stale}
-    assert names >= {*kept, "ranks.svg"}
+    assert names >= {"mine.svg", "ranks.svg"}
+    assert not {"ranks_by_type.svg", "ranks_by_type.csv"} & names
+    assert (tmp_path / "mine.txt").exists()
 
 
 @pytest.mark.filterwarnings("ignore:Glyph 27")

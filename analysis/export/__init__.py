@@ -1,0 +1,1 @@
+"""Results in the formats of other ecosystems. Nothing here prints."""

@@ -1,0 +1,93 @@
+"""Reference points, up to which hypervolume counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.objectives import is_multi_objective, number, objective_losses, signs
+from optathlon.errors import UsageError
+
+if TYPE_CHECKING:
+    from optathlon.results import Results
+
+_COLUMNS = ["task", "objective", "reference"]
+
+
+def references(results: Results) -> pd.DataFrame:
+    """The hypervolume reference of each multi-objective task.
+
+    Returns
+    -------
+    One row per task and objective: `task`, `objective`, `reference` (the user's units) and `derived`, whether it is
+    the worst value of the loaded results because the task gives none.
+    """
+    counts = countable(results.trials, results.tasks)
+    rows = []
+    for name, row in results.tasks.iterrows():
+        if is_multi_objective(row):
+            losses = objective_losses(results.trials[counts & (results.trials["task"] == name).to_numpy()], row)
+            stated = stated_reference(row)
+            point = signs(row) * reference_losses(signs(row), stated, losses)
+            for objective, coordinate, given in zip(row["objectives"], point, stated, strict=True):
+                rows.append((name, objective["name"], coordinate, math.isnan(given)))
+    return pd.DataFrame(rows, columns=["task", "objective", "reference", "derived"])
+
+
+def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
+    """`results` whose tasks have the references of an earlier report, so that hypervolumes stay comparable with it.
+
+    Parameters
+    ----------
+    results:
+        As `optathlon.load` returns them.
+    frozen:
+        `task`, `objective`, `reference` (the user's units), as `references` returns them and a report writes them to
+        `hypervolume_references.csv`. Tasks that are not in `results` are ignored.
+
+    Raises `UsageError` where a column is missing.
+    """
+    missing = [name for name in _COLUMNS if name not in frozen]
+    if missing:
+        raise UsageError(
+            f"the table of hypervolume references lacks the column {missing[0]!r}: give the hypervolume_references.csv "
+            "of an earlier report"
+        )
+    points = frozen.set_index(["task", "objective"])["reference"].to_dict()
+    objectives = [
+        [each | {"reference": points.get((name, each["name"]), each.get("reference"))} for each in row["objectives"]]
+        for name, row in results.tasks.iterrows()
+    ]
+    return replace(results, tasks=results.tasks.assign(objectives=pd.Series(objectives, results.tasks.index)))
+
+
+def stated_reference(task: pd.Series) -> np.ndarray:
+    """Shape (objectives,): the reference that the task gives, in the user's units; NaN where it gives none."""
+    return np.array([number(objective.get("reference")) for objective in task["objectives"]])
+
+
+def reference_losses(signs: np.ndarray, stated: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """The reference point, as losses.
+
+    Parameters
+    ----------
+    signs:
+        Shape (m,): 1 for minimised objectives, -1 for maximised ones.
+    stated:
+        Shape (m,): the reference in the user's units; NaN where the task gives none.
+    losses:
+        Shape (n, m): all results on the task, of all runs.
+
+    A coordinate that the task doesn't give is the worst loss of any result in `losses`: the same for all runs, but it
+    depends on the loaded results.
+    """
+    known: np.ndarray = signs * stated
+    if not len(losses):
+        return known
+    completed: np.ndarray = np.where(np.isnan(known), losses.max(axis=0), known)
+    return completed

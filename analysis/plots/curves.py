@@ -1,0 +1,145 @@
+"""Curves of optimizers, with bands: performance over the budget, performance profiles, runtime distributions."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optathlon.analysis.plots.naming import add_legend, label_ends, legend_height
+from optathlon.analysis.plots.style import WIDE, Best, Look, Scale, figure_of, new_figure, set_scale, short, style
+
+Shape = Literal["line", "step"]
+"""How points are joined: straight, or by keeping the value until the next point."""
+
+_MOST_BANDS = 12
+"""Bands of more optimizers are a blur."""
+
+_MOST_LABELS = 20
+
+_MARKERS_PER_LINE = 5
+
+_CHARACTERS_PER_INCH = 12
+"""Of titles at the axes, about."""
+
+
+def plot_curves(
+    bands: pd.DataFrame,
+    looks: Mapping[str, Look],
+    *,
+    x_title: str,
+    y_title: str,
+    title: str = "",
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    best: Best = "low",
+    shape: Shape = "line",
+    width: float = WIDE,
+) -> Figure:
+    """One curve per optimizer, named at its end or, where that takes too much room, in a legend: the best end first.
+
+    Parameters
+    ----------
+    bands:
+        Index (`optimizer`, point); the first column is drawn as lines, and `low` and `high`, where it has them, as
+        bands (of up to 12 optimizers).
+    looks:
+        As `optathlon.analysis.plots.style.looks` returns them.
+    x_title, y_title, title:
+        What stands at the axes and above them.
+    x_scale, y_scale:
+        Logarithmic axes leave out what is not positive.
+    best:
+        Which y is better.
+    shape:
+        How points are joined.
+    width:
+        In inches: `WIDE` or `COLUMN` of `optathlon.analysis.plots.style`.
+    """
+    with style():
+        figure = curves_figure(bands, width)
+        axes = figure.subplots()
+        draw_curves(axes, bands, looks, shape=shape)
+        set_scale(axes, "x", x_scale)
+        set_scale(axes, "y", y_scale)
+        axes.set(xlabel=x_title, ylabel=_wrapped(f"{y_title} ({best} is best)", figure), title=title)
+        axes.margins(x=0)
+        name_curves(axes, bands, looks, best=best, number=_number(y_scale))
+    return figure
+
+
+def curves_figure(bands: pd.DataFrame, width: float) -> Figure:
+    """An empty figure with room for the curves, and for their labels or legend."""
+    names = _names(bands)
+    if _has_room(names, width):
+        return new_figure(width, max(0.47 * width, 0.17 * len(names) + 0.9))
+    return new_figure(width, max(0.6 * width, 2.6) + legend_height(names, width))
+
+
+def draw_curves(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look], *, shape: Shape = "line") -> None:
+    """Draw lines and bands, as `plot_curves` describes them."""
+    groups = bands.groupby(level="optimizer", sort=True)
+    middle, has_bands = bands.columns[0], {"low", "high"} <= {*bands.columns} and len(groups) <= _MOST_BANDS
+    thin = len(groups) > _MOST_BANDS
+    for position, (name, rows) in enumerate(groups):
+        look = looks[str(name)]
+        x = rows.index.get_level_values(1).to_numpy(dtype=float)
+        y = rows[middle].where(np.isfinite(rows[middle]))
+        if has_bands:
+            shade = 0.13 * min(1.0, 6 / len(groups))
+            step: Literal["post"] | None = "post" if shape == "step" else None
+            axes.fill_between(
+                x, rows["low"], rows["high"], step=step, color=look.color, alpha=shade, linewidth=0, gid=look.gid
+            )
+        every = max(1, len(x) // _MARKERS_PER_LINE)
+        axes.plot(
+            x,
+            y,
+            color=look.color,
+            linestyle=look.line,
+            linewidth=1.0 if thin else 1.7,
+            marker=look.marker,
+            markersize=3.5 if thin else 4.5,
+            markevery=(position % every, every),
+            drawstyle="steps-post" if shape == "step" else "default",
+            label=str(name),
+            gid=look.gid,
+        )
+    axes.grid(visible=False, axis="x")
+
+
+def name_curves(
+    axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look], *, best: Best, number: Callable[[float], str]
+) -> None:
+    """Label the curves at their ends where there is room, else by a legend; all else must be in place."""
+    ends = bands.iloc[:, 0].replace([np.inf, -np.inf], np.nan).groupby(level="optimizer", sort=True).last()
+    ends = ends.sort_values(ascending=best == "low", kind="stable", na_position="last")
+    figure = figure_of(axes)
+    if _has_room(_names(bands), figure.get_figwidth()):
+        label_ends(axes, ends.dropna(), looks, lambda name, value: f"{name}  {number(value)}")
+    else:
+        add_legend(figure, [str(name) for name in ends.index], looks)
+
+
+def _names(bands: pd.DataFrame) -> list[str]:
+    return [str(name) for name in bands.index.unique("optimizer")]
+
+
+def _has_room(names: list[str], width: float) -> bool:
+    """Whether labels at the ends leave the curves about two thirds of the width, and aren't too many for one column."""
+    longest = max(len(short(name)) for name in names)
+    return 0.068 * longest + 0.75 <= 0.37 * width and len(names) <= _MOST_LABELS
+
+
+def _wrapped(title: str, figure: Figure) -> str:
+    """Lines that fit beside axes half as high as the figure is wide."""
+    return textwrap.fill(title, int(_CHARACTERS_PER_INCH * 0.5 * figure.get_figwidth()))
+
+
+def _number(scale: Scale) -> Callable[[float], str]:
+    return (lambda share: f"{100 * share:.0f} %") if scale == "percent" else "{:.3g}".format

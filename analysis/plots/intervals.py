@@ -1,0 +1,53 @@
+"""Estimates with their intervals, one row per optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optathlon.analysis.plots.naming import name_rows, rows_height
+from optathlon.analysis.plots.style import QUIET, WIDE, Best, Look, new_figure, style
+
+
+def plot_intervals(
+    panels: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], *, best: Best, width: float = WIDE
+) -> Figure:
+    """One row per optimizer, the best by the first panel on top; panels stand side by side.
+
+    Parameters
+    ----------
+    panels:
+        By title: index `optimizer`, the same in all; `estimate`, `low`, `high`. NaN is left out.
+    looks:
+        As `optathlon.analysis.plots.style.looks` returns them.
+    best:
+        Which estimates are better.
+    width:
+        In inches.
+    """
+    first = next(iter(panels.values()))["estimate"]
+    order = first.sort_index().sort_values(ascending=best == "low", kind="stable").index
+    with style():
+        figure = new_figure(width, rows_height(len(order)) + 0.8)
+        for axes, (title, table) in zip(
+            figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+        ):
+            _draw(axes, table.loc[order], looks)
+            axes.set_title(title)
+            axes.locator_params(axis="x", nbins=max(3, int(1.4 * width / len(panels))))
+        name_rows(figure.axes[0], [str(name) for name in order], looks)
+        for axes in figure.axes[1:]:
+            axes.spines["left"].set_visible(False)
+            axes.grid(visible=False, axis="y")
+        figure.supxlabel(f"{best} is best", fontsize=8.5, color=QUIET)
+    return figure
+
+
+def _draw(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    for y, (name, row) in enumerate(table.iterrows()):
+        look = looks[str(name)]
+        axes.plot((row["low"], row["high"]), (y, y), color=look.color, linewidth=2.2, alpha=0.6, gid=look.gid)
+        axes.plot(row["estimate"], y, color=look.color, marker=look.marker, markersize=5.0, gid=look.gid)

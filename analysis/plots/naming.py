@@ -1,0 +1,136 @@
+"""What is whose: labels at the ends of lines, legends, and names of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Affine2D, ScaledTranslation, Transform, blended_transform_factory
+
+from optathlon.analysis.plots.style import INK, Look, figure_of, short, spread
+
+_LABEL_GAP = 1.4
+"""The distance of labels at the end of lines, by the size of their font."""
+
+_MANY_ROWS = 20
+
+
+def label_ends(
+    axes: Axes,
+    ends: pd.Series,
+    looks: Mapping[str, Look],
+    text: Callable[[str, float], str],
+    *,
+    fontsize: float = 8.5,
+) -> None:
+    """Write at the right edge whose line ends there, moved apart where labels would overlap.
+
+    Parameters
+    ----------
+    axes:
+        With all that determines its height in place.
+    ends:
+        By optimizer: the y at which its line ends; where it lies outside the axes it is moved to their edge.
+    looks:
+        As `optathlon.analysis.plots.style.looks` returns them.
+    text:
+        From name and end to label.
+    fontsize:
+        In points.
+    """
+    figure = figure_of(axes)
+    lay_out(figure)
+    points = axes.bbox.height * 72 / figure.dpi
+    inside = ends.clip(*sorted(axes.get_ylim()))
+    across = [(axes.get_xlim()[0], value) for value in inside]
+    heights = axes.transAxes.inverted().transform(axes.transData.transform(across))[:, 1]
+    placed = spread((-heights * points).tolist(), _LABEL_GAP * fontsize)
+    beside = _beside(axes)
+    for (name, end), height, target in zip(ends.items(), heights, placed, strict=True):
+        look, y = looks[str(name)], -target / points
+        axes.plot((1, 13), (height, y), color=look.color, linewidth=1.2, clip_on=False, transform=beside, gid=look.gid)
+        axes.text(
+            16,
+            y,
+            text(short(str(name)), end),
+            color=INK,
+            fontsize=fontsize,
+            va="center_baseline",
+            transform=beside,
+            gid=look.gid,
+        )
+
+
+def _beside(axes: Axes) -> Transform:
+    """Coordinates: points to the right of the axes, and the share of their height."""
+    edge = ScaledTranslation(1, 0, cast("Affine2D", axes.transAxes))
+    points = Affine2D().scale(1 / 72) + figure_of(axes).dpi_scale_trans
+    return blended_transform_factory(points + edge, axes.transAxes)
+
+
+def add_legend(figure: Figure, names: Sequence[str], looks: Mapping[str, Look]) -> None:
+    """A legend above the figure, in the order of `names`, down the columns."""
+    handles = [handle(looks[name]) for name in names]
+    legend = figure.legend(
+        handles,
+        [short(name) for name in names],
+        loc="outside upper left",
+        ncols=legend_columns(names, figure.get_figwidth()),
+        fontsize=_legend_font(names),
+        columnspacing=1.2,
+        labelspacing=0.35,
+    )
+    for name, line, text in zip(names, legend.legend_handles, legend.get_texts(), strict=True):
+        if line is not None:
+            line.set_gid(looks[name].gid)
+        text.set_gid(looks[name].gid)
+
+
+def legend_height(names: Sequence[str], width: float) -> float:
+    """Inches that the legend of a figure of some inches' width takes."""
+    rows = math.ceil(len(names) / legend_columns(names, width))
+    return _legend_font(names) * 1.42 / 72 * rows + 0.15
+
+
+def legend_columns(names: Iterable[str], width: float) -> int:
+    """How many columns fit into some inches."""
+    longest = max(len(short(name)) for name in names)
+    return max(1, min(5, int(14 * width / (longest + 8))))
+
+
+def handle(look: Look) -> Line2D:
+    """A piece of an optimizer's line, for a legend."""
+    return Line2D([], [], color=look.color, linestyle=look.line, marker=look.marker)
+
+
+def name_rows(axes: Axes, names: Sequence[str], looks: Mapping[str, Look]) -> None:
+    """Make y rows, the first of `names` on top, at 0, 1, …"""
+    fontsize = 8.5 if len(names) <= _MANY_ROWS else 7.0
+    axes.set_yticks(np.arange(len(names)), [short(name) for name in names], color=INK, fontsize=fontsize)
+    for name, label in zip(names, axes.get_yticklabels(), strict=True):
+        label.set_gid(looks[name].gid)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="y")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def rows_height(count: int) -> float:
+    """Inches that some rows take."""
+    return (0.24 if count <= _MANY_ROWS else 0.16) * count
+
+
+def lay_out(figure: Figure) -> None:
+    """Give the axes of a figure the place that they will have, as far as it is known yet."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+
+
+def _legend_font(names: Sequence[str]) -> float:
+    return 8.0 if len(names) <= _MANY_ROWS else 7.0

@@ -1,0 +1,131 @@
+// One chart of the page: its controls, its drawing, what the pointer is on, and its note.
+
+const PAINTERS = { lines: drawLines, intervals: drawRows, points: drawRows, matrix: drawMatrix };
+
+class Chart {
+  constructor(figure, id, definition, optimizers, choices) {
+    Object.assign(this, { figure, definition, optimizers, choices });
+    this.names = definition.controls.map((control) => controlName(id, control));
+    this.isNear = false;
+    this.isStale = true;
+    this.width = 0;
+    choices.addEventListener("change", () => this.refresh());
+    new ResizeObserver(() => this.width !== this.availableWidth() && this.refresh()).observe(figure);
+    const nearby = { rootMargin: "400px" };
+    new IntersectionObserver((changes) => this.approach(changes.at(-1).isIntersecting), nearby).observe(figure);
+  }
+
+  approach(isNear) {
+    this.isNear = isNear;
+    if (isNear && this.isStale) this.draw();
+  }
+
+  refresh() {
+    this.isStale = true;
+    if (this.isNear) this.draw();
+  }
+
+  availableWidth() {
+    return Math.floor(this.figure.clientWidth);
+  }
+
+  furnish() {
+    const controls = this.names.map((name) => buildControl(name, this.choices)).filter((control) => control !== null);
+    this.chosen = html("p", { class: "chosen quiet" });
+    this.place = html("div", { class: "drawing" });
+    this.note = html("figcaption");
+    this.tooltip = html("div", { class: "tooltip", hidden: "" });
+    this.rule = svg("line", { class: "rule" });
+    this.place.addEventListener("pointermove", (event) => this.point(event));
+    this.place.addEventListener("pointerdown", (event) => this.point(event));
+    this.place.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.leave());
+    document.addEventListener("pointerdown", (event) => this.place.contains(event.target) || this.leave());
+    const bar = controls.length > 0 ? [html("div", { class: "controls" }, ...controls), this.chosen] : [];
+    this.figure.replaceChildren(...bar, this.place, this.note);
+    this.figure.classList.add("drawn");
+  }
+
+  draw(width = this.availableWidth()) {
+    if (width === 0) return; // in a part of the page that is closed
+    if (this.place === undefined) this.furnish();
+    const view = this.definition.views[this.names.map((name) => this.choices.chosen[name]).join("|")];
+    this.isStale = false;
+    this.width = width;
+    this.picture = view === undefined ? null : this.paint(view);
+    this.chosen.textContent = this.words().join(" · ");
+    this.note.textContent = view?.note ?? "";
+    if (this.picture === null) this.place.replaceChildren(html("p", { class: "nothing" }, this.absence(view)));
+    else this.place.replaceChildren(this.picture.drawing, this.tooltip);
+    this.leave();
+  }
+
+  paint(view) {
+    const all = view.kind === "matrix" ? itemsOf(view, this.optimizers) : seriesOf(view, this.optimizers);
+    const shown = all.filter(({ number }) => !this.choices.hidden.has(number));
+    return shown.length > 0 ? PAINTERS[view.kind](view, shown, this.width) : null;
+  }
+
+  words() {
+    const offered = this.names.filter((name) => this.choices.controls[name].options.length > 1);
+    return offered.map((name) => {
+      const { label, options } = this.choices.controls[name];
+      return `${label}: ${options.find((option) => option.name === this.choices.chosen[name]).label}`;
+    });
+  }
+
+  absence(view) {
+    const numbers = view?.optimizers ?? [];
+    const isHidden = numbers.length > 0 && numbers.every((number) => this.choices.hidden.has(number));
+    if (isHidden) return "All optimizers of this chart are hidden.";
+    return `There are no results for ${this.words().join(", ") || "this chart"}.`;
+  }
+
+  point(event) {
+    const { left, top } = this.place.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    const found = this.picture?.probe(x, y) ?? null;
+    if (found === null) {
+      this.leave();
+      return;
+    }
+    raise(found.raised);
+    if (this.picture.rule) {
+      const [y1, y2] = this.picture.rule;
+      this.picture.drawing.append(furnish(this.rule, { x1: found.x, x2: found.x, y1, y2 }, []));
+    }
+    fillTooltip(this.tooltip, found);
+    this.tooltip.hidden = false;
+    placeTooltip(this.tooltip, found.x, y, this.width);
+  }
+
+  leave() {
+    if (this.tooltip.hidden) return;
+    this.tooltip.hidden = true;
+    this.rule.remove();
+    raise(null);
+  }
+}
+
+// The optimizers of a view with their numbers, arrays of one value per point.
+function seriesOf(view, optimizers) {
+  const [mid, low, high] = [view.mid, view.low, view.high].map(unpack);
+  const size = view.kind === "lines" ? unpack(view.x.values).length : 1;
+  const part = (values, row) => values?.subarray(row * size, (row + 1) * size) ?? [];
+  return view.optimizers.map((number, row) => ({
+    number,
+    look: optimizers[number],
+    mid: part(mid, row),
+    low: part(low, row),
+    high: part(high, row),
+    values: unpack(view.points?.[row]) ?? [],
+  }));
+}
+
+// The rows, and columns, of a matrix.
+function itemsOf(view, optimizers) {
+  if (view.labels) return view.labels.map((name, place) => ({ place, name, number: null, look: null }));
+  return view.optimizers.map((number, place) => {
+    const look = optimizers[number];
+    return { place, name: look.name, number, look };
+  });
+}

@@ -1,0 +1,63 @@
+// Buttons and lists to choose an option with. All elements of one control keep in step through `choices`.
+
+function buildControl(name, choices) {
+  const control = choices.controls[name];
+  if (control.options.length < 2) return null;
+  const isShort = control.options.length <= 6 && control.options.every((option) => !option.group);
+  return isShort ? buildButtons(name, control, choices) : buildList(name, control, choices);
+}
+
+function buildButtons(name, control, choices) {
+  const group = html("div", { class: "control", role: "group", "aria-label": control.label });
+  const buttons = control.options.map((option) => {
+    const button = html("button", { type: "button", value: option.name }, option.label);
+    button.addEventListener("click", () => choices.choose(name, option.name));
+    return button;
+  });
+  group.append(html("span", { class: "label" }, control.label), html("span", { class: "buttons" }, ...buttons));
+  follow(choices, () => {
+    for (const button of buttons) button.setAttribute("aria-pressed", button.value === choices.chosen[name]);
+  });
+  return group;
+}
+
+function buildList(name, control, choices) {
+  const list = html("select", {});
+  for (const [group, options] of groupOptions(control.options)) {
+    const entries = options.map((option) => html("option", { value: option.name }, option.label));
+    list.append(...(group ? [html("optgroup", { label: group }, ...entries)] : entries));
+  }
+  list.addEventListener("change", () => choices.choose(name, list.value));
+  follow(choices, () => {
+    list.value = choices.chosen[name];
+  });
+  const label = html("label", {}, html("span", { class: "label" }, control.label), list);
+  return html("div", { class: "control" }, label, buildStep(name, -1, choices), buildStep(name, 1, choices));
+}
+
+function groupOptions(options) {
+  const groups = new Map();
+  for (const option of options) {
+    const group = option.group ?? "";
+    groups.set(group, [...(groups.get(group) ?? []), option]);
+  }
+  return groups;
+}
+
+// A button that goes to the option before or after the chosen one, and around.
+function buildStep(name, step, choices) {
+  const { label, options } = choices.controls[name];
+  const words = `${step < 0 ? "Previous" : "Next"} ${label.toLowerCase()}`;
+  const attributes = { type: "button", class: "step", "aria-label": words, title: words };
+  const button = html("button", attributes, step < 0 ? "‹" : "›");
+  button.addEventListener("click", () => {
+    const place = options.findIndex((option) => option.name === choices.chosen[name]);
+    choices.choose(name, options[(place + step + options.length) % options.length].name);
+  });
+  return button;
+}
+
+function follow(choices, update) {
+  update();
+  choices.addEventListener("change", update);
+}

@@ -1,0 +1,44 @@
+"""A headless browser for the report page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """The Chromium of this machine; skips the test where there is none."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(chromium: Any, path: Path, *, address: str = "", **context: Any) -> Iterator[Any]:
+    """A page opened from a file, that must neither ask for anything else nor complain of anything."""
+    trouble: list[str] = []
+    requests: list[str] = []
+    scope = chromium.new_context(**context)
+    page = scope.new_page()
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url.split("#")[0]))
+    page.goto(path.as_uri() + address)
+    yield page
+    scope.close()
+    assert trouble == []
+    assert set(requests) == {path.as_uri()}
