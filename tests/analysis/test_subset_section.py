@@ -94,8 +94,10 @@ def without(grid: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report without the section, in a folder where one with it was before."""
     folder = tmp_path_factory.mktemp("without")
     (folder / "figures").mkdir()
-    for name in ("subset_by_size.svg", "subset_by_size.png", "subset_by_size.csv", "subset_methods.csv"):
+    stale = ("subset_by_size.svg", "subset_by_size.png", "subset_by_size.csv", "subset_methods.csv")
+    for name in stale:
         (folder / "figures" / name).write_text("earlier")
+    (folder / "figures" / "files.txt").write_text("\n".join(stale))
     return write_report(grid, folder)
 
 
@@ -116,19 +118,19 @@ def files(page: Path) -> dict[str, bytes]:
 def test_the_section_is_added_and_the_rest_is_as_without(grid: Results, without: Path, report: Path) -> None:
     plain, with_section = files(without), files(report)
     assert set(with_section) - set(plain) == {
-        *(f"subset_by_size.{kind}" for kind in ("svg", "png", "csv")),
-        "subset_methods.csv",
+        *(f"subset_by_size.{kind}" for kind in ("svg", "pdf", "png", "csv")),
+        *(f"subset_methods.{kind}" for kind in ("csv", "tex", "md")),
     }
-    page = with_section.pop("index.html").decode()
-    assert page.replace(section(report) + "\n\n", "") == plain["index.html"].decode()
-    assert 'id="subset"' not in plain.pop("index.html").decode()
+    with_it = with_section.pop("index.html").decode()
+    assert "only the subset" in with_it
+    page = plain.pop("index.html").decode()
+    assert 'id="subset"' not in page
+    assert "only the subset" not in page
+    for name in [name for name in plain if name.startswith("sensitivity") or name == "files.txt"]:
+        del plain[name], with_section[name]
     assert all(with_section[name] == content for name, content in plain.items())
-    headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings[3:6] == [
-        "Standings",
-        "Does a subset say the same?",
-        "Results by task",
-    ]
+    headings = re.findall(r"<h2>(.*?)</h2>", with_it)
+    assert headings[-4:-1] == ["Where each shines", "Does a subset say the same?", "Task by task"]
 
 
 def test_same_results_same_bytes(grid: Results, report: Path, tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_the_section_shows_what_the_study_found(found: representativeness.Repres
 
 
 def test_hostile_names_are_shown_not_run(report: Path) -> None:
-    assert "<script" not in report.read_text(encoding="utf-8")
+    assert "<script>alert" not in report.read_text(encoding="utf-8")
     assert "<i>b" not in section(report)
     assert "&lt;i&gt;b&lt;/i&gt; $x$" in section(report)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;/dev" in section(report)
@@ -288,7 +290,7 @@ def test_the_figure_shows_methods_threshold_and_smallest_size() -> None:
 def test_the_command_takes_a_file(
     in_process: Callable[..., SimpleNamespace], grid: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("optathlon.results.load", lambda path: grid)
+    monkeypatch.setattr("optathlon.results.load", lambda path, **filters: grid)
     file = tmp_path / "mine.yaml"
     WITHOUT_SIZES.write(file)
     done = in_process("report", tmp_path, "--subset", file, "--out", tmp_path / "report")

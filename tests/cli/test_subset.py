@@ -225,9 +225,9 @@ def test_validate(in_process: InProcess, here: Path) -> None:
     assert "3 held-out optimizers (optuna-cmaes, optuna-nsga2 and optuna-tpe)" in done.stdout
     for words in ("dev: 6 tasks", "test: 6 tasks", "this subset", "random", "stratified", "4 tasks", "8 tasks"):
         assert words in done.stdout
-    assert {"by_size.svg", "by_size.png", "by_size.csv", "methods.csv", "mean_ranks.csv"} == {
-        path.name for path in Path("v").iterdir()
-    }
+    expected = {f"by_size.{kind}" for kind in ("svg", "pdf", "png", "csv")}
+    expected |= {f"{name}.{kind}" for name in ("methods", "mean_ranks") for kind in ("csv", "tex", "md")}
+    assert {path.name for path in Path("v").iterdir()} == expected
     before = {path: path.read_bytes() for path in Path("v").iterdir()}
     one = in_process(*arguments, "--part", "dev", "--out", "w", "--held-out", "optuna-tpe,optuna-cmaes")
     assert "test: 6 tasks" not in one.stdout
