@@ -1,7 +1,7 @@
 """From stored results to statistics, figures and the report.
 
 `metrics` and `stats` go from frame to frame, `plots` from frame to figure, `report` from results to one page. Nothing
-here prints, and nothing writes but `write_report`. The names below load on first use.
+here prints, and nothing writes but `write_report` and the exports. The names below load on first use.
 """
 
 from __future__ import annotations
@@ -10,55 +10,130 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optathlon.analysis.export.coco import export_coco as export_coco
+    from optathlon.analysis.export.ioh import export_ioh as export_ioh
+    from optathlon.analysis.metrics.anytime import anytime_auc as anytime_auc
     from optathlon.analysis.metrics.anytime import incumbents_at as incumbents_at
+    from optathlon.analysis.metrics.attainment import median_attainment as median_attainment
     from optathlon.analysis.metrics.comparable import comparable as comparable
     from optathlon.analysis.metrics.coverage import coverage as coverage
+    from optathlon.analysis.metrics.features import task_features as task_features
     from optathlon.analysis.metrics.final import final_values as final_values
     from optathlon.analysis.metrics.hypervolume import running_hypervolume as running_hypervolume
     from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
     from optathlon.analysis.metrics.overhead import overhead as overhead
+    from optathlon.analysis.metrics.references import freeze_references as freeze_references
+    from optathlon.analysis.metrics.references import references as references
+    from optathlon.analysis.metrics.targets import expected_runtime as expected_runtime
+    from optathlon.analysis.metrics.targets import runtime_distribution as runtime_distribution
+    from optathlon.analysis.metrics.targets import runtimes as runtimes
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
     from optathlon.analysis.report import write_report as write_report
+    from optathlon.analysis.stats.aggregates import aggregates as aggregates
+    from optathlon.analysis.stats.bayes import bayesian_signed_rank as bayesian_signed_rank
+    from optathlon.analysis.stats.bayes import hierarchical as hierarchical
+    from optathlon.analysis.stats.bootstrap import bootstrap_means as bootstrap_means
     from optathlon.analysis.stats.bootstrap import bootstrap_ranks as bootstrap_ranks
     from optathlon.analysis.stats.comparison import comparisons as comparisons
+    from optathlon.analysis.stats.duels import effect_sizes as effect_sizes
+    from optathlon.analysis.stats.duels import win_tie_loss as win_tie_loss
+    from optathlon.analysis.stats.generalisation import generalisation as generalisation
+    from optathlon.analysis.stats.importance import hyperparameter_importance as hyperparameter_importance
+    from optathlon.analysis.stats.improvement import probability_of_improvement as probability_of_improvement
+    from optathlon.analysis.stats.power import power as power
+    from optathlon.analysis.stats.profiles import performance_profiles as performance_profiles
     from optathlon.analysis.stats.ranking import mean_ranks as mean_ranks
     from optathlon.analysis.stats.ranking import ranks as ranks
+    from optathlon.analysis.stats.sensitivity import sensitivity as sensitivity
     from optathlon.analysis.stats.significance import significance as significance
+    from optathlon.analysis.stats.significance import wilcoxon_holm as wilcoxon_holm
     from optathlon.analysis.stats.standings import standings as standings
+    from optathlon.analysis.stats.strengths import strengths as strengths
+    from optathlon.analysis.stats.task_correlation import task_correlation as task_correlation
 
 _HOMES = {
+    "aggregates": "stats.aggregates",
+    "anytime_auc": "metrics.anytime",
+    "bayesian_signed_rank": "stats.bayes",
+    "bootstrap_means": "stats.bootstrap",
     "bootstrap_ranks": "stats.bootstrap",
     "comparable": "metrics.comparable",
     "comparisons": "stats.comparison",
     "coverage": "metrics.coverage",
+    "effect_sizes": "stats.duels",
+    "expected_runtime": "metrics.targets",
+    "export_coco": "export.coco",
+    "export_ioh": "export.ioh",
     "final_values": "metrics.final",
+    "freeze_references": "metrics.references",
+    "generalisation": "stats.generalisation",
+    "hierarchical": "stats.bayes",
+    "hyperparameter_importance": "stats.importance",
     "incumbents_at": "metrics.anytime",
     "mean_ranks": "stats.ranking",
+    "median_attainment": "metrics.attainment",
     "normalised_regret": "metrics.normalisation",
     "overhead": "metrics.overhead",
+    "performance_profiles": "stats.profiles",
+    "power": "stats.power",
+    "probability_of_improvement": "stats.improvement",
     "ranks": "stats.ranking",
+    "references": "metrics.references",
     "running_hypervolume": "metrics.hypervolume",
+    "runtime_distribution": "metrics.targets",
+    "runtimes": "metrics.targets",
+    "sensitivity": "stats.sensitivity",
     "significance": "stats.significance",
     "standings": "stats.standings",
+    "strengths": "stats.strengths",
+    "task_correlation": "stats.task_correlation",
+    "task_features": "metrics.features",
     "trajectories": "metrics.trajectory",
+    "wilcoxon_holm": "stats.significance",
+    "win_tie_loss": "stats.duels",
     "write_report": "report",
 }
 
 __all__ = [
+    "aggregates",
+    "anytime_auc",
+    "bayesian_signed_rank",
+    "bootstrap_means",
     "bootstrap_ranks",
     "comparable",
     "comparisons",
     "coverage",
+    "effect_sizes",
+    "expected_runtime",
+    "export_coco",
+    "export_ioh",
     "final_values",
+    "freeze_references",
+    "generalisation",
+    "hierarchical",
+    "hyperparameter_importance",
     "incumbents_at",
     "mean_ranks",
+    "median_attainment",
     "normalised_regret",
     "overhead",
+    "performance_profiles",
+    "power",
+    "probability_of_improvement",
     "ranks",
+    "references",
     "running_hypervolume",
+    "runtime_distribution",
+    "runtimes",
+    "sensitivity",
     "significance",
     "standings",
+    "strengths",
+    "task_correlation",
+    "task_features",
     "trajectories",
+    "wilcoxon_holm",
+    "win_tie_loss",
     "write_report",
 ]
 
