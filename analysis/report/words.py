@@ -77,9 +77,11 @@ def power(found: Power | None, table: pd.Series) -> list[Markup]:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
         "With {} and {:.3g} seeds, a difference of mean ranks below {:.2f} can't be told from noise ({} comparisons "
-        "with the leader, each detected with a probability of {:.0%})."
+        "with the leader, each detected with a probability of {:.0f} %)."
     )
-    sentences = [text.format(counted(found.tasks, "task"), found.seeds, found.difference, len(table) - 1, found.power)]
+    sentences = [
+        text.format(counted(found.tasks, "task"), found.seeds, found.difference, len(table) - 1, 100 * found.power)
+    ]
     first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
     gap = float(second - first)
     if 0 < gap < found.difference:
