@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optathlon.analysis.compare import changes as changes
+    from optathlon.analysis.compare import paired_runs as paired_runs
+    from optathlon.analysis.compare import side_by_side as side_by_side
+    from optathlon.analysis.compare import task_changes as task_changes
     from optathlon.analysis.export.coco import export_coco as export_coco
     from optathlon.analysis.export.ioh import export_ioh as export_ioh
     from optathlon.analysis.metrics.anytime import anytime_auc as anytime_auc
@@ -57,6 +61,7 @@ _HOMES = {
     "bayesian_signed_rank": "stats.bayes",
     "bootstrap_means": "stats.bootstrap",
     "bootstrap_ranks": "stats.bootstrap",
+    "changes": "compare",
     "comparable": "metrics.comparable",
     "comparisons": "stats.comparison",
     "coverage": "metrics.coverage",
@@ -74,6 +79,7 @@ _HOMES = {
     "median_attainment": "metrics.attainment",
     "normalised_regret": "metrics.normalisation",
     "overhead": "metrics.overhead",
+    "paired_runs": "compare",
     "performance_profiles": "stats.profiles",
     "power": "stats.power",
     "probability_of_improvement": "stats.improvement",
@@ -83,9 +89,11 @@ _HOMES = {
     "runtime_distribution": "metrics.targets",
     "runtimes": "metrics.targets",
     "sensitivity": "stats.sensitivity",
+    "side_by_side": "compare",
     "significance": "stats.significance",
     "standings": "stats.standings",
     "strengths": "stats.strengths",
+    "task_changes": "compare",
     "task_correlation": "stats.task_correlation",
     "task_features": "metrics.features",
     "trajectories": "metrics.trajectory",
@@ -100,6 +108,7 @@ __all__ = [
     "bayesian_signed_rank",
     "bootstrap_means",
     "bootstrap_ranks",
+    "changes",
     "comparable",
     "comparisons",
     "coverage",
@@ -117,6 +126,7 @@ __all__ = [
     "median_attainment",
     "normalised_regret",
     "overhead",
+    "paired_runs",
     "performance_profiles",
     "power",
     "probability_of_improvement",
@@ -126,9 +136,11 @@ __all__ = [
     "runtime_distribution",
     "runtimes",
     "sensitivity",
+    "side_by_side",
     "significance",
     "standings",
     "strengths",
+    "task_changes",
     "task_correlation",
     "task_features",
     "trajectories",

@@ -82,7 +82,7 @@ class Drawings:
     @cached_property
     def overhead(self) -> Drawing | None:
         """Seconds per trial, where they were measured."""
-        table = overhead(self._study.results.trials)
+        table = overhead(self._study.results.trials).dropna(subset="mean")
         if table.empty or not table["mean"].gt(0).any():
             return None
         caption = "Seconds of ask and tell per trial, by optimizer"

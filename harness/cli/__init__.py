@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from optathlon.cli import catalogue, check, compact, export, merge, report, retry, run, status, subset
+from optathlon.cli import catalogue, check, compact, compare, export, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
@@ -23,6 +23,7 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)
