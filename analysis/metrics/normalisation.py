@@ -43,12 +43,17 @@ class Normalisation:
     scaled: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
     def __call__(self, losses: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-        """Regret in [0, `upper`], same index and columns as `losses`; missing incumbents have `upper`."""
-        scaled = self.scaled(losses, tasks)
-        undefined = scaled.isna().groupby(level="task").transform("all").to_numpy()
-        whole = undefined.all(axis=1, keepdims=True)
-        filled = scaled.clip(0.0, self.upper).where(losses.notna(), self.upper)
-        return filled.mask(np.broadcast_to(whole, filled.shape))
+        """Regret in [0, `upper`], same index and columns as `losses`.
+
+        Missing incumbents have `upper`, also on a task on which no run has a result, if the scale is defined elsewhere.
+        """
+        scaled, known = self.scaled(losses, tasks), losses.notna()
+        has_result = known.any(axis=1).groupby(level="task").any()
+        undefined = (scaled.isna() & known).any(axis=1).groupby(level="task").any()
+        if not (has_result & ~undefined).any():
+            undefined[:] = True
+        filled = scaled.clip(0.0, self.upper).where(known, self.upper)
+        return filled.mask(undefined.reindex(losses.index.get_level_values("task")).set_axis(losses.index), axis=0)
 
 
 def between(losses: pd.DataFrame, zero: pd.Series, one: pd.Series) -> pd.DataFrame:

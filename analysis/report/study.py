@@ -134,8 +134,13 @@ class Study:
 
     @cached_property
     def runtimes(self) -> pd.DataFrame:
-        """Evaluations until targets, of every run."""
-        spent = self.spent["evaluations"]
+        """Evaluations until targets, of every run; one that failed is charged what the longest on its task spent.
+
+        Else a run that breaks down at once would be a free restart.
+        """
+        runs = self.results.runs.set_index("run")
+        longest = self.curves.ends["evaluations"].reindex(runs["task"]).to_numpy(dtype=float)
+        spent = self.spent["evaluations"].reindex(runs.index).mask((runs["status"] != "ok").to_numpy(), longest)
         return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
 
     @cached_property

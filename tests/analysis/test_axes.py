@@ -136,6 +136,18 @@ def test_undefined_normalisations_are_missing() -> None:
     assert RANDOM(LOSSES.drop("random"), tasks(None)).isna().all(axis=None)
 
 
+def test_a_task_without_any_result_is_as_bad_as_can_be() -> None:
+    nothing = pd.concat({"u": LOSSES.droplevel("task") * np.nan}, names=["task"]).reorder_levels(LOSSES.index.names)
+    both = pd.concat([tasks(1.0), tasks(1.0).set_axis(["u"])])
+    for normalisation in NORMALISATIONS:
+        found = normalisation(pd.concat([LOSSES, nothing]).sort_index(), both)
+        assert (found.xs("u", level="task") == normalisation.upper).all(axis=None)
+        pd.testing.assert_frame_equal(
+            found.xs("t", level="task"), normalisation(LOSSES, tasks(1.0)).xs("t", level="task")
+        )
+    assert RANDOM(pd.concat([LOSSES, nothing]).drop("random"), both).isna().all(axis=None)
+
+
 def test_the_final_regret_is_the_best_to_worst_one(messy: Results) -> None:
     grid = incumbents_at(trajectories(messy), messy.runs)
     unknown = messy.tasks.assign(

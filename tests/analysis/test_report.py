@@ -254,6 +254,21 @@ def test_endless_errors_and_control_characters(plain: Results, tmp_path: Path) -
         ElementTree.parse(figure)
 
 
+def test_a_task_on_which_all_fail_is_reported(plain: Results, tmp_path: Path) -> None:
+    fails = (plain.trials["task"] == "toy/f3").to_numpy()
+    status = plain.trials["status"].astype(str).where(~fails, "crashed")
+    trials = plain.trials.assign(status=status, value=plain.trials["value"].where(~fails))
+    assert "mean rank" in text_of(write_report(replace(plain, trials=trials), tmp_path))
+
+
+def test_a_run_that_fails_at_once_is_no_free_restart(plain: Results) -> None:
+    failed = (plain.runs["optimizer"] == "opt-4") & (plain.runs["seed"] == 0)
+    runs = plain.runs.assign(status=plain.runs["status"].astype(str).where(~failed, "crashed"))
+    trials = plain.trials[~plain.trials["run"].isin(runs.loc[failed, "run"])]
+    spent = Study(replace(plain, runs=runs, trials=trials)).runtimes["spent"]
+    assert (spent.xs("opt-4", level="optimizer") == 20).all()
+
+
 def test_no_runs_is_a_usage_error(plain: Results, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no runs"):
         write_report(replace(plain, runs=plain.runs.iloc[:0]), tmp_path)
