@@ -12,11 +12,11 @@ import pandas as pd
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import measure as measure_of
 from optathlon.analysis.metrics.objectives import row_of
-from optathlon.analysis.metrics.progress import BUDGET, Axis
+from optathlon.analysis.metrics.progress import BUDGET
 from optathlon.analysis.plots.style import Look
-from optathlon.analysis.report.curves import MEASURES, RANK, Measure, grid_of
+from optathlon.analysis.report.curves import MEASURES, RANK, Curve, grid_of
 from optathlon.analysis.report.evidence import ROPE, Evidence
-from optathlon.analysis.report.packing import pack, short
+from optathlon.analysis.report.packing import is_wide, pack, short
 from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
 
@@ -25,7 +25,7 @@ View = dict[str, Any]
 GROUP, TASK = "group", "task"
 """Controls that several charts share."""
 
-_MOST_ALIKE = 120
+_MOST_ALIKE = 200
 """Tasks of which a matrix can still be seen."""
 
 
@@ -153,16 +153,19 @@ class Charts:
     def _anytime(self) -> dict[str, Any]:
         views, measures, axes = {}, [], []
         for title, comparison in self._study.groups.items():
-            for measure, axis, bands in self._study.curves.all_bands(comparison):
-                views[f"{measure.name}|{axis.name}|{title}"] = self._curve(measure, axis, bands)
-                measures.append(measure)
-                axes.append(axis)
+            for curve in self._study.curves.all(comparison):
+                key = f"{curve.measure.name}|{curve.axis.name}|{title}"
+                views[key] = self._curve(curve, len(comparison.tasks))
+                measures.append(curve.measure)
+                axes.append(curve.axis)
         shown = [Option(each.name, each.title) for each in MEASURES if each in measures]
         over = [Option(each.name, each.title) for each in self._study.curves.axes if each in axes]
         controls = [_control("Measure", shown, "measure"), _control("Over", over, "axis"), GROUP]
         return {"controls": controls, "views": views}
 
-    def _curve(self, measure: Measure, axis: Axis, bands: pd.DataFrame) -> View:
+    def _curve(self, curve: Curve, tasks: int) -> View:
+        measure, axis, bands = curve.measure, curve.axis, curve.bands
+        part = f" Only {curve.tasks} of the {tasks} tasks have this." if curve.tasks < tasks else ""
         if axis == BUDGET:
             words = "The share of its budget that a run has spent."
         else:
@@ -177,7 +180,7 @@ class Charts:
             "x": {"label": label, "scale": "percent", "values": list(grid_of(axis))},
             "y": y,
             "shape": "step",
-            "note": f"{measure.explanation} {words}",
+            "note": f"{measure.explanation} {words}{part}",
             **self._bands(bands, "mean"),
         }
 
@@ -273,7 +276,8 @@ class Charts:
                     "note": "Tasks are ordered by how alike they rank the optimizers (hierarchical clustering): blocks "
                     "along the diagonal are kinds of tasks, of which a few may stand for all.",
                 }
-        return {"controls": [GROUP], "views": views}
+        absence = f"Shown for 3 to {_MOST_ALIKE} tasks and 3 optimizers or more; see figures/task_correlation beyond."
+        return {"controls": [GROUP], "views": views, "absence": absence}
 
     def _trajectories(self) -> dict[str, Any]:
         views = {}
@@ -288,7 +292,7 @@ class Charts:
                 },
                 "y": {
                     "label": measure_of(row),
-                    "scale": "log" if curves.is_wide else "linear",
+                    "scale": "log" if is_wide(curves.median) else "linear",
                     "best": "high" if is_maximised(row) else "low",
                 },
                 "shape": "step",
@@ -305,13 +309,13 @@ class Charts:
         views = {}
         for task, values in self._tasks.finals.items():
             row = row_of(self._study.results.tasks, task)
-            ordered = sorted(values, key=lambda name: (*_best_first(values[name], maximised=is_maximised(row)), name))
+            ordered = self._tasks.best_first(task)
             views[task] = {
                 "kind": "points",
                 "x": {"label": measure_of(row), "scale": "linear"},
                 "y": {
                     "label": measure_of(row),
-                    "scale": "log" if _is_wide(np.concatenate(list(values.values()))) else "linear",
+                    "scale": "log" if is_wide(np.concatenate(list(values.values()))) else "linear",
                     "best": "high" if is_maximised(row) else "low",
                 },
                 "optimizers": [self._numbers[name] for name in ordered],
@@ -365,16 +369,3 @@ def _control(label: str, options: Sequence[Option], name: str | None = None) -> 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:
     return [short(float(value)) for value in values]
-
-
-def _best_first(values: np.ndarray, *, maximised: bool) -> tuple[float, int]:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return np.inf, len(values)
-    middle = float(np.median(known))
-    return (-middle if maximised else middle), int(len(values) - len(known))
-
-
-def _is_wide(values: np.ndarray) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(len(known) and known.min() > 0 and known.max() > 1e3 * known.min())

@@ -63,6 +63,16 @@ MEASURES = (
 )
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A measure on an axis: index (`optimizer`, point); `mean`, `low`, `high`; and over how many tasks that is."""
+
+    measure: Measure
+    axis: Axis
+    bands: pd.DataFrame
+    tasks: int
+
+
 class Curves:
     """Curves of all measures and axes.
 
@@ -95,7 +105,7 @@ class Curves:
         self._seed = seed
         self._spent = ends
         self._regrets: dict[tuple[str, str], pd.DataFrame] = {}
-        self._resamplings: dict[str, Resampling] = {}
+        self._resamplings: dict[bytes, Resampling] = {}
 
     @cached_property
     def ends(self) -> pd.DataFrame:
@@ -122,20 +132,18 @@ class Curves:
             self._losses[axis.name] = incumbents_at(self._trajectories[kept], runs, COARSE, axis=axis.name, ends=known)
         return self._losses[axis.name]
 
-    def bands(self, measure: Measure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
-        """Index (`optimizer`, point); `mean`, `low`, `high`; empty where no compared task has this measure or axis."""
+    def curve(self, measure: Measure, axis: Axis, comparison: Comparison) -> Curve | None:
+        """Over the compared tasks that have the measure and the axis; `None` where none has."""
         cells = self._cells(measure, axis, comparison)
         if cells.empty:
-            return pd.DataFrame(columns=["mean", "low", "high"])
-        return bootstrap_means(cells, self.resampling(cells))
+            return None
+        bands = bootstrap_means(cells, self.resampling(cells))
+        return Curve(measure, axis, bands, len(cells.index.unique("task")))
 
-    def all_bands(self, comparison: Comparison) -> Iterator[tuple[Measure, Axis, pd.DataFrame]]:
-        """The bands of every measure and axis that the compared tasks have."""
-        for axis in self.axes:
-            for measure in MEASURES:
-                bands = self.bands(measure, axis, comparison)
-                if len(bands):
-                    yield measure, axis, bands
+    def all(self, comparison: Comparison) -> Iterator[Curve]:
+        """Every measure on every axis that some compared task has."""
+        curves = (self.curve(measure, axis, comparison) for axis in self.axes for measure in MEASURES)
+        yield from (curve for curve in curves if curve is not None)
 
     def _cells(self, measure: Measure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
         """Index (`task`, `seed`, `optimizer`), a column per point, on the compared tasks that have measure and axis."""
@@ -158,7 +166,7 @@ class Curves:
     def resampling(self, cells: pd.DataFrame) -> Resampling:
         """Resamples of the (task, seed) pairs of `cells`: index (`task`, `seed`, `optimizer`)."""
         found = Resampling.like(cells, seed=self._seed)
-        return self._resamplings.setdefault(found.seeds_per_task.tobytes().hex(), found)
+        return self._resamplings.setdefault(found.seeds_per_task.tobytes(), found)
 
     def _is_informative(self, axis: Axis) -> bool:
         end = self.ends[axis.name].reindex(self._trajectories["task"].astype(str)).to_numpy(dtype=float)

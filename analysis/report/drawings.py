@@ -150,7 +150,9 @@ class Drawings:
             yield Drawing(f"task_correlation{end}", caption, plot_task_correlation(matrix), matrix)
 
     def _regret(self, verdict: Verdict) -> Drawing:
-        bands = 10.0 ** self._study.curves.bands(_REGRET, BUDGET, verdict.comparison)
+        curve = self._study.curves.curve(_REGRET, BUDGET, verdict.comparison)
+        assert curve is not None, "every compared task has ranks and regret over the budget"
+        bands = 10.0**curve.bands
         name = verdict.comparison.name
         figure = plot_curves(
             bands,

@@ -14,7 +14,12 @@ from markupsafe import Markup
 _STEPS = 65534
 _MISSING = 65535
 _WIDE = 1e3
-"""Positive numbers over a range wider than this keep their relative precision."""
+
+
+def is_wide(values: np.ndarray) -> bool:
+    """Whether the known numbers are positive and span magnitudes, so that a logarithmic scale serves them better."""
+    known = values[np.isfinite(values)]
+    return bool(len(known) and known.min() > 0 and known.max() > _WIDE * known.min())
 
 
 def pack(values: np.ndarray) -> dict[str, Any]:
@@ -28,7 +33,7 @@ def pack(values: np.ndarray) -> dict[str, Any]:
     numbers = np.asarray(values, dtype=float).ravel()
     finite = np.isfinite(numbers)
     known = numbers[finite]
-    logarithmic = bool(len(known) and known.min() > 0 and known.max() > _WIDE * known.min())
+    logarithmic = is_wide(known)
     scaled = np.log(known) if logarithmic else known
     low, high = (float(scaled.min()), float(scaled.max())) if len(scaled) else (0.0, 0.0)
     codes = np.full(len(numbers), _MISSING, dtype="<u2")

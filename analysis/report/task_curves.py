@@ -25,8 +25,6 @@ _POINTS = (8, 40)
 
 _FRONT_POINTS = 80
 
-_WIDE = 1e3
-
 
 @dataclass(frozen=True)
 class TaskCurve:
@@ -37,12 +35,6 @@ class TaskCurve:
     median: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether a logarithmic scale serves the values better."""
-        known = self.median[np.isfinite(self.median)]
-        return bool(len(known) and known.min() > 0 and known.max() > _WIDE * known.min())
 
 
 @dataclass(frozen=True)
@@ -103,6 +95,12 @@ class TaskCurves:
         two = [task for task in self.tasks if len(row_of(tasks, task)["objectives"]) == 2]
         found = {task: self._front(task) for task in two}
         return {task: front for task, front in found.items() if front is not None}
+
+    def best_first(self, task: str) -> list[str]:
+        """The optimizers with runs on a task by the median of how they ended; last, by name, those without one."""
+        sign = self._signs[task]
+        median = {name: sign * self.median(task, name) for name in self.finals[task]}
+        return sorted(median, key=lambda name: (np.nan_to_num(median[name], nan=np.inf), name))
 
     def median(self, task: str, optimizer: str) -> float:
         """The median with which an optimizer ended; NaN where that run has no result."""

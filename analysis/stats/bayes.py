@@ -13,7 +13,7 @@ from optathlon.errors import UsageError
 _PRIOR_STRENGTH = 0.5
 """Weight of the pseudo-observation at zero against that of a task (Benavoli et al. 2014; baycomp's default)."""
 _BATCH = 500
-"""Posterior samples weighed at once: bounds the memory."""
+"""Pairs of tasks weighed at once: bounds the memory."""
 _ROUNDING = 1e-12
 
 
@@ -121,18 +121,17 @@ def _signed_rank(observations: np.ndarray, rope: float, samples: int, rng: np.ra
 
     `observations`, of shape (1 + tasks, pairs), start with the pseudo-observation; all pairs share the sampled weights.
     """
-    one, other = np.triu_indices(len(observations))
-    sums = observations[one] + observations[other]
-    above = np.heaviside(np.round(sums - 2 * rope, 12), 0.5)
-    below = np.heaviside(np.round(-sums - 2 * rope, 12), 0.5)
     concentration = np.concatenate([[_PRIOR_STRENGTH], np.ones(len(observations) - 1)])
     weights = rng.dirichlet(concentration, size=samples)
-    counts = np.zeros((3, observations.shape[1]))
-    for batch in np.array_split(weights, -(-samples // _BATCH)):
-        products = batch[:, one] * batch[:, other] * np.where(one == other, 1.0, 2.0)
-        better, worse = products @ above, products @ below
-        counts += _likeliest(np.stack([better, 1 - better - worse, worse]))
-    return counts / samples
+    better, worse = np.zeros((2, samples, observations.shape[1]))
+    one, other = np.triu_indices(len(observations))
+    for batch in np.array_split(np.arange(len(one)), -(-len(one) // _BATCH)):
+        i, j = one[batch], other[batch]
+        products = weights[:, i] * weights[:, j] * np.where(i == j, 1.0, 2.0)
+        sums = observations[i] + observations[j]
+        better += products @ np.heaviside(np.round(sums - 2 * rope, 12), 0.5)
+        worse += products @ np.heaviside(np.round(-sums - 2 * rope, 12), 0.5)
+    return _likeliest(np.stack([better, 1 - better - worse, worse])) / samples
 
 
 def _likeliest(shares: np.ndarray) -> np.ndarray:

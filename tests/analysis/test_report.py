@@ -13,7 +13,10 @@ import pytest
 from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis import write_report
+from optathlon.analysis.plots.style import looks
+from optathlon.analysis.report.charts import Charts
 from optathlon.analysis.report.study import Study
+from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.analysis.report.words import caveats, findings
 from optathlon.errors import UsageError
 from optathlon.results import Results
@@ -259,6 +262,24 @@ def test_a_task_on_which_all_fail_is_reported(plain: Results, tmp_path: Path) ->
     status = plain.trials["status"].astype(str).where(~fails, "crashed")
     trials = plain.trials.assign(status=status, value=plain.trials["value"].where(~fails))
     assert "mean rank" in text_of(write_report(replace(plain, trials=trials), tmp_path))
+
+
+def test_curves_over_a_part_of_the_tasks_say_so(plain: Results) -> None:
+    tasks = plain.tasks.copy()
+    for name in ("toy/f1", "toy/f2"):
+        tasks.at[name, "objectives"] = [{**tasks.loc[name, "objectives"][0], "optimum": None}]
+    study = Study(replace(plain, tasks=tasks))
+    found = Charts(study, {}, looks(study.optimizers)).data()["charts"]["anytime"]["views"]
+    assert found["optimum|fraction|all tasks"]["note"].endswith("Only 10 of the 12 tasks have this.")
+    assert "Only" not in found["rank|fraction|all tasks"]["note"]
+
+
+def test_optimizers_that_fail_often_are_not_listed_first(plain: Results) -> None:
+    failed = (plain.runs["optimizer"] == "opt-4") & (plain.runs["seed"] < 3)
+    trials = plain.trials[~plain.trials["run"].isin(plain.runs.loc[failed, "run"])]
+    curves = TaskCurves(Study(replace(plain, trials=trials)))
+    assert all(curves.best_first(task)[-1] == "opt-4" for task in curves.tasks)
+    assert TaskCurves(Study(plain)).best_first("toy/f0")[0] == "opt-4"
 
 
 def test_a_run_that_fails_at_once_is_no_free_restart(plain: Results) -> None:

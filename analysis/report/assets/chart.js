@@ -77,6 +77,7 @@ class Chart {
     const numbers = view?.optimizers ?? [];
     const isHidden = numbers.length > 0 && numbers.every((number) => this.choices.hidden.has(number));
     if (isHidden) return "All optimizers of this chart are hidden.";
+    if (this.definition.absence) return this.definition.absence;
     return `There are no results for ${this.words().join(", ") || "this chart"}.`;
   }
 

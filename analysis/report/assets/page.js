@@ -3,7 +3,7 @@
 // Data, in <script type="application/json" id="report-data">:
 //   { optimizers: [{ name, color, marker, dashed }],  // the place is the optimizer's number
 //     controls: { NAME: CONTROL },                    // shared by several charts
-//     charts: { ID: { controls: [NAME | CONTROL], views: { "option|option": VIEW } } } }
+//     charts: { ID: { controls: [NAME | CONTROL], views: { "option|option": VIEW }, absence: words where there is no view } } }
 //   CONTROL: { name, label, options: [{ name, label, group? }] }; the first option is chosen at first
 //   VIEW: { kind: "lines" | "intervals" | "points" | "matrix", optimizers: [number], mid, low, high, note?, reference?,
 //     referenceLabel?, y: { label, scale: "linear" | "log" | "percent", best?: "low" | "high", top?: "best" },
