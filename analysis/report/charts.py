@@ -45,7 +45,7 @@ PAIRS = (
         "won",
         "tasks won less tasks lost",
         "On how many tasks the row has the better mean rank, less those on which the column has.",
-        "linear",
+        "whole",
         (-1, 0, 1),
     ),
     PairStatistic(

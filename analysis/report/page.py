@@ -172,7 +172,10 @@ class _Page:
         return [
             sentence
             for verdict in self._compared
-            for sentence in words.robustness(verdict.comparison.name, self._of(verdict).sensitivity)
+            for sentence in (
+                *words.second_opinion(verdict, self._of(verdict).wilcoxon),
+                *words.robustness(verdict.comparison.name, self._of(verdict).sensitivity),
+            )
         ]
 
     def _of(self, verdict: Verdict) -> Evidence:

@@ -14,6 +14,7 @@ from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.comparison import Comparison
 from optathlon.analysis.stats.power import Power
 from optathlon.analysis.stats.sensitivity import LeaderChange, flips, leader_changes
+from optathlon.analysis.stats.significance import Significance
 
 _MANY = 8
 """Longer enumerations are cut."""
@@ -27,6 +28,30 @@ def findings(study: Study) -> list[Markup]:
     if not study.verdicts:
         return [Markup("No run has a result that counts, so there is nothing to rank.")]
     return [sentence for verdict in study.verdicts for sentence in _findings(verdict)]
+
+
+def second_opinion(verdict: Verdict, wilcoxon: Significance) -> list[Markup]:
+    """Where Wilcoxon's tests with Holm's correction draw the line elsewhere between the leader and the others.
+
+    Parameters
+    ----------
+    verdict:
+        A comparison with the tests that the findings are about.
+    wilcoxon:
+        As `wilcoxon_holm` returns it.
+    """
+    leader, *others = verdict.standings.index
+    if not verdict.significance.test or not wilcoxon.test:
+        return []
+    found = {name: verdict.significance.is_better(leader, name) for name in others}
+    again = {name: wilcoxon.is_better(leader, name) for name in others}
+    lost = [name for name in others if found[name] and not again[name]]
+    gained = [name for name in others if again[name] and not found[name]]
+    opinions = [
+        (lost, "By Wilcoxon's tests with Holm's correction, {} can't be told apart from {} after all."),
+        (gained, "By Wilcoxon's tests with Holm's correction, {} is significantly better than {} as well."),
+    ]
+    return [Markup(text).format(names([leader]), names(some)) for some, text in opinions if some]
 
 
 def robustness(title: str, table: pd.DataFrame) -> list[Markup]:

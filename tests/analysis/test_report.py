@@ -17,7 +17,7 @@ from optathlon.analysis.plots.style import looks
 from optathlon.analysis.report.charts import Charts
 from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
-from optathlon.analysis.report.words import caveats, findings
+from optathlon.analysis.report.words import caveats, findings, second_opinion
 from optathlon.errors import UsageError
 from optathlon.results import Results
 
@@ -272,6 +272,21 @@ def test_curves_over_a_part_of_the_tasks_say_so(plain: Results) -> None:
     found = Charts(study, {}, looks(study.optimizers)).data()["charts"]["anytime"]["views"]
     assert found["optimum|fraction|all tasks"]["note"].endswith("Only 10 of the 12 tasks have this.")
     assert "Only" not in found["rank|fraction|all tasks"]["note"]
+
+
+def test_another_test_that_disagrees_is_told(plain: Results) -> None:
+    (verdict,) = Study(plain).verdicts
+    tested = verdict.significance
+    assert tested.is_better("opt-4", "opt-1")
+    assert second_opinion(verdict, tested) == []
+    alike = replace(tested, test="Wilcoxon-Holm", pairwise=tested.pairwise * 0 + 1.0)
+    (lost,) = second_opinion(verdict, alike)
+    beaten = [name for name in verdict.standings.index[1:] if tested.is_better("opt-4", name)]
+    assert "<b>opt-4</b> can't be told apart from" in lost
+    assert all(f"<b>{name}</b>" in lost for name in beaten)
+    (gained,) = second_opinion(replace(verdict, significance=alike), tested)
+    assert "significantly better than" in gained
+    assert second_opinion(verdict, replace(alike, test="")) == []
 
 
 def test_optimizers_that_fail_often_are_not_listed_first(plain: Results) -> None:

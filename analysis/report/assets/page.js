@@ -6,7 +6,7 @@
 //     charts: { ID: { controls: [NAME | CONTROL], views: { "option|option": VIEW }, absence: words where there is no view } } }
 //   CONTROL: { name, label, options: [{ name, label, group? }] }; the first option is chosen at first
 //   VIEW: { kind: "lines" | "intervals" | "points" | "matrix", optimizers: [number], mid, low, high, note?, reference?,
-//     referenceLabel?, y: { label, scale: "linear" | "log" | "percent", best?: "low" | "high", top?: "best" },
+//     referenceLabel?, y: { label, scale: "linear" | "log" | "percent" | "whole", best?: "low" | "high", top?: "best" },
 //     x: { label, scale, values }, shape: "step" | "linear",   // lines; mid, low, high: optimizers x points, by rows
 //     points: [[value | null]],                                // points; one row per optimizer
 //     range: [low, middle, high], labels?: [text] }            // matrix; mid: rows x columns; labels: not optimizers

@@ -4,6 +4,7 @@ const IDENTITY = { forth: Number, back: Number, format: formatNumber };
 const MEASURES = {
   linear: IDENTITY,
   percent: { ...IDENTITY, format: formatPercent },
+  whole: { ...IDENTITY, format: (value) => withMinus(`${Math.round(value) + 0}`) },
   log: { forth: (value) => (value > 0 ? Math.log10(value) : NaN), back: (value) => 10 ** value, format: formatNumber },
 };
 
