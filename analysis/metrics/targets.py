@@ -87,11 +87,13 @@ def runtime_distribution(
     """
     tasks = runtimes.index.get_level_values("task")
     unit = np.ones(len(runtimes)) if scale is None else scale.reindex(tasks).to_numpy(dtype=float)
-    rng = np.random.default_rng(seed)
     rows = []
     for _, table in runtimes.div(unit, axis=0).groupby(level="optimizer", sort=True):
+        blocks = table.groupby(level="task", sort=True)
+        # each task has draws of its own, so that no optimizer's depend on which others there are
         shares = [
-            _solved(block.to_numpy(), evaluations, restarts, rng) for _, block in table.groupby(level="task", sort=True)
+            _solved(block.to_numpy(), evaluations, restarts, np.random.default_rng([seed, *str(task).encode()]))
+            for task, block in blocks
         ]
         rows.append(pd.DataFrame({"share": np.mean(shares, axis=0)}, index=pd.Index(evaluations, name="evaluations")))
     names = runtimes.index.unique("optimizer").sort_values()

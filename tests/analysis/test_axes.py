@@ -239,6 +239,13 @@ def test_runtime_distribution_without_failures_is_the_empirical_one() -> None:
     assert halved.tolist() == [0.25, 0.25]
 
 
+def test_other_optimizers_change_nobodys_runtimes(messy: Results) -> None:
+    table, points = of_targets(messy), np.array([2.0, 10.0, 50.0])
+    found = runtime_distribution(table, points)
+    alone = runtime_distribution(table.drop("<script>alert(1)</script> $x$"), points)
+    pd.testing.assert_frame_equal(found.loc[alone.index], alone)
+
+
 def test_simulated_restarts_have_the_expected_runtime() -> None:
     index = pd.MultiIndex.from_product([["a"], ["t"], range(4)], names=["optimizer", "task", "seed"])
     table = pd.DataFrame({"spent": 10.0, 0: [3.0, np.nan, np.nan, 5.0]}, index=index)
