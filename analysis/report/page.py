@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from optathlon.analysis.metrics.coverage import coverage, run_failures, trial_failures
 from optathlon.analysis.metrics.objectives import row_of
-from optathlon.analysis.plots.style import looks
+from optathlon.analysis.plots.style import Best, looks
 from optathlon.analysis.report import tables, words
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.charts import Charts
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES = 40
 """Kinds of failure shown on the page; the rest are in the CSV file."""
+
+_BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
+"""What is set in bold in the standings."""
 
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
@@ -93,7 +96,7 @@ def write_report(
     for drawing in page.drawings.all:
         save(drawing, folder)
     for name, table in page.tables():
-        save_table(name, table, folder)
+        save_table(name, table, folder, best=_BEST if name.startswith("standings") else None)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
