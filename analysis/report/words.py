@@ -13,7 +13,16 @@ from optathlon.analysis.metrics.coverage import failed_trial_share
 from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.comparison import Comparison
 from optathlon.analysis.stats.power import Power
-from optathlon.analysis.stats.sensitivity import LeaderChange, flips, leader_changes
+from optathlon.analysis.stats.sensitivity import (
+    AGGREGATION,
+    FAILED_RUNS,
+    LEAVE_OUT,
+    SEEDS,
+    SUBSET,
+    LeaderChange,
+    flips,
+    leader_changes,
+)
 from optathlon.analysis.stats.significance import Significance
 
 _MANY = 8
@@ -21,6 +30,15 @@ _MANY = 8
 
 _FEW_TASKS = 10
 """Percentile intervals of the bootstrap over fewer tasks hold the truth clearly less often than they say."""
+
+
+_CHOICES = {
+    FAILED_RUNS: "what failed runs count for",
+    AGGREGATION: "averages",
+    LEAVE_OUT: "without a collection",
+    SUBSET: "the subset",
+    SEEDS: "half of the seeds",
+}
 
 
 def findings(study: Study) -> list[Markup]:
@@ -41,7 +59,8 @@ def second_opinion(verdict: Verdict, wilcoxon: Significance) -> list[Markup]:
         As `wilcoxon_holm` returns it.
     """
     leader, *others = verdict.standings.index
-    if not verdict.significance.test or not wilcoxon.test:
+    shared = verdict.standings["mean_rank"].iloc[1] == verdict.standings["mean_rank"].iloc[0]
+    if shared or not verdict.significance.test or not wilcoxon.test:
         return []
     found = {name: verdict.significance.is_better(leader, name) for name in others}
     again = {name: wilcoxon.is_better(leader, name) for name in others}
@@ -75,14 +94,14 @@ def robustness(title: str, table: pd.DataFrame) -> list[Markup]:
     for (first, second), reasons in others.items():
         text = Markup("{} would be ahead of {}{} {}.")
         sentences.append(text.format(names([second]), names([first]), scope, Markup(", or ").join(reasons)))
-    tried = len(cast("pd.MultiIndex", table.index).droplevel(["optimizer"]).unique()) - 1
-    if not sentences and tried:
-        sentences.append(
-            Markup(
-                "None of the {} other ways to rank{} that were tried (what failures count for, averages, collections, "
-                "seeds) changes who leads, or the order of the first three."
-            ).format(tried, scope)
+    tried = cast("pd.MultiIndex", table.index).droplevel(["optimizer"]).unique()
+    choices = [words for choice, words in _CHOICES.items() if choice in tried.get_level_values("choice")]
+    if not sentences and choices:
+        text = Markup(
+            "None of the {} other ways to rank{} that were tried ({}) changes who leads, or the order of the first "
+            "three."
         )
+        sentences.append(text.format(len(tried) - 1, scope, ", ".join(choices)))
     return sentences
 
 
@@ -101,11 +120,12 @@ def power(found: Power | None, table: pd.Series) -> list[Markup]:
     if found.difference == 0:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
-        "With {} and {:.3g} seeds, a difference of mean ranks below {:.2f} can't be told from noise ({} comparisons "
-        "with the leader, each detected with a probability of {:.0f} %)."
+        "With {} and {:.3g} seeds, a difference of mean ranks below {:.2f} can't reliably be told from noise: less "
+        "than {:.0f} % of such experiments would find it, in one of {} with the leader."
     )
+    comparisons = counted(len(table) - 1, "comparison")
     sentences = [
-        text.format(counted(found.tasks, "task"), found.seeds, found.difference, len(table) - 1, 100 * found.power)
+        text.format(counted(found.tasks, "task"), found.seeds, found.difference, 100 * found.power, comparisons)
     ]
     first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
     gap = float(second - first)
@@ -160,12 +180,13 @@ def _change(change: LeaderChange, scope: str) -> Markup:
 
 def _needed(found: Power, gap: float) -> Markup:
     tasks = found.tasks_needed(gap)
-    parts = [f"{tasks:,} tasks like these" if tasks else "more than 10,000 tasks like these"]
-    if not math.isnan(found.within):
-        seeds = found.seeds_needed(gap)
-        parts.append(f"{seeds:,} seeds on each of these" if seeds else "no number of seeds on these")
-    text = Markup("To tell the first two apart, {:.2f} ranks, would take {}.")
-    return text.format(gap, ", or ".join(parts))
+    needed = f"{tasks:,} tasks like these" if tasks else "more than 10,000 tasks like these"
+    seeds = None if math.isnan(found.within) else found.seeds_needed(gap)
+    if seeds:
+        needed += f", or {seeds:,} seeds on each of these"
+    elif not math.isnan(found.within):
+        needed += "; more seeds on these alone would not do"
+    return Markup("To tell the first two apart, {:.2f} ranks, would take {}.").format(gap, needed)
 
 
 def _findings(verdict: Verdict) -> Iterator[Markup]:

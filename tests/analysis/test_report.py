@@ -17,7 +17,8 @@ from optathlon.analysis.plots.style import looks
 from optathlon.analysis.report.charts import Charts
 from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
-from optathlon.analysis.report.words import caveats, findings, second_opinion
+from optathlon.analysis.report.words import caveats, findings, power, robustness, second_opinion
+from optathlon.analysis.stats.power import Power
 from optathlon.errors import UsageError
 from optathlon.results import Results
 
@@ -272,6 +273,36 @@ def test_curves_over_a_part_of_the_tasks_say_so(plain: Results) -> None:
     found = Charts(study, {}, looks(study.optimizers)).data()["charts"]["anytime"]["views"]
     assert found["optimum|fraction|all tasks"]["note"].endswith("Only 10 of the 12 tasks have this.")
     assert "Only" not in found["rank|fraction|all tasks"]["note"]
+
+
+def sensitivity_of(scores: dict[tuple[str, str], dict[str, float]]) -> pd.DataFrame:
+    table = pd.DataFrame(scores).T.rename_axis(["choice", "scenario"]).rename_axis(columns="optimizer")
+    long = pd.DataFrame({"score": table.stack(), "position": table.rank(axis=1).stack()})
+    return long.reindex(
+        pd.MultiIndex.from_tuples([(*key, name) for key in scores for name in table], names=long.index.names)
+    )
+
+
+def test_words_tell_what_was_tried_and_what_flips() -> None:
+    steady = {("as reported", "mean rank"): {"a": 1.0, "b": 2.0}, ("seeds", "odd"): {"a": 1.0, "b": 2.0}}
+    (words,) = robustness("all tasks", sensitivity_of(steady))
+    assert "None of the 1 other ways to rank that were tried (half of the seeds) changes" in words
+    flipped = steady | {("failed runs", "rank last"): {"a": 2.0, "b": 1.0}}
+    (words,) = robustness("blackbox", sensitivity_of(flipped))
+    assert words == (
+        "Another choice changes who leads on blackbox tasks: if failed runs rank last, <b>b</b> leads, not <b>a</b>."
+    )
+
+
+def test_words_tell_what_could_be_seen() -> None:
+    ranks = pd.Series({"a": 1.4, "b": 1.6})
+    found = Power(tasks=12, seeds=4.0, between=1.0, within=1.0, alpha=0.05, power=0.8)
+    first, second = power(found, ranks)
+    assert "below 1.0" in first or "below 0.9" in first
+    assert "less than 80 % of such experiments would find it, in one of 1 comparison with the leader" in first
+    assert f"0.20 ranks, would take {found.tasks_needed(0.2)} tasks like these; more seeds on these alone" in second
+    assert len(power(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
+    assert power(None, ranks) == []
 
 
 def test_another_test_that_disagrees_is_told(plain: Results) -> None:
