@@ -33,8 +33,8 @@ _MOST_ROWS = 200
 
 _MISSING = "–"
 
-_LATEX = {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-"""What pandas leaves alone though LaTeX's default font encoding shows something else."""
+_LATEX = {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "*": "{*}"}
+"""What pandas leaves alone though LaTeX's default font encoding shows something else, or the end of a row takes it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,5 +174,5 @@ def _shown(value: object) -> str:
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return _MISSING
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        return f"{value:.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"
     return " ".join(str(value).split())

@@ -4,22 +4,29 @@ import os
 import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from optathlon.analysis import wilcoxon_holm
-from optathlon.analysis.plots.critical_difference import indistinguishable
+from optathlon.analysis.plots.critical_difference import indistinguishable, plot_critical_difference
 from optathlon.analysis.plots.curves import plot_curves
 from optathlon.analysis.plots.intervals import plot_intervals
-from optathlon.analysis.plots.matrices import plot_pairs
-from optathlon.analysis.plots.style import looks
-from optathlon.analysis.report.figures import Drawing, inline, save, save_table
+from optathlon.analysis.plots.matrices import plot_pairs, plot_task_correlation
+from optathlon.analysis.plots.sensitivity import plot_sensitivity
+from optathlon.analysis.plots.style import Best, looks
+from optathlon.analysis.plots.tasks import plot_finals, plot_task
+from optathlon.analysis.report.figures import FORMATS, Drawing, Format, inline, save, save_table
 
 NAMES = ["a", "b", "<script>alert(1)</script> $x$"]
 HOSTILE = [
@@ -72,12 +79,23 @@ def test_the_same_figure_has_the_same_bytes_in_every_process(tmp_path: Path) -> 
         assert first == second, kind
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_path: Path) -> None:
+    fresh, used = drawing(), drawing()
+    save(fresh, tmp_path, [kind])
+    alone = (tmp_path / f"curve.{kind}").read_bytes()
+    save(used, tmp_path, reversed(FORMATS))
+    save(used, tmp_path)
+    assert (tmp_path / f"curve.{kind}").read_bytes() == alone
+
+
 def test_formats_are_what_they_say(tmp_path: Path) -> None:
     save(drawing(), tmp_path)
     pdf = (tmp_path / "curve.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf
-    assert b"CreationDate" not in pdf
+    assert b"/Type3" not in pdf
+    assert b"Date" not in pdf
     png = (tmp_path / "curve.png").read_bytes()
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
@@ -85,6 +103,7 @@ def test_formats_are_what_they_say(tmp_path: Path) -> None:
     ElementTree.parse(tmp_path / "curve.svg")
     svg = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert "<!--" not in svg
+    assert "<metadata" not in svg
     assert "alert" not in svg
 
 
@@ -98,17 +117,27 @@ def test_inlined_figures_share_no_ids_and_name_optimizers_by_number() -> None:
     assert root[0].get("aria-label") == 'a "caption" <i>'
 
 
+def test_groups_of_an_optimizer_are_in_its_color() -> None:
+    root = ElementTree.fromstring(inline(drawing()))
+    all_looks = looks(NAMES).values()
+    for look in all_looks:
+        groups = root.findall(f".//*[@data-optimizer='{look.number}']")
+        text = "".join(ElementTree.tostring(group, encoding="unicode") for group in groups)
+        assert [other for other in all_looks if other.color in text] == [look]
+
+
 def of_markdown(path: Path) -> list[list[str]]:
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         cells = re.split(r"(?<!\\)\|", line.strip())[1:-1]
-        rows.append([re.sub(r"\\([\\`*_\[\]<>|~$&#])", r"\1", cell.strip()) for cell in cells])
+        rows.append([re.sub(r"\\([!-/:-@[-`{-~])", r"\1", cell.strip()) for cell in cells])
     return rows
 
 
 LATEX = {
     **{r"\textbackslash": "\\", r"\textasciitilde": "~", r"\textasciicircum": "^"},
-    **{r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|"},
+    **{r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", r"\space": " "},
+    **{"{[}": "[", "{*}": "*"},
     **{rf"\{character}": character for character in "_%&#${}"},
 }
 
@@ -130,6 +159,47 @@ def test_hostile_names_come_out_right(tmp_path: Path) -> None:
     assert [row[0] for row in of_latex(tmp_path / "t.tex")] == HOSTILE
     assert [row[0] for row in of_markdown(tmp_path / "t.md")[2:]] == HOSTILE
     assert [row[1] for row in of_markdown(tmp_path / "t.md")[2:]] == [f"{score:.4g}" for score in table["score"]]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.text("".join(HOSTILE) + " \n", min_size=1), min_size=1, max_size=4, unique=True))
+def test_any_name_comes_out_right(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("tables")
+    save_table("t", pd.DataFrame({"score": 1.5}, index=pd.Index(names, name="optimizer")), folder)
+    read = pd.read_csv(folder / "t.csv", dtype=str, keep_default_na=False)
+    assert read["optimizer"].tolist() == names
+    on_one_line = [" ".join(name.split()) for name in names]
+    assert of_latex(folder / "t.tex") == [[name, "1.5"] for name in on_one_line]
+    assert of_markdown(folder / "t.md")[2:] == [[name, "1.5"] for name in on_one_line]
+
+
+def test_no_row_of_latex_starts_with_what_ends_of_rows_take(tmp_path: Path) -> None:
+    save_table("t", pd.DataFrame({"[x]": ["[1cm]", "*", "c"], "*": 1.0}), tmp_path)
+    assert not re.search(r"^[\[*]", (tmp_path / "t.tex").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1 / 3, "0.3333"),
+        (-12.3456, "-12.35"),
+        (9999.4, "9999"),
+        (9999.7, "10000"),
+        (123456.7, "123457"),
+        (2e-7, "2e-07"),
+        (1e30, "1e+30"),
+        (np.inf, "inf"),
+        (np.nan, "–"),
+        (None, "–"),
+        (1234567, "1234567"),
+    ],
+)
+def test_numbers_are_written_for_readers_but_kept_whole_in_the_csv(value: object, shown: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [value]}, index=pd.Index(["a"], name="optimizer"))
+    save_table("t", table, tmp_path)
+    assert of_markdown(tmp_path / "t.md")[2] == of_latex(tmp_path / "t.tex")[0] == ["a", shown]
+    read = pd.read_csv(tmp_path / "t.csv", index_col="optimizer")
+    np.testing.assert_array_equal(read["x"].astype(float), table["x"].astype(float))
 
 
 def test_the_best_is_bold_and_ties_are_too(tmp_path: Path) -> None:
@@ -175,23 +245,134 @@ def test_curves_show_the_frame() -> None:
         assert lines[name].get_color() == looks(NAMES)[name].color
 
 
-def test_intervals_have_the_best_on_top() -> None:
-    table = pd.DataFrame({"estimate": [3.0, 1.0, 2.0]}, index=pd.Index(["c", "a", "b"], name="optimizer"))
-    table = table.assign(low=table["estimate"] - 1, high=table["estimate"] + 1)
-    axes = plot_intervals({"t": table}, looks(["a", "b", "c"]), best="low").axes[0]
-    labels = {
+def rows_from_the_top(axes: Axes) -> list[str]:
+    heights = {
         text.get_text(): axes.transData.transform((0, tick))[1]
         for text, tick in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
     }
-    assert sorted(labels, key=labels.get, reverse=True) == ["a", "b", "c"]
+    return sorted(heights, key=heights.__getitem__, reverse=True)
+
+
+@pytest.mark.parametrize(("best", "expected"), [("low", ["a", "b", "c"]), ("high", ["c", "b", "a"])])
+def test_intervals_have_the_best_on_top(best: Best, expected: list[str]) -> None:
+    table = intervals(["c", "a", "b"]).assign(estimate=[3.0, 1.0, 2.0])
+    axes = plot_intervals({"t": table}, looks(["a", "b", "c"]), best=best).axes[0]
+    assert rows_from_the_top(axes) == expected
+    rows = {str(text.get_text()): tick for text, tick in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
+    drawn = {(tuple(line.get_xdata()), line.get_ydata()[0]) for line in axes.lines}
+    assert drawn == {
+        point
+        for name, row in table.iterrows()
+        for point in (((row["low"], row["high"]), rows[str(name)]), ((row["estimate"],), rows[str(name)]))
+    }
 
 
 def test_a_matrix_shows_the_row_against_the_column() -> None:
-    index = pd.MultiIndex.from_tuples([("a", "b"), ("b", "a")], names=["first", "second"])
-    figure = plot_pairs(pd.DataFrame({"p": [0.9, 0.1]}, index=index), "p", title="t", center=0.5)
+    figure = plot_pairs(pairs(["a", "b"]).assign(p=[0.9, 0.1]), "p", title="t", center=0.5)
     figure.draw_without_rendering()
     axes = figure.axes[0]
+    assert rows_from_the_top(axes) == ["a", "b"]
     row = {text.get_text(): place for place, text in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)}
     column = {text.get_text(): place for place, text in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)}
     written = {text.get_text(): text.get_position() for text in axes.texts}
-    assert written["0.90"] == pytest.approx((column["b"], row["a"]))
+    assert written == {"0.90": (column["b"], row["a"]), "0.10": (column["a"], row["b"])}
+
+
+def test_the_correlation_of_tasks_is_drawn_as_it_is() -> None:
+    matrix = pd.DataFrame([[1.0, -0.5], [-0.5, np.nan]], index=["f", "g"], columns=["f", "g"])
+    axes = plot_task_correlation(matrix).axes[0]
+    assert rows_from_the_top(axes) == ["f", "g"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["f", "g"]
+    cells = axes.collections[0]
+    np.testing.assert_array_equal(np.ma.filled(cells.get_array().astype(float), np.nan), matrix)
+    assert cells.get_clim() == (-1, 1)
+
+
+def test_sensitivity_shows_positions_with_the_first_on_top() -> None:
+    table = scenarios(["a", "b", "c"])
+    axes = plot_sensitivity(table, looks(["a", "b", "c"])).axes[0]
+    assert axes.yaxis_inverted()
+    expected = [table["position"].xs(name, level="optimizer").tolist() for name in ("a", "b", "c")]
+    assert [line.get_ydata().tolist() for line in axes.lines[:3]] == expected
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["mean rank", "rank last", "left out"]
+    labels = sorted((text for text in axes.texts if text.get_text() in "abc"), key=lambda text: -text.get_position()[1])
+    last = table.xs("left out", level="scenario")["position"].droplevel("choice")
+    assert [text.get_text() for text in labels] == last.sort_values().index.tolist()
+
+
+def test_trajectories_of_a_task_are_steps_through_its_medians() -> None:
+    median = pd.DataFrame([[np.nan, 2.0, 1.0], [3.0, 3.0, 0.5]], index=["a", "b"], columns=[1.0, 2.0, 4.0])
+    axes = plot_task(
+        median, median - 0.1, median + 0.1, looks(["a", "b"]), title="t", x_title="trials", y_title="error"
+    ).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    for name, values in median.iterrows():
+        np.testing.assert_array_equal(lines[name].get_ydata(), values)
+        assert lines[name].get_xdata().tolist() == [1.0, 2.0, 4.0]
+        assert lines[name].get_drawstyle() == "steps-post"
+    assert (axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()) == ("t", "trials", "error (low is best)")
+
+
+@pytest.mark.parametrize(("best", "expected"), [("low", ["b", "a", "c"]), ("high", ["a", "b", "c"])])
+def test_final_values_count_missing_ones_as_worst(best: Best, expected: list[str]) -> None:
+    values = {"a": np.array([4.0, 5.0, 6.0]), "b": np.array([1.0, 2.0, np.nan]), "c": np.array([0.0, np.nan, np.nan])}
+    axes = plot_finals(values, looks(values), title="t", x_title="error", best=best).axes[0]
+    assert rows_from_the_top(axes) == expected
+    notes = {text.xy[1]: text.get_text() for text in axes.texts}
+    assert notes == {expected.index("b"): "1 of 3 without result", expected.index("c"): "2 of 3 without result"}
+    ticks = {int(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "|"}
+    assert ticks == {expected.index("a"): 5.0, expected.index("b"): 2.0 if best == "low" else 1.0}
+
+
+def intervals(names: list[str]) -> pd.DataFrame:
+    estimate = np.random.default_rng(0).random(len(names))
+    index = pd.Index(names, name="optimizer")
+    return pd.DataFrame({"estimate": estimate, "low": estimate - 0.1, "high": estimate + 0.1}, index=index)
+
+
+def pairs(names: list[str]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_tuples([(a, b) for a in names for b in names if a != b], names=["first", "second"])
+    return pd.DataFrame({"p": np.random.default_rng(0).random(len(index))}, index=index)
+
+
+def scenarios(names: list[str]) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    choices = [("as reported", "mean rank"), ("failed runs", "rank last"), ("failed runs", "left out")]
+    tables = {choice: pd.Series(rng.permutation(len(names)) + 1, index=names) for choice in choices}
+    return pd.concat(tables, names=["choice", "scenario", "optimizer"]).to_frame("position")
+
+
+def figures(count: int) -> dict[str, Figure]:
+    names = [f"optimizer-{i:02}[acquisition=ei,restarts=10]" for i in range(count)]
+    all_looks, rng = looks(names), np.random.default_rng(0)
+    curves = pd.DataFrame(rng.random((count, 10)), index=pd.Index(names, name="optimizer"))
+    scores = pd.DataFrame(rng.normal(size=(40, count)) + np.linspace(0, 3, count), columns=names)
+    finals = {name: np.array([*rng.random(4), np.nan]) for name in names}
+    return {
+        "curves": plot_curves(bands(names), all_looks, x_title="x", y_title="y"),
+        "intervals": plot_intervals({"one": intervals(names), "two": intervals(names)}, all_looks, best="low"),
+        "pairs": plot_pairs(pairs(names), "p", title="t", center=0.5),
+        "correlation": plot_task_correlation(scores.corr()),
+        "sensitivity": plot_sensitivity(scenarios(names), all_looks),
+        "critical difference": plot_critical_difference(wilcoxon_holm(scores), all_looks),
+        "task": plot_task(curves, curves, curves, all_looks, title="t", x_title="x", y_title="y"),
+        "finals": plot_finals(finals, all_looks, title="t", x_title="x"),
+    }
+
+
+@pytest.mark.parametrize("count", [2, 20, 50])
+def test_names_do_not_overlap_and_stay_inside(count: int) -> None:
+    before = dict(mpl.rcParams)
+    for kind, figure in figures(count).items():
+        figure.draw_without_rendering()
+        names = [text for text in figure.findobj(Text) if text.get_visible() and "optimizer-" in text.get_text()]
+        boxes = [text.get_window_extent() for text in names]
+        assert len(boxes) >= count, kind
+        right, top = figure.bbox.size
+        for box in boxes:
+            assert min(box.x0, box.y0, right - box.x1, top - box.y1) > -1, kind
+        for one, other in combinations(boxes, 2):
+            across = min(one.x1, other.x1) - max(one.x0, other.x0)
+            along = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert min(across, along) < 1, kind
+    assert dict(mpl.rcParams) == before
