@@ -50,11 +50,12 @@ def side_by_side(first: Results, second: Results, *, names: tuple[str, str]) -> 
     ------
     UsageError
         Where the names are equal, and where a task of both differs in version, fingerprint or the directions of its
-        objectives.
+        objectives, or an optimizer is called already as another one is to be.
     """
     if names[0] == names[1]:
         raise UsageError(f"both results are called {names[0]!r}: give two names")
     _refuse_other_tasks(first.tasks, second.tasks, names)
+    _refuse_taken_names(first, second, names)
     tasks = _tasks_of_both(first.tasks, second.tasks)
     shared = shared_optimizers(first, second)
     one, other = (_renamed(side, name, shared, tasks) for side, name in zip((first, second), names, strict=True))
@@ -89,11 +90,13 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
 
     - `run`: the id, prefixed as by `side_by_side`;
     - `loss` at the end of the budget, NaN without a result;
-    - `regret` of it, in [0, 1], `BEST_TO_WORST` of all runs of both results; 1 without a result;
+    - `regret` of it, `BEST_TO_WORST` of all runs of both results, the same on both sides where the losses are equal up
+      to rounding;
     - `failed`: whether the run was neither ok nor skipped;
     - `seconds`: of `ask` and `tell`, the median of its trials; NaN where that is not known;
 
-    and `identical`: whether both runs have equally many trials, with exactly the same objective values in this order.
+    and `identical`: whether both runs have equally many trials, with exactly the same objective values, constraints and
+    statuses in this order, inside the budget and beyond.
 
     Raises
     ------
@@ -105,6 +108,8 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     shared = shared_optimizers(first, second)
     one, other = (_of_side(runs, side, shared).add_suffix(f"_{side}") for side in _SIDES)
     pairs = one.join(other, how="inner").sort_index()
+    equal = np.isclose(pairs["loss_first"], pairs["loss_second"], rtol=_ROUNDING, atol=0)
+    pairs["regret_second"] = pairs["regret_second"].where(~equal, pairs["regret_first"])
     return pairs.assign(identical=_identical(both.trials, pairs))
 
 
@@ -130,7 +135,8 @@ def changes(pairs: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95, 
     - `low`, `high`: its interval by the bootstrap over tasks, then seeds (see `Resampling`);
     - `p_value`: of Wilcoxon's signed-rank test on the tasks' mean regrets, corrected over optimizers by Holm's
       procedure; NaN where too few tasks differ for any outcome to be significant;
-    - `verdict`: `"better"` or `"worse"` where that is significant (`ALPHA`) of the second, else `""`;
+    - `verdict`: `"better"` or `"worse"` where that is significant (`ALPHA`) of the second, and neither the mean
+      difference nor the number of tasks says the opposite; `"unclear"` where one does; else `""`;
     - `failed_only_first`, `failed_only_second`: pairs of which only this run failed;
     - `seconds_first`, `seconds_second`: of `ask` and `tell` per trial: the median over pairs of the run's median.
     """
@@ -144,6 +150,7 @@ def changes(pairs: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95, 
         table.assign(identical=by_optimizer["identical"].mean())
         .join(_differences(pairs, resamples, level, seed))
         .join(_tests(pairs))
+        .assign(verdict=_agreed)
         .assign(
             failed_only_first=(first_failed & ~second_failed).groupby(level="optimizer").sum(),
             failed_only_second=(second_failed & ~first_failed).groupby(level="optimizer").sum(),
@@ -192,6 +199,17 @@ def _refuse_other_tasks(first: pd.DataFrame, second: pd.DataFrame, names: tuple[
                 f"task {task!r} has the objectives {ways[0]} in {names[0]}, {ways[1]} in {names[1]}: say --maximize if "
                 "larger values are better in a table, or compare other tasks (--task)"
             )
+
+
+def _refuse_taken_names(first: Results, second: Results, names: tuple[str, str]) -> None:
+    everyone = {*first.runs["optimizer"].astype(str), *second.runs["optimizer"].astype(str)}
+    for optimizer in shared_optimizers(first, second):
+        for name in names:
+            if _label(optimizer, name) in everyone:
+                raise UsageError(
+                    f"{_label(optimizer, name)!r} is an optimizer already, as {optimizer!r} of {name} would be called: "
+                    "give other names (--names)"
+                )
 
 
 def _versions(task: pd.DataFrame) -> str:
@@ -289,8 +307,8 @@ def _run_facts(results: Results) -> pd.DataFrame:
         {
             "run": runs["run"],
             "loss": losses.iloc[:, -1],
-            # a task without any result has no scale
-            "regret": BEST_TO_WORST(losses, results.tasks).iloc[:, -1].fillna(1.0),
+            # where no run at all has a result, there is no scale
+            "regret": BEST_TO_WORST(losses, results.tasks).iloc[:, -1].fillna(BEST_TO_WORST.upper),
             "failed": runs["status"] != "ok",
             "seconds": seconds.reindex(runs["run"]).to_numpy(),
         }
@@ -317,11 +335,13 @@ def _identical(trials: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _values(trials: pd.DataFrame, runs: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Of the trials of these runs, run by run in order: the position of the run, and the values of the objectives."""
+    """Of the trials of these runs, run by run in order: the position of the run, and what must be equal."""
     run = positions_of_runs(trials, runs.to_frame("run"))
     order = np.lexsort((trials["trial"].to_numpy(), run))
     order = order[run[order] >= 0]
-    return run[order], trials.filter(regex=r"^value(_\d+)?$").to_numpy(dtype=float)[order]
+    numbers = trials.filter(regex=r"^(value(_\d+)?|constraint_\d+|over_budget)$").to_numpy(dtype=float)
+    ended = pd.factorize(trials["status"].astype(str), sort=True)[0]
+    return run[order], np.column_stack([numbers, ended])[order]
 
 
 def _outcomes(pairs: pd.DataFrame) -> pd.Series:
@@ -347,6 +367,14 @@ def _differences(pairs: pd.DataFrame, resamples: int, level: float, seed: int) -
         resampling = Resampling(seeds, resamples=resamples, seed=seed)
         bands[optimizer] = resampling.bands(own.to_numpy()[:, None], level=level)[:, 0]
     return pd.DataFrame.from_dict(bands, orient="index", columns=["difference", "low", "high"])
+
+
+def _agreed(table: pd.DataFrame) -> np.ndarray:
+    """The verdicts of the test; `"unclear"` where the mean or the number of tasks speaks against it."""
+    claimed = table["verdict"].map({"better": -1, "worse": 1}).fillna(0).to_numpy()
+    says = np.sign([table["difference"].to_numpy(), (table["worse"] - table["better"]).to_numpy()])
+    agreed: np.ndarray = np.where((says * claimed < 0).any(axis=0), "unclear", table["verdict"].to_numpy())
+    return agreed
 
 
 def _tests(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+from pyarrow import compute
 
 from optathlon.errors import UsageError, unknown
 from optathlon.provenance import provenance
@@ -29,6 +30,8 @@ _TEXT = ("optimizer", "task", "collection", "status")
 _STATUSES = (Status.OK, Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.INVALID)
 _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None")
 _RUN = ["task", "optimizer", "seed"]
+_SEED_DIGITS = 12
+"""Of the hash of a seed that is a text."""
 _LARGEST_SEED = 2**53
 """Beyond, floating-point numbers miss some."""
 
@@ -41,8 +44,9 @@ def load_table(path: str | Path, *, direction: Literal["minimize", "maximize"] =
 
     Rows with equal `optimizer`, `task` and `seed` are a run, in any order; other columns than these are ignored:
 
-    - `optimizer`, `task`: any text.
-    - `seed`: whole numbers or, e.g. for named folds, text, which becomes 0, 1, … in alphabetical order.
+    - `optimizer`, `task`: any text; blanks around it don't count.
+    - `seed`: whole numbers or, e.g. for named folds, text, which becomes a number that depends on the text alone, so
+      that it is the same in every table.
     - `step`: evaluations that the run has spent when it sees the value, the present one included. Steps may be left
       out. In a table whose smallest step is 0 they count from 0, and all are raised by one.
     - `value`: of the present trial or of the incumbent: both give the same incumbents. A missing value is a failed
@@ -120,7 +124,7 @@ class _Table:
 
     def _text(self, column: str) -> pa.ChunkedArray:
         try:
-            return self.rows[column].cast(pa.string()).fill_null("")
+            return compute.utf8_trim_whitespace(self.rows[column].cast(pa.string()).fill_null(""))
         except pa.ArrowException:
             kind = self.rows[column].type
             raise self.error(f"the column {column!r} holds {kind}: give numbers or text") from None
@@ -194,7 +198,10 @@ def _plain(column: str) -> str:
 def _seeds(table: _Table) -> np.ndarray:
     kind = table.rows["seed"].type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
-        return table.names("seed").codes.astype(np.int64)
+        names = table.names("seed")
+        numbers = [int(hashlib.sha256(name.encode()).hexdigest()[:_SEED_DIGITS], 16) for name in names.categories]
+        of_rows: np.ndarray = np.array(numbers, dtype=np.int64)[names.codes]
+        return of_rows
     seeds = table.numbers("seed")
     table.refuse(np.isnan(seeds), "no seed in {}: give one, or leave the row out")
     exact = (seeds == np.floor(seeds)) & (np.abs(seeds) <= _LARGEST_SEED)
@@ -222,7 +229,7 @@ def _values(table: _Table) -> tuple[np.ndarray, np.ndarray]:
         stated = table.text("status")
         for word in stated.categories:
             if word not in (*_STATUSES, *_MISSING):
-                raise unknown("status", word, _STATUSES, where=str(table.file))
+                raise unknown("status", word, [status.value for status in _STATUSES], where=str(table.file))
         status = np.where(np.isin(stated, [Status.OK, *_MISSING]), status, np.asarray(stated))
     return np.where(status == Status.OK, values, np.nan), status
 

@@ -78,7 +78,8 @@ class Curve:
     losses:
         Shape (improvements,), falling: the loss that it has then. Failed trials only spend evaluations.
     total:
-        Evaluations of the whole run.
+        Evaluations of the whole run; of one that failed, those of the longest run on the task, since tools restart
+        runs that reach nothing in simulation, and one that breaks down at once would be a free restart.
     last:
         The loss of its last trial; NaN where that failed or does not count.
     """
@@ -216,7 +217,7 @@ def _dimension(task: pd.Series, metadata: Mapping[str, object]) -> int:
 
 
 def _curves(results: Results, functions: Mapping[str, Function]) -> list[Curve]:
-    """The runs on these functions that have trials, by optimizer, function and seed."""
+    """The runs on these functions that have trials or failed, by optimizer, function and seed."""
     progress = Progress(results)
     signs_of_runs = progress.runs["task"].map({task: function.sign for task, function in functions.items()})
     counts = countable(results.trials, results.tasks)[progress.rows]
@@ -224,20 +225,27 @@ def _curves(results: Results, functions: Mapping[str, Function]) -> list[Curve]:
     losses = np.where(counts, values, np.nan)
     evaluations = np.ceil(progress.spent("evaluations") - _SLACK).astype(int)
     starts = np.searchsorted(progress.run, np.arange(len(progress.runs) + 1))
+    longest = pd.Series(evaluations).groupby(progress.runs["task"].to_numpy()[progress.run]).max().to_dict()
     found = []
-    labels = (progress.runs[label].tolist() for label in ("optimizer", "task", "seed"))
-    for start, end, optimizer, task, seed in zip(starts[:-1], starts[1:], *labels, strict=True):
-        if task in functions and evaluations[start:end].any():
-            found.append(_curve(optimizer, functions[task], seed, evaluations[start:end], losses[start:end]))
+    labels = (progress.runs[label].astype(str).tolist() for label in ("optimizer", "task", "status"))
+    seeds = progress.runs["seed"].tolist()
+    for start, end, optimizer, task, status, seed in zip(starts[:-1], starts[1:], *labels, seeds, strict=True):
+        most = longest.get(task, 0) if status not in ("ok", "skipped") else 0
+        if task in functions and (most or evaluations[start:end].any()):
+            found.append(_curve(optimizer, functions[task], seed, evaluations[start:end], losses[start:end], most))
     return sorted(found, key=lambda curve: (curve.optimizer, curve.function.place, curve.function.task, curve.seed))
 
 
-def _curve(optimizer: str, function: Function, seed: int, evaluations: np.ndarray, losses: np.ndarray) -> Curve:
+def _curve(
+    optimizer: str, function: Function, seed: int, evaluations: np.ndarray, losses: np.ndarray, least: int
+) -> Curve:
+    """A run that is charged `least` evaluations at least."""
     best = np.fmin.accumulate(losses)
     improvements = np.flatnonzero(losses < np.append(np.inf, np.nan_to_num(best[:-1], nan=np.inf)))
     spent = evaluations[improvements]
     kept = improvements[np.append(spent[1:] > spent[:-1], True)[: len(spent)]]
-    total, last = int(evaluations[-1]), float(losses[-1])
+    total = max(least, int(evaluations[-1]) if len(evaluations) else 0)
+    last = float(losses[-1]) if total == evaluations.max(initial=0) else np.nan
     return Curve(optimizer, function, seed, evaluations[kept], losses[kept], total, last)
 
 

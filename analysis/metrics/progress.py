@@ -83,8 +83,9 @@ class Progress:
     def spent(self, axis: str) -> np.ndarray:
         """Shape (trials,), never decreasing within a run: what the run has spent on an axis when each trial ends.
 
-        NaN where the run or the trial doesn't tell. The share of the budget is counted in the unit of the run's budget
-        and lies in [0, 1].
+        NaN where the run or the trial doesn't tell; a trial that doesn't report its cost, GPU time or tokens, as failed
+        ones often don't, is taken to have spent the mean of its run. The share of the budget is counted in the unit of
+        the run's budget, as the budget itself was, and lies in [0, 1].
         """
         match axis:
             case "fraction":
@@ -102,7 +103,7 @@ class Progress:
             case "evaluations":
                 spent = self._total(np.nan_to_num(self.column("evaluations")))
             case _:
-                spent = self._total(self.column(axis))
+                spent = self._total(self._with_failed(self.column(axis)))
         return spent
 
     def of_whole_runs(self, axis: str) -> pd.Series:
@@ -128,10 +129,17 @@ class Progress:
         spent = np.full(len(self), np.nan)
         for name in ("evaluations", "cost"):
             if (unit == name).any():
-                spent = np.where(unit == name, np.nan_to_num(self.spent(name)), spent)
+                spent = np.where(unit == name, np.nan_to_num(self._total(self.column(name))), spent)
         spent = np.where(np.isin(unit, ["evaluations", "cost"]), spent, self._clock)
         fraction: np.ndarray = np.clip(spent / budget, 0.0, 1.0)
         return fraction
+
+    def _with_failed(self, amounts: np.ndarray) -> np.ndarray:
+        """The amounts; trials that don't tell theirs, as failed ones often don't, have their run's mean."""
+        if not np.isnan(amounts).any():
+            return amounts
+        means = pd.Series(np.where(self._inside, amounts, np.nan)).groupby(self.run).transform("mean").to_numpy()
+        return np.where(np.isnan(amounts), means, amounts)
 
     def _total(self, amounts: np.ndarray) -> np.ndarray:
         """The sum within the run so far; NaN throughout a run in which no trial has an amount."""

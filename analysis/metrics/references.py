@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,14 @@ def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
     Parameters
     ----------
     results:
-        As `optathlon.load` returns them.
+        With the labels of `comparable`, as a report has them.
     frozen:
         `task`, `objective`, `reference` (the user's units), as `references` returns them and a report writes them to
         `hypervolume_references.csv`. Tasks that are not in `results` are ignored.
 
-    Raises `UsageError` where a column is missing.
+    A known optimal hypervolume is that of the task's own reference, and is forgotten where another is frozen.
+
+    Raises `UsageError` where a column is missing, or no row is of a task in `results`.
     """
     missing = [name for name in _COLUMNS if name not in frozen]
     if missing:
@@ -58,12 +61,25 @@ def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
             f"the table of hypervolume references lacks the column {missing[0]!r}: give the hypervolume_references.csv "
             "of an earlier report"
         )
-    points = frozen.set_index(["task", "objective"])["reference"].to_dict()
+    keys = zip(frozen["task"].astype(str), frozen["objective"].astype(str), strict=True)
+    points = dict(zip(keys, frozen["reference"].astype(float), strict=True))
+    if not any(task in results.tasks.index for task, _ in points):
+        raise UsageError(
+            "none of the hypervolume references is of a task in these results: give those of a report of the same tasks"
+        )
+    return replace(results, tasks=results.tasks.apply(_with_reference, axis=1, points=points))
+
+
+def _with_reference(task: pd.Series, points: Mapping[tuple[str, str], float]) -> pd.Series:
     objectives = [
-        [each | {"reference": points.get((name, each["name"]), each.get("reference"))} for each in row["objectives"]]
-        for name, row in results.tasks.iterrows()
+        each | {"reference": points.get((str(task.name), each["name"]), each.get("reference"))}
+        for each in task["objectives"]
     ]
-    return replace(results, tasks=results.tasks.assign(objectives=pd.Series(objectives, results.tasks.index)))
+    changed = task.copy()
+    changed["objectives"] = objectives
+    if not np.array_equal(stated_reference(changed), stated_reference(task), equal_nan=True):
+        changed["metadata"] = {k: v for k, v in task["metadata"].items() if k != "optimal_hypervolume"}
+    return changed
 
 
 def stated_reference(task: pd.Series) -> np.ndarray:

@@ -53,7 +53,7 @@ _AGGREGATES = (
         "IQM",
         "interquartile mean regret",
         "The mean regret without the best and the worst quarter of the runs (Agarwal et al. 2021); 0 is the best loss "
-        "with which any run on the task ended, 1 the worst.",
+        "with which any run on the task ended, 1 the worst, 2 no result.",
     ),
     Statistic("mean", "mean regret", "The mean regret at the end, over seeds, then tasks."),
     Statistic("median", "median regret", "The median over tasks of the mean regret of a task."),

@@ -134,13 +134,14 @@ class Study:
 
     @cached_property
     def runtimes(self) -> pd.DataFrame:
-        """Evaluations until targets, of every run; one that failed is charged what the longest on its task spent.
+        """Evaluations until targets, of every run; those that miss one are charged what the longest on the task spent.
 
-        Else a run that breaks down at once would be a free restart.
+        Else a run that breaks down at once would be a free restart, and so would one of which only improvements are
+        logged.
         """
         runs = self.results.runs.set_index("run")
         longest = self.curves.ends["evaluations"].reindex(runs["task"]).to_numpy(dtype=float)
-        spent = self.spent["evaluations"].reindex(runs.index).mask((runs["status"] != "ok").to_numpy(), longest)
+        spent = pd.Series(longest, index=runs.index)
         return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
 
     @cached_property

@@ -28,6 +28,9 @@ from optathlon.analysis.stats.significance import Significance
 _MANY = 8
 """Longer enumerations are cut."""
 
+_SHORT = 0.9
+"""Optimizers whose runs have a smaller share than this of the longest one's evaluations are told."""
+
 _FEW_TASKS = 10
 """Percentile intervals of the bootstrap over fewer tasks hold the truth clearly less often than they say."""
 
@@ -250,7 +253,27 @@ def _failures(study: Study) -> Iterator[Markup]:
     frequent = share[share >= 0.05].sort_values(ascending=False)
     if len(frequent):
         listed = [f"{name} ({value:.0%})" for name, value in frequent.items()]
-        yield Markup("Many trials failed with {}; failed trials cost budget and never count.").format(names(listed))
+        counted_alike = set(runs["budget_unit"].astype(str)) == {"evaluations"}
+        price = "they cost budget as others do" if counted_alike else "they cost only the time or cost that they report"
+        yield Markup("Many trials failed with {}; failed trials never count, and {}.").format(names(listed), price)
+    yield from _shorter(study)
+
+
+def _shorter(study: Study) -> Iterator[Markup]:
+    """Who spent much less than others on the same tasks, though no run failed."""
+    runs = study.results.runs
+    alike = runs[(runs["status"] == "ok") & (runs["budget_unit"].astype(str) == "evaluations")]
+    spent = study.spent["evaluations"].reindex(alike["run"]).to_numpy(dtype=float)
+    longest = study.curves.ends["evaluations"].reindex(alike["task"]).to_numpy(dtype=float)
+    share = pd.Series(spent / longest, index=alike["optimizer"].to_numpy()).groupby(level=0).median()
+    short = share[share < _SHORT]
+    if len(short):
+        listed = [f"{name} ({value:.0%})" for name, value in short.items()]
+        text = Markup(
+            "Much shorter runs than others have on the same tasks (median share of the longest run's evaluations), "
+            "unless only improvements are logged: {}. They are compared all the same, with what they ended with."
+        )
+        yield text.format(names(listed))
 
 
 def _selection(study: Study) -> Iterator[Markup]:

@@ -33,7 +33,8 @@ def generalisation(results: Results, trajectories: pd.DataFrame) -> pd.DataFrame
     Index (`metric`, `optimizer`), sorted. Of the optimizers and pairs of task and seed that are compared on the metric,
     chosen as `comparisons` does: `validation_rank` and `test_rank`, mean ranks (over seeds, then tasks) of the final
     incumbents by the validation and by the test value; `test`, `regret` and `overlooked` of `scored_incumbents`, means
-    over seeds, then tasks, of the runs that have them; `runs`, how many do; `tasks` compared on.
+    over seeds, then tasks, of the pairs on which all have them (whoever fails on hard tasks would have the best means);
+    `runs`, how many have them; `tasks` compared on.
     """
     runs = scored_incumbents(results, trajectories)
     tables = {metric: _summary(runs.loc[metric]) for metric in runs.index.unique("metric")}
@@ -132,13 +133,14 @@ def _summary(runs: pd.DataFrame) -> pd.DataFrame:
 def _of_comparison(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     by_rank = mean_ranks(ranks(comparison)).round(12)
     compared = runs.reorder_levels(["task", "seed", "optimizer"]).loc[comparison.losses.index]
-    by_task = compared[["test", "regret", "overlooked"]].groupby(level=["task", "optimizer"]).mean()
+    common = compared["test"].notna().groupby(level=["task", "seed"]).transform("all")
+    by_task = compared.loc[common, ["test", "regret", "overlooked"]].groupby(level=["task", "optimizer"]).mean()
     means = by_task.groupby(level="optimizer").mean()
     return pd.DataFrame(
         {
             "validation_rank": by_rank["validation_loss"],
             "test_rank": by_rank["test_loss"],
-            **{name: means[name] for name in means.columns},
+            **{name: means[name].reindex(by_rank.index) for name in means.columns},
             "runs": compared["test"].notna().groupby(level="optimizer").sum(),
             "tasks": len(comparison.tasks),
         }

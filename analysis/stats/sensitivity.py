@@ -130,7 +130,7 @@ def sensitivity(
       tasks).
     - `"leave out one collection"`: by name, each collection.
     - `"subset"`: `"only the subset"`.
-    - `"seeds"`: `"odd"`, `"even"`: only those.
+    - `"seeds"`: `"odd"`, `"even"`: only those, by their places from 0.
 
     Scenarios that would leave no task are not in the table; where nothing can be compared it is empty.
     """
@@ -207,8 +207,9 @@ def _task_choices(block: Comparison, tasks: pd.DataFrame, subset: Sequence[str] 
         kept[LEAVE_OUT, name] = np.asarray(collection != name)
     if subset is not None:
         kept[_ONLY_SUBSET] = task.isin(list(subset))
-    kept[_ODD] = np.asarray(seed % 2 == 1)
-    kept[_EVEN] = np.asarray(seed % 2 == 0)
+    place = np.unique(seed, return_inverse=True)[1]
+    kept[_ODD] = place % 2 == 1
+    kept[_EVEN] = place % 2 == 0
     return kept
 
 

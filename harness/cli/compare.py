@@ -114,7 +114,7 @@ def _sentences(changes: pd.DataFrame, tasks: pd.DataFrame, names: tuple[str, str
 
 
 def _outcome(row: pd.Series, names: tuple[str, str]) -> str:
-    if row["identical"] == 1:
+    if row["identical"] == 1 and row["equal"] == row["tasks"]:
         return f"identical, value by value, in all {row['pairs']} runs"
     counts = (
         f"the same on {row['equal']} of {row['tasks']} tasks, better in {names[1]} on {row['better']}, "
@@ -125,7 +125,10 @@ def _outcome(row: pd.Series, names: tuple[str, str]) -> str:
     if math.isnan(row["p_value"]):
         return f"{counts}: too few tasks differ to tell"
     p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.2g}"
-    verdict = f"{names[1]} is {row['verdict']}" if row["verdict"] else "no difference can be shown"
+    verdict = {
+        "": "no difference can be shown",
+        "unclear": "the test, the mean and the number of tasks disagree, so none should be relied on",
+    }.get(row["verdict"], f"{names[1]} is {row['verdict']}")
     return f"{counts} ({p}): {verdict}"
 
 

@@ -72,6 +72,7 @@ def _frozen(results: Results, references: Path) -> Results:
     """The results with the hypervolume references of an earlier report."""
     import pandas as pd
 
+    from optathlon.analysis.metrics.comparable import comparable
     from optathlon.analysis.metrics.references import freeze_references
 
     try:
@@ -81,4 +82,4 @@ def _frozen(results: Results, references: Path) -> Results:
             f"can't read the hypervolume references {str(references)!r} ({error}): give the "
             "hypervolume_references.csv of an earlier report"
         ) from None
-    return freeze_references(results, table)
+    return freeze_references(comparable(results), table)

@@ -51,7 +51,7 @@ def test_each_axis_counts_what_it_says() -> None:
     assert found["evaluations"].tolist() == [1.0, 1.5, 2.0, 3.0]
     assert found["fraction"].tolist() == [0.25, 0.375, 0.5, 0.75]
     assert found["compute"].tolist() == [3.5, 6.5, 10.0, 13.5]
-    assert found["cost"].tolist() == [10.0, 10.0, 20.0, 30.0]
+    assert found["cost"].tolist() == [10.0, 20.0, 30.0, 40.0]
     assert found["gpu_seconds"].tolist() == [3.0, 6.0, 9.0, 12.0]
     assert found["wall_clock"].tolist() == [1.0, 2.0, 3.0, 4.0]
     assert found["full_fidelity_trials"].tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -120,9 +120,9 @@ LOSSES = frame({"a": [[np.nan, 2.0], [6.0, 3.0]], "random": [[5.0, 5.0], [8.0, 7
 @pytest.mark.parametrize(
     ("normalisation", "expected"),
     [
-        (BEST_TO_WORST, [[1, 0], [0.4, 0.1], [0.3, 0.3], [0.6, 0.5], [1, 1], [1, 1]]),
-        (OPTIMUM, [[1, 1 / 11], [5 / 11, 2 / 11], [4 / 11, 4 / 11], [7 / 11, 6 / 11], [1, 1], [1, 1]]),
-        (RANDOM, [[2, 0], [1, 0.25], [0.75, 0.75], [1.5, 1.25], [2, 2], [2, 2]]),
+        (BEST_TO_WORST, [[2, 0], [0.4, 0.1], [0.3, 0.3], [0.6, 0.5], [2, 2], [1, 1]]),
+        (OPTIMUM, [[2, 1 / 11], [5 / 11, 2 / 11], [4 / 11, 4 / 11], [7 / 11, 6 / 11], [2, 2], [1, 1]]),
+        (RANDOM, [[3, 0], [1, 0.25], [0.75, 0.75], [1.5, 1.25], [3, 3], [2, 2]]),
         (QUANTILE, [[1, 1 / 12], [0.5, 3 / 12], [5 / 12, 5 / 12], [4 / 6, 7 / 12], [1, 1], [9 / 12, 9 / 12]]),
     ],
     ids=lambda value: getattr(value, "name", ""),
@@ -173,6 +173,27 @@ def test_a_failing_optimizer_changes_nobody_elses_regret() -> None:
         pd.testing.assert_frame_equal(found, normalisation(LOSSES, tasks(1.0)))
 
 
+def test_noise_of_rounding_is_no_difference() -> None:
+    noisy = frame({"a": [[0.3, 0.3]], "b": [[0.1 + 0.2, 0.1 + 0.2]]})
+    assert noisy.iloc[0, 0] != noisy.iloc[1, 0]
+    assert (BEST_TO_WORST(noisy, tasks(None)) == 0).all(axis=None)
+    assert (normalised_regret(noisy[1], tasks(None)) == 0).all()
+
+
+def test_an_optimum_beyond_the_worst_result_leaves_no_regret() -> None:
+    assert (OPTIMUM(LOSSES.dropna(), tasks(50.0)) == 0).all(axis=None)
+
+
+def test_who_fails_does_not_gain_on_who_ends_badly() -> None:
+    """Half of the runs of `flaky` are the best and half end as badly as can be, or fail."""
+    good, best = [[1.9], [1.9], [1.9], [1.9]], [[1.5], [1.5]]
+    for half in ([100.0], [np.nan]):
+        both = frame({"good": good, "flaky": [*best, half, half]})
+        found = BEST_TO_WORST(both, tasks(None))[0].groupby("optimizer").mean()
+        assert found["flaky"] >= found["good"]
+        assert (BEST_TO_WORST(both, tasks(None)).loc["flaky"].iloc[2:] >= 1).all(axis=None)
+
+
 def test_between_equal_anchors() -> None:
     scaled = between(LOSSES, pd.Series({"t": 5.0}), pd.Series({"t": 5.0}))
     assert scaled[1].tolist()[:4] == [0, 0, 0, 1]
@@ -189,14 +210,14 @@ def test_auc_is_the_integral_of_the_steps(messy: Results) -> None:
     areas = anytime_auc(found, losses, messy.runs, messy.tasks)
     first = found.groupby(found["task"].astype(str))["fraction"].min()
     scale = BEST_TO_WORST(losses, messy.tasks).iloc[:, -1]
-    assert areas.loc[("broken", "toy/f0", 0)].tolist() == [1.0, 1.0]
+    assert areas.loc[("broken", "toy/f0", 0)].tolist() == [2.0, 2.0]
     for key in [("tpe", "toy/f0", 1), ("random", "curves/mnist", 2), ("hebo[acq=ei]", "toy/acc", 0)]:
         rows, task = of_cell(found, key), key[1]
         final = losses.iloc[:, -1].xs(task, level="task")
         x = np.linspace(0, 1, 200_001)[1:]
         before = np.searchsorted(rows["fraction"].to_numpy(), x, "right")
         loss = np.append(np.nan, rows["loss"].to_numpy())[before]
-        regret = np.where(np.isnan(loss), 1.0, np.clip((loss - final.min()) / (final.max() - final.min()), 0, 1))
+        regret = np.where(np.isnan(loss), 2.0, np.clip((loss - final.min()) / (final.max() - final.min()), 0, 1))
         assert areas.loc[key, "linear"] == pytest.approx(regret.mean(), abs=1e-4)
         late = x >= first[task]
         weights = np.diff(np.log(np.append(first[task], x[late])))

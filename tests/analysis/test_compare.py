@@ -132,7 +132,7 @@ def test_counts_and_means_are_those_of_a_loop() -> None:
                 (r, o, s): best(x, o, task, s) for r, x in enumerate((first, second)) for o in "ab" for s in (0, 1)
             }
             low, high = np.nanmin(list(losses.values())), np.nanmax(list(losses.values()))
-            regret = {key: 1 if np.isnan(loss) else (loss - low) / (high - low) for key, loss in losses.items()}
+            regret = {key: 2 if np.isnan(loss) else (loss - low) / (high - low) for key, loss in losses.items()}
             one, other = ([losses[r, name, s] for s in (0, 1)] for r in (0, 1))
             both = [s for s in (0, 1) if not np.isnan(one[s]) and not np.isnan(other[s])]
             missing = np.isnan(other).sum() - np.isnan(one).sum()
@@ -172,7 +172,7 @@ def test_one_changed_value_makes_one_run_differ(plain: Results) -> None:
 def test_where_nothing_has_a_result_regret_is_the_worst() -> None:
     broken = simulate([SimulatedOptimizer("broken", failures=1.0)], TOYS[:2])
     pairs = paired_runs(broken, broken)
-    assert (pairs[["regret_first", "regret_second"]] == 1).all(axis=None)
+    assert (pairs[["regret_first", "regret_second"]] == 2).all(axis=None)
     assert changes(pairs)[["equal", "difference"]].to_numpy().tolist() == [[2, 0]]
 
 
@@ -305,3 +305,51 @@ def test_bad_input_is_one_line(
         assert done.returncode == 2
         assert hint in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def observed(values: dict[int, list[float]], path: Path) -> Results:
+    """One optimizer on ten tasks; by seed the final value on each, NaN where the run failed."""
+    rows = [("o", f"t{task}", seed, 1, value) for seed, own in values.items() for task, value in enumerate(own)]
+    pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(path, index=False)
+    return load_table(path)
+
+
+def test_failing_half_of_the_runs_is_no_improvement(tmp_path: Path) -> None:
+    before = observed({seed: [1.9] * 10 for seed in range(4)}, tmp_path / "a.csv")
+    after = observed({seed: [np.nan if seed < 2 else 1.5] * 10 for seed in range(4)}, tmp_path / "b.csv")
+    (row,) = changes(paired_runs(before, after)).to_dict("records")
+    assert (row["better"], row["worse"]) == (0, 10)
+    assert row["difference"] >= 0
+    assert row["verdict"] != "better"
+
+
+def test_nothing_is_claimed_where_mean_and_test_disagree(tmp_path: Path) -> None:
+    values = {0: [0.0] * 12, 1: [1.0] * 12, 2: [0.5] * 12}
+    before = observed(values, tmp_path / "a.csv")
+    after = observed(values | {2: [3.0] + [0.48] * 11}, tmp_path / "b.csv")
+    (row,) = changes(paired_runs(before, after)).to_dict("records")
+    assert row["p_value"] < 0.05
+    assert row["difference"] > 0
+    assert (row["better"], row["verdict"]) == (11, "unclear")
+
+
+def test_rounding_is_no_change(tmp_path: Path) -> None:
+    before = observed({0: [0.3] * 10}, tmp_path / "a.csv")
+    after = observed({0: [0.1 + 0.2] * 9 + [0.4]}, tmp_path / "b.csv")
+    (row,) = changes(paired_runs(before, after)).to_dict("records")
+    assert (row["equal"], row["worse"], row["verdict"]) == (9, 1, "")
+    assert row["difference"] == pytest.approx(0.1)
+
+
+def test_equal_values_beyond_the_budget_are_not_identical(plain: Results) -> None:
+    late = plain.trials.assign(over_budget=plain.trials["over_budget"] | (plain.trials["trial"] >= 2))
+    table = changes(paired_runs(plain, replace(plain, trials=late)))
+    assert (table["identical"] == 0).all()
+
+
+def test_a_name_that_is_taken_is_refused(plain: Results) -> None:
+    taken = replace(
+        plain, runs=plain.runs.assign(optimizer=plain.runs["optimizer"].astype(str).replace("opt-1", "opt-2 (A)"))
+    )
+    with pytest.raises(UsageError, match=r"'opt-2 \(A\)' is an optimizer already"):
+        side_by_side(taken, plain, names=("A", "B"))

@@ -390,3 +390,16 @@ def test_the_command_tells_what_it_wrote(
     again = in_process("export", out, "--format", format)
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_runs_that_fail_early_are_no_free_restarts(kept: int, tmp_path: Path) -> None:
+    results = simulate([SimulatedOptimizer("a", 2.0)], [SimulatedTask("toy/f", optimum=0.0)], seeds=4)
+    failed = results.runs["seed"] < 2
+    runs = results.runs.assign(status=results.runs["status"].astype(str).where(~failed, "crashed"))
+    trials = results.trials[~((results.trials["seed"] < 2) & (results.trials["trial"] >= kept))]
+    done = export_coco(replace(results, runs=runs, trials=trials), tmp_path / "coco")
+    assert (done.runs, done.runs_left_out) == (4, 0)
+    (info,) = (tmp_path / "coco").rglob("*.info")
+    totals = re.findall(r" 1:(\d+)\|", info.read_text())
+    assert totals == ["20"] * 4

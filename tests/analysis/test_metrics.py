@@ -31,6 +31,7 @@ from optathlon.analysis import (
 )
 from optathlon.analysis.metrics.coverage import run_failures, trial_failures
 from optathlon.analysis.metrics.final import beyond_optimum
+from optathlon.analysis.metrics.objectives import optimal_hypervolume
 from optathlon.analysis.metrics.references import freeze_references, references
 from optathlon.errors import UsageError
 from optathlon.results import Results
@@ -117,6 +118,19 @@ def test_frozen_references_outlive_added_results(messy: Results) -> None:
     assert not found["derived"].any()
     with pytest.raises(UsageError, match="lacks the column 'reference'"):
         freeze_references(later, frozen.drop(columns="reference"))
+    with pytest.raises(UsageError, match="none of the hypervolume references"):
+        freeze_references(later, frozen.assign(task="elsewhere"))
+
+
+def test_another_reference_forgets_the_optimal_hypervolume(messy: Results) -> None:
+    tasks = messy.tasks.copy()
+    tasks.at["fronts/a", "metadata"] = {"optimal_hypervolume": 2.25, "dimension": 3}
+    stated = replace(messy, tasks=tasks)
+    same = freeze_references(stated, references(stated))
+    assert optimal_hypervolume(same.tasks.loc["fronts/a"]) == 2.25
+    other = freeze_references(stated, references(stated).assign(reference=10.0))
+    assert math.isnan(optimal_hypervolume(other.tasks.loc["fronts/a"]))
+    assert other.tasks.loc["fronts/a", "metadata"] == {"dimension": 3}
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12))
@@ -226,7 +240,7 @@ def test_final_quartiles_are_numpys(plain: Results) -> None:
     )
 
 
-@pytest.mark.parametrize(("optimum", "expected"), [(None, [0.0, 0.5, 1.0, 1.0]), (0.0, [1 / 3, 2 / 3, 1.0, 1.0])])
+@pytest.mark.parametrize(("optimum", "expected"), [(None, [0.0, 0.5, 1.0, 2.0]), (0.0, [1 / 3, 2 / 3, 1.0, 2.0])])
 def test_normalised_regret(optimum: float | None, expected: list[float]) -> None:
     index = pd.MultiIndex.from_product([["a", "b", "c", "d"], ["t"], [0]], names=["optimizer", "task", "seed"])
     tasks = pd.DataFrame(
@@ -235,7 +249,7 @@ def test_normalised_regret(optimum: float | None, expected: list[float]) -> None
     losses = pd.Series([1.0, 2.0, 3.0, np.nan], index=index)
     assert normalised_regret(losses, tasks).tolist() == pytest.approx(expected)
     equal = pd.Series([2.0, 2.0, 2.0, np.nan], index=index)
-    assert normalised_regret(equal, tasks).tolist() == ([0, 0, 0, 1] if optimum is None else [1, 1, 1, 1])
+    assert normalised_regret(equal, tasks).tolist() == ([0, 0, 0, 2] if optimum is None else [1, 1, 1, 2])
 
 
 def test_optimal_hypervolume_needs_a_reference(messy: Results) -> None:

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
@@ -20,6 +22,7 @@ from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.analysis.report.words import caveats, findings, power, robustness, second_opinion
 from optathlon.analysis.stats.power import Power
 from optathlon.errors import UsageError
+from optathlon.foreign import load_table
 from optathlon.results import Results
 
 VOID = {"meta", "br"}
@@ -326,6 +329,26 @@ def test_optimizers_that_fail_often_are_not_listed_first(plain: Results) -> None
     curves = TaskCurves(Study(replace(plain, trials=trials)))
     assert all(curves.best_first(task)[-1] == "opt-4" for task in curves.tasks)
     assert TaskCurves(Study(plain)).best_first("toy/f0")[0] == "opt-4"
+
+
+def test_shorter_runs_are_told_and_logging_less_gains_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for task, seed in product(range(3), range(4)):
+        best = np.inf
+        for step, value in enumerate(rng.random(60), start=1):
+            rows.append(("all", f"t{task}", seed, step, value))
+            if value < best:
+                rows.append(("improvements", f"t{task}", seed, step, value))
+            best = min(best, value)
+    pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(tmp_path / "t.csv", index=False)
+    study = Study(load_table(tmp_path / "t.csv"))
+    runtimes = study.runtimes
+    pd.testing.assert_frame_equal(runtimes.loc["all"], runtimes.loc["improvements"])
+    words = " ".join(map(str, caveats(study)))
+    assert "Much shorter runs than others have on the same tasks" in words
+    assert "<b>improvements (" in words
+    assert "<b>all (" not in words
 
 
 def test_a_run_that_fails_at_once_is_no_free_restart(plain: Results) -> None:
