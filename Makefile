@@ -21,7 +21,7 @@ demo: $(VENV)/.demo
 	$(BIN)/optathlon report demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 subsets: $(SUBSETS:%=subset-%)
 

@@ -177,7 +177,7 @@ class Accounts:
             self._evaluator.submit(Job(trial, seed, paid))
 
     def next_result(self) -> tuple[Trial, Result]:
-        """The next trial to finish, with the losses that the optimizer is told."""
+        """The next trial to finish, with what the optimizer is told: losses, and none of the metrics."""
         finished = self._rejected.pop(0) if self._rejected else self._evaluator.wait()
         trial, result = finished.trial, finished.result
         losses = tuple(
@@ -189,7 +189,7 @@ class Accounts:
         asked.finished = finished
         if trial.id not in self._history.past:
             self._history.add(_record(asked, finished, tell_s=math.nan))
-        return trial, replace(result, losses=losses or tuple(imputed.loss for imputed in self._imputed))
+        return trial, replace(result, losses=losses or tuple(imputed.loss for imputed in self._imputed), metrics={})
 
     def record(self, trial_id: int, tell_s: float) -> None:
         """Close the account of a trial whose result was told."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from optathlon.errors import MissingData
 
 ENVIRONMENT_VARIABLE = "OPTATHLON_DATA"
+CACHE_VARIABLE = "OPTATHLON_CACHE"
 
 _used: dict[str, str] = {}
 
@@ -23,6 +24,14 @@ def data_root() -> Path:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "optathlon"
+
+
+def cache_root() -> Path:
+    """The folder of what can be made anew: `$OPTATHLON_CACHE`, else `optathlon` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "optathlon"
 
 
 def data_file(collection: str, relative: str, *, sha256: str | None = None, remedy: str) -> Path:

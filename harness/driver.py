@@ -106,8 +106,9 @@ def plan_experiment(experiment: Experiment) -> Plan:
 def run_experiment(experiment: Experiment) -> Summary:
     """Do what is missing of an experiment, and store it.
 
-    Raises `UsageError` where the experiment can't be done, and `StorageError` where results can't be written. A
-    KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and goes on.
+    Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
+    can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
+    goes on.
     """
     damaged = _set_aside_damaged(experiment.out)
     before = _snapshot(experiment)

@@ -6,6 +6,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class OptathlonError(Exception):
@@ -35,6 +39,10 @@ class StorageError(Interruption):
     """Results can't be written: no space, no permission, no disk. What was written before is intact."""
 
 
+class Hindrance(Interruption):
+    """Evaluations can't go on, whatever is proposed: what they need is away. What was measured before is intact."""
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Within this block, an error of the operating system is a `StorageError` about `path`."""
@@ -49,6 +57,13 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 class InvalidConfiguration(OptathlonError):
     """An optimizer proposed a configuration outside the search space, or a forbidden one."""
+
+
+def first_complaint(error: ValidationError) -> tuple[str, str]:
+    """Where the first wrong value is (`"ranks.0"`; empty for the whole), and what pydantic says of it, for one line."""
+    first = error.errors()[0]
+    text = first["msg"].removeprefix("Value error, ")
+    return ".".join(map(str, first["loc"])), f"{text[0].lower()}{text[1:]}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> UsageError:

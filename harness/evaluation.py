@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from optathlon.errors import Interruption
 from optathlon.problem import Constraint, Objective, Problem
 from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
@@ -107,9 +108,11 @@ def measure(task: Task, job: Job) -> Measured:
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
-    """Evaluate one trial; whatever goes wrong in the task becomes the result's status."""
+    """Evaluate one trial; whatever goes wrong in the task becomes the result's status, but for an `Interruption`."""
     try:
         result = task.evaluate(dict(trial.config), fidelity=trial.fidelity, seed=seed)
+    except Interruption:
+        raise
     except MemoryError:
         return Result(status=Status.MEMORY, error=last_lines())
     except (Exception, SystemExit):  # any error of a user's objective is that trial's failure, and the run goes on

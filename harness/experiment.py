@@ -20,7 +20,7 @@ from pydantic import (
 
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.clocks import Clock
-from optathlon.errors import UsageError, unknown
+from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.resources import Limits
 
 
@@ -108,9 +108,8 @@ class Execution(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"{place} in {where}: {first['msg'].lower()}") from None
+            place, complaint = first_complaint(error)
+            raise UsageError(f"{place} in {where}: {complaint}") from None
 
 
 class Experiment(Execution):

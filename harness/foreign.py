@@ -27,7 +27,7 @@ REQUIRED = ("optimizer", "task", "seed", "step", "value")
 OPTIONAL = ("collection", "time", "test_value", "status")
 
 _TEXT = ("optimizer", "task", "collection", "status")
-_STATUSES = (Status.OK, Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.INVALID)
+_STATUSES = (Status.OK, Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DIVERGED, Status.INVALID)
 _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None")
 _RUN = ["task", "optimizer", "seed"]
 _SEED_DIGITS = 12
@@ -54,8 +54,8 @@ def load_table(path: str | Path, *, direction: Literal["minimize", "maximize"] =
     - `collection`: by default what is before the first `/` of the tasks' names, or `all` where a name has none.
     - `time`: seconds since the run's start when it sees the value.
     - `test_value`: becomes the metric `test/value`.
-    - `status`: `ok` (also where missing), `crashed`, `timeout`, `memory` or `invalid`; the value of a failed trial does
-      not count.
+    - `status`: `ok` (also where missing), `crashed`, `timeout`, `memory`, `diverged` or `invalid`; the value of a
+      failed trial does not count.
 
     The budget of a run is the largest step of any run on its task. Times that the table doesn't tell are NaN or NaT.
 

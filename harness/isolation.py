@@ -24,7 +24,7 @@ from typing import NamedTuple, cast
 import psutil
 
 from optathlon.environment import pinned, threads
-from optathlon.errors import OptathlonError, UsageError
+from optathlon.errors import Interruption, OptathlonError, UsageError
 from optathlon.evaluation import Finished, Job, Measured, measure
 from optathlon.interruption import held
 from optathlon.registry import load_plugin, make_task
@@ -55,6 +55,11 @@ class Site:
         return (threads(len(self.cores)) if self.cores else {}) | gpus
 
 
+_NO_WORD_OF_SEMAPHORES = "ignore:resource_tracker"
+"""A process that is ended leaves its semaphores (tqdm has one) to Python's resource tracker, which removes them, as it
+should, and would warn of it on the terminal."""
+
+
 class _Preparation(NamedTuple):
     task: str
 
@@ -69,7 +74,7 @@ class _Evaluation(NamedTuple):
 
 
 _Order = _Preparation | _Fingerprint | _Evaluation
-_Answer = Measured | str | UsageError
+_Answer = Measured | str | UsageError | Interruption
 
 
 class EvaluationProcess:
@@ -90,9 +95,11 @@ class EvaluationProcess:
         self._plugins = tuple(plugins)
         self._output = scratch / f"output-{os.getpid()}-{id(self)}.txt"
         self._process: multiprocessing.process.BaseProcess | None = None
-        self._environment = site.environment | {"TMPDIR": str(scratch)}
+        warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _NO_WORD_OF_SEMAPHORES)))
+        self._environment = site.environment | {"TMPDIR": str(scratch), "PYTHONWARNINGS": warnings}
         self._connection: Connection
         self._watch: _Watch | None = None
+        self._prepared_for = ""
         self._orders = 0
         self._owes_answer = self._evaluates = False
 
@@ -100,21 +107,34 @@ class EvaluationProcess:
         """Let the process, which is started where it does not run, load a task. This does not wait for it."""
         if self._process is None:
             self._start()
+        self._prepared_for = task
         self._send(_Preparation(task))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has answered all orders, or is dead."""
+        if self._owes_answer and self._process is not None and self._process.is_alive():
+            self._receive()
+            return not self._owes_answer
+        return True
 
     def await_ready(self) -> None:
         """Wait until the process has answered all orders, or is dead."""
-        while self._owes_answer and self._process is not None and self._process.is_alive():
-            if self._receive() is None:
-                wait(self.signals, _TICK_S)
+        while not self.is_ready:
+            wait(self.signals, _TICK_S)
 
     def begin(self, task: str, job: Job, resources: Resources) -> None:
         """Begin to evaluate a job; `poll` tells when it has ended."""
         self._begin(_Evaluation(task, job._replace(trial=replace(job.trial, native=None))), resources)
 
     def poll(self) -> Measured | None:
-        """What the job gave, or `None` while it goes on. A process that broke a limit is ended here."""
+        """What the job gave, or `None` while it goes on. A process that broke a limit is ended here.
+
+        Raises the `Interruption` that the task has raised.
+        """
         answer = self._poll()
+        if isinstance(answer, Interruption):
+            raise answer
         if answer is None or isinstance(answer, Measured):
             return answer
         return Measured(Result(status=Status.CRASHED, error=str(answer)), 0.0)
@@ -127,11 +147,14 @@ class EvaluationProcess:
         return measured
 
     def fingerprint(self, task: str, resources: Resources) -> str:
-        """The task's fingerprint; empty where that can't be found: the task raises or dies on the probes."""
+        """The task's fingerprint; empty where that can't be found: the task raises or dies on the probes.
+
+        Raises the `UsageError` or `Interruption` that the task has raised.
+        """
         self._begin(_Fingerprint(task), resources)
         while (answer := self._poll()) is None:
             wait(self.signals, _TICK_S)
-        if isinstance(answer, UsageError):
+        if isinstance(answer, UsageError | Interruption):
             raise answer
         return answer if isinstance(answer, str) else ""
 
@@ -194,7 +217,7 @@ class EvaluationProcess:
         return None
 
     def _begin(self, order: _Order, resources: Resources) -> None:
-        if self._process is None:
+        if self._process is None or self._prepared_for != order.task:
             self.prepare(order.task)
         self.await_ready()
         assert self._process is not None
@@ -205,6 +228,8 @@ class EvaluationProcess:
         assert self._process is not None and self._watch is not None
         is_dead = not self._process.is_alive()
         answer = self._receive()
+        if isinstance(answer, Measured) and self._watch.is_too_long(answer.seconds):  # nobody has looked in time
+            return answer._replace(result=Result(status=Status.TIMEOUT, error=self._watch.time_limit))
         if answer is not None:
             return answer
         if is_dead:
@@ -241,14 +266,23 @@ class _Watch:
         """How long the trial has gone on."""
         return time.monotonic() - self._began
 
+    @property
+    def time_limit(self) -> str:
+        """What is said of a trial that took too long."""
+        return f"ended at the limit of {self._resources.seconds:g} s"
+
+    def is_too_long(self, seconds: float) -> bool:
+        """Whether that is more than a trial may take."""
+        return self._resources.seconds is not None and seconds > self._resources.seconds
+
     def excess(self) -> tuple[Status, str] | None:
         """Which limit is broken, if any."""
         self._look()
         limits = self._resources
         if limits.memory is not None and (self.peak or 0) > limits.memory:
             return Status.MEMORY, f"ended at the limit of {_megabytes(limits.memory)} of memory"
-        if limits.seconds is not None and self.seconds > limits.seconds:
-            return Status.TIMEOUT, f"ended at the limit of {limits.seconds:g} s"
+        if self.is_too_long(self.seconds):
+            return Status.TIMEOUT, self.time_limit
         return None
 
     def _look(self) -> None:
@@ -266,7 +300,8 @@ class _Watch:
 class ProcessEvaluator:
     """Evaluates on the real clock, as many trials at once as there are processes.
 
-    The clock stands still while nothing is evaluated and a process that takes the place of an ended one gets ready.
+    A trial whose process gets ready, in the place of one that has ended, begins when it is; while no other trial is
+    evaluated, the clock stands still.
 
     Parameters
     ----------
@@ -285,6 +320,7 @@ class ProcessEvaluator:
         self._resources = resources
         self._processes = processes
         self._idle = list(range(len(processes)))
+        self._waiting: dict[int, Job] = {}
         self._running: dict[int, tuple[Trial, float]] = {}
         for process in processes:
             process.stop_if_busy()
@@ -304,16 +340,13 @@ class ProcessEvaluator:
         """Give the trial to the idle process with the lowest number."""
         worker = min(self._idle)
         self._idle.remove(worker)
-        began = time.perf_counter()
-        self._processes[worker].await_ready()
-        if not self._running:
-            self._origin += time.perf_counter() - began
-        self._processes[worker].begin(self._task, job, self._resources)
-        self._running[worker] = job.trial, self.now()
+        self._waiting[worker] = job
+        self._begin_where_ready()
 
     def wait(self) -> Finished:
         """The next trial to end, by itself or at a limit."""
         while True:
+            self._begin_where_ready()
             for worker, (trial, start) in self._running.items():
                 measured = self._processes[worker].poll()
                 if measured is not None:
@@ -321,7 +354,17 @@ class ProcessEvaluator:
                     self._idle.append(worker)
                     result, seconds, peak_memory = measured
                     return Finished(trial, result, start, self.now(), worker, seconds, peak_memory)
-            wait([signal for worker in self._running for signal in self._processes[worker].signals], _TICK_S)
+            began = time.perf_counter()
+            busy = [*self._running, *self._waiting]
+            wait([signal for worker in busy for signal in self._processes[worker].signals], _TICK_S)
+            if not self._running:
+                self._origin += time.perf_counter() - began
+
+    def _begin_where_ready(self) -> None:
+        for worker in [worker for worker in self._waiting if self._processes[worker].is_ready]:
+            job = self._waiting.pop(worker)
+            self._processes[worker].begin(self._task, job, self._resources)
+            self._running[worker] = job.trial, self.now()
 
 
 def cause(exitcode: int | None) -> str:
@@ -353,13 +396,15 @@ def _answer(order: _Order) -> _Answer:
         task = _task(order.task)
         match order:
             case _Preparation():
-                return task.problem.type
+                kind = task.problem.type  # which no trial is to wait for either
+                task.prepare()
+                return kind
             case _Fingerprint():
                 return task.fingerprint()
             case _Evaluation(_, job):
                 _reset_peak_memory()
                 return measure(task, job)._replace(peak_memory=_peak_memory())
-    except UsageError as error:
+    except (UsageError, Interruption) as error:
         return error
     except Exception as error:  # a user's task may raise anything
         text = f"making the task raised {type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from optathlon.errors import UsageError, unknown
+from optathlon.errors import UsageError, first_complaint, unknown
 
 _ID = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<options>[^\[\]]*)\])?")
 
@@ -62,11 +62,11 @@ def _value(text: str, annotation: Any, where: str) -> Any:
     try:
         return adapter.validate_python(text)
     except ValidationError as error:
-        complaint = error.errors()[0]["msg"]
+        _, complaint = first_complaint(error)
     for reading in _other_readings(text):
         with contextlib.suppress(ValidationError):
             return adapter.validate_python(reading)
-    raise UsageError(f"{where}: {complaint[0].lower()}{complaint[1:]}")
+    raise UsageError(f"{where}: {complaint}")
 
 
 def _other_readings(text: str) -> Iterator[object]:

@@ -47,7 +47,14 @@ class Task(ABC):
         """Evaluate the active hyperparameters `config` at level `fidelity` (`None`: the full one).
 
         `seed` (0 <= seed < 2**32) drives all noise: the same arguments give the same result. Exceptions are
-        recorded by the harness as a crashed trial.
+        recorded by the harness as a crashed trial, but for `optathlon.errors.Hindrance`: no trial can be evaluated
+        then, so that the command ends, and goes on from there when it is repeated.
+        """
+
+    def prepare(self) -> None:  # noqa: B027, most tasks load nothing
+        """Load what every trial needs, so that no trial is charged for it, nor ended at its limits.
+
+        It is called in each process of their own that the task's trials have; what it raises is met again by them.
         """
 
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ class Status(StrEnum):
     CRASHED = "crashed"
     TIMEOUT = "timeout"
     MEMORY = "memory"
+    DIVERGED = "diverged"
     INVALID = "invalid"
     STALLED = "stalled"
     SKIPPED = "skipped"

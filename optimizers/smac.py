@@ -1,4 +1,4 @@
-"""SMAC3's facades (Lindauer et al. 2022): Gaussian process, random forest, and Hyperband with a random forest.
+"""SMAC3's facades (Lindauer et al. 2022): Gaussian process, random forest, and Hyperband with and without a forest.
 
 Several objectives are scalarised by ParEGO (Knowles 2006), in place of the facades' fixed mean, which aims at one
 point of the front only. SMAC repeats itself in another process only where `PYTHONHASHSEED` is fixed.
@@ -163,12 +163,42 @@ class SmacHPO(_SmacOptimizer):
             )
 
 
-class SmacMultiFidelity(_SmacOptimizer):
-    """`MultiFidelityFacade`: Hyperband (Li et al. 2018) over configurations that a random forest proposes.
+class _SmacHyperbandOptimizer(_SmacOptimizer):
+    """A facade that runs Hyperband (Li et al. 2018).
 
     Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, SMAC its own
     level back. A promoted configuration names the trial it continues. Several objectives are not declared: SMAC fails
     where incumbents of two objectives stand at different levels.
+    """
+
+    capabilities = _SmacOptimizer.capabilities - {Capability.MULTI_OBJECTIVE} | {
+        Capability.MULTI_FIDELITY,
+        Capability.RESUMABLE,
+    }
+    needs = frozenset({Capability.MULTI_FIDELITY})
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        assert problem.fidelity is not None
+        self._fidelity = problem.fidelity
+        self._evaluated: dict[Configuration, int] = {}
+
+    def ask(self) -> Trial | None:
+        """The next trial of the running brackets, or the first of a new one."""
+        info = self._next()
+        if info is None:
+            return None
+        parent = self._evaluated.get(info.config) if self._fidelity.resumable else None
+        return Trial(dict(info.config), fidelity=_level(self._fidelity, info.budget), parent=parent, native=info)
+
+    def tell(self, trial: Trial, result: Result) -> None:
+        """Add the result to the run history."""
+        super().tell(trial, result)
+        if result.ok:
+            self._evaluated[trial.native.config] = trial.id
+
+
+class SmacMultiFidelity(_SmacHyperbandOptimizer):
+    """`MultiFidelityFacade`: Hyperband (Li et al. 2018) over configurations that a random forest proposes.
 
     Parameters
     ----------
@@ -186,12 +216,6 @@ class SmacMultiFidelity(_SmacOptimizer):
         Configurations proposed from one fit of the model.
     """
 
-    capabilities = _SmacOptimizer.capabilities - {Capability.MULTI_OBJECTIVE} | {
-        Capability.MULTI_FIDELITY,
-        Capability.RESUMABLE,
-    }
-    needs = frozenset({Capability.MULTI_FIDELITY})
-
     def __init__(
         self,
         problem: Problem,
@@ -205,10 +229,8 @@ class SmacMultiFidelity(_SmacOptimizer):
     ) -> None:
         from smac import MultiFidelityFacade
 
-        assert problem.fidelity is not None
-        self._fidelity = problem.fidelity
-        self._evaluated: dict[Configuration, int] = {}
-        with _scenario(problem, seed, **_hyperband_trials(problem, problem.fidelity, eta)) as scenario:
+        super().__init__(problem, seed)
+        with _scenario(problem, seed, **_hyperband_trials(problem, self._fidelity, eta)) as scenario:
             self._facade = MultiFidelityFacade(
                 scenario,
                 model=MultiFidelityFacade.get_model(scenario, n_trees=n_trees),
@@ -220,19 +242,26 @@ class SmacMultiFidelity(_SmacOptimizer):
                 **_common(scenario),
             )
 
-    def ask(self) -> Trial | None:
-        """The next trial of the running brackets, or the first of a new one."""
-        info = self._next()
-        if info is None:
-            return None
-        parent = self._evaluated.get(info.config) if self._fidelity.resumable else None
-        return Trial(dict(info.config), fidelity=_level(self._fidelity, info.budget), parent=parent, native=info)
 
-    def tell(self, trial: Trial, result: Result) -> None:
-        """Add the result to the run history."""
-        super().tell(trial, result)
-        if result.ok:
-            self._evaluated[trial.native.config] = trial.id
+class SmacHyperband(_SmacHyperbandOptimizer):
+    """`HyperbandFacade`: Hyperband (Li et al. 2018) over random configurations, without a model.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    eta:
+        One in `eta` configurations goes on to the next level, which is `eta` times as high.
+    """
+
+    def __init__(self, problem: Problem, seed: int, *, eta: int = 3) -> None:
+        from smac import HyperbandFacade
+
+        super().__init__(problem, seed)
+        with _scenario(problem, seed, **_hyperband_trials(problem, self._fidelity, eta)) as scenario:
+            self._facade = HyperbandFacade(
+                scenario, intensifier=HyperbandFacade.get_intensifier(scenario, eta=eta), **_common(scenario)
+            )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from optathlon.errors import UsageError, storage_errors, unknown
+from optathlon.errors import UsageError, first_complaint, storage_errors, unknown
 
 PREFIX = "subset:"
 """What a task pattern starts with that names a subset."""
@@ -183,10 +183,9 @@ class Subset(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = "".join(f"{part}: " for part in first["loc"])
-            complaint = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"{where!r} is not a subset: {place}{complaint[0].lower()}{complaint[1:]}") from None
+            place, complaint = first_complaint(error)
+            parts = filter(None, (*place.split("."), complaint))
+            raise UsageError(f"{where!r} is not a subset: {': '.join(parts)}") from None
 
 
 _SHIPPED = files("optathlon.subsets.shipped")

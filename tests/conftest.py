@@ -13,11 +13,14 @@ import pytest
 from hypothesis import settings
 
 from optathlon import registry
-from optathlon.environment import is_pinned, pinned
+from optathlon.environment import is_pinned, pinned, pinning
 from optathlon.results import Results
 
 settings.register_profile("optathlon", deadline=None, derandomize=True, database=None)
 settings.load_profile("optathlon")
+
+os.environ.update({name: value for name, value in pinning().items() if name != "PYTHONHASHSEED"})
+"""Before the workers of xdist start, which would fight for the cores with several threads each."""
 
 with pinned():
     PINNED = dict(os.environ)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from optathlon.cli import catalogue, check, compact, compare, export, merge, report, retry, run, status, subset
+from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
@@ -25,6 +25,7 @@ app.command("retry")(retry.retry)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
+app.add_typer(judge.group, name="judge")
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)
 app.command("check")(check.check)

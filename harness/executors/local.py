@@ -20,7 +20,7 @@ from pathlib import Path
 
 from optathlon.environment import is_pinned, pinned
 from optathlon.errors import UsageError
-from optathlon.executors.messages import Order, Ready, Refused, Report, Unstorable, WorkerSettings
+from optathlon.executors.messages import Hindered, Order, Ready, Refused, Report, WorkerSettings
 from optathlon.executors.pool import WorkerHandle, WorkerPool
 from optathlon.executors.worker import Stop, Worker
 from optathlon.isolation import cause
@@ -132,7 +132,7 @@ def _serve(worker: Worker, connection: Connection) -> None:
             order = connection.recv()
         for report in worker.carry_out(order):
             connection.send(report)
-            if isinstance(report, Refused | Unstorable):
+            if isinstance(report, Refused | Hindered):
                 return
 
 

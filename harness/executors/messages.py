@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from optathlon.errors import Interruption
 from optathlon.journal import PATIENCE_S
 from optathlon.resources import Limits
 from optathlon.runs import RunSpec
@@ -90,11 +91,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unstorable:
-    """Report: results can't be written; the line says why."""
+class Hindered:
+    """Report: runs can't go on, and nobody's proposal is to blame; results can't be written, for example."""
 
-    message: str
+    error: Interruption
 
 
 Order = Batch | Verify | Flush
-Report = Began | Ended | Elsewhere | Stored | Ready | Refused | Unstorable
+Report = Began | Ended | Elsewhere | Stored | Ready | Refused | Hindered

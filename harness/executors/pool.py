@@ -13,19 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from optathlon.errors import OptathlonError, StorageError, UsageError
+from optathlon.errors import OptathlonError, UsageError
 from optathlon.executors.messages import (
     Batch,
     Began,
     Elsewhere,
     Ended,
     Flush,
+    Hindered,
     Order,
     Ready,
     Refused,
     Report,
     Stored,
-    Unstorable,
     Verify,
     WorkerSettings,
 )
@@ -72,7 +72,7 @@ class Executor(Protocol):
     def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs. Tasks that the results folder has already are verified before anything runs.
 
-        Raises `UsageError` where a task can't be run, and `StorageError` where results can't be written, after all
+        Raises `UsageError` where a task can't be run, and `Interruption` where runs can't go on, after all
         workers have stored what they had finished. A KeyboardInterrupt stops the workers in the same way and goes on.
         """
 
@@ -242,8 +242,8 @@ class WorkerPool(ABC):
                 self._take_back_gpus(worker)
             case Refused(message):
                 raise UsageError(message)
-            case Unstorable(message):
-                raise StorageError(message)
+            case Hindered(error):
+                raise error
 
     def _feed_idle_workers(self) -> None:
         for worker in self._workers:

@@ -28,8 +28,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from optathlon.driver import Snapshot, carry_out, terminating_as_interrupt
 from optathlon.environment import pinned
-from optathlon.errors import MissingDependency, OptathlonError, StorageError, UsageError, unknown
-from optathlon.executors.messages import Refused, Unstorable, WorkerSettings
+from optathlon.errors import Interruption, MissingDependency, OptathlonError, UsageError, first_complaint, unknown
+from optathlon.executors.messages import Hindered, Refused, WorkerSettings
 from optathlon.executors.pool import TICK_S, Watcher
 from optathlon.experiment import Execution, parse_duration
 from optathlon.isolation import cause
@@ -112,8 +112,8 @@ class SlurmOptions(BaseModel):
         try:
             return cls.model_validate(own | {"extra": extra})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"the SLURM option {first['loc'][0]}={first['input']}: {first['msg'].lower()}") from None
+            place, complaint = first_complaint(error)
+            raise UsageError(f"the SLURM option {place}={own.get(place)}: {complaint}") from None
 
     @property
     def minutes(self) -> int:
@@ -135,7 +135,7 @@ class Broken:
     reason: str
 
 
-JobResult = Through | Refused | Unstorable | Broken
+JobResult = Through | Refused | Hindered | Broken
 
 
 class SlurmExecutor:
@@ -244,8 +244,8 @@ class SlurmExecutor:
         match _result(job):
             case Refused(message):
                 raise UsageError(message)
-            case Unstorable(message):
-                raise StorageError(message)
+            case Hindered(error):
+                raise error
             case Broken(reason):
                 self._wait(_POLL_S)
                 print(_failure_line(job, reason), file=sys.stderr, flush=True)
@@ -291,8 +291,8 @@ class Work:
             return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted, before))
         except UsageError as refusal:
             return Refused(str(refusal))
-        except StorageError as error:
-            return Unstorable(str(error))
+        except Interruption as error:
+            return Hindered(error)
 
 
 def _without_stored(runs: list[RunSpec], before: Snapshot) -> Iterator[RunSpec]:

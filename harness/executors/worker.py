@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from optathlon.accounting import Outcome
-from optathlon.errors import StorageError, UsageError, storage_errors
+from optathlon.errors import Interruption, StorageError, UsageError, storage_errors
 from optathlon.evaluators import Processes, isolated_fingerprint, make_evaluator
 from optathlon.executors.messages import (
     Batch,
@@ -23,12 +23,12 @@ from optathlon.executors.messages import (
     Elsewhere,
     Ended,
     Flush,
+    Hindered,
     Order,
     Ready,
     Refused,
     Report,
     Stored,
-    Unstorable,
     Verify,
     WorkerSettings,
 )
@@ -97,8 +97,8 @@ class Worker:
             yield Ready()
         except UsageError as refusal:
             yield Refused(str(refusal))
-        except StorageError as error:
-            yield Unstorable(str(error))
+        except Interruption as error:
+            yield Hindered(error)
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Raise `Stop` as soon as that does no harm; a signal handler."""

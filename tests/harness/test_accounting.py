@@ -370,6 +370,6 @@ def test_the_optimizer_is_told_its_own_trial_with_active_plain_values() -> None:
     trial, told = optimizer.told[0]
     assert trial == Trial({"x": 1.0}, fidelity=3, id=0)
     assert trial.native is native
-    assert told == Result((1.0,), cost=2.0, metrics={"test/error": 0.3}, constraints=(-1.0,), losses=(1.0,))
+    assert told == Result((1.0,), cost=2.0, constraints=(-1.0,), losses=(1.0,))
     record = outcome.trials[0]
     assert (record.constraints, dict(record.metrics), record.cost) == ((-1.0,), {"test/error": 0.3}, 2.0)

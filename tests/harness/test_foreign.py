@@ -63,7 +63,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     )
     table = pd.DataFrame(keys, columns=["optimizer", "task", "seed", "step"])
     some = [draw(st.sampled_from([math.nan, math.inf, -math.inf, 1.5, -2.0, 0.0, 7.25])) for _ in keys]
-    status = [draw(st.sampled_from(["ok", "ok", "crashed", "timeout", "memory", "invalid"])) for _ in keys]
+    status = [draw(st.sampled_from(["ok", "ok", "crashed", "timeout", "memory", "diverged", "invalid"])) for _ in keys]
     return table.assign(value=some, status=status)
 
 

@@ -67,7 +67,7 @@ def test_a_result_is_passed_on() -> None:
         {"value": math.nan},
         {"value": 1.0, "note": "text"},
         np.array([1.0, 2.0]),
-        object(),
+        object,
         {1.0},
     ],
     ids=repr,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from ConfigSpace import ConfigurationSpace
 
@@ -57,6 +59,12 @@ def hangs(config):
 @isolated("hangs_in_c", seconds=0.4)
 def hangs_in_c(config):
     ctypes.PyDLL(None).sleep(60)  # holds the interpreter lock
+
+
+@isolated("late", seconds=0.4)
+def late(config):
+    time.sleep(0.6)
+    return config["x"]
 
 
 @isolated("leaks", memory=300 * 2**20)
@@ -120,6 +128,17 @@ def where(config):
 @isolated("out_of_memory")
 def out_of_memory(config):
     raise MemoryError
+
+
+@isolated("locks")
+def locks(config):
+    import multiprocessing
+
+    kept.append(multiprocessing.RLock())
+    return config["x"]
+
+
+kept = []
 
 
 @isolated("forks")
@@ -197,6 +216,18 @@ class Probes(Collection):
 def sleeps(config):
     time.sleep(0.2)
     return config["x"]
+
+
+@as_task("slow/meets", space=SPACE, budget=8)
+def meets(config):
+    "Ends when four trials have begun."
+    folder = Path(__file__).parent / "begun"
+    folder.mkdir(exist_ok=True)
+    (folder / str(config["x"])).touch()
+    for _ in range(6000):
+        if len(list(folder.iterdir())) >= 4:
+            return config["x"]
+        time.sleep(0.01)
 
 
 @as_task("slow/dies", space=SPACE, budget=60, resources=Resources(isolated=True))
@@ -291,6 +322,16 @@ def test_a_trial_that_goes_wrong_ends_alone(
     assert again.result.values == healthy.result.values, "the next trial is fine"
 
 
+def test_a_trial_that_took_too_long_has_no_result_even_if_nobody_looked_in_time(process: EvaluationProcess) -> None:
+    task = make_task("iso/late")
+    process.begin(task.id, Job(Trial({"x": 0.5, "n": 3}, id=0), 1), task.resources)
+    wait(process.signals)
+    measured = process.poll()
+    assert measured is not None and measured.seconds >= 0.6
+    assert (measured.result.status, measured.result.values) == (Status.TIMEOUT, ())
+    assert measured.result.error == "ended at the limit of 0.4 s"
+
+
 def test_a_process_is_used_again_and_its_memory_is_that_of_the_trial(process: EvaluationProcess) -> None:
     first, second = evaluate(process, "fine"), evaluate(process, "fine")
     assert first.result.metrics["test/pid"] == second.result.metrics["test/pid"] != os.getpid()
@@ -327,13 +368,13 @@ def test_the_same_values_as_in_this_process(process: EvaluationProcess) -> None:
 
 def test_several_processes_evaluate_at_once_and_are_told_as_they_end(tmp_path: Path, plugin: Path) -> None:
     load_plugin(plugin)
-    processes = [EvaluationProcess(Site(), [plugin], tmp_path) for _ in range(3)]
-    evaluator = ProcessEvaluator("slow/sleeps", IN_PROCESS, processes)
-    for id in range(3):
+    processes = [EvaluationProcess(Site(), [plugin], tmp_path) for _ in range(4)]
+    evaluator = ProcessEvaluator("slow/meets", IN_PROCESS, processes)
+    for id in range(4):
         evaluator.submit(Job(Trial({"x": id / 10, "n": 1}, id=id), 0))
-    ends = [evaluator.wait() for _ in range(3)]
+    ends = [evaluator.wait() for _ in range(4)]
     assert sorted((finished.trial.id, finished.worker, finished.result.values) for finished in ends) == [
-        (id, id, (id / 10,)) for id in range(3)
+        (id, id, (id / 10,)) for id in range(4)
     ]
     assert max(finished.start for finished in ends) < min(finished.end for finished in ends), "at the same time"
     for process in processes:
@@ -375,19 +416,19 @@ def test_a_cheap_task_is_isolated_where_wanted(grid: Callable[..., Results]) -> 
         results = grid("random", "slow/sleeps", out="isolated" + "-".join(limits), **limits)
         assert results.trials["peak_memory"].notna().all()
         assert results.trials["value"].tolist() == plain.trials["value"].tolist()
-    short = grid("random", "slow/sleeps", out="short", trial_timeout="0.1s")
+    short = grid("random", "slow/sleeps", out="short", trial_timeout="0.1s", budget=2)
     assert set(short.trials["status"]) == {"timeout"}
 
 
 def test_trials_of_a_run_are_evaluated_at_once(grid: Callable[..., Results]) -> None:
-    results = grid("random", "slow/sleeps", workers_per_run=4)
+    results = grid("random", "slow/meets", workers_per_run=4)
     trials = results.trials
     assert results.runs["n_workers"].tolist() == [4]
     assert set(trials["worker"]) == {0, 1, 2, 3}
     assert sorted(trials["trial"]) == list(range(8))
     at_once = [((trials["start"] <= start) & (trials["end"] > start)).sum() for start in trials["start"]]
     assert max(at_once) == 4
-    sequential = grid("random", "slow/sleeps", out="one")
+    sequential = grid("random", "slow/meets", out="one")
     by_trial = trials.sort_values("trial")["value"].tolist()
     assert by_trial == sequential.trials.sort_values("trial")["value"].tolist(), "random search asks the same"
 
@@ -420,7 +461,7 @@ def test_a_killed_process_costs_its_trial_only(grid: Callable[..., Results], tmp
 
 @pytest.mark.parametrize("optimizer", ["stuck", pytest.param("swallowing", marks=pytest.mark.slow)])
 def test_a_run_whose_optimizer_hangs_ends_at_its_limit(grid: Callable[..., Results], optimizer: str) -> None:
-    results = grid(f"{optimizer} random", "slow/sleeps", run_timeout="3s", jobs=2)
+    results = grid(f"{optimizer} random", "slow/sleeps", run_timeout="3s", jobs=2, budget=4)
     runs = results.runs.set_index("optimizer")
     assert runs.loc["random", "status"] == "ok"
     assert runs.loc[optimizer, "status"] == "timeout"
@@ -458,6 +499,14 @@ def test_a_run_that_ends_at_its_limit_spoils_no_other_run(grid: Callable[..., Re
 def test_memory_that_is_shared_with_children_counts_once(process: EvaluationProcess) -> None:
     measured = evaluate(process, "shares")
     assert measured.result.ok, measured.result.error
+
+
+def test_no_word_of_semaphores_that_are_cleared_away(
+    command: Callable[..., subprocess.CompletedProcess[str]], plugin: Path, tmp_path: Path
+) -> None:
+    done = command("run", "--plugin", plugin, "-o", "random", "-t", "iso/locks", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert "semaphore" not in done.stderr and "warn" not in done.stderr
 
 
 def test_what_a_trial_leaves_in_temporary_files_goes_with_the_experiment(

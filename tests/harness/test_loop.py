@@ -47,6 +47,17 @@ def test_values_are_stored_as_the_user_reads_them_and_told_as_losses() -> None:
     assert (outcome.status, outcome.reason, outcome.error, outcome.spent) == (Status.OK, "", "", 5)
 
 
+def test_metrics_are_stored_and_not_told() -> None:
+    @as_task("toy/tested", space=SPACE, budget=3)
+    def tested(config: dict[str, float]) -> Result:
+        return Result((config["x"],), metrics={"test/error": 0.25})
+
+    optimizer = Steps(tested.problem)
+    outcome = run(lambda problem: optimizer, tested)
+    assert [record.metrics for record in outcome.trials] == [{"test/error": 0.25}] * 3
+    assert [result.metrics for result in optimizer.told] == [{}] * 3
+
+
 def test_times_are_on_the_clock_of_the_run() -> None:
     times = [time for record in run(Steps).trials for time in (record.start, record.end)]
     assert times == sorted(times)

@@ -15,7 +15,8 @@ FLAT, CONDITIONAL, MULTI_FIDELITY, MULTI_OBJECTIVE = (
     "mfh/h3/good",
     "pymoo/zdt1/m2/d6",
 )
-TASKS = {"optuna-cmaes": "bbob/f1/d2/i1", "optuna-nsga2": MULTI_OBJECTIVE, "smac-mf": MULTI_FIDELITY}
+TASKS = {"optuna-cmaes": "bbob/f1/d2/i1", "optuna-nsga2": MULTI_OBJECTIVE}
+TASKS |= dict.fromkeys(["smac-mf", "smac-hb"], MULTI_FIDELITY)
 TASKS |= dict.fromkeys(["optuna-tpe", "optuna-mtpe", "random", "sobol", "smac-hpo"], CONDITIONAL)
 OPTIONS = {"hebo": "[n_initial=4]", "optuna-gp": "[n_startup_trials=4]", "optuna-tpe": "[n_startup_trials=4]"}
 TIMES = ["ask_s", "tell_s", "evaluate_s", "start", "end", "cost", "fit_seconds", "peak_memory"]

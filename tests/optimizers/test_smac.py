@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
-from smac import BlackBoxFacade, HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
+from smac import BlackBoxFacade, HyperbandFacade, HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
 from smac.acquisition.function import LCB
 from smac.intensifier.hyperband_utils import get_n_trials_for_hyperband_multifidelity
 from smac.multi_objective import ParEGO
 from smac.runhistory import StatusType, TrialValue
 
 from optathlon import Budget, Capability, Fidelity, Problem, Result, Status
-from optathlon.optimizers.smac import SmacBlackBox, SmacHPO, SmacMultiFidelity
+from optathlon.optimizers.smac import SmacBlackBox, SmacHPO, SmacHyperband, SmacMultiFidelity
 from optathlon.space import plain
 
 SEED = 11
@@ -29,8 +29,8 @@ def native_facade(facade, space, folder, *, components=lambda scenario: {}, **se
     return facade(scenario, never_called, logging_level=False, overwrite=True, **components(scenario))
 
 
-def native_trials(facade, loss, n):
-    """(active values, budget) of the first `n` trials, the model's among them; told with SMAC's defaults."""
+def native_trials(facade, loss, n, origin="Acquisition Function"):
+    """(active values, budget) of the first `n` trials, some of that origin among them; told with SMAC's defaults."""
     trials, origins = [], set()
     for _ in range(n):
         info = facade.ask()
@@ -39,7 +39,7 @@ def native_trials(facade, loss, n):
         facade.tell(info, TrialValue(cost=list(cost) if isinstance(cost, tuple) else cost))
         trials.append((config, info.budget))
         origins.add(info.config.origin)
-    assert any("Acquisition Function" in origin for origin in origins)
+    assert any(origin in found for found in origins), origins
     return trials
 
 
@@ -55,16 +55,20 @@ def test_native(kit, tmp_path, optimizer_class, n, kind):
     assert kit.configs(trials) == [config for config, _ in native]
 
 
-def test_native_hyperband(kit, tmp_path):
+@pytest.mark.parametrize(
+    ("optimizer_class", "native", "origin"),
+    [(SmacMultiFidelity, MultiFidelityFacade, "Acquisition Function"), (SmacHyperband, HyperbandFacade, "Random")],
+)
+def test_native_hyperband(kit, tmp_path, optimizer_class, native, origin):
     """Far enough to promote, to start further brackets and to fit the forest."""
     problem = kit.problem(kit.conditional_space(), budget=8, fidelity=kit.levels)
-    trials = kit.drive(SmacMultiFidelity(problem, SEED), problem, kit.conditional_loss, 26)
+    trials = kit.drive(optimizer_class(problem, SEED), problem, kit.conditional_loss, 26)
 
     n_trials = get_n_trials_for_hyperband_multifidelity(8 * 9, 1, 9, 3, print_summary=False)
     settings = {"n_trials": n_trials, "min_budget": 1, "max_budget": 9}
-    facade = native_facade(MultiFidelityFacade, kit.conditional_space(), tmp_path, **settings)
-    native = native_trials(facade, kit.conditional_loss, 26)
-    assert [(dict(trial.config), trial.fidelity) for trial in trials] == native
+    facade = native_facade(native, kit.conditional_space(), tmp_path, **settings)
+    theirs = native_trials(facade, kit.conditional_loss, 26, origin)
+    assert [(dict(trial.config), trial.fidelity) for trial in trials] == theirs
     assert {trial.fidelity for trial in trials} == {1, 3, 9}
 
 
@@ -137,9 +141,10 @@ def test_never_forbidden(kit, optimizer_class):
     kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, n)  # `drive` raises at a forbidden proposal
 
 
-def test_hyperband_continues_trials(kit):
+@pytest.mark.parametrize("optimizer_class", [SmacMultiFidelity, SmacHyperband])
+def test_hyperband_continues_trials(kit, optimizer_class):
     problem = kit.problem(kit.flat_space(), budget=100, fidelity=kit.levels)
-    trials = kit.drive(SmacMultiFidelity(problem, SEED), problem, kit.flat_loss, 30)
+    trials = kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, 30)
     promoted = [trial for trial in trials if trial.parent is not None]
     assert promoted
     for trial in promoted:
