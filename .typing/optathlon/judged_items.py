@@ -1,0 +1,1 @@
+../../harness/judged_items.py

@@ -1,0 +1,278 @@
+"""Judges: who tells which of two answers to a prompt is the better, and how they are asked.
+
+A judge is named by a call, as in `noisy(pool(verifier, likelihood('path/to/model')), p_flip=0.1)`; the names are entry
+points of the group `optathlon.judges`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, cast
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from optathlon.errors import UsageError, first_complaint, unknown
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_EXAMPLE = "write NAME or NAME(argument, option=value), e.g. noisy(verifier, p_flip=0.1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is to be answered.
+
+    Parameters
+    ----------
+    id:
+        Unique in its data; everything about prompts is joined by it.
+    instruction, input:
+        What to do, and with what (may be empty).
+    answer:
+        The right answer, where there is one.
+    """
+
+    id: str
+    instruction: str
+    input: str = ""
+    answer: str | None = None
+
+
+class Refusal(UsageError):
+    """A judge refuses these pairs of answers and may judge others: its server filters contents, for example."""
+
+
+class Verdicts(NamedTuple):
+    """What a judge says of n pairs of answers.
+
+    `preferences`, of shape (n,), has the probability that the candidate's answer is the better one: 0.5 is a tie, NaN
+    where what the judge said could not be understood. `metrics` has what the judging took, summed, e.g.
+    `"judge/dollars"`.
+    """
+
+    preferences: np.ndarray
+    metrics: Mapping[str, float] = MappingProxyType({})
+
+
+class Judge(ABC):
+    """Compares two answers to a prompt.
+
+    Class or instance attributes
+    ----------------------------
+    id:
+        The call that makes the same judge.
+    template:
+        The text that it is asked by, where there is one; it is part of what identifies a judgement.
+    symmetric:
+        Whether the order in which the answers are shown can't matter, so that one order is enough.
+    """
+
+    id: str
+    template: str = ""
+    symmetric: bool = False
+
+    @abstractmethod
+    def prefer(
+        self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
+    ) -> Verdicts:
+        """Judge n pairs of answers, the candidate's shown first. `seed` drives all chance.
+
+        Raises `Refusal` where it will not judge these, and other errors where it can't judge any.
+        """
+
+    def check(self) -> None:  # noqa: B027, most judges need nothing
+        """Raise `UsageError` where what the judge needs is not here: it is called before trials are spent on it."""
+
+    def weights(self) -> str:
+        """A hash of the weights that judge, where it is a model that lies here; they are no part of its id."""
+        return ""
+
+    def __repr__(self) -> str:
+        return self.id
+
+    @property
+    def template_hash(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 of the template."""
+        return hashlib.sha256(self.template.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The judgement of n pairs of answers, over both orders.
+
+    Attributes
+    ----------
+    preferences:
+        Shape (n,): the probability that the candidate's answer is the better one; NaN where no order was understood.
+    failures:
+        How many pairs have an order that was not understood.
+    agreement:
+        Among the pairs that were understood in both orders, the share that both decide alike; NaN where there is none.
+    judged:
+        How many pairs the judge was asked about; identical answers are ties without asking.
+    metrics:
+        What the judging took, summed.
+    """
+
+    preferences: np.ndarray
+    failures: int
+    agreement: float
+    judged: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def win_rate(self) -> float:
+        """The mean preference over the pairs that were understood; NaN where there is none."""
+        known = self.preferences[~np.isnan(self.preferences)]
+        return float(known.mean()) if len(known) else float("nan")
+
+
+def compare(
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    candidate: Sequence[str],
+    reference: Sequence[str],
+    *,
+    seed: int = 0,
+    failures: Literal["apart", "ties"] = "apart",
+) -> Comparison:
+    """Judge n pairs of answers in both orders, and average.
+
+    Parameters
+    ----------
+    judge:
+        Asked once where the order can't matter to it.
+    prompts, candidate, reference:
+        Of the same length n, in the same order.
+    seed:
+        Drives all chance of the judge.
+    failures:
+        What becomes of judgements that were not understood: left out and counted `apart`, or counted as `ties` as
+        PandaLM's own evaluation does.
+
+    Raises `UsageError` for a judge that doesn't give a probability, or NaN, for each pair.
+    """
+    if not len(prompts) == len(candidate) == len(reference):
+        raise ValueError(f"{len(prompts)} prompts, {len(candidate)} and {len(reference)} answers are not as many")
+    differ = [index for index in range(len(prompts)) if candidate[index].strip() != reference[index].strip()]
+    if not differ:
+        return Comparison(np.full(len(prompts), 0.5), failures=0, agreement=float("nan"), judged=0)
+    asked = [prompts[index] for index in differ]
+    ours, theirs = [candidate[index] for index in differ], [reference[index] for index in differ]
+    orders = []
+    metrics: dict[str, float] = {}
+    for turn in range(1 if judge.symmetric else 2):
+        verdicts = judge.prefer(asked, *((ours, theirs) if turn == 0 else (theirs, ours)), seed=2 * seed + turn)
+        shown_first = _checked(verdicts, judge, len(asked))
+        orders.append(shown_first if turn == 0 else 1.0 - shown_first)
+        for name, value in verdicts.metrics.items():
+            metrics[name] = metrics.get(name, 0.0) + value
+    both = np.array(orders)
+    not_understood = np.isnan(both)
+    if failures == "ties":
+        both = np.where(not_understood, 0.5, both)
+    preferences = np.full(len(prompts), 0.5)
+    preferences[differ] = _mean_of_known(both)
+    understood = ~not_understood.any(axis=0)
+    same = np.sign(both[0] - 0.5) == np.sign(both[-1] - 0.5)
+    return Comparison(
+        preferences=preferences,
+        failures=int((~understood).sum()),
+        agreement=float(same[understood].mean()) if understood.any() else float("nan"),
+        judged=len(differ),
+        metrics=metrics,
+    )
+
+
+def make_judge(call: str) -> Judge:
+    """The judge that a call names, e.g. `verifier` or `noisy(verifier, p_flip=0.1)`.
+
+    Arguments are judges, texts in quotes, numbers, `True`, `False` or `None`. Raises `UsageError` for a call that can't
+    be read, unknown judges and options (with the nearest match), and arguments of the wrong kind.
+    """
+    try:
+        tree = ast.parse(call.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UsageError(f"can't read the judge {call!r}: {_EXAMPLE}") from None
+    made = _value(tree, call)
+    if not isinstance(made, Judge):
+        raise UsageError(f"{call!r} is no judge: {_EXAMPLE}")
+    return made
+
+
+def _checked(verdicts: Verdicts, judge: Judge, count: int) -> np.ndarray:
+    preferences = np.asarray(verdicts.preferences, dtype=float)
+    if preferences.shape != (count,):
+        raise UsageError(
+            f"the judge {judge.id} gave preferences of shape {preferences.shape} for {count} pairs: mend it"
+        )
+    if (outside := preferences[(preferences < 0.0) | (preferences > 1.0)]).size:
+        raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is no probability: mend it")
+    return preferences
+
+
+def _mean_of_known(orders: np.ndarray) -> np.ndarray:
+    """The mean over the first axis without NaN; NaN where there is nothing else."""
+    known = ~np.isnan(orders)
+    return np.where(known.any(axis=0), np.where(known, orders, 0.0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan)
+
+
+@cache
+def _entries() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="optathlon.judges")}
+
+
+def _value(node: ast.expr, call: str) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.Name(id=name):
+            return _made(name, [], {}, call)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
+            names = [keyword.arg for keyword in keywords]
+            if None not in names and len({*names}) == len(names):
+                options = {str(keyword.arg): _value(keyword.value, call) for keyword in keywords}
+                return _made(name, [_value(argument, call) for argument in arguments], options, call)
+    raise UsageError(f"can't read {ast.unparse(node)!r} in the judge {call!r}: {_EXAMPLE}")
+
+
+def _made(name: str, arguments: Sequence[Any], options: Mapping[str, Any], call: str) -> Judge:
+    if name not in _entries():
+        raise unknown("judge", name, _entries(), where=repr(call))
+    factory = _entries()[name].load()
+    signature = inspect.signature(factory, eval_str=True)
+    known = [known for known, parameter in signature.parameters.items() if parameter.kind not in _VARIADIC]
+    for option in options:
+        if option not in known:
+            raise unknown("option", option, known, where=f"the judge {name!r}")
+    try:
+        bound = signature.bind(*arguments, **options)
+    except TypeError as error:
+        raise UsageError(f"the judge {name!r} of {call!r}: {error}; it takes {', '.join(known) or 'judges'}") from None
+    for argument, value in bound.arguments.items():
+        parameter = signature.parameters[argument]
+        for each in value if parameter.kind in _VARIADIC else [value]:
+            _check(each, parameter, f"{argument} of the judge {name!r} in {call!r}")
+    return cast(Judge, factory(*arguments, **options))
+
+
+def _check(value: object, parameter: inspect.Parameter, where: str) -> None:
+    """Raise `UsageError` for a value of another type than the parameter's."""
+    if parameter.annotation is inspect.Parameter.empty:
+        return
+    adapter = TypeAdapter(parameter.annotation, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        _, complaint = first_complaint(error)
+        raise UsageError(f"{where} can't be {value!r}: {complaint}") from None
