@@ -1,0 +1,67 @@
+"""Language models: real tunings whose answers a judge compares with a reference's.
+
+Ids are `llm/KIND/SETUP/OBJECTIVE[+OBJECTIVE…]`, e.g. `llm/sft/tiny/lc-win-rate`. The kinds are tasks of this package,
+the setups say which model is tuned on which data and who judges; `tiny` is built in and runs in seconds on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from optathlon.errors import UsageError
+from optathlon.task import Collection, Task
+from optathlon.tasks.llm.decode import Decode
+from optathlon.tasks.llm.exit import Exit
+from optathlon.tasks.llm.merge import Merge
+from optathlon.tasks.llm.preference import PreferenceTask
+from optathlon.tasks.llm.serve import Serve, ServeByVLLM
+from optathlon.tasks.llm.setups import load_setup, setup_names
+from optathlon.tasks.llm.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
+from optathlon.tasks.llm.task import LLMTask
+from optathlon.tasks.llm.watermark import WatermarkTask
+
+_KINDS: tuple[type[LLMTask], ...] = (
+    *(SFT, SFTByData, SFTByPrompts, PandaLMGrid),
+    *(PreferenceTask, Merge, Exit),
+    *(Decode, Serve, ServeByVLLM, WatermarkTask),
+)
+
+KINDS: dict[str, type[LLMTask]] = {cls.kind: cls for cls in _KINDS}
+"""The task classes, by the second part of their ids."""
+
+
+class LLM(Collection):
+    """`llm/KIND/SETUP/OBJECTIVE`; a setup is `tiny`, or a YAML file in the folder `llm` of the data folder."""
+
+    name: ClassVar[str] = "llm"
+    description: ClassVar[str] = "Real tuning of language models, whose answers a judge compares with a reference's"
+    packages: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+    install: ClassVar[str] = "pip install 'optathlon[llm]'"
+
+    def ids(self) -> Iterator[str]:
+        """Every kind on every setup that has what it needs, with the objectives that it lists; others work too."""
+        for kind, cls in KINDS.items():
+            for setup in setup_names():
+                if _fits(cls, setup):
+                    yield from (f"{self.name}/{kind}/{setup}/{objectives}" for objectives in cls.listed)
+
+    def make(self, id: str) -> Task:
+        """The task of that id; `KeyError` where there is none."""
+        _, kind, setup, objectives = id.split("/") if id.count("/") == 3 else (None, None, None, None)
+        if kind not in KINDS or setup is None or objectives is None:
+            raise KeyError(id)
+        return KINDS[kind](id, load_setup(setup), tuple(objectives.split("+")))
+
+
+def _fits(cls: type[LLMTask], name: str) -> bool:
+    """Whether a setup has what a kind needs; one that can't be read passes, so that making the task tells why."""
+    try:
+        setup = load_setup(name)
+    except UsageError:
+        return True
+    try:
+        cls.require(setup)
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Judges of answers, each an entry point of the group `optathlon.judges`."""

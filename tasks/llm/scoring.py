@@ -1,0 +1,118 @@
+"""How good answers are: win rates against the reference's, exact matches, lengths."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optathlon.judge import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.tasks.llm.judges.verifier import is_right
+from optathlon.tasks.llm.win_rate import Judged, length_controlled, win_rate
+
+
+class NotUnderstood(Exception):
+    """A judge was asked about so many `pairs`, and said nothing that could be understood."""
+
+    def __init__(self, text: str, pairs: int) -> None:
+        super().__init__(text)
+        self.pairs = pairs
+
+
+@dataclass(frozen=True)
+class Side:
+    """Prompts with the reference's answers, and who compares: the tuning side or the test side.
+
+    Parameters
+    ----------
+    prompts:
+        In the order of all answers.
+    reference:
+        The reference's answers.
+    variants:
+        Its concise and its verbose answers, where there are such, as they were judged.
+    difficulty:
+        Of each prompt, by id; mean 0 and standard deviation 1.
+    judge:
+        Who compares.
+    stream:
+        Of the judge's chance: sides with different ones share none.
+    """
+
+    prompts: tuple[Prompt, ...]
+    reference: tuple[str, ...]
+    variants: tuple[Judged, ...]
+    difficulty: Mapping[str, float]
+    judge: Judge
+    stream: int = 0
+
+    def measure(self, answers: Sequence[str], *, seed: int) -> dict[str, float]:
+        """What answers to the first prompts are worth.
+
+        `1-win_rate`, `1-lc_win_rate` (length-controlled) with their standard errors; of the judge the number of
+        failures, of pairs it was asked about, the agreement of both orders, and what it cost; and what `describe`
+        tells.
+
+        `seed` is that of the trial, in [0, 2**32). Raises as `understood`.
+        """
+        count = len(answers)
+        prompts, reference = self.prompts[:count], self.reference[:count]
+        comparison = understood(self.judge, prompts, answers, reference, seed=seed + (self.stream << 32))
+        rate, error = win_rate(comparison.preferences)
+        controlled = length_controlled(
+            judged(prompts, comparison.preferences, answers, reference), self.variants, self.difficulty
+        )
+        measured = {
+            "1-win_rate": 1.0 - rate,
+            "win_rate_standard_error": error,
+            "1-lc_win_rate": 1.0 - controlled.win_rate,
+            "lc_win_rate_standard_error": controlled.standard_error,
+            "lc_identified": float(controlled.identified),
+            "judge/failures": float(comparison.failures),
+            "judge/judged": float(comparison.judged),
+            "judge/agreement": comparison.agreement,
+            "judge/template": float(int(self.judge.template_hash, 16)),
+            "judge/id": float(int(hashlib.sha256(self.judge.id.encode()).hexdigest()[:12], 16)),
+            **comparison.metrics,
+        }
+        return self.describe(answers) | {name: value for name, value in measured.items() if not math.isnan(value)}
+
+    def describe(self, answers: Sequence[str]) -> dict[str, float]:
+        """What needs no judge: mean `length` in characters, and `1-exact_match` where right answers are known."""
+        prompts = self.prompts[: len(answers)]
+        described = {"length": float(np.mean([len(answer) for answer in answers]))}
+        if all(prompt.answer is not None for prompt in prompts):
+            right = [is_right(answer, prompt.answer or "") for answer, prompt in zip(answers, prompts, strict=True)]
+            described["1-exact_match"] = 1.0 - float(np.mean(right))
+        return described
+
+
+def understood(
+    judge: Judge, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int = 0
+) -> Comparison:
+    """As `compare`. Raises `NotUnderstood` where no pair was understood in either order, or the judge refuses some."""
+    try:
+        comparison = compare(judge, prompts, candidate, reference, seed=seed)
+    except Refusal as refusal:
+        raise NotUnderstood(str(refusal), len(prompts)) from None
+    if comparison.judged and np.isnan(comparison.preferences).sum() == comparison.judged:
+        raise NotUnderstood(
+            f"none of {comparison.judged} judgements of {judge.id} could be understood: is it a judge at all?",
+            comparison.judged,
+        )
+    return comparison
+
+
+def judged(
+    prompts: Sequence[Prompt], preferences: np.ndarray, answers: Sequence[str], reference: Sequence[str]
+) -> Judged:
+    """What length control needs of a comparison."""
+    return Judged(
+        [prompt.id for prompt in prompts],
+        preferences,
+        np.array([len(answer) for answer in answers]),
+        np.array([len(answer) for answer in reference]),
+    )

@@ -1,0 +1,305 @@
+"""Setups: which model is tuned on which data, and who judges it. Everything but the hyperparameters.
+
+`tiny` is built in. `NAME.yaml` in the folder `llm` of the data folder makes a setup of one's own, whose keys are the
+fields of `Setup`; files that it names are relative to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from optathlon.data import data_root
+from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.judge import make_judge
+from optathlon.resources import Resources
+from optathlon.tasks.llm.data import DATA_SUFFIXES, Example, read_examples, read_rows, refuse_shared_prompts
+from optathlon.tasks.llm.spaces import checked_hyperparameters
+from optathlon.tasks.llm.tiny.instructions import TOPICS, instructions, instructions_on
+
+PARTS = ("train", "tune", "test")
+"""What is trained on, what the optimizer is told of, and what reports score."""
+
+
+Method = Literal["full", "lora"]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+
+
+def _distinct(methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    if len({*methods}) < len(methods):
+        raise ValueError(f"each method stands once, not {', '.join(methods)}")
+    return methods
+
+
+def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"the lower bound stands first, not {bounds[0]:g} before {bounds[1]:g}")
+    return bounds
+
+
+def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"a lower bound is followed by a higher one, not {bounds[0]:g} by {bounds[1]:g}")
+    return bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A model, its data and its judges.
+
+    Parameters
+    ----------
+    name:
+        The third part of its tasks' ids.
+    model:
+        `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
+    data:
+        The source of each of `train`, `tune` and `test` (see `optathlon.tasks.llm.data.read_examples`); empty for the
+        instructions of `tiny`. No prompt may stand in two of them.
+    preferences:
+        The source of preference pairs, for `llm/preference`; empty for those that are made of `tiny`'s instructions.
+    experts:
+        For `llm/merge`, by names of one's own: models that were tuned from `model` (folders or ids on the hub), or the
+        sources of data (`.jsonl`, `.json`, `.parquet`) to tune experts on.
+    expert_tuning, expert_epochs:
+        Hyperparameters of that tuning, by default those of the reference, and how long it goes on.
+    judge, test_judge:
+        Calls of judges, for the tuning prompts and the test prompts. Files in them are relative to where the command
+        runs.
+    reference:
+        Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.spaces`), or the source
+        of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
+    reference_epochs:
+        How long that tuning goes on.
+    concise, verbose:
+        What is added to an instruction to get the two variants of the reference that length control needs.
+    template:
+        `model`, `alpaca`, or a Jinja file.
+    epochs:
+        Of a full training.
+    max_tokens, max_new_tokens:
+        Where training examples and answers are cut.
+    methods:
+        `full` (all weights), `lora` (a low-rank adapter), or both: full tuning takes four times the weights' memory.
+    learning_rates, batch_sizes, ranks:
+        Bounds of these hyperparameters, the lower one first.
+    learning_rate_scale:
+        What published learning rates are multiplied by: small models need larger ones.
+    device, dtype, gradient_checkpointing:
+        See `optathlon.tasks.llm.models.Base`; `auto` is `cuda` where there is a GPU.
+    answer_batch:
+        Prompts that are answered at once.
+    downloads:
+        Whether models and data sets may be fetched.
+    checkpoint_gigabytes:
+        Disk space for checkpoints of all setups together.
+    seconds, memory:
+        The coordinates of hypervolumes' reference points: seconds of a trial, bytes.
+    cpus, gpus, trial_seconds, trial_memory:
+        See `optathlon.resources.Resources`.
+    """
+
+    name: str
+    model: str
+    data: dict[str, str] = field(default_factory=dict)
+    preferences: str = ""
+    experts: dict[str, str] = field(default_factory=dict)
+    expert_tuning: dict[str, str | int | float] = field(default_factory=dict)
+    expert_epochs: Count = 3
+    judge: str = "likelihood('tiny')"
+    test_judge: str = ""
+    reference: dict[str, str | int | float] | str = field(default_factory=dict)
+    reference_epochs: Count = 1
+    concise: str = "Answer as concisely as possible."
+    verbose: str = "Answer with as much detail as possible."
+    template: str = "model"
+    epochs: Count = 3
+    max_tokens: Count = 1024
+    max_new_tokens: Count = 256
+    methods: Annotated[tuple[Method, ...], Field(min_length=1), AfterValidator(_distinct)] = ("full", "lora")
+    learning_rates: Annotated[tuple[Positive, Positive], AfterValidator(_increasing)] = (1e-6, 1e-2)
+    batch_sizes: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (8, 128)
+    ranks: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (1, 128)
+    learning_rate_scale: Positive = 1.0
+    device: str = "auto"
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    gradient_checkpointing: bool = False
+    answer_batch: Count = 64
+    downloads: bool = False
+    checkpoint_gigabytes: NotNegative = 50.0
+    seconds: Positive = 3600.0
+    memory: Positive = 80e9
+    cpus: Count | None = None
+    gpus: NotNegative = 0.0
+    trial_seconds: Positive | None = None
+    trial_memory: Count | None = None
+    folder: str = ""
+
+    @property
+    def resources(self) -> Resources:
+        """What a trial takes."""
+        return Resources(
+            isolated=True, cpus=self.cpus, gpus=self.gpus, seconds=self.trial_seconds, memory=self.trial_memory
+        )
+
+    @property
+    def scored_by(self) -> str:
+        """The call of the judge of the test prompts."""
+        return self.test_judge or self.judge
+
+    def examples(self, part: str) -> tuple[Example, ...]:
+        """The examples of `train`, `tune` or `test`. Raises `UsageError` where the data are wrong."""
+        return _examples(self)[part]
+
+    def located(self, model: str) -> str:
+        """A folder of a model by its path, which in the setup is relative to its file; any other name as it is."""
+        folder = Path(self.folder) / Path(model).expanduser()
+        return str(folder) if model != TINY.model and folder.is_dir() else model
+
+    def expert_examples(self, name: str) -> tuple[Example, ...] | None:
+        """What an expert is tuned on; `None` where it is a model. Raises `UsageError` as `examples`."""
+        return _expert_examples(self, name)
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that decides what is tuned on what, and how it is judged, but for the weights."""
+        identity = hashlib.sha256(repr([asdict(self)[name] for name in _DECISIVE]).encode())
+        for part in PARTS:
+            identity.update(repr(self.examples(part)).encode())
+        for call in (self.judge, self.scored_by):
+            identity.update(make_judge(call).template.encode())
+        if isinstance(self.reference, str):
+            identity.update(repr(self.reference_rows).encode())
+        return identity.hexdigest()[:16]
+
+    @property
+    def reference_rows(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of the file of the reference's answers. Raises `UsageError` where it can't be read."""
+        return _reference_rows(self)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.model, self.folder))
+
+
+_DECISIVE = (
+    *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
+    *("epochs", "max_tokens", "max_new_tokens", "dtype"),
+)
+
+TINY = Setup(
+    name="tiny",
+    model="tiny",
+    judge="noisy(pool(verifier, verifier, verifier, length), p_flip=0.1)",
+    test_judge="verifier",
+    reference={
+        **{"method": "full", "learning_rate": 5e-4, "batch_size": 16, "optimizer": "adamw", "schedule": "cosine"},
+        **{"warmup": 0.1, "weight_decay": 0.01},
+    },
+    reference_epochs=2,
+    experts={topic: topic for topic in TOPICS},
+    expert_epochs=12,
+    concise="briefly",
+    verbose="in full",
+    max_tokens=64,
+    max_new_tokens=16,
+    learning_rates=(1e-5, 1e-1),
+    batch_sizes=(8, 64),
+    ranks=(1, 32),
+    learning_rate_scale=20.0,
+    device="cpu",
+    dtype="float32",
+    answer_batch=512,
+    seconds=10.0,
+    memory=4e9,
+)
+
+
+def setup_names() -> list[str]:
+    """`tiny`, and the setups in the data folder."""
+    return [TINY.name, *sorted(path.stem for path in (data_root() / "llm").glob("*.yaml") if path.stem != TINY.name)]
+
+
+def load_setup(name: str) -> Setup:
+    """The setup of that name; `KeyError` where there is none, `UsageError` where its file is wrong."""
+    if name == TINY.name:
+        return TINY
+    path = data_root() / "llm" / f"{name}.yaml"
+    if not path.is_file():
+        raise KeyError(name)
+    return read_setup(path)
+
+
+def read_setup(path: Path) -> Setup:
+    """The setup in a YAML file, named after it."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"can't read the setup {str(path)!r}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, Mapping):
+        raise UsageError(f"the setup {str(path)!r} is no mapping: write `model: …`, `data: …`")
+    return make_setup(path.stem, content, path.parent)
+
+
+def make_setup(name: str, content: Mapping[str, Any], folder: Path) -> Setup:
+    """A setup of what a YAML file holds. Raises `UsageError` for unknown keys, with the nearest match, and values."""
+    from pydantic import TypeAdapter, ValidationError
+
+    where = f"the setup {name!r}"
+    known = [one.name for one in fields(Setup) if one.name not in ("name", "folder")]
+    for key in content:
+        if key not in known:
+            raise unknown("key", str(key), known, where=where)
+    try:
+        setup = TypeAdapter(Setup).validate_python({**content, "name": name, "folder": str(folder)})
+    except ValidationError as error:
+        place, complaint = first_complaint(error)
+        raise UsageError(f"{where}: {place}: {complaint}") from None
+    if (setup.model != TINY.model or setup.data) and set(setup.data) != set(PARTS):
+        raise UsageError(
+            f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
+        )
+    for call in (setup.judge, setup.scored_by):
+        make_judge(call)
+    reference, expert_tuning = setup.reference, setup.expert_tuning
+    if isinstance(reference, dict) and reference:
+        reference = checked_hyperparameters(reference, f"{where}: reference")
+    if expert_tuning:
+        expert_tuning = checked_hyperparameters(expert_tuning, f"{where}: expert_tuning")
+    return replace(setup, reference=reference, expert_tuning=expert_tuning)
+
+
+@cache
+def _examples(setup: Setup) -> Mapping[str, tuple[Example, ...]]:
+    if not setup.data:
+        return {part: instructions(part) for part in PARTS}
+    folder = Path(setup.folder)
+    parts = {part: tuple(read_examples(setup.data[part], folder, downloads=setup.downloads)) for part in PARTS}
+    refuse_shared_prompts(parts)
+    return parts
+
+
+@cache
+def _reference_rows(setup: Setup) -> tuple[Mapping[str, Any], ...]:
+    return tuple(read_rows(str(setup.reference), Path(setup.folder), setup.downloads))
+
+
+@cache
+def _expert_examples(setup: Setup, name: str) -> tuple[Example, ...] | None:
+    source = setup.experts[name]
+    if not setup.data:
+        return instructions_on(source)
+    if not source.endswith(DATA_SUFFIXES):
+        return None
+    examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
+    refuse_shared_prompts({f"the expert {name}": examples, **{part: setup.examples(part) for part in ("tune", "test")}})
+    return examples

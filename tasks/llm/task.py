@@ -1,0 +1,186 @@
+"""What all LLM tasks share: objectives by name, results from the cache, and failures as what they are."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import traceback
+from abc import abstractmethod
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from optathlon.budget import Budget
+from optathlon.errors import Hindrance, OptathlonError, UsageError
+from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.task import Task, short_hash
+from optathlon.tasks.llm.bench import Bench, bench
+from optathlon.tasks.llm.cache import key_of, remembered
+from optathlon.tasks.llm.scoring import NotUnderstood
+from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.training import Diverged
+from optathlon.trial import Result, Status
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+BUDGET = 50
+"""Full evaluations by default."""
+_GPU_FAULT = 70
+"""Exit code of a process whose GPU can't be used any more."""
+
+
+class LLMTask(Task):
+    """A task on a setup. A subclass tells its space, what it offers as objectives, and measures.
+
+    Parameters
+    ----------
+    id:
+        `llm/KIND/SETUP/OBJECTIVE[+OBJECTIVE…]`.
+    setup:
+        What is tuned on what, and who judges.
+    objectives:
+        Names out of `offered`; `KeyError` for others.
+
+    Raises `UsageError` as `require` does.
+    """
+
+    kind: ClassVar[str]
+    """The second part of the id."""
+    listed: ClassVar[tuple[str, ...]]
+    """Which objectives the collection lists, several joined by `+`."""
+    clocked: ClassVar[frozenset[str]] = frozenset()
+    """Which objectives hang on the machine and what else it does: trials that have one are measured every time."""
+    needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
+    """What each example must have for an objective, beside its prompt."""
+
+    def __init__(self, id: str, setup: Setup, objectives: tuple[str, ...]) -> None:
+        self.require(setup)
+        self.id = id
+        self.setup = setup
+        offered = self.offered(setup)
+        self._objectives = tuple(offered[name] for name in objectives)
+        self._names = objectives
+        self.resources = setup.resources
+        self.metadata = {"setup": setup.name, "model": setup.model, "judge": setup.judge, "test_judge": setup.scored_by}
+
+    @classmethod
+    def require(cls, setup: Setup) -> None:
+        """Raise `UsageError` where a setup lacks what this kind needs; by default it needs nothing more."""
+
+    @classmethod
+    @abstractmethod
+    def offered(cls, setup: Setup) -> Mapping[str, Objective]:
+        """The objectives to choose from; each is called like the measure that it is."""
+
+    @abstractmethod
+    def space(self) -> ConfigurationSpace:
+        """The search space."""
+
+    @abstractmethod
+    def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
+        """All that a trial tells, objectives and metrics, by name; `seconds` is its cost from scratch."""
+
+    def fidelity(self) -> Fidelity | None:
+        """What trades cost for accuracy; by default nothing."""
+        return None
+
+    @property
+    def ingredients(self) -> str:
+        """A hash of what results come from beside setup and model, the same on all machines; by default nothing."""
+        return ""
+
+    @property
+    def bench(self) -> Bench:
+        """What this process has loaded for the setup."""
+        return bench(self.setup)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What an optimizer may know."""
+        return Problem(self.space(), self._objectives, self.fidelity(), budget=Budget(BUDGET))
+
+    def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
+        """Measure, or remember what was measured; what goes wrong is told by the result's status.
+
+        Raises `Hindrance` where it isn't the configuration that is wrong: a judge's server is down, or data are gone.
+        """
+        full = self.problem.fidelity
+        level = full.upper if full is not None and fidelity is None else fidelity
+        try:
+            measured = self._known(config, level, seed)
+        except OptathlonError as hindrance:
+            raise Hindrance(str(hindrance)) from None
+        except Diverged as divergence:
+            return Result(status=Status.DIVERGED, error=str(divergence))
+        except NotUnderstood as complaint:
+            return Result(status=Status.INVALID, error=str(complaint))
+        except MemoryError as error:
+            return Result(status=Status.MEMORY, error=str(error))
+        except RuntimeError as error:
+            _leave_if_gpu_is_lost(error)
+            raise
+        names = [objective.name for objective in self._objectives]
+        return Result(
+            values=tuple(measured[name] for name in names),
+            cost=measured["seconds"],
+            metrics={name: value for name, value in measured.items() if name not in names},
+        )
+
+    def prepare(self) -> None:
+        """Load what every trial needs (see `Bench.prepare`).
+
+        Raises `UsageError` where something is missing for which every trial would fail.
+        """
+        for side in ("tune", "test"):
+            _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
+        self.bench.prepare()
+
+    def _known(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
+        def measure() -> dict[str, float]:
+            self.prepare()
+            return self.measure(config, level, seed)
+
+        if not self.clocked.isdisjoint(self._names):
+            return measure()
+        key = key_of(self.bench.key, self.kind, self.version, self.ingredients, dict(config), level, seed)
+        return remembered("results", key, measure)
+
+    def fingerprint(self) -> str:
+        """A hash of data, judges, template, vocabulary and space: trained weights differ between machines.
+
+        Raises `UsageError` where something is missing for which every trial would fail.
+        """
+        self.prepare()
+        bench = self.bench
+        space = json.dumps(self.problem.space.to_serialized_dict(), sort_keys=True, default=str)
+        return short_hash(
+            f"{self.setup.identity} {self.ingredients} {bench.template.text} {len(bench.tokenizer)} {space}"
+        )
+
+
+def _require(setup: Setup, side: str, needs: Collection[str]) -> None:
+    """Raise `UsageError` where examples of a side lack `answer` or `output`."""
+    examples = setup.examples(side)
+    lacking = {
+        "answer": [example.prompt.id for example in examples if example.prompt.answer is None],
+        "output": [example.prompt.id for example in examples if not example.response],
+    }
+    for key in needs:
+        if ids := lacking[key]:
+            raise UsageError(
+                f"{len(ids)} examples of {side} of the setup {setup.name!r} have no {key!r}, the first is {ids[0]!r}: "
+                "write it, or take an objective that doesn't need it"
+            )
+
+
+def _leave_if_gpu_is_lost(error: RuntimeError) -> None:
+    """End the process after an error of the GPU, which spoils all that follows; the harness starts another."""
+    import torch
+
+    if isinstance(error, torch.AcceleratorError) and multiprocessing.parent_process() is not None:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(_GPU_FAULT)
