@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
     from optathlon.analysis.report import write_report as write_report
     from optathlon.analysis.stats.aggregates import aggregates as aggregates
+    from optathlon.analysis.stats.agreement import as_ties as as_ties
+    from optathlon.analysis.stats.agreement import cohens_kappa as cohens_kappa
+    from optathlon.analysis.stats.agreement import judge_quality as judge_quality
+    from optathlon.analysis.stats.agreement import kappas as kappas
+    from optathlon.analysis.stats.agreement import label_counts as label_counts
+    from optathlon.analysis.stats.agreement import majority as majority
+    from optathlon.analysis.stats.agreement import position_consistency as position_consistency
     from optathlon.analysis.stats.bayes import bayesian_signed_rank as bayesian_signed_rank
     from optathlon.analysis.stats.bayes import hierarchical as hierarchical
     from optathlon.analysis.stats.bootstrap import bootstrap_means as bootstrap_means
@@ -58,10 +65,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "aggregates": "stats.aggregates",
     "anytime_auc": "metrics.anytime",
+    "as_ties": "stats.agreement",
     "bayesian_signed_rank": "stats.bayes",
     "bootstrap_means": "stats.bootstrap",
     "bootstrap_ranks": "stats.bootstrap",
     "changes": "compare",
+    "cohens_kappa": "stats.agreement",
     "comparable": "metrics.comparable",
     "comparisons": "stats.comparison",
     "coverage": "metrics.coverage",
@@ -75,12 +84,17 @@ _HOMES = {
     "hierarchical": "stats.bayes",
     "hyperparameter_importance": "stats.importance",
     "incumbents_at": "metrics.anytime",
+    "judge_quality": "stats.agreement",
+    "kappas": "stats.agreement",
+    "label_counts": "stats.agreement",
+    "majority": "stats.agreement",
     "mean_ranks": "stats.ranking",
     "median_attainment": "metrics.attainment",
     "normalised_regret": "metrics.normalisation",
     "overhead": "metrics.overhead",
     "paired_runs": "compare",
     "performance_profiles": "stats.profiles",
+    "position_consistency": "stats.agreement",
     "power": "stats.power",
     "probability_of_improvement": "stats.improvement",
     "ranks": "stats.ranking",
@@ -105,10 +119,12 @@ _HOMES = {
 __all__ = [
     "aggregates",
     "anytime_auc",
+    "as_ties",
     "bayesian_signed_rank",
     "bootstrap_means",
     "bootstrap_ranks",
     "changes",
+    "cohens_kappa",
     "comparable",
     "comparisons",
     "coverage",
@@ -122,12 +138,17 @@ __all__ = [
     "hierarchical",
     "hyperparameter_importance",
     "incumbents_at",
+    "judge_quality",
+    "kappas",
+    "label_counts",
+    "majority",
     "mean_ranks",
     "median_attainment",
     "normalised_regret",
     "overhead",
     "paired_runs",
     "performance_profiles",
+    "position_consistency",
     "power",
     "probability_of_improvement",
     "ranks",

@@ -123,13 +123,15 @@ def power(found: Power | None, table: pd.Series) -> list[Markup]:
     if found.difference == 0:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
-        "With {} and {:.3g} seeds, a difference of mean ranks below {:.2f} can't reliably be told from noise: less "
+        "With {} and {:.3g} seeds, {} of mean ranks {} can't reliably be told from noise: less "
         "than {:.0f} % of such experiments would find it, in one of {} with the leader."
     )
-    comparisons = counted(len(table) - 1, "comparison")
-    sentences = [
-        text.format(counted(found.tasks, "task"), found.seeds, found.difference, 100 * found.power, comparisons)
-    ]
+    largest = len(table) - 1
+    difference = ("a difference", f"below {found.difference:.2f}")
+    if found.difference > largest:
+        difference = ("even the largest difference", f"there can be, {largest},")
+    comparisons = counted(largest, "comparison")
+    sentences = [text.format(counted(found.tasks, "task"), found.seeds, *difference, 100 * found.power, comparisons)]
     first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
     gap = float(second - first)
     if 0 < gap < found.difference:

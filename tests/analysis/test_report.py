@@ -306,6 +306,10 @@ def test_words_tell_what_could_be_seen() -> None:
     assert f"0.20 ranks, would take {found.tasks_needed(0.2)} tasks like these; more seeds on these alone" in second
     assert len(power(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
     assert power(None, ranks) == []
+    hopeless, _ = power(replace(found, tasks=2), ranks)
+    assert hopeless.startswith(
+        "With 2 tasks and 4 seeds, even the largest difference of mean ranks there can be, 1, can't reliably be told"
+    )
 
 
 def test_another_test_that_disagrees_is_told(plain: Results) -> None:
