@@ -67,7 +67,7 @@ def plot_rank_facets(groups: Mapping[str, pd.DataFrame], looks: Mapping[str, Loo
 
 
 def _draw(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look]) -> None:
-    draw_curves(axes, bands, looks)
+    draw_curves(axes, bands, looks, shape="step")
     drawn = bands.to_numpy(dtype=float) if len(axes.collections) else bands["mean"].to_numpy(dtype=float)
     lowest = max(2.0, float(np.max(drawn)))
     ticks = MaxNLocator(integer=True, nbins=8).tick_values(1, lowest)

@@ -292,7 +292,7 @@ class Charts:
                 },
                 "y": {
                     "label": measure_of(row),
-                    "scale": "log" if is_wide(curves.median) else "linear",
+                    "scale": "log" if is_wide(np.stack([curves.median, curves.lower, curves.upper])) else "linear",
                     "best": "high" if is_maximised(row) else "low",
                 },
                 "shape": "step",
@@ -303,7 +303,7 @@ class Charts:
                 "note": "Median and quartiles over seeds; a run without a result yet counts as worse than any other.",
             }
         options = [Option(axis.name, axis.title) for axis in self._tasks.axes]
-        return {"controls": [_control("Over", options, "axis"), TASK], "views": views}
+        return {"controls": [_control("Over", options, "axis"), TASK], "views": views} | self._thinned
 
     def _finals(self) -> dict[str, Any]:
         views = {}
@@ -325,7 +325,7 @@ class Charts:
                 "high": None,
                 "note": "One mark per seed, at the end of the budget.",
             }
-        return {"controls": [TASK], "views": views}
+        return {"controls": [TASK], "views": views} | self._thinned
 
     def _fronts(self) -> dict[str, Any]:
         views = {}
@@ -347,7 +347,15 @@ class Charts:
                 "high": None,
                 "note": "Median attainment: what at least half of the runs reached in both objectives at once.",
             }
-        return {"controls": [TASK], "views": views}
+        return {"controls": [TASK], "views": views} | self._thinned
+
+    @property
+    def _thinned(self) -> dict[str, str]:
+        """What to say where a task is not shown, if some are left out."""
+        if self._tasks.stride == 1:
+            return {}
+        share = f"this page draws one of {self._tasks.stride} tasks, to stay small"
+        return {"absence": f"Nothing is drawn of this task: {share}. “All results”, below, has every one."}
 
     def _bands(self, bands: pd.DataFrame, middle: str) -> View:
         optimizers = bands.index.unique("optimizer")

@@ -114,6 +114,7 @@ class Drawings:
                 x_scale="log",
                 y_scale="percent",
                 best="high",
+                shape="step",
             ),
             evidence.profiles,
         )
@@ -161,6 +162,7 @@ class Drawings:
             y_title="regret, best to worst (geometric mean)",
             x_scale="percent",
             y_scale="log",
+            shape="step",
         )
         return Drawing(f"regret{suffix(name)}", f"Regret over the budget, {name}", figure, bands)
 

@@ -8,15 +8,21 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from optathlon.analysis.metrics.objectives import measure, row_of
 from optathlon.analysis.report.tables import fixed, number, seconds
+from optathlon.analysis.report.words import counted, names
+from optathlon.analysis.stats.importance import ENOUGH
 
 _BETTER, _WORSE = "0,158,115", "213,94,0"
 """Two colours that colour-blind readers tell apart (Okabe and Ito)."""
 
 _STRONGEST = 0.55
 """The opacity of the largest difference."""
+
+_ALPHA = 0.05
+"""Differences with at most this p-value are set in bold."""
 
 _FEATURES = {
     "collection": "collection",
@@ -57,6 +63,25 @@ class StrengthsTable:
 
     optimizers: list[str]
     rows: list[tuple[str, int, list[Shaded]]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What `hyperparameter_importance` made of a task's trials, their number, and how many of them do not count."""
+
+    table: pd.DataFrame
+    trials: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class GeneralisationTable:
+    """A row for each optimizer compared by a test metric, on how many `tasks`, and a sentence on what is left out."""
+
+    metric: str
+    tasks: str
+    rows: list[dict[Hashable, object]]
+    left_out: Markup | None
 
 
 @dataclass(frozen=True)
@@ -113,15 +138,20 @@ def strengths_table(table: pd.DataFrame) -> StrengthsTable:
     for (feature, level), cells in table.groupby(level=["feature", "level"], sort=False):
         label = f"{_FEATURES.get(str(feature), str(feature))}: {level}"
         shaded = [
-            Shaded(str(name), _signed(row.difference), _shade(row.difference / (largest or 1.0)), _excludes_zero(row))
+            Shaded(
+                str(name),
+                _signed(row.difference),
+                _shade(row.difference / (largest or 1.0)),
+                sure=bool(row.p_value <= _ALPHA),
+            )
             for name, row in cells.droplevel(["feature", "level"]).iterrows()
         ]
         rows.append((label, int(cells["tasks"].iloc[0]), shaded))
     return StrengthsTable(optimizers, rows)
 
 
-def generalisation_rows(table: pd.DataFrame) -> Iterator[tuple[str, str, list[dict[Hashable, object]]]]:
-    """Per metric: its name, on how many tasks, and a row for each optimizer, best test rank first.
+def generalisation_rows(table: pd.DataFrame) -> Iterator[GeneralisationTable]:
+    """The optimizers by each test metric, best test rank first.
 
     Parameters
     ----------
@@ -130,14 +160,14 @@ def generalisation_rows(table: pd.DataFrame) -> Iterator[tuple[str, str, list[di
     """
     for metric in table.index.unique("metric"):
         rows = table[table.index.get_level_values("metric") == metric].droplevel(["metric"])
-        rows = rows.sort_values("test_rank", kind="stable")
-        tasks = int(rows["tasks"].iloc[0])
-        yield str(metric), f"{tasks} {'task' if tasks == 1 else 'tasks'}", rows.reset_index().to_dict("records")
+        compared = rows[rows["tasks"] > 0].sort_values("test_rank", kind="stable")
+        if len(compared):
+            tasks = counted(int(compared["tasks"].iloc[0]), "task")
+            cells = compared.reset_index().to_dict("records")
+            yield GeneralisationTable(str(metric), tasks, cells, _not_compared(rows))
 
 
-def task_facts(
-    tasks: pd.DataFrame, features: pd.DataFrame, importances: Mapping[str, pd.DataFrame]
-) -> Iterator[TaskFacts]:
+def task_facts(tasks: pd.DataFrame, features: pd.DataFrame, importances: Mapping[str, Estimate]) -> Iterator[TaskFacts]:
     """What is known of each task.
 
     Parameters
@@ -145,7 +175,7 @@ def task_facts(
     tasks, features:
         The `tasks` frame and what `task_features` makes of it.
     importances:
-        By task, as `hyperparameter_importance` returns them.
+        By task, where they were asked for.
     """
     for name, row in tasks.iterrows():
         known = row_of(features, str(name))
@@ -158,22 +188,46 @@ def task_facts(
             ("noise", _yes_or_no(known["noisy"])),
             ("median evaluation", seconds(known["cost"])),
         ]
-        importance = _importance(importances[str(name)]) if str(name) in importances else None
+        importance = _importance(importances[str(name)], row) if str(name) in importances else None
         yield TaskFacts(str(name), [(label, text) for label, text in facts if text and text != "–"], importance)
 
 
-def _importance(table: pd.DataFrame) -> Importance | None:
+def _importance(estimate: Estimate, task: pd.Series) -> Importance:
+    reason = _why_unknown(estimate.table, task)
+    rows = [] if reason else estimate.table.reset_index().to_dict("records")
+    return Importance((reason or _meaning(estimate.table, task)) + _left_out(estimate), rows)
+
+
+def _why_unknown(table: pd.DataFrame, task: pd.Series) -> str:
+    if not task["space"]:
+        return "The search space is not stored with these results, so nothing can be told."
     if table.empty:
-        return None
-    score = float(table["score"].iloc[0])
-    if np.isnan(score):
-        return Importance("There are too few different configurations to tell.", [])
-    verdict = "so the importances mean little" if score < 0.2 else "the importances are as good as that"
-    note = (
-        f"Permutation importance in a random forest on the stored trials; it explains {max(score, 0.0):.0%} of the "
-        f"variance of ranks it has not seen: {verdict}."
+        return "The search space has no hyperparameter that can vary."
+    count = int(table["configurations"].iloc[0])
+    if count < ENOUGH:
+        return f"There are too few different configurations that count to tell: {count}; {ENOUGH} are needed."
+    if table["score"].isna().any():
+        return f"There is nothing to tell: all {count:,} different configurations that count have the same loss."
+    return ""
+
+
+def _meaning(table: pd.DataFrame, task: pd.Series) -> str:
+    score, count = float(table["score"].iloc[0]), int(table["configurations"].iloc[0])
+    several = len(task["objectives"]) > 1
+    ranks = f"ranks of {task['objectives'][0]['name']}" if several else "ranks"
+    verdict = ", so the importances mean little" if score < 0.2 else ""
+    return (
+        f"A random forest’s estimate of, usually below, the total Sobol index of {ranks}, on {count:,} different "
+        "configurations that count (successful, feasible, within the budget, at full fidelity), as optimizers chose "
+        f"them. The forest explains {max(score, 0.0):.0%} of the variance of ranks it has not seen{verdict}. "
+        "It shrinks effects, weak ones most. The spread is that over shuffles and folds, not the error."
     )
-    return Importance(note, table.reset_index().to_dict("records"))
+
+
+def _left_out(estimate: Estimate) -> str:
+    if estimate.table.empty or not estimate.left_out:
+        return ""
+    return f" {estimate.left_out:,} of {estimate.trials:,} trials did not count: what makes them fail is not seen here."
 
 
 def _moved(name: str, place: float, reported: float, span: float) -> Shaded:
@@ -188,8 +242,13 @@ def _shade(difference: float) -> str:
     return f"background:rgba({_BETTER if difference < 0 else _WORSE},{opacity:.2f})"
 
 
-def _excludes_zero(row: pd.Series) -> bool:
-    return bool(row.low > 0 or row.high < 0)
+def _not_compared(rows: pd.DataFrame) -> Markup | None:
+    """Which optimizers are not compared by a test metric, and on which tasks those that are compared are not."""
+    compared = rows["tasks"] > 0
+    optimizers, tasks = rows.index[~compared].tolist(), rows.loc[compared, "left_out"].iloc[0]
+    listed = (("optimizer", optimizers), ("task", tasks))
+    parts = [Markup("{} ({})").format(counted(len(found), noun), names(found)) for noun, found in listed if found]
+    return Markup("Left out for want of test results: {}.").format(Markup(" and ").join(parts)) if parts else None
 
 
 def _signed(value: float) -> str:

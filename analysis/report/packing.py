@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-_STEPS = 65534
-_MISSING = 65535
+_SINGLE = np.finfo(np.float32)
 _WIDE = 1e3
 
 
@@ -23,27 +22,27 @@ def is_wide(values: np.ndarray) -> bool:
 
 
 def pack(values: np.ndarray) -> dict[str, Any]:
-    """Numbers in 16 bits each, as the page's `packing.js` reads them.
+    """Numbers as the page's `packing.js` reads them, each to seven digits whatever else is packed with it.
 
     Returns
     -------
-    `low` and `high` (of the numbers or, where `log` is true, of their logarithms) and `data`: base64 of little-endian
-    unsigned integers, on a scale from 0 (`low`) to 65,534 (`high`); 65,535 is a missing number.
+    `data`: base64 of little-endian IEEE numbers of so many `bits`: 32 or, where some number is beyond the range of
+    these, 64. NaN is a missing number, and so is what is infinite.
     """
-    numbers = np.asarray(values, dtype=float).ravel()
-    finite = np.isfinite(numbers)
-    known = numbers[finite]
-    logarithmic = is_wide(known)
-    scaled = np.log(known) if logarithmic else known
-    low, high = (float(scaled.min()), float(scaled.max())) if len(scaled) else (0.0, 0.0)
-    codes = np.full(len(numbers), _MISSING, dtype="<u2")
-    codes[finite] = np.round((scaled - low) / ((high - low) or 1.0) * _STEPS)
-    return {"low": low, "high": high, "log": logarithmic, "data": base64.b64encode(codes.tobytes()).decode()}
+    numbers = np.asarray(values, dtype="<f8").ravel()
+    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+    sizes = np.abs(numbers[np.nan_to_num(numbers) != 0])
+    fits = not len(sizes) or (sizes.min() >= _SINGLE.smallest_normal and sizes.max() <= _SINGLE.max)
+    coded = numbers.astype("<f4" if fits else "<f8")
+    return {"bits": 8 * coded.itemsize, "data": base64.b64encode(coded.tobytes()).decode()}
 
 
-def short(value: float, digits: int = 5) -> float | None:
+def short(value: float, digits: int = 9) -> float | None:
     """`value` with some significant digits; `None` where it is missing or infinite."""
-    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.{digits}g}")
+    return rounded if math.isfinite(rounded) else value
 
 
 def json_script(data: Mapping[str, Any]) -> Markup:

@@ -21,6 +21,7 @@ from optathlon.analysis.report.charts import Charts
 from optathlon.analysis.report.drawings import Drawings
 from optathlon.analysis.report.evidence import Evidence
 from optathlon.analysis.report.explanations import (
+    Estimate,
     generalisation_rows,
     sensitivity_table,
     strengths_table,
@@ -32,7 +33,7 @@ from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import Representativeness, conclusions, subset_study
 from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.importance import hyperparameter_importance
-from optathlon.errors import UsageError, unknown
+from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.results import Results
@@ -74,8 +75,8 @@ def write_report(
     subset:
         A section tells whether it ranks the optimizers it was not chosen by as all tasks do.
     importance:
-        Tasks for which the importance of hyperparameters is estimated, from the trials' `config`; it takes about a
-        second each.
+        Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
+        takes about a second each.
 
     Returns
     -------
@@ -85,8 +86,9 @@ def write_report(
     if results.runs.empty:
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
     study = Study(results, seed)
+    explained = study.labels_of([*importance])
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    page = _Page(study, found, title, importance)
+    page = _Page(study, found, title, explained)
     content = page.content()
     out = Path(out_dir)
     folder = out / "figures"
@@ -136,7 +138,10 @@ class _Page:
             yield f"strengths{suffix(name)}", evidence.strengths
         yield "generalisation", self._study.generalisation
         if self._importances:
-            yield "importance", pd.concat(self._importances, names=["task"])
+            yield (
+                "importance",
+                pd.concat({task: estimate.table for task, estimate in self._importances.items()}, names=["task"]),
+            )
         if self._found:
             yield "subset_methods", self._found.table
 
@@ -235,18 +240,14 @@ class _Page:
         return [f"This page was made with {packages}; every draw of the analysis is seeded with {self._study.seed}."]
 
 
-def _importances(study: Study, wanted: Collection[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """By task; `UsageError` for a task that isn't there, or where configurations were not loaded."""
-    results = study.results
-    for task in sorted(wanted):
-        if task not in results.tasks.index:
-            raise unknown("task", task, list(results.tasks.index), where="these results")
-        if "config" not in results.trials:
-            raise UsageError("the importance of hyperparameters needs the column `config` of the trials: load it too")
-        yield (
-            task,
-            hyperparameter_importance(study.trials_of(task), row_of(results.tasks, task)["space"], seed=study.seed),
-        )
+def _importances(study: Study, tasks: Collection[str]) -> Iterator[tuple[str, Estimate]]:
+    """By task; `UsageError` where configurations were not loaded."""
+    if tasks and "config" not in study.results.trials:
+        raise UsageError("the importance of hyperparameters needs the column `config` of the trials: load it too")
+    for task in tasks:
+        trials = study.trials_of(task)
+        table = hyperparameter_importance(trials, row_of(study.results.tasks, task)["space"], seed=study.seed)
+        yield task, Estimate(table, len(trials), int(trials["loss"].isna().sum()))
 
 
 def _is_ranked(verdict: Verdict) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
@@ -26,6 +28,7 @@ from optathlon.analysis.stats.generalisation import generalisation
 from optathlon.analysis.stats.ranking import ranks, task_ranks
 from optathlon.analysis.stats.significance import Significance, significance
 from optathlon.analysis.stats.standings import standings
+from optathlon.results import matching
 
 if TYPE_CHECKING:
     from optathlon.results import Results
@@ -67,6 +70,8 @@ class Study:
         self.results = comparable(results)
         self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
         self.seed = seed
+        ids = results.runs["task"].astype(str).set_axis(results.runs["run"].astype(str))
+        self._ids = dict(zip(self.results.runs["task"], ids.loc[self.results.runs["run"]], strict=True))
 
     @cached_property
     def optimizers(self) -> list[str]:
@@ -160,12 +165,16 @@ class Study:
         """How choices by validation do on test metrics: index (`metric`, `optimizer`)."""
         return generalisation(self.results, self.trajectories)
 
+    def labels_of(self, patterns: Sequence[str]) -> list[str]:
+        """The tasks whose label, or id before tasks were divided, some pattern matches; else `UsageError`."""
+        matched = matching("task", patterns, np.array([*self._ids, *self._ids.values()]))
+        return sorted(label for label, id in self._ids.items() if label in matched or id in matched)
+
     def trials_of(self, task: str) -> pd.DataFrame:
-        """The trials on one task that count: `config`, and the `loss` of the first objective."""
+        """The trials on one task: `config`, and the `loss` of the first objective, NaN of trials that don't count."""
         trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
-        counted = trials[countable(trials, self.results.tasks)]
-        loss = signs(row_of(self.results.tasks, task))[0] * counted["value"]
-        return pd.DataFrame({"config": counted["config"], "loss": loss})
+        loss = signs(row_of(self.results.tasks, task))[0] * trials["value"]
+        return pd.DataFrame({"config": trials["config"], "loss": loss.where(countable(trials, self.results.tasks))})
 
     @cached_property
     def groups(self) -> dict[str, Comparison]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import cast
 
 import numpy as np
@@ -61,13 +62,15 @@ class TaskCurves:
         return self._study.curves.axes[: 3 if self._fits(3) else 1]
 
     @cached_property
+    def stride(self) -> int:
+        """One of so many tasks is shown."""
+        return next(stride for stride in count(1) if self._fits(1, stride))
+
+    @cached_property
     def tasks(self) -> list[str]:
         """The tasks that are shown."""
-        names = self._losses.index.unique("task").sort_values().tolist()
-        stride = 1
-        while not self._fits(1, stride):
-            stride += 1
-        return names[::stride]
+        names: list[str] = self._losses.index.unique("task").sort_values().tolist()
+        return names[:: self.stride]
 
     @cached_property
     def curves(self) -> Mapping[tuple[str, Axis], TaskCurve]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.countable import countable, of_task
@@ -18,6 +19,8 @@ _TEST = "test/"
 _VALIDATION = "val_"
 _RUN = ["optimizer", "task", "seed"]
 _COLUMNS = ["validation", "test", "regret", "overlooked", "validation_loss", "test_loss"]
+_MEANS = ["test", "regret", "overlooked"]
+_ONE_EVALUATION = 1 + 1e-9
 
 
 def generalisation(results: Results, trajectories: pd.DataFrame) -> pd.DataFrame:
@@ -30,15 +33,19 @@ def generalisation(results: Results, trajectories: pd.DataFrame) -> pd.DataFrame
 
     Returns
     -------
-    Index (`metric`, `optimizer`), sorted. Of the optimizers and pairs of task and seed that are compared on the metric,
-    chosen as `comparisons` does: `validation_rank` and `test_rank`, mean ranks (over seeds, then tasks) of the final
-    incumbents by the validation and by the test value; `test`, `regret` and `overlooked` of `scored_incumbents`, means
-    over seeds, then tasks, of the pairs on which all have them (whoever fails on hard tasks would have the best means);
-    `runs`, how many have them; `tasks` compared on.
+    Index (`metric`, `optimizer`), sorted, of all that have runs on the metric's tasks. Of the optimizers and pairs of
+    task and seed that are compared on the metric, chosen as `comparisons` does: `validation_rank` and `test_rank`, mean
+    ranks (over seeds, then tasks) of the final incumbents by the validation and by the test value; `test`, `regret` and
+    `overlooked` of `scored_incumbents`, means over seeds, then tasks, of the pairs on which all have a test value
+    (whoever fails on hard tasks would have the best means), NaN where one of these runs lacks them; `runs`, how many
+    have a test value; `tasks`, how many are compared on, 0 where the optimizer is not compared; `left_out`, the names
+    of the metric's other tasks.
+
+    Runs without an incumbent rank last. Of an incumbent without the metric nothing is known: it is not compared.
     """
     runs = scored_incumbents(results, trajectories)
     tables = {metric: _summary(runs.loc[metric]) for metric in runs.index.unique("metric")}
-    columns = ["validation_rank", "test_rank", "test", "regret", "overlooked", "runs", "tasks"]
+    columns = ["validation_rank", "test_rank", *_MEANS, "runs", "tasks", "left_out"]
     index = pd.MultiIndex.from_arrays([[], []], names=["metric", "optimizer"])
     filled = {metric: table for metric, table in tables.items() if len(table)}
     return pd.concat(filled, names=index.names) if filled else pd.DataFrame(columns=columns, index=index, dtype=float)
@@ -63,7 +70,9 @@ def scored_incumbents(results: Results, trajectories: pd.DataFrame) -> pd.DataFr
     the incumbent, in the user's units), `regret` (>= 0, in these units: how much better the best test value is among
     all trials of the run that count), `overlooked` (the share of these trials, in [0, 1), that test strictly better
     than the incumbent), `validation_loss`, `test_loss` (the same to be minimised). NaN where a run has no incumbent, or
-    one without that metric.
+    one without that metric, and `regret` and `overlooked` also where not all evaluations may have been logged: where a
+    trial spent more than one full evaluation, or one that counts lacks the metric, or where no run of the optimizer on
+    the task has a value worse than the one before, as if only incumbents were logged.
     """
     metrics = sorted(_tasks_by_metric(results))
     frames = {metric: _tested(results, trajectories, metric, tested) for metric, tested in metrics}
@@ -100,6 +109,8 @@ def _tested(results: Results, trajectories: pd.DataFrame, metric: str, tested: l
     chosen = trials["run"].map(final["test_loss"]).astype(float)
     better = (trials["test_loss"] < chosen).groupby(trials["run"]).mean()
     final["overlooked"] = better.where(final["test_loss"].notna())
+    in_full = final.index.isin(_logged_in_full(results, metric, tested))
+    final.loc[~in_full, ["regret", "overlooked"]] = np.nan
     runs = results.runs
     done = runs[(runs["task"].isin(tested) & (runs["status"] != "skipped")).to_numpy()]
     frame = final.reindex(done["run"].astype(str))[_COLUMNS]
@@ -111,9 +122,27 @@ def _tested_trials(results: Results, metric: str, tested: list[str]) -> pd.DataF
     """`run`, `trial`, `test`, `test_loss` of the trials that count and have the metric."""
     trials = results.trials[results.trials["task"].isin(tested).to_numpy()]
     trials = trials[countable(trials, results.tasks) & trials[metric].notna().to_numpy()]
-    sign = of_task(trials, results.tasks.apply(lambda task: signs(task)[0], axis=1))
+    sign = of_task(trials, _first_signs(results.tasks))
     test = trials[metric].astype(float)
     return trials[["run", "trial"]].assign(run=trials["run"].astype(str), test=test, test_loss=test * sign)
+
+
+def _logged_in_full(results: Results, metric: str, tested: list[str]) -> set[str]:
+    """The runs of which all evaluations, and the metric of those that count, are known to be logged."""
+    trials = results.trials[results.trials["task"].isin(tested).to_numpy()]
+    trials = trials.sort_values(["run", "trial"], ignore_index=True)
+    gap = (trials["evaluations"] > _ONE_EVALUATION) | (countable(trials, results.tasks) & trials[metric].isna())
+    has_gap = gap.groupby(trials["run"], observed=True).any()
+    loss = (trials["value"].astype(float) * of_task(trials, _first_signs(results.tasks))).dropna()
+    valued = trials.loc[loss.index]
+    is_worse = loss.groupby(valued["run"], observed=True).diff() > 0
+    varies = is_worse.groupby([valued["optimizer"], valued["task"]], observed=True).transform("any")
+    return {*has_gap.index[~has_gap]} & {*valued.loc[varies, "run"].unique()}
+
+
+def _first_signs(tasks: pd.DataFrame) -> pd.Series:
+    """By task: 1 where the first objective is minimised, -1 where it is maximised."""
+    return pd.Series({name: signs(task)[0] for name, task in tasks.iterrows()})
 
 
 def _final_incumbents(trajectories: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +154,8 @@ def _final_incumbents(trajectories: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Index `optimizer`: the rows of one metric."""
-    losses = runs[["validation_loss", "test_loss"]]
+    unknown = runs["validation_loss"].notna() & runs["test_loss"].isna()
+    losses = runs.loc[~unknown, ["validation_loss", "test_loss"]]
     alike = pd.Series("", index=runs.index.unique("task"))  # so that there is one comparison, not one per type
     return pd.concat([_of_comparison(runs, compared) for compared in comparisons(losses, alike)] or [pd.DataFrame()])
 
@@ -134,14 +164,18 @@ def _of_comparison(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     by_rank = mean_ranks(ranks(comparison)).round(12)
     compared = runs.reorder_levels(["task", "seed", "optimizer"]).loc[comparison.losses.index]
     common = compared["test"].notna().groupby(level=["task", "seed"]).transform("all")
-    by_task = compared.loc[common, ["test", "regret", "overlooked"]].groupby(level=["task", "optimizer"]).mean()
-    means = by_task.groupby(level="optimizer").mean()
-    return pd.DataFrame(
+    by_task = compared.loc[common, _MEANS].groupby(level=["task", "optimizer"]).mean()
+    complete = compared.loc[common, _MEANS].notna().all()
+    left_out = tuple(sorted(set(runs.index.unique("task")) - set(comparison.tasks)))
+    optimizers = runs.index.unique("optimizer").sort_values()
+    table = pd.DataFrame(
         {
             "validation_rank": by_rank["validation_loss"],
             "test_rank": by_rank["test_loss"],
-            **{name: means[name].reindex(by_rank.index) for name in means.columns},
+            **by_task.groupby(level="optimizer").mean().where(complete, axis=1),
             "runs": compared["test"].notna().groupby(level="optimizer").sum(),
             "tasks": len(comparison.tasks),
         }
     )
+    everyone = table.reindex(optimizers).fillna({"runs": 0, "tasks": 0}).astype({"runs": int, "tasks": int})
+    return everyone.assign(left_out=pd.Series([left_out] * len(optimizers), optimizers, dtype=object))

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from optathlon.analysis.stats.encoding import Encoded, encoded
 from optathlon.errors import MissingDependency
 
 _FOLDS = 3
 _REPEATS = 5
 _TREES = 50
 
-_ENOUGH = 30
+ENOUGH = 30
 """With fewer different configurations there is no telling."""
 
 
@@ -28,9 +29,14 @@ def hyperparameter_importance(
     The forest is scikit-learn's, cross-validated; a configuration evaluated several times enters once, with its mean
     loss. A hyperparameter's importance is how much shuffling its values among the held-out configurations that have it
     active adds to the squared error, halved and divided by the variance (Breiman 2001, section 10, and Gregorutti et
-    al. 2017): of independent hyperparameters, which share of the variance it takes part in (total Sobol index). So
-    interactions count for each of their hyperparameters. An inactive hyperparameter stands at its typical active value,
-    so that whether it is active is credited to the hyperparameter that decides it.
+    al. 2017). Where hyperparameters are independent, that is the forest's estimate of the total Sobol index, the share
+    of the variance that it takes part in, interactions counted for each of theirs. The estimate is usually below it:
+    a forest shrinks effects, weak ones most.
+
+    Shuffling is a structured swap. Where the value that a configuration takes from another switches conditional
+    hyperparameters on, it takes these along; those that it switches off become inactive (as groups of variables are
+    shuffled together by Gregorutti et al. 2015). So the choice of a kernel is not judged with the parameters of another
+    kernel, and what decides whether a hyperparameter is active has the credit for that.
 
     Configurations are those at which optimizers looked, and not spread evenly; correlated hyperparameters share their
     importance.
@@ -49,21 +55,23 @@ def hyperparameter_importance(
     Returns
     -------
     Index `hyperparameter` (those that can vary), the most important first; `importance` (about 0 … 1; chance can
-    make it slightly negative), `std` (of that over folds and shuffles), `score` (the same in all rows: the share of the
-    variance, R², that the forests explain of those held out; at 0 or less the importances mean nothing). All NaN
-    where there are fewer than 30 different configurations or all losses are equal.
+    make it slightly negative), `std` (of that over folds and shuffles: not its error, which the forest has its part
+    in) and, the same in all rows, `score` (the share of the variance, R², that the forests explain of those held out;
+    at 0 or less the importances mean nothing) and `configurations` (different ones that were learnt from). The
+    others are NaN where there are fewer than 30 different configurations or all losses are equal.
 
     Raises `MissingDependency` (a `UsageError`) without scikit-learn.
     """
     rng = np.random.default_rng(seed)
     configs, losses = _drawn(trials, limit, rng)
-    values, active = _encoded(configs, space)
-    if values.empty or len(configs) < _ENOUGH or np.ptp(losses) == 0:
-        score, rises = np.nan, np.full((1, values.shape[1]), np.nan)
+    known = encoded(configs, space)
+    if not known.names or len(configs) < ENOUGH or np.ptp(losses) == 0:
+        score, rises = np.nan, np.full((1, len(known.names)), np.nan)
     else:
         fold = rng.permutation(len(configs)) % _FOLDS
-        score, rises = _cross_validated(values.to_numpy(), active, rankdata(losses) / len(losses), fold, rng)
-    table = pd.DataFrame({"importance": rises.mean(axis=0), "std": rises.std(axis=0), "score": score}, values.columns)
+        score, rises = _cross_validated(known, rankdata(losses) / len(losses), fold, rng)
+    columns = {"importance": rises.mean(axis=0), "std": rises.std(axis=0), "score": score}
+    table = pd.DataFrame(columns | {"configurations": len(configs)}, known.names)
     return table.rename_axis("hyperparameter").sort_values("importance", ascending=False, kind="stable")
 
 
@@ -80,48 +88,22 @@ def _canonical(config: str) -> str:
     return json.dumps(json.loads(config), sort_keys=True)
 
 
-def _encoded(configs: list[dict[str, Any]], space: Mapping[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Configurations as numbers, one column per hyperparameter by name; and where each is active."""
-    columns = {}
-    for hyperparameter in space.get("hyperparameters", []):
-        name, choices = hyperparameter["name"], hyperparameter.get("choices", hyperparameter.get("sequence"))
-        if hyperparameter["type"] != "constant":
-            given = [config.get(name) for config in configs]
-            codes = given if choices is None else [_position(value, choices) for value in given]
-            columns[name] = pd.Series(codes, dtype=float)
-    frame = pd.DataFrame(columns, index=range(len(configs))).sort_index(axis=1)
-    typical = frame.quantile(interpolation="lower") if len(frame) else pd.Series(dtype=float)
-    return frame.fillna(typical).fillna(0.0), frame.notna().to_numpy()
-
-
-def _position(value: Any, choices: list[Any]) -> float:
-    return float(choices.index(value)) if value in choices else np.nan
-
-
 def _cross_validated(
-    values: np.ndarray, active: np.ndarray, target: np.ndarray, fold: np.ndarray, rng: np.random.Generator
+    known: Encoded, target: np.ndarray, fold: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, np.ndarray]:
     """R² of what is held out; and shape (folds x repeats, hyperparameters): the halved rise of the error."""
     errors = np.empty(len(target))
     rises = []
     for held_out in range(_FOLDS):
         judged = fold == held_out
-        forest = _forest(int(rng.integers(2**31))).fit(values[~judged], target[~judged])
-        errors[judged] = (forest.predict(values[judged]) - target[judged]) ** 2
-        shuffled = _shuffled(values[judged], active[judged], rng)
-        predicted = forest.predict(shuffled.reshape(-1, values.shape[1])).reshape(shuffled.shape[:3])
+        forest = _forest(int(rng.integers(2**31))).fit(known.values[~judged], target[~judged])
+        unseen = known.of(judged)
+        errors[judged] = (forest.predict(unseen.values) - target[judged]) ** 2
+        copies = [unseen.shuffled(name, rng) for _ in range(_REPEATS) for name in known.names]
+        predicted = forest.predict(np.concatenate(copies)).reshape(_REPEATS, len(known.names), -1)
         rises.append(((predicted - target[judged]) ** 2).mean(axis=2) - errors[judged].mean())
     variance = target.var()
     return float(1 - errors.mean() / variance), np.concatenate(rises) / (2 * variance)
-
-
-def _shuffled(values: np.ndarray, active: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Shape (repeats, hyperparameters, trials, hyperparameters): copies with one hyperparameter shuffled in each."""
-    copies = np.tile(values, (_REPEATS, values.shape[1], 1, 1))
-    for column, rows in enumerate(active.T):
-        for repeat in range(_REPEATS):
-            copies[repeat, column, rows, column] = rng.permutation(values[rows, column])
-    return copies
 
 
 def _forest(seed: int) -> Any:

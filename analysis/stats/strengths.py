@@ -18,15 +18,14 @@ def strengths(
     task_ranks: pd.DataFrame,
     features: pd.DataFrame,
     *,
-    resamples: int = 1000,
-    coverage: float = 0.95,
+    permutations: int = 1999,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Mean ranks on the tasks that share a feature, against those over all tasks.
 
-    The interval is the percentile bootstrap's over tasks (Davison and Hinkley 1997, section 5.3.1), drawn with
-    replacement among the tasks of the level and among the others, so that their numbers stay. Over few tasks it is too
-    narrow, and where many are looked at some exclude 0 by chance.
+    Whether chance explains a difference is told by permuting the levels of the tasks (Davison and Hinkley 1997, section
+    4.3), which holds for as few tasks as there are, provided that they are exchangeable: alike but for the feature, and
+    none a variant of another. The p-values aren't corrected for how many there are.
 
     Parameters
     ----------
@@ -34,24 +33,23 @@ def strengths(
         Tasks x optimizers: mean ranks over seeds, lower is better.
     features:
         Index `task`, one column per feature, as `task_features` returns them; tasks may miss some.
-    resamples:
-        How many resamples.
-    coverage:
-        The coverage of the interval aimed at, in (0, 1).
+    permutations:
+        How many are drawn.
     seed:
-        Seeds the resampling.
+        Seeds them.
 
     Returns
     -------
     Index (`feature`, `level`, `optimizer`), in the order of the features, of the values, and of the names; `mean_rank`
     on the tasks of that level, `tasks` (their number), `difference` to the mean rank over all tasks (below 0: better
-    there than elsewhere), `low`, `high` (its confidence interval).
+    there than elsewhere), `p_value` (in (0, 1]: the share of permutations, these levels included, with a difference at
+    least as large, below or above 0).
 
-    Categories keep their order. Numbers are cut into at most three
-    groups of about as many tasks; equal ones stay together. Levels of fewer than
-    three tasks are left out, and so are features without two levels.
+    Categories keep their order. Numbers are cut into at most three groups of about as many tasks; equal ones stay
+    together. Levels of fewer than three tasks are left out, and so are features without two levels.
     """
     ranks = task_ranks.sort_index(axis=0).sort_index(axis=1)
+    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(ranks)), (permutations, 1)), axis=1)
     blocks = []
     for feature, values in features.reindex(ranks.index).items():
         levels = _levels(values)
@@ -59,37 +57,27 @@ def strengths(
         kept = [level for level in levels.cat.categories if counts[level] >= _ENOUGH]
         for level in kept if len(kept) > 1 else []:
             within = (levels == level).to_numpy()
-            table = _contrast(ranks, within, resamples, coverage, np.random.default_rng(seed))
+            table = _contrast(ranks, within, orders)
             blocks.append(pd.concat({(str(feature), str(level)): table}, names=["feature", "level"]))
     return pd.concat(blocks) if blocks else _empty()
 
 
-def _contrast(
-    ranks: pd.DataFrame, within: np.ndarray, resamples: int, coverage: float, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Index `optimizer`: the tasks that are `within` a level against all tasks, some of which are not."""
-    inside, outside = ranks.to_numpy()[within], ranks.to_numpy()[~within]
-    share = len(outside) / len(ranks)
-    mean = inside.mean(axis=0)
-    drawn = _resampled_means(inside, resamples, rng) - _resampled_means(outside, resamples, rng)
-    low, high = np.quantile(share * drawn, [(1 - coverage) / 2, (1 + coverage) / 2], axis=0)
-    columns = {
-        "mean_rank": mean,
-        "tasks": len(inside),
-        "difference": share * (mean - outside.mean(axis=0)),
-        "low": low,
-        "high": high,
-    }
+def _contrast(ranks: pd.DataFrame, within: np.ndarray, orders: np.ndarray) -> pd.DataFrame:
+    """Index `optimizer`: the tasks that are `within` a level against all tasks; `orders` are permutations of tasks."""
+    tasks = int(within.sum())
+    overall = ranks.to_numpy().mean(axis=0)
+    mean = within @ ranks.to_numpy() / tasks
+    permuted = within[orders] @ ranks.to_numpy() / tasks
     # equal means tie, whatever the rounding of sums
-    return pd.DataFrame(columns, index=ranks.columns.rename("optimizer")).round(12)
-
-
-def _resampled_means(values: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Shape (resamples, optimizers): the means over tasks (rows of `values`) drawn with replacement."""
-    tasks = len(values)
-    weights = rng.multinomial(tasks, np.full(tasks, 1 / tasks), size=resamples) / tasks
-    means: np.ndarray = weights @ values
-    return means
+    difference, by_chance = (mean - overall).round(12), (permuted - overall).round(12)
+    as_large = (np.abs(by_chance) >= np.abs(difference)).sum(axis=0)
+    columns = {
+        "mean_rank": mean.round(12),
+        "tasks": tasks,
+        "difference": difference,
+        "p_value": (1 + as_large) / (1 + len(orders)),
+    }
+    return pd.DataFrame(columns, index=ranks.columns.rename("optimizer"))
 
 
 def _levels(values: pd.Series) -> pd.Series:
@@ -108,12 +96,19 @@ def _cut(values: pd.Series) -> pd.Series:
     # the middle of the ranks that equal values share, so that these are never divided
     group = pd.Series(np.floor(_GROUPS * (rankdata(known) - 0.5) / max(len(known), 1)), index=known.index)
     ranges = known.groupby(group).agg(["min", "max"])
-    names = {key: _range(row["min"], row["max"]) for key, row in ranges.iterrows()}
+    bounds = set(ranges.to_numpy().ravel())
+    digits = next(digits for digits in range(3, 18) if len({_text(bound, digits) for bound in bounds}) == len(bounds))
+    names = {key: _range(_text(row["min"], digits), _text(row["max"], digits)) for key, row in ranges.iterrows()}
     return group.map(names).reindex(values.index).astype(pd.CategoricalDtype(list(dict.fromkeys(names.values()))))
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+def _text(number: float, digits: int) -> str:
+    """Whole numbers in full, others with so many significant digits."""
+    return f"{number:.0f}" if float(number).is_integer() else f"{number:.{digits}g}"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _name(value: object) -> str:
@@ -122,4 +117,4 @@ def _name(value: object) -> str:
 
 def _empty() -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays([[], [], []], names=["feature", "level", "optimizer"])
-    return pd.DataFrame(columns=["mean_rank", "tasks", "difference", "low", "high"], index=index, dtype=float)
+    return pd.DataFrame(columns=["mean_rank", "tasks", "difference", "p_value"], index=index, dtype=float)

@@ -42,14 +42,12 @@ def report(
 ) -> None:
     """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import write_report
-    from optathlon.results import matching
 
     found = read_results(
         results, optimizers=optimizers, tasks=tasks, maximize=maximize, configurations=bool(importance)
     )
     if references is not None:
         found = _frozen(found, references)
-    explained = matching("task", importance, found.runs["task"].astype(str).to_numpy()) if importance else []
     page = write_report(
         found,
         out
@@ -57,7 +55,7 @@ def report(
         title=title,
         seed=seed,
         subset=_subset(subset),
-        importance=explained,
+        importance=importance or (),
     )
     print(f"the report is {page}")
 

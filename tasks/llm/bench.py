@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
@@ -12,6 +13,7 @@ import numpy as np
 
 from optathlon.errors import UsageError
 from optathlon.judge import Judge, Prompt, make_judge
+from optathlon.task import short_hash
 from optathlon.tasks.llm.answers import Answers, Scores, answer, write
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.chat import Encoded, Template
@@ -72,8 +74,17 @@ class Bench:
     @cached_property
     def key(self) -> str:
         """What all results of this setup hang on."""
+        return key_of(*self._loaded, self.device_name)
+
+    @property
+    def substance(self) -> str:
+        """A hash of all that is loaded or made before trials, the reference's answers included."""
+        return short_hash(json.dumps([*self._loaded, self.reference_answers], sort_keys=True))
+
+    @property
+    def _loaded(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
-        return key_of(self.setup.identity, self.base.checksum, judges, self.template.text, self.device_name)
+        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:

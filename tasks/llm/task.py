@@ -149,16 +149,16 @@ class LLMTask(Task):
         return remembered("results", key, measure)
 
     def fingerprint(self) -> str:
-        """A hash of data, judges, template, vocabulary and space: trained weights differ between machines.
+        """A hash of data, weights, judges, template, the reference's answers and the space.
+
+        It differs between machines that train the tiny model or the reference differently by rounding: their results
+        are those of two tasks. Machines that share a cache share these. What is trained in trials is no part of it.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         self.prepare()
-        bench = self.bench
         space = json.dumps(self.problem.space.to_serialized_dict(), sort_keys=True, default=str)
-        return short_hash(
-            f"{self.setup.identity} {self.ingredients} {bench.template.text} {len(bench.tokenizer)} {space}"
-        )
+        return short_hash(f"{self.bench.substance} {self.ingredients} {space}")
 
 
 def _require(setup: Setup, side: str, needs: Collection[str]) -> None:

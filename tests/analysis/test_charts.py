@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -14,6 +13,7 @@ import pytest
 from browser import browser, opened
 
 from optathlon.analysis.report.assets import script, style
+from optathlon.analysis.report.packing import pack, short
 
 ASSETS = files("optathlon.analysis.report.assets")
 HOSTILE = "<script>window.hacked=1</script>"
@@ -26,21 +26,14 @@ END_F1 = [0.9, 0.4, 0.6, 0.1]
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 
 
-def packed(values: np.ndarray, *, log: bool = False) -> dict[str, Any]:
-    inner = np.log(values) if log else values
-    low, high = float(np.nanmin(inner)), float(np.nanmax(inner))
-    codes = np.where(np.isnan(inner), 65535, np.rint((np.nan_to_num(inner) - low) / (high - low) * 65534)).astype("<u2")
-    return {"low": low, "high": high, "log": log, "data": base64.b64encode(codes.tobytes()).decode()}
-
-
 def lines(values: np.ndarray, *, scale: str, shape: str = "linear") -> dict[str, Any]:
-    spread = {"low": packed(0.9 * values, log=scale == "log"), "high": packed(1.1 * values, log=scale == "log")}
+    spread = {"low": pack(0.9 * values), "high": pack(1.1 * values)}
     return {
         "kind": "lines",
         "x": {"label": "Budget", "scale": "percent", "values": X},
         "y": {"label": "Loss", "scale": scale, "best": "low"},
         "optimizers": [0, 1, 2, 3],
-        "mid": packed(values, log=scale == "log"),
+        "mid": pack(values),
         **spread,
         "shape": shape,
         "reference": None,
@@ -78,7 +71,7 @@ PAIRS = {
     "kind": "matrix",
     "y": {"label": "Won", "scale": "linear"},
     "optimizers": [3, 2, 1, 0],
-    "mid": packed(WON),
+    "mid": pack(WON),
     "range": [-3, 0, 3],
 }
 ALIKE = {
@@ -96,7 +89,10 @@ REPORT = {
     "controls": {
         "task": {
             "label": "Task",
-            "options": [{"name": f"bbob/f{i}", "label": f"bbob/f{i}", "group": "bbob"} for i in (1, 2)],
+            "options": [
+                *({"name": f"bbob/f{i}", "label": f"bbob/f{i}", "group": "bbob"} for i in (1, 2)),
+                {"name": "constructor", "label": "constructor"},
+            ],
         }
     },
     "charts": {
@@ -210,17 +206,46 @@ def point_at(page: Any, chart: str, x: float, y: float) -> str:
     return str(page.locator(f"[data-chart={chart}] .tooltip").inner_text())
 
 
-def test_packed_numbers_decode_exactly(page: Any) -> None:
-    values = np.random.default_rng(0).normal(size=1000)
-    values[::7] = np.nan
-    pack = packed(values)
-    codes = np.frombuffer(base64.b64decode(pack["data"]), "<u2").astype(float)
-    exact = np.where(codes == 65535, np.nan, pack["low"] + codes / 65534 * (pack["high"] - pack["low"]))
-    unpack = f"(numbers) => {{ {source('packing')}; return [...unpack(numbers)]; }}"
-    np.testing.assert_array_equal(page.evaluate(unpack, pack), exact)
-    np.testing.assert_allclose(exact, values, atol=(pack["high"] - pack["low"]) / 65534)
-    np.testing.assert_allclose(page.evaluate(unpack, pack | {"log": True}), np.exp(exact), rtol=1e-14)
-    np.testing.assert_array_equal(page.evaluate(unpack, [1.5, None]), [1.5, np.nan])
+def unpacked(page: Any, numbers: Any) -> np.ndarray:
+    decoded = page.evaluate(f"(numbers) => {{ {source('packing')}; return [...unpack(numbers)]; }}", numbers)
+    return np.array(decoded, dtype=float)
+
+
+NORMAL = np.random.default_rng(0).normal(size=1000)
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"),
+    [
+        (np.where(np.arange(1000) % 7, NORMAL, np.nan), 1e-7),
+        (np.array([-0.938721, -0.746107, 1e6, 0.0, -0.0, 1e-12, -1e12]), 1e-7),
+        (np.array([1e-300, 0.1, -2.5, 1.7976931348623157e308, 0.0]), 1e-15),
+        (np.zeros(3), 0.0),
+        (np.full(3, np.nan), 0.0),
+        (np.array([]), 0.0),
+    ],
+    ids=["normal", "an outlier", "double", "zeros", "missing", "none"],
+)
+def test_packed_numbers_are_precise_whatever_is_packed_with_them(page: Any, values: np.ndarray, digits: float) -> None:
+    np.testing.assert_allclose(unpacked(page, pack(values)), values, rtol=digits, atol=0)
+
+
+def test_infinite_numbers_are_missing(page: Any) -> None:
+    np.testing.assert_array_equal(unpacked(page, pack(np.array([1.5, np.inf, -np.inf]))), [1.5, np.nan, np.nan])
+    np.testing.assert_array_equal(unpacked(page, [1.5, None]), [1.5, np.nan])
+
+
+def test_short_numbers_stay_finite() -> None:
+    largest = float(np.finfo(float).max)
+    assert [short(largest, 5), short(-largest, 5), short(1 / 3, 3), short(math.inf)] == [largest, -largest, 0.333, None]
+
+
+@pytest.mark.parametrize("values", [[0.1, 1e308], [5e-324, 1.0], [1e-300, 1e300]])
+def test_a_logarithmic_scale_can_show_the_largest_numbers(page: Any, values: list[float]) -> None:
+    call = f"(values) => {{ {source('numbers', 'scales')}; const [a, b] = extent('log', values, 0.02); "
+    low, high, marks = page.evaluate(call + "return [a, b, ticks('log', a, b, 5).map(tick => tick.value)]; }", values)
+    assert 0 < low <= values[0] and values[1] <= high < math.inf
+    assert 2 <= len(marks) <= 9
 
 
 def test_numbers_keep_four_digits(page: Any) -> None:
@@ -291,6 +316,42 @@ def test_best_rank_can_be_on_top(page: Any, chromium: Any, path: Path, tmp_path:
         other.wait_for_selector("[data-chart=progress] svg")
         assert [y for _, y in drawn(other, 1)[0]] == sorted((y for _, y in drawn(other, 1)[0]), reverse=True)
     assert [y for _, y in drawn(page, 1)[0]] == sorted(y for _, y in drawn(page, 1)[0])
+
+
+def test_a_task_named_like_a_property_of_objects_has_no_picture_of_another(page: Any) -> None:
+    page.locator("[data-chart=end] select").first.select_option("constructor")
+    assert page.locator("[data-chart=end] .drawing svg").count() == 0
+    assert "no results for Task: constructor" in page.locator("[data-chart=end] .drawing").inner_text()
+
+
+def test_arrow_keys_reach_every_value(page: Any) -> None:
+    drawing, tooltip = (page.locator(f"[data-chart=progress] {part}") for part in (".drawing", ".tooltip"))
+    drawing.focus()
+    assert not tooltip.is_visible()
+    headings = set()
+    for key in ["ArrowLeft"] * 60 + ["ArrowRight"] * 120:
+        page.keyboard.press(key)
+        headings.add(tooltip.locator("p").first.inner_text().replace("\u202f", " "))
+    assert headings == {f"Budget: {share} %" for share in (25, 50, 75, 100)}
+    page.keyboard.press("Escape")
+    assert not tooltip.is_visible()
+
+
+def test_a_name_that_turns_the_direction_of_text_turns_its_own_only(page: Any) -> None:
+    """The right edge of what follows the name is where it is without the override."""
+    script = """name => {
+        const line = document.createElement('p');
+        line.style.width = 'max-content';
+        line.innerHTML = '<b></b> leads: <i>1.78</i> among 3';
+        line.firstChild.textContent = name;
+        document.body.append(line);
+        const box = line.querySelector('i').getBoundingClientRect();
+        const range = document.createRange();
+        range.setStart(line.querySelector('i').firstChild, 0);
+        range.setEnd(line.querySelector('i').firstChild, 1);
+        return range.getBoundingClientRect().left - box.left;
+    }"""
+    assert page.evaluate(script, "ab") == page.evaluate(script, "a\u202eb") == 0
 
 
 def test_tooltip_lists_values_from_the_best(page: Any) -> None:

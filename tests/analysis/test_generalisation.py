@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,11 @@ import pytest
 from scipy.stats import rankdata
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
+from optathlon.analysis.metrics.trajectory import trajectories
+from optathlon.analysis.report import write_report
+from optathlon.analysis.report.explanations import generalisation_rows
 from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents
+from optathlon.foreign import load_table
 from optathlon.results import Results
 
 TASKS = [
@@ -109,6 +115,108 @@ def test_reordering_changes_nothing(results: Results) -> None:
     pd.testing.assert_frame_equal(
         generalisation(results, incumbents(results)).round(12), generalisation(mixed, rows).round(12)
     )
+
+
+def of(results: Results) -> pd.DataFrame:
+    return generalisation(results, trajectories(results)).loc["test/error"]
+
+
+def without_error(results: Results, *, optimizer: str, task: str | None = None) -> Results:
+    """The results with no value of `test/error` by an optimizer, on a task."""
+    trials = results.trials
+    lacking = (trials["optimizer"] == optimizer) & (True if task is None else trials["task"] == task)
+    return replace(results, trials=trials.assign(**{"test/error": trials["test/error"].mask(lacking)}))
+
+
+def test_an_optimizer_without_the_metric_changes_nothing_for_others(results: Results) -> None:
+    trials, runs = (frame[frame["optimizer"] != "b"] for frame in (results.trials, results.runs))
+    expected = of(replace(results, trials=trials, runs=runs))
+    found = of(without_error(results, optimizer="b"))
+    pd.testing.assert_frame_equal(found.loc[["a", "c"]], expected)
+    assert found.loc["b", ["runs", "tasks"]].tolist() == [0, 0]
+    assert found.loc["b", ["validation_rank", "test_rank", "test"]].isna().all()
+
+
+def test_a_task_without_the_metric_of_one_optimizer_is_left_out(results: Results) -> None:
+    found = of(without_error(results, optimizer="b", task="toy/min"))
+    boxes = replace(results, tasks=results.tasks.drop("toy/min"))
+    boxes = replace(boxes, **{name: getattr(results, name).query("task != 'toy/min'") for name in ("runs", "trials")})
+    pd.testing.assert_frame_equal(found.drop(columns="left_out"), of(boxes).drop(columns="left_out"))
+    assert found["left_out"].tolist() == [("toy/min",)] * 3
+
+
+def test_runs_without_incumbent_rank_last(results: Results) -> None:
+    failed = (results.trials["optimizer"] == "a") & (results.trials["task"] == "toy/min")
+    changed = {"value": results.trials["value"].mask(failed), "test/error": results.trials["test/error"].mask(failed)}
+    status = results.trials["status"].astype(str).mask(failed, "crashed")
+    found = of(replace(results, trials=results.trials.assign(**changed, status=status)))
+    assert found["tasks"].tolist() == [2, 2, 2]
+    assert found.loc["a", "test_rank"] >= 2
+
+
+def test_what_is_left_out_is_named(results: Results) -> None:
+    lacking = without_error(without_error(results, optimizer="b"), optimizer="a", task="toy/box")
+    (accuracy, error) = generalisation_rows(generalisation(lacking, trajectories(lacking)))
+    assert accuracy.left_out is None
+    assert ([row["optimizer"] for row in error.rows], error.tasks) == (["a", "c"], "1 task")
+    assert error.left_out == "Left out for want of test results: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."
+
+
+def improvements(run: pd.DataFrame) -> pd.DataFrame:
+    return run[run["value"] == run["value"].cummin()]
+
+
+def incumbent_at_each_step(run: pd.DataFrame) -> pd.DataFrame:
+    best = run["value"].expanding().apply(np.argmin).astype(int).to_numpy()
+    return run.assign(**{name: run[name].to_numpy()[best] for name in ("value", "test_value")})
+
+
+def every_other(run: pd.DataFrame) -> pd.DataFrame:
+    return run[run["step"] % 2 == 0]
+
+
+def some_tested(run: pd.DataFrame) -> pd.DataFrame:
+    return run.assign(test_value=run["test_value"].where(run["value"] == run["value"].cummin()))
+
+
+def logged(folder: Path, log: Callable[[pd.DataFrame], pd.DataFrame]) -> Results:
+    """A table in which optimizer c is logged so, and the others in full."""
+    rng = np.random.default_rng(0)
+    steps = [(o, t, s, k) for o in "abc" for t in ("t0", "t1") for s in (0, 1) for k in range(1, 21)]
+    table = pd.DataFrame(steps, columns=["optimizer", "task", "seed", "step"])
+    table["value"] = rng.random(len(table))
+    table["test_value"] = table["value"] + rng.normal(0, 0.2, len(table))
+    runs = [log(run) if key[0] == "c" else run for key, run in table.groupby(["optimizer", "task", "seed"])]
+    pd.concat(runs).to_csv(folder / "table.csv", index=False)
+    return load_table(folder / "table.csv")
+
+
+@pytest.mark.parametrize("log", [improvements, incumbent_at_each_step, every_other, some_tested])
+def test_regret_needs_all_evaluations(log: Callable[[pd.DataFrame], pd.DataFrame], tmp_path: Path) -> None:
+    full, partial = (logged(tmp_path, each) for each in (pd.DataFrame.copy, log))
+    before, after = (generalisation(each, trajectories(each)) for each in (full, partial))
+    assert before.notna().all(axis=None)
+    assert after[["regret", "overlooked"]].isna().all(axis=None)
+    if log is not every_other:
+        same = ["validation_rank", "test_rank", "test", "runs", "tasks"]
+        pd.testing.assert_frame_equal(before[same], after[same])
+
+
+def test_one_task_logged_otherwise_is_enough(tmp_path: Path) -> None:
+    def on_one_task(run: pd.DataFrame) -> pd.DataFrame:
+        return incumbent_at_each_step(run) if run["task"].iloc[0] == "t1" else run
+
+    found = scored_incumbents(mixed := logged(tmp_path, on_one_task), trajectories(mixed)).loc["test/value"]
+    lacking = found["regret"].isna()
+    assert set(lacking[lacking].index.droplevel("seed")) == {("c", "t1")}
+    assert generalisation(mixed, trajectories(mixed))["regret"].isna().all()
+
+
+def test_the_page_says_what_regret_is_and_what_is_left_out(tmp_path: Path) -> None:
+    untested = logged(tmp_path, lambda run: run.assign(test_value=np.nan))
+    page = write_report(untested, tmp_path / "report").read_text(encoding="utf-8")
+    assert "Left out for want of test results: 1 optimizer (<b>c</b>)." in page
+    assert "Regret: by how much the run’s best trial by test does better than the chosen one" in page
 
 
 def test_no_test_metric(results: Results) -> None:

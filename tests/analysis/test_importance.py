@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, OrdinalHyperparameter
+from ConfigSpace import (
+    AndConjunction,
+    Categorical,
+    ConfigurationSpace,
+    EqualsCondition,
+    Float,
+    OrConjunction,
+    OrdinalHyperparameter,
+)
 from scipy.stats import rankdata
 
 from optathlon.analysis.stats.importance import hyperparameter_importance
@@ -80,6 +89,31 @@ def test_a_conditional_hyperparameter_does_not_take_the_credit_of_its_condition(
     assert found.loc[["rate", "idle"], "importance"].abs().max() < 0.01
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_choice_has_its_credit_though_each_option_has_hyperparameters_that_betray_it(nested: bool) -> None:
+    space = ConfigurationSpace({"x": (0.0, 1.0), "gate": ["g", "h"]})
+    kind = Categorical("kind", ["a", "b", "c"])
+    space.add(kind)
+    for option, i in product(kind.choices, range(4)):
+        child, leaf = Categorical(f"{option}{i}", ["p", "q"]), Categorical(f"{option}{i}/leaf", ["p", "q"])
+        chosen = EqualsCondition(child, kind, option)
+        if nested:
+            gates = [AndConjunction(chosen, EqualsCondition(child, space["gate"], gate)) for gate in "gh"]
+            space.add([child, OrConjunction(*gates), leaf, EqualsCondition(leaf, child, "p")])
+        else:
+            space.add([child, chosen])
+    found = importance(space, trials_of(space, lambda c: (c["kind"] != "b") + 0.9 * c["x"]))["importance"]
+
+    def sample(rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+        return {"kind": rng.choice(list("abc"), count), "x": rng.random(count)}
+
+    expected = sobol_total(sample, lambda points: (points["kind"] != "b") + 0.9 * points["x"])
+    assert found.index[:2].tolist() == ["kind", "x"]
+    assert found["kind"] == pytest.approx(expected["kind"], abs=0.12)
+    assert found["x"] == pytest.approx(expected["x"], abs=0.05)
+    assert found[2:].abs().max() < 0.03
+
+
 def test_choices_and_ordered_choices() -> None:
     space = ConfigurationSpace()
     space.add([Categorical("c", ["p", "q", "r", "s"]), OrdinalHyperparameter("o", ["low", "mid", "high"])])
@@ -115,8 +149,9 @@ def test_rows_and_seeds() -> None:
 def test_nothing_to_learn_from() -> None:
     flat = importance(FLAT, trials_of(FLAT, lambda config: 1.0, 100))
     missing = importance(FLAT, trials_of(FLAT, lambda config: np.nan, 100))
-    assert flat.isna().all(axis=None)
-    assert missing.isna().all(axis=None)
+    for found, count in ((flat, 100), (missing, 0)):
+        assert found[["importance", "std", "score"]].isna().all(axis=None)
+        assert (found["configurations"] == count).all()
     assert flat.index.tolist() == missing.index.tolist() == ["x", "y", "z"]
     assert hyperparameter_importance(trials_of(FLAT, lambda c: c["x"], 100), {}).empty
 

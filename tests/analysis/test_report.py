@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,7 +18,10 @@ from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, Sim
 
 from optathlon.analysis import write_report
 from optathlon.analysis.plots.style import looks
+from optathlon.analysis.report import task_curves
 from optathlon.analysis.report.charts import Charts
+from optathlon.analysis.report.drawings import Drawings
+from optathlon.analysis.report.evidence import Evidence
 from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.analysis.report.words import caveats, findings, power, robustness, second_opinion
@@ -327,6 +332,36 @@ def test_another_test_that_disagrees_is_told(plain: Results) -> None:
     assert second_opinion(verdict, replace(alike, test="")) == []
 
 
+def trajectories_of(results: Results) -> dict[str, Any]:
+    chart: dict[str, Any] = Charts(Study(results), {}, looks(sorted(set(results.runs["optimizer"])))).data()["charts"]
+    return chart["trajectories"]
+
+
+def unpacked(numbers: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(numbers["data"]), f"<f{numbers['bits'] // 8}")
+
+
+def test_trajectories_stay_what_they_are_beside_one_that_is_far_out(tmp_path: Path) -> None:
+    """Negative accuracies, and an optimizer with the penalty of a million."""
+    ends = {"a": -0.938721, "b": -0.746107, "d": -0.544744, "far": 1e6}
+    rows = [(name, "t", seed, step, end) for name, end in ends.items() for seed in range(3) for step in (1, 2)]
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(path, index=False)
+    (view,) = (view for key, view in trajectories_of(load_table(path))["views"].items() if key.startswith("fraction|"))
+    for part in ("mid", "low", "high"):
+        drawn = unpacked(view[part]).reshape(4, -1)
+        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=1e-6)
+
+
+def test_a_task_that_is_left_out_of_the_page_is_said_to_be(plain: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "absence" not in trajectories_of(plain)
+    cells = plain.runs.groupby(["task", "optimizer"]).ngroups
+    monkeypatch.setattr(task_curves, "_MOST_NUMBERS", 3 * 8 * cells // 2)
+    chart = trajectories_of(plain)
+    assert len({key.split("|")[1] for key in chart["views"]}) == -(-plain.runs["task"].nunique() // 2)
+    assert "this page draws one of 2 tasks" in chart["absence"]
+
+
 def test_optimizers_that_fail_often_are_not_listed_first(plain: Results) -> None:
     failed = (plain.runs["optimizer"] == "opt-4") & (plain.runs["seed"] < 3)
     trials = plain.trials[~plain.trials["run"].isin(plain.runs.loc[failed, "run"])]
@@ -376,3 +411,14 @@ def test_analysis_imports_lightly_and_never_what_it_judges(tmp_path: Path) -> No
         "assert not [m for m in sys.modules if m.startswith(('optathlon.optimizers', 'optathlon.tasks'))]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_saved_curves_of_counts_and_incumbents_are_steps(plain: Results) -> None:
+    study = Study(plain)
+    evidence = {name: Evidence(study, part) for name, part in study.groups.items()}
+    drawings = Drawings(study, evidence, looks(study.optimizers), None).all
+    curves = {each.name: each.figure for each in drawings if each.name in ("ranks", "regret", "profiles", "runtimes")}
+    assert len(curves) == 4
+    for name, figure in curves.items():
+        labelled = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
+        assert labelled and {line.get_drawstyle() for line in labelled} == {"steps-post"}, name

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import permutation_test
 
 from optathlon.analysis.stats.strengths import strengths
 
@@ -49,20 +49,55 @@ def test_means_are_those_of_a_loop(ranks: pd.DataFrame) -> None:
             assert row["difference"] == pytest.approx(mean - np.mean([ranks.loc[task, name] for task in NAMES]))
 
 
-def test_the_interval_is_scipys() -> None:
+def test_the_p_value_is_scipys() -> None:
     rng = np.random.default_rng(5)
-    inside, outside = rng.normal(0, 1, 15), rng.normal(1, 2, 25)
-    ranks = pd.DataFrame({"a": [*inside, *outside]}, index=[f"t{i:02}" for i in range(40)])
-    features = pd.DataFrame({"kind": ["in"] * 15 + ["out"] * 25}, index=ranks.index)
-    row = strengths(ranks, features, resamples=20_000).loc[("kind", "in", "a")]
+    inside, outside = rng.normal(-0.6, 1, 5), rng.normal(0, 1, 6)
+    names = [f"t{i:02}" for i in range(11)]
+    features = pd.DataFrame({"kind": ["in"] * 5 + ["out"] * 6}, index=names)
+    table = strengths(pd.DataFrame({"a": [*inside, *outside]}, index=names), features, permutations=20_000)
 
-    def difference(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
-        return first.mean(axis=axis) - (15 * first.mean(axis=axis) + 25 * second.mean(axis=axis)) / 40
+    def distance(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+        return np.abs(first.mean(axis=axis) - second.mean(axis=axis))
 
-    expected = bootstrap(
-        (inside, outside), difference, n_resamples=20_000, method="percentile", vectorized=True, rng=rng
-    )
-    assert (row["low"], row["high"]) == pytest.approx(tuple(expected.confidence_interval), abs=0.02)
+    exact = permutation_test((inside, outside), distance, n_resamples=np.inf, vectorized=True, alternative="greater")
+    assert 0.05 < exact.pvalue < 0.5
+    assert table.loc[("kind", "in", "a"), "p_value"] == pytest.approx(exact.pvalue, abs=0.01)
+    assert table.loc[("kind", "out", "a"), "p_value"] == table.loc[("kind", "in", "a"), "p_value"]
+
+
+@pytest.mark.parametrize("tasks", [6, 12, 24])
+def test_one_in_twenty_is_significant_by_chance(tasks: int) -> None:
+    rng = np.random.default_rng(tasks)
+    names = [f"t{i:02}" for i in range(tasks)]
+    features = pd.DataFrame({"kind": ["in"] * 3 + ["out"] * (tasks - 3)}, index=names)
+    found = []
+    for _ in range(150):
+        skills = rng.normal(scale=0.5, size=6) + rng.normal(size=(tasks, 1, 6))
+        drawn = skills + rng.normal(size=(tasks, 5, 6))
+        ranks = pd.DataFrame((drawn.argsort(axis=2).argsort(axis=2) + 1.0).mean(axis=1), names, list("abcdef"))
+        found.append(strengths(ranks, features, permutations=499).xs("in", level="level")["p_value"] <= 0.05)
+    assert np.mean(found) <= 0.06
+
+
+def test_a_real_difference_is_found(ranks: pd.DataFrame) -> None:
+    better = ranks.assign(a=[1.0] * 4 + [3.0] * 8)
+    p_values = strengths(better, FEATURES[["noisy"]]).loc[("noisy", "yes"), "p_value"]
+    assert p_values["a"] <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([1001.0, 1002.0, 1003.0], ["1001", "1002", "1003"]),
+        ([0.12341, 0.12342, 0.12343], ["0.12341", "0.12342", "0.12343"]),
+        ([0.25, 1.0, 4096.0], ["0.25", "1", "4096"]),
+    ],
+)
+def test_different_numbers_have_different_labels(values: list[float], labels: list[str]) -> None:
+    tasks = [f"t{i:02}" for i in range(12)]
+    ranks = pd.DataFrame(1.0, index=tasks, columns=["a"])
+    table = strengths(ranks, pd.DataFrame({"size": np.repeat(values, 4)}, index=tasks))
+    assert table.index.unique("level").tolist() == labels
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,23 +69,46 @@ def test_results_hang_on_the_answers_of_a_file_and_on_the_templates_of_judges(
     assert len({first, identity("8", "Which?"), identity("7", "Which one?")}) == 3
 
 
-def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path) -> None:
-    import shutil
+def copied_tiny(llm_cache: Path, to: Path) -> Path:
+    shutil.copytree(next(path for path in (llm_cache / "llm").glob("tiny-*") if path.is_dir()), to)
+    return to
 
+
+def change_weights(model: Path) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from optathlon.tasks.llm.judges.loading import loaded
-
-    model = tmp_path / "judge"
-    shutil.copytree(next(path for path in (llm_cache / "llm").glob("tiny-*") if path.is_dir()), model)
-    call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
-    before = own_task(judge=call).bench.key
     weights = load_file(model / "model.safetensors")
     name = next(name for name, tensor in weights.items() if tensor.ndim == 2)
-    save_file(
-        {**weights, name: weights[name] + torch.ones_like(weights[name])}, model / "model.safetensors", {"format": "pt"}
-    )
+    changed = {**weights, name: weights[name] + torch.ones_like(weights[name])}
+    save_file(changed, model / "model.safetensors", {"format": "pt"})
+
+
+def test_a_task_is_another_with_another_base_or_reference(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines that train the tiny model or the reference differently don't have the same task."""
+    model = copied_tiny(llm_cache, tmp_path / "base")
+    task = own_task(model=str(model))
+    fingerprint = task.fingerprint()
+    forget()
+    assert own_task(model=str(model)).fingerprint() == fingerprint
+    answers = {side: {**kinds, "plain": ["8"]} for side, kinds in task.bench.reference_answers.items()}
+    with monkeypatch.context() as patch:
+        patch.setitem(vars(task.bench), "reference_answers", answers)
+        assert task.fingerprint() != fingerprint
+    change_weights(model)
+    forget()
+    assert own_task(model=str(model)).fingerprint() != fingerprint
+
+
+def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path) -> None:
+    from optathlon.tasks.llm.judges.loading import loaded
+
+    model = copied_tiny(llm_cache, tmp_path / "judge")
+    call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
+    before = own_task(judge=call).bench.key
+    change_weights(model)
     loaded.cache_clear()
     forget()
     assert own_task(judge=call).bench.key != before

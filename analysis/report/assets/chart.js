@@ -1,5 +1,7 @@
 // One chart of the page: its controls, its drawing, what the pointer is on, and its note.
 
+const STRIDE = 12; // pixels that an arrow key moves the place of which the page says something
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PAINTERS = { lines: drawLines, intervals: drawRows, points: drawRows, matrix: drawMatrix };
 
 class Chart {
@@ -32,13 +34,15 @@ class Chart {
   furnish() {
     const controls = this.names.map((name) => buildControl(name, this.choices)).filter((control) => control !== null);
     this.chosen = html("p", { class: "chosen quiet" });
-    this.place = html("div", { class: "drawing" });
+    this.place = html("div", { class: "drawing", tabindex: 0, role: "group", "aria-label": "Values: use the arrow keys" });
     this.note = html("figcaption");
-    this.tooltip = html("div", { class: "tooltip", hidden: "" });
+    this.tooltip = html("div", { class: "tooltip", hidden: "", "aria-live": "polite" });
     this.rule = svg("line", { class: "rule" });
     this.place.addEventListener("pointermove", (event) => this.point(event));
     this.place.addEventListener("pointerdown", (event) => this.point(event));
     this.place.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.leave());
+    this.place.addEventListener("keydown", (event) => this.walk(event));
+    this.place.addEventListener("blur", () => this.leave());
     document.addEventListener("pointerdown", (event) => this.place.contains(event.target) || this.leave());
     const bar = controls.length > 0 ? [html("div", { class: "controls" }, ...controls), this.chosen] : [];
     this.figure.replaceChildren(...bar, this.place, this.note);
@@ -48,7 +52,8 @@ class Chart {
   draw(width = this.availableWidth()) {
     if (width === 0) return; // in a part of the page that is closed
     if (this.place === undefined) this.furnish();
-    const view = this.definition.views[this.names.map((name) => this.choices.chosen[name]).join("|")];
+    const key = this.names.map((name) => this.choices.chosen[name]).join("|");
+    const view = Object.hasOwn(this.definition.views, key) ? this.definition.views[key] : undefined;
     this.isStale = false;
     this.width = width;
     this.picture = view === undefined ? null : this.paint(view);
@@ -83,7 +88,22 @@ class Chart {
 
   point(event) {
     const { left, top } = this.place.getBoundingClientRect();
-    const [x, y] = [event.clientX - left, event.clientY - top];
+    this.show(event.clientX - left, event.clientY - top);
+  }
+
+  walk(event) {
+    const move = MOVES[event.key];
+    if (event.key === "Escape") this.leave();
+    if (move === undefined) return;
+    event.preventDefault();
+    const { width, height } = this.place.getBoundingClientRect();
+    const [x, y] = this.pointed ?? [width / 2, height / 2];
+    const within = (value, end) => Math.max(0, Math.min(value, end));
+    this.show(within(x + STRIDE * move[0], width), within(y + STRIDE * move[1], height));
+  }
+
+  show(x, y) {
+    this.pointed = [x, y];
     const found = this.picture?.probe(x, y) ?? null;
     if (found === null) {
       this.leave();

@@ -1,15 +1,11 @@
-// Numbers of the page's data: plain arrays, or packed as 16 bits each in base64 (65535: missing).
+// Numbers of the page's data: plain arrays, or packed in base64 as IEEE numbers of 32 or 64 bits (NaN: missing).
 
 function unpack(numbers) {
   if (numbers === null || numbers === undefined) return null;
   if (Array.isArray(numbers)) return Float64Array.from(numbers, (value) => value ?? NaN);
-  const { low, high, log, data } = numbers;
+  const { bits, data } = numbers;
   const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-  const codes = new DataView(bytes.buffer);
-  return Float64Array.from({ length: bytes.length / 2 }, (_, i) => {
-    const code = codes.getUint16(2 * i, true);
-    if (code === 65535) return NaN;
-    const value = low + (code / 65534) * (high - low);
-    return log ? Math.exp(value) : value;
-  });
+  const view = new DataView(bytes.buffer);
+  const read = (i) => (bits === 32 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true));
+  return Float64Array.from({ length: (8 * bytes.length) / bits }, (_, i) => read(i));
 }

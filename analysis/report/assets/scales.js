@@ -8,7 +8,8 @@ const MEASURES = {
   log: { forth: (value) => (value > 0 ? Math.log10(value) : NaN), back: (value) => 10 ** value, format: formatNumber },
 };
 
-// The lowest and the highest value that the scale can show, or null; `padding` is a share of their distance.
+// The lowest and the highest value that the scale can show, or null; `padding` is a share of their distance, unless
+// nothing is so far out.
 function extent(kind, values, padding = 0) {
   const { forth, back } = MEASURES[kind];
   let [low, high] = [Infinity, -Infinity];
@@ -20,7 +21,8 @@ function extent(kind, values, padding = 0) {
   }
   if (low > high) return null;
   const margin = high > low ? padding * (high - low) : 0.1 * Math.abs(high) || 0.5;
-  return [back(low - margin), back(high + margin)];
+  const [first, last] = [back(low - margin), back(high + margin)];
+  return [Number.isFinite(forth(first)) ? first : back(low), Number.isFinite(last) ? last : back(high)];
 }
 
 function withReference(values, { reference }) {
