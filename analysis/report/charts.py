@@ -16,7 +16,7 @@ from optathlon.analysis.metrics.progress import BUDGET
 from optathlon.analysis.plots.style import Look
 from optathlon.analysis.report.curves import MEASURES, RANK, Curve, grid_of
 from optathlon.analysis.report.evidence import ROPE, Evidence
-from optathlon.analysis.report.packing import is_wide, pack, short
+from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
 from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
 
@@ -359,10 +359,10 @@ class Charts:
 
     def _bands(self, bands: pd.DataFrame, middle: str) -> View:
         optimizers = bands.index.unique("optimizer")
-        ends = {name: pack(bands[name].to_numpy()) if name in bands else None for name in ("low", "high")}
+        ends = {name: pack_on_a_scale(bands[name].to_numpy()) if name in bands else None for name in ("low", "high")}
         return {
             "optimizers": [self._numbers[str(name)] for name in optimizers],
-            "mid": pack(bands[middle].to_numpy()),
+            "mid": pack_on_a_scale(bands[middle].to_numpy()),
         } | ends
 
     def _task_options(self) -> list[Option]:

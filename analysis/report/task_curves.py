@@ -18,8 +18,8 @@ from optathlon.analysis.metrics.objectives import row_of, signs
 from optathlon.analysis.metrics.progress import BUDGET, Axis
 from optathlon.analysis.report.study import Study
 
-_MOST_NUMBERS = 500_000
-"""Numbers that all trajectories together may have: about 1.3 MB of the page."""
+_MOST_NUMBERS = 400_000
+"""Numbers that all trajectories together may have: about 2.1 MB of the page."""
 
 _POINTS = (8, 40)
 """The fewest and the most points of a trajectory."""

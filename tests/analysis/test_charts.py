@@ -13,7 +13,7 @@ import pytest
 from browser import browser, opened
 
 from optathlon.analysis.report.assets import script, style
-from optathlon.analysis.report.packing import pack, short
+from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
 
 ASSETS = files("optathlon.analysis.report.assets")
 HOSTILE = "<script>window.hacked=1</script>"
@@ -228,6 +228,23 @@ NORMAL = np.random.default_rng(0).normal(size=1000)
 )
 def test_packed_numbers_are_precise_whatever_is_packed_with_them(page: Any, values: np.ndarray, digits: float) -> None:
     np.testing.assert_allclose(unpacked(page, pack(values)), values, rtol=digits, atol=0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.where(np.arange(1000) % 7, NORMAL, np.nan), 10 ** (3 * NORMAL), np.append(0.0, NORMAL**2), np.full(3, np.nan)],
+    ids=["linear", "logarithmic", "from zero", "missing"],
+)
+def test_numbers_on_a_scale_are_precise_to_its_steps(page: Any, values: np.ndarray) -> None:
+    found = unpacked(page, pack_on_a_scale(values))
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+    known = ~np.isnan(values)
+    if is_wide(values):
+        step = np.ptp(np.log(values)) / 65534
+        np.testing.assert_allclose(found, values, rtol=step)
+    elif known.any():
+        np.testing.assert_allclose(found, values, atol=np.ptp(values[known]) / 65534)
+        assert (found[values == 0] == 0).all()
 
 
 def test_infinite_numbers_are_missing(page: Any) -> None:

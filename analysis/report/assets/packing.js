@@ -1,11 +1,21 @@
-// Numbers of the page's data: plain arrays, or packed in base64 as IEEE numbers of 32 or 64 bits (NaN: missing).
+// Numbers of the page's data: plain arrays, or packed in base64: as IEEE numbers of 32 or 64 bits (NaN: missing), or in 16
+// bits on a scale from low to high (65535: missing).
 
 function unpack(numbers) {
   if (numbers === null || numbers === undefined) return null;
   if (Array.isArray(numbers)) return Float64Array.from(numbers, (value) => value ?? NaN);
-  const { bits, data } = numbers;
-  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
-  const read = (i) => (bits === 32 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true));
-  return Float64Array.from({ length: (8 * bytes.length) / bits }, (_, i) => read(i));
+  const bytes = Uint8Array.from(atob(numbers.data), (character) => character.charCodeAt(0));
+  const read = reader(new DataView(bytes.buffer), numbers);
+  return Float64Array.from({ length: (8 * bytes.length) / numbers.bits }, (_, i) => read(i));
+}
+
+function reader(view, { bits, low, high, log }) {
+  if (bits === 32) return (i) => view.getFloat32(4 * i, true);
+  if (bits === 64) return (i) => view.getFloat64(8 * i, true);
+  return (i) => {
+    const code = view.getUint16(2 * i, true);
+    if (code === 65535) return NaN;
+    const value = low + (code / 65534) * (high - low);
+    return log ? Math.exp(value) : value;
+  };
 }
