@@ -20,6 +20,7 @@ from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.chat import Encoded, right_padded
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
 from optathlon.tasks.llm.measuring import SLOW_TOKEN, Usage
+from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
 from optathlon.tasks.llm.task import LLMTask
@@ -33,7 +34,6 @@ EXITS: Mapping[str, float] = {"early": 1 / 3, "middle": 2 / 3, "full": 1.0}
 """Shares of the layers after which the model can be left."""
 WEIGHT = (0.0, 2.0)
 """Of the losses at the earlier exits, where the last one's weight is 1; in the paper all are alike."""
-_LOSS_REFERENCE = 10.0
 _LAYERS_REFERENCE = 1.1
 
 
@@ -48,10 +48,7 @@ class Exit(LLMTask):
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
         """Quality, and latency: counted in layers, which doesn't depend on the machine, and in measured seconds."""
         return {
-            "win-rate": Objective("1-win_rate", "minimize", 0.0, 1.0, reference=1.0),
-            "lc-win-rate": Objective("1-lc_win_rate", "minimize", 0.0, 1.0, reference=1.0),
-            "exact-match": Objective("1-exact_match", "minimize", 0.0, 1.0, reference=1.0),
-            "loss": Objective("loss", "minimize", 0.0, reference=_LOSS_REFERENCE),
+            **QUALITY,
             "layers": Objective("layer_share", "minimize", 0.0, 1.0, reference=_LAYERS_REFERENCE),
             "seconds-per-token": Objective("seconds_per_token", "minimize", 0.0, reference=SLOW_TOKEN),
         }

@@ -13,6 +13,7 @@ from optathlon.errors import UsageError
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.measuring import Usage
+from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import PANDALM_EPOCHS, adapter, pandalm_grid, recipe, sft_space
 from optathlon.tasks.llm.task import LLMTask
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LEAST_SHARE, LEAST_PROMPTS = 1 / 8, 1 / 8
 """The lowest levels of the share of data, and of the number of prompts as a share of all."""
-_LOSS_REFERENCE = 10.0
 _CHARACTERS_PER_TOKEN = 8.0
 
 
@@ -37,10 +37,7 @@ class SFT(LLMTask):
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
         """Win rates, exact match, loss, length, time, speed and memory."""
         return {
-            "win-rate": Objective("1-win_rate", "minimize", 0.0, 1.0, reference=1.0),
-            "lc-win-rate": Objective("1-lc_win_rate", "minimize", 0.0, 1.0, reference=1.0),
-            "exact-match": Objective("1-exact_match", "minimize", 0.0, 1.0, reference=1.0),
-            "loss": Objective("loss", "minimize", 0.0, reference=_LOSS_REFERENCE),
+            **QUALITY,
             "length": Objective("length", "minimize", 0.0, reference=_CHARACTERS_PER_TOKEN * setup.max_new_tokens),
             "seconds": Objective("seconds", "minimize", 0.0, reference=setup.seconds),
             "tokens-per-second": Objective("tokens_per_second", "maximize", 0.0, reference=0.0),

@@ -16,6 +16,7 @@ from optathlon.tasks.llm.bench import Bench, as_tests
 from optathlon.tasks.llm.chat import Encoded
 from optathlon.tasks.llm.decoding import Decoding
 from optathlon.tasks.llm.measuring import Usage
+from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.watermarks import (
@@ -34,7 +35,6 @@ TEMPERATURE, TOP_P = (0.3, 1.5), (0.5, 1.0)
 KEYS = 8
 """Every so many prompts get the same key: the luck of one, at phrases that many answers have, would decide a trial.
 Unmarked answers are scored by as many other keys each, which makes more of them to tell false positives by."""
-_LOSS_REFERENCE = 10.0
 
 
 class WatermarkTask(Decoding):
@@ -50,9 +50,9 @@ class WatermarkTask(Decoding):
         return {
             "detect": Objective("1-auc", "minimize", 0.0, 1.0, reference=1.0),
             "missed": Objective("1-tpr", "minimize", 0.0, 1.0, reference=1.0),
-            "quality": Objective("1-win_rate", "minimize", 0.0, 1.0, reference=1.0),
-            "exact-match": Objective("1-exact_match", "minimize", 0.0, 1.0, reference=1.0),
-            "loss": Objective("loss", "minimize", 0.0, reference=_LOSS_REFERENCE),
+            "quality": QUALITY["win-rate"],
+            "exact-match": QUALITY["exact-match"],
+            "loss": QUALITY["loss"],
         }
 
     def space(self) -> ConfigurationSpace:

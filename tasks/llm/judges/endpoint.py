@@ -164,7 +164,7 @@ class Endpoint(Judge):
                 return _Reply(math.nan)
             try:
                 return self._ask(prompt, first, second)
-            except Exception:
+            except Exception:  # raised again: whatever it is, the other requests are in vain
                 over.set()
                 raise
 

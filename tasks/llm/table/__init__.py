@@ -18,6 +18,7 @@ import numpy as np
 from optathlon.budget import Budget
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
+from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
 from optathlon.trial import Result, Status
 
@@ -26,10 +27,7 @@ BUDGET = 50
 DEFAULT = "lc-win-rate"
 
 OFFERED = {
-    "lc-win-rate": Objective("1-lc_win_rate", "minimize", 0.0, 1.0, reference=1.0),
-    "win-rate": Objective("1-win_rate", "minimize", 0.0, 1.0, reference=1.0),
-    "exact-match": Objective("1-exact_match", "minimize", 0.0, 1.0, reference=1.0),
-    "loss": Objective("loss", "minimize", 0.0, reference=10.0),
+    **QUALITY,
     "length": Objective("length", "minimize", 0.0, reference=128.0),
     "seconds": Objective("seconds", "minimize", 0.0, reference=60.0),
 }
