@@ -35,6 +35,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYTHONPATH=.typing $(BIN)/lint-imports
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)

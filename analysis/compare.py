@@ -19,7 +19,7 @@ from optathlon.analysis.stats.significance import ALPHA, holm, significance
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _SIDES = ("first", "second")
 
@@ -42,7 +42,7 @@ def side_by_side(first: Results, second: Results, *, names: tuple[str, str]) -> 
     Parameters
     ----------
     first, second:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
     names:
         What A and B are called.
 
@@ -81,7 +81,7 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     Parameters
     ----------
     first, second:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
 
     Returns
     -------

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from optathlon.environment import pin
-from optathlon.results import load
+from optathlon.results.frames import load
+from optathlon.running.environment import pin
 
 GRID = [
     *("-o", "random", "-o", "sobol", "-o", "optuna-tpe", "-o", "smac-hpo", "-o", "smac-mf", "-o", "smac-bb"),

@@ -158,8 +158,8 @@ def trainer_per_trial(folder: Path, scale: Scale) -> float:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
-    from optathlon.tasks.llm.chat import Template, right_padded
-    from optathlon.tasks.llm.data import read_examples
+    from optathlon.llm.chat import Template, right_padded
+    from optathlon.llm.data import read_examples
 
     template = Template(AutoTokenizer.from_pretrained(folder / "model"))
     items = [template.encode(example, scale.tokens) for example in read_examples("train.jsonl", folder)]

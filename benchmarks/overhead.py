@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optathlon.environment import pin
-from optathlon.results import load
+from optathlon.results.frames import load
+from optathlon.running.environment import pin
 from optathlon.space import probes
 
 REPEATS = 5
@@ -117,7 +117,7 @@ def stored_bytes() -> tuple[float, float]:
 def yahpo_lookup() -> tuple[float, float] | None:
     """µs of CPU per bare onnxruntime call and per look-up through the task; `None` without data."""
     from optathlon.data import data_root
-    from optathlon.registry import make_task
+    from optathlon.registry.tasks import make_task
 
     model = data_root() / "yahpo" / "lcbench" / "model.onnx"
     if not model.is_file():

@@ -29,10 +29,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from optathlon.environment import pin
-from optathlon.store.folder import ResultsFolder
-from optathlon.store.schema import RUNS, TRIALS
-from optathlon.store.writer import new_shard, write_shard
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.schema import RUNS, TRIALS
+from optathlon.results.writer import new_shard, write_shard
+from optathlon.running.environment import pin
 
 OPTIMIZERS, SEEDS, TRIALS_PER_RUN = 50, 5, 100
 TASKS = (4, 40, 400)

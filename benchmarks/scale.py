@@ -30,17 +30,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from optathlon import registry
-from optathlon.accounting import Outcome, TrialRecord
-from optathlon.environment import pin
-from optathlon.experiment import Experiment
+from optathlon.experiments.experiment import Experiment
+from optathlon.experiments.plan import make_plan
 from optathlon.optimizers.random import RandomSearch
-from optathlon.plan import make_plan
-from optathlon.registry import make_task
-from optathlon.store.compact import compact
-from optathlon.store.folder import ResultsFolder
-from optathlon.store.rows import Session, run_row
-from optathlon.store.writer import ShardWriter
+from optathlon.registry.plugins import plugins
+from optathlon.registry.tasks import make_task
+from optathlon.results.compact import compact
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.rows import Session, run_row
+from optathlon.results.writer import ShardWriter
+from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.environment import pin
 from optathlon.task import short_hash
 from optathlon.trial import Status
 
@@ -64,7 +64,7 @@ class Measured:
 
 def experiment(tasks: int) -> Experiment:
     """The first of 24 functions x 6 dimensions x 24 instances."""
-    registry._plugins.optimizers |= {name: type("Simulated", (RandomSearch,), {}) for name in OPTIMIZERS}
+    plugins.optimizers |= {name: type("Simulated", (RandomSearch,), {}) for name in OPTIMIZERS}
     ids = [f"bbob/f{f}/d{d}/i{i}" for i in range(1, 25) for d in (2, 3, 5, 10, 20, 40) for f in range(1, 25)]
     return Experiment(optimizers=OPTIMIZERS, tasks=ids[:tasks], seeds=SEEDS)
 

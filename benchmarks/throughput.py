@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from optathlon.environment import pin
+from optathlon.running.environment import pin
 
 REPEATS = 3
 

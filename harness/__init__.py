@@ -13,9 +13,9 @@ from optathlon.task import Collection, Task
 from optathlon.trial import Result, Status, Trial
 
 if TYPE_CHECKING:
-    from optathlon.driver import run_experiment
-    from optathlon.experiment import Experiment
-    from optathlon.results import Results, load
+    from optathlon.experiments.driver import run_experiment
+    from optathlon.experiments.experiment import Experiment
+    from optathlon.results.frames import Results, load
 
 __all__ = [
     "Budget",
@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Experiment": "optathlon.experiment",
-    "Results": "optathlon.results",
-    "load": "optathlon.results",
-    "run_experiment": "optathlon.driver",
+    "Experiment": "optathlon.experiments.experiment",
+    "Results": "optathlon.results.frames",
+    "load": "optathlon.results.frames",
+    "run_experiment": "optathlon.experiments.driver",
 }
 
 

@@ -14,7 +14,7 @@ from optathlon.subsets.performance import performance
 from optathlon.subsets.subset import Subset
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
     from optathlon.subsets.performance import Performance
 
 

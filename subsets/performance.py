@@ -11,8 +11,8 @@ import pandas as pd
 from optathlon.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from optathlon.analysis.report.study import Study
-    from optathlon.results import Results
+    from optathlon.analysis.study import Study
+    from optathlon.results.frames import Results
 
 ANY_TYPE = "any"
 """Stands for tasks of all types."""
@@ -79,7 +79,7 @@ def performance(
     Raises `UsageError` where tasks are of several types and none is chosen, an optimizer or type is not in the
     results, or runs on a task differ in their budget or another condition.
     """
-    from optathlon.analysis.report.study import Study
+    from optathlon.analysis.study import Study
 
     chosen = results.runs[results.runs["status"].astype(str) != "skipped"]
     if chosen.empty:

@@ -1,20 +1,23 @@
-"""What the tests of several folders share: commands as a user gives them, plugin files, and comparable frames."""
+"""What the tests of several folders share: commands, plugin files, comparable frames, and LLM tasks."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from optathlon import registry
-from optathlon.environment import is_pinned, pinned, pinning
-from optathlon.results import Results
+from optathlon.registry.plugins import plugins
+from optathlon.results.frames import Results
+from optathlon.running.environment import is_pinned, pinned, pinning
 
 settings.register_profile("optathlon", deadline=None, derandomize=True, database=None)
 settings.load_profile("optathlon")
@@ -77,9 +80,20 @@ def pinned_environment() -> Iterator[None]:
 
 
 @pytest.fixture
-def own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+def forget_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Forgets, until the end of the test, what plugins have brought."""
+
+    def forget() -> None:
+        for name in vars(plugins):
+            monkeypatch.setattr(plugins, name, {})
+
+    return forget
+
+
+@pytest.fixture
+def own_plugins(forget_plugins: Callable[[], None]) -> None:
     """Plugins that the test loads are forgotten after it."""
-    monkeypatch.setattr(registry, "_plugins", registry._Plugins())
+    forget_plugins()
 
 
 @pytest.fixture
@@ -118,3 +132,52 @@ def timeless() -> Callable[[Results], dict[str, list[dict[str, object]]]]:
         }
 
     return strip
+
+
+OWN_REFERENCE = {"method": "full", "learning_rate": 5e-4, "batch_size": 4}
+
+
+@pytest.fixture(scope="session")
+def llm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache that holds nothing but the tiny model."""
+    for package in ("torch", "transformers", "peft"):
+        pytest.importorskip(package, reason="the extra 'llm' is not installed")
+    from optathlon.llm.tiny.pretraining import tiny_model
+
+    made = tiny_model()
+    cache = tmp_path_factory.mktemp("cache")
+    shutil.copytree(made, cache / "llm" / made.name)
+    before = os.environ.get("OPTATHLON_CACHE")
+    os.environ["OPTATHLON_CACHE"] = str(cache)
+    yield cache
+    if before is None:
+        del os.environ["OPTATHLON_CACHE"]
+    else:
+        os.environ["OPTATHLON_CACHE"] = before
+
+
+@pytest.fixture
+def own_task(llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Makes the task of a setup of one's own, with some keys changed."""
+    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
+    folder = tmp_path / "llm"
+    folder.mkdir()
+    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    for part, (asked, answer) in rows.items():
+        (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
+    (folder / "bare.jsonl").write_text(json.dumps({"instruction": "mirror a b"}))
+    pair = {"instruction": "sum of 1 2", "input": " ".join(["2"] * 30), "chosen": "3", "rejected": "4"}
+    (folder / "pairs.jsonl").write_text(json.dumps(pair))
+    (folder / "broken.jsonl").write_text('{"instruction": "a", "output": "b"}\n{"instruction": \n')
+
+    def make(kind: str = "sft", objectives: str = "win-rate", **changes: Any) -> Any:
+        content = {
+            **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "reference": OWN_REFERENCE},
+            **{"max_new_tokens": 4, "data": {part: f"{part}.jsonl" for part in rows} | changes.pop("data", {})},
+        }
+        (folder / "mine.yaml").write_text(json.dumps(content | changes))
+        from optathlon.tasks.llm import LLM
+
+        return LLM().make(f"llm/{kind}/mine/{objectives}")
+
+    return make

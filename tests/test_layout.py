@@ -22,7 +22,7 @@ PUBLIC = {
     "optathlon.data",
     "optathlon.errors",
     "optathlon.function_task",
-    "optathlon.judge",
+    "optathlon.llm.judging",
     "optathlon.optimizer",
     "optathlon.problem",
     "optathlon.resources",
@@ -102,9 +102,9 @@ def test_analysis_evaluates_nothing(folder: str, path: Path) -> None:
         "optathlon.optimizers",
         "optathlon.tasks",
         "optathlon.registry",
-        "optathlon.loop",
-        "optathlon.runs",
-        "optathlon.evaluation",
+        "optathlon.running.loop",
+        "optathlon.running.runs",
+        "optathlon.running.evaluation",
     )
     for name, _, _ in imports(path):
         assert not name.startswith(forbidden), f"{path} imports {name}"
@@ -154,7 +154,7 @@ def test_the_tree_for_type_checkers_agrees_with_the_folders() -> None:
 
 
 def test_tests_mirror_the_folders() -> None:
-    allowed = {*PACKAGES, "cli", "docs"}
+    allowed = {*PACKAGES, "docs"}
     for path in (ROOT / "tests").iterdir():
         if path.is_dir() and path.name != "__pycache__":
             assert path.name in allowed, f"tests/{path.name} mirrors no folder"

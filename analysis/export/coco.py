@@ -17,7 +17,7 @@ from optathlon.analysis.export.curves import BBOB, Curve, Exported, export, grou
 from optathlon.analysis.metrics.objectives import optimal_loss
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 NO_VALUE = 1e30
 """The distance to the optimum before the first result: readers need a finite one, and it reaches no target."""
@@ -43,7 +43,7 @@ def export_coco(results: Results, folder: str | Path) -> Exported:
     Parameters
     ----------
     results:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
     folder:
         To be made; `UsageError` where it has something in it.
     """

@@ -20,7 +20,7 @@ from optathlon.analysis.metrics.progress import Progress
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 BBOB, OTHERS = "bbob", "others"
 
@@ -129,7 +129,7 @@ def export(
     Parameters
     ----------
     results:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
     folder:
         To be made; `UsageError` where it has something in it.
     obstacle:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from optathlon.analysis.export.curves import Curve, Exported, Function, export, file_names, grouped, several_objectives
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _HEADER = "evaluations raw_y"
 _NO_VALUE = "None"
@@ -32,7 +32,7 @@ def export_ioh(results: Results, folder: str | Path) -> Exported:
     Parameters
     ----------
     results:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
     folder:
         To be made; `UsageError` where it has something in it. `functions.csv` in it tells which function is which task.
     """

@@ -13,7 +13,7 @@ from optathlon.analysis.metrics.objectives import signs, value_columns
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _RUN = ["optimizer", "seed"]
 

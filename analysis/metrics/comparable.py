@@ -11,7 +11,7 @@ from optathlon.analysis.metrics.progress import positions_of_runs
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _CONDITIONS = {
     "task_version": "version",

@@ -20,7 +20,7 @@ def task_features(tasks: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     tasks, trials:
-        As in `optathlon.results.Results`, with the labels of `comparable`. A task whose `space` is `{}`, as results of
+        As in `optathlon.Results`, with the labels of `comparable`. A task whose `space` is `{}`, as results of
         other programs have it, misses what is read from there.
 
     Returns

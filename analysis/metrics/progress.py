@@ -12,7 +12,7 @@ import pandas as pd
 from optathlon.analysis.metrics.countable import at_full_fidelity
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from optathlon.analysis.metrics.objectives import is_multi_objective, number, ob
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _COLUMNS = ["task", "objective", "reference"]
 

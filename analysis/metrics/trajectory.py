@@ -20,7 +20,7 @@ from optathlon.analysis.metrics.progress import AXES, Progress
 from optathlon.analysis.metrics.references import reference_losses, stated_reference
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 LABELS = ["run", "optimizer", "task", "collection", "seed", "trial"]
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.curves import MEASURES, RANK, Curve, grid_of
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import measure as measure_of
 from optathlon.analysis.metrics.objectives import row_of
 from optathlon.analysis.metrics.progress import BUDGET
 from optathlon.analysis.plots.style import Look
-from optathlon.analysis.report.curves import MEASURES, RANK, Curve, grid_of
 from optathlon.analysis.report.evidence import ROPE, Evidence
 from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
-from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
+from optathlon.analysis.study import Study
 
 View = dict[str, Any]
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from optathlon.analysis.curves import MEASURES
 from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.metrics.progress import BUDGET
 from optathlon.analysis.plots.critical_difference import plot_critical_difference
@@ -17,14 +18,13 @@ from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
 from optathlon.analysis.plots.sensitivity import plot_sensitivity
 from optathlon.analysis.plots.style import Look
-from optathlon.analysis.plots.subsets import plot_agreement
-from optathlon.analysis.report.curves import MEASURES
 from optathlon.analysis.report.evidence import Evidence
 from optathlon.analysis.report.figures import Drawing
 from optathlon.analysis.report.naming import suffix
 from optathlon.analysis.report.representativeness import Representativeness
-from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.significance import Significance
+from optathlon.analysis.study import Study, Verdict
+from optathlon.subsets.plots import plot_agreement
 
 _REGRET = next(measure for measure in MEASURES if measure.name == "log-best-worst")
 

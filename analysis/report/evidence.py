@@ -12,7 +12,6 @@ import pandas as pd
 
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
 from optathlon.analysis.metrics.targets import runtime_distribution
-from optathlon.analysis.report.study import Study
 from optathlon.analysis.stats.aggregates import aggregates
 from optathlon.analysis.stats.bayes import bayesian_signed_rank, hierarchical
 from optathlon.analysis.stats.bootstrap import bootstrap_means
@@ -26,6 +25,7 @@ from optathlon.analysis.stats.sensitivity import sensitivity
 from optathlon.analysis.stats.significance import Significance, wilcoxon_holm
 from optathlon.analysis.stats.strengths import strengths
 from optathlon.analysis.stats.task_correlation import task_correlation
+from optathlon.analysis.study import Study
 
 Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
 

@@ -31,12 +31,12 @@ from optathlon.analysis.report.figures import inline, save, save_table
 from optathlon.analysis.report.naming import suffix
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import Representativeness, conclusions, subset_study
-from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.importance import hyperparameter_importance
+from optathlon.analysis.study import Study, Verdict
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
 _MOST_FAILURES = 40
@@ -65,7 +65,7 @@ def write_report(
     Parameters
     ----------
     results:
-        As `optathlon.results.load` returns them.
+        As `optathlon.load` returns them.
     out_dir:
         The folder to write to; made if absent.
     title:

@@ -23,7 +23,7 @@ from optathlon.subsets.validation import (
 )
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
 THRESHOLD = 0.8
@@ -101,7 +101,7 @@ def subset_study(
     Parameters
     ----------
     results:
-        As `optathlon.results.load` returns them: runs of the held-out optimizers on the subset's tasks and many others.
+        As `optathlon.load` returns them: runs of the held-out optimizers on the subset's tasks and many others.
         With those of the optimizers that the subset was chosen by, subsets of other sizes are chosen, too.
     subset:
         The subset.

@@ -12,7 +12,7 @@ from optathlon.analysis.metrics.coverage import coverage, failed_trial_share
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import measure
 from optathlon.analysis.metrics.overhead import overhead
-from optathlon.analysis.report.study import Study, Verdict
+from optathlon.analysis.study import Study, Verdict
 from optathlon.subsets.validation import CHOSEN, Methods
 
 MISSING = "–"

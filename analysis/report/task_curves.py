@@ -16,7 +16,7 @@ from optathlon.analysis.metrics.attainment import median_attainment, objective_p
 from optathlon.analysis.metrics.final import grouped_quantiles, is_maximised
 from optathlon.analysis.metrics.objectives import row_of, signs
 from optathlon.analysis.metrics.progress import BUDGET, Axis
-from optathlon.analysis.report.study import Study
+from optathlon.analysis.study import Study
 
 _MOST_NUMBERS = 400_000
 """Numbers that all trajectories together may have: about 2.1 MB of the page."""

@@ -10,7 +10,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.metrics.coverage import failed_trial_share
-from optathlon.analysis.report.study import Study, Verdict
 from optathlon.analysis.stats.comparison import Comparison
 from optathlon.analysis.stats.power import Power
 from optathlon.analysis.stats.sensitivity import (
@@ -24,6 +23,7 @@ from optathlon.analysis.stats.sensitivity import (
     leader_changes,
 )
 from optathlon.analysis.stats.significance import Significance
+from optathlon.analysis.study import Study, Verdict
 
 _MANY = 8
 """Longer enumerations are cut."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from optathlon.judged_items import NOT_UNDERSTOOD
+from optathlon.llm.labelled_pairs import NOT_UNDERSTOOD
 
 NAMES = MappingProxyType({0: "tie", 1: "first better", 2: "second better", NOT_UNDERSTOOD: "not understood"})
 """What the labels mean."""

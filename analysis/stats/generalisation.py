@@ -13,7 +13,7 @@ from optathlon.analysis.stats.comparison import Comparison, comparisons
 from optathlon.analysis.stats.ranking import mean_ranks, ranks
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _TEST = "test/"
 _VALIDATION = "val_"

@@ -10,8 +10,8 @@ import typer
 
 from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
-from optathlon.environment import pin
 from optathlon.errors import OptathlonError, UsageError
+from optathlon.running.environment import pin
 
 app = typer.Typer(
     name="optathlon",

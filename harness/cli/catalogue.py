@@ -38,16 +38,18 @@ def list_known(
     """List optimizers, tasks, collections or subsets."""
     import fnmatch
 
-    from optathlon import registry
+    from optathlon.registry.optimizers import optimizer_class
+    from optathlon.registry.plugins import collection_names, optimizer_names
+    from optathlon.registry.tasks import task_ids
 
     _load(plugins)
     match kind:
         case Kind.optimizers:
-            rows = {name: _optimizer_line(registry.optimizer_class(name)) for name in registry.optimizer_names()}
+            rows = {name: _optimizer_line(optimizer_class(name)) for name in optimizer_names()}
         case Kind.collections:
-            rows = {name: _collection_line(name) for name in registry.collection_names()}
+            rows = {name: _collection_line(name) for name in collection_names()}
         case Kind.tasks:
-            ids = (id for name in registry.collection_names() for id in registry.task_ids(name))
+            ids = (id for name in collection_names() for id in task_ids(name))
             rows = dict.fromkeys(ids, "")
         case Kind.subsets:
             rows = _subset_rows()
@@ -59,19 +61,19 @@ def info(
     plugins: Plugins = None,
 ) -> None:
     """Say what there is to know about an optimizer, a task or a subset."""
-    from optathlon import registry
+    from optathlon.registry.tasks import make_task
 
     _load(plugins)
     if id.startswith("subset:"):
         _print_subset(id.removeprefix("subset:"))
     elif "/" in id and ":" not in id:
-        _print_task(registry.make_task(id))
+        _print_task(make_task(id))
     else:
         _print_optimizer(id.partition("[")[0])
 
 
 def _load(plugins: Iterable[Path] | None) -> None:
-    from optathlon.registry import load_plugin
+    from optathlon.registry.plugins import load_plugin
 
     for plugin in plugins or ():
         load_plugin(plugin)
@@ -88,10 +90,10 @@ def _optimizer_line(cls: type[Optimizer]) -> str:
 
 
 def _collection_line(name: str) -> str:
-    from optathlon import registry
+    from optathlon.registry.tasks import collection, task_ids
 
-    source = registry.collection(name)
-    count = f"{sum(1 for _ in registry.task_ids(name))} tasks listed"
+    source = collection(name)
+    count = f"{sum(1 for _ in task_ids(name))} tasks listed"
     if source is None:
         return count
     return f"{source.description} ({count}){_missing(source.packages, source.install)}"
@@ -119,7 +121,7 @@ def _first_line(cls: type) -> str:
 
 
 def _print_optimizer(name: str) -> None:
-    from optathlon.registry import optimizer_class
+    from optathlon.registry.optimizers import optimizer_class
 
     cls = optimizer_class(name)
     print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")

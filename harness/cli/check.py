@@ -15,8 +15,8 @@ def check(
     plugins: Plugins = None,
 ) -> None:
     """Run the conformance checks of an optimizer or a task."""
-    from optathlon.conformance import NonConformance, optimizer_checks, task_checks
-    from optathlon.registry import load_plugin
+    from optathlon.registry.plugins import load_plugin
+    from optathlon.testing.conformance import NonConformance, optimizer_checks, task_checks
 
     for plugin in plugins or ():
         load_plugin(plugin)

@@ -16,7 +16,7 @@ from optathlon.errors import UsageError, storage_errors
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 _LISTED = 8
 _CHANGED_MOST = 3

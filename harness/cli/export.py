@@ -21,7 +21,7 @@ def export(
     from optathlon.analysis.export.coco import export_coco
     from optathlon.analysis.export.curves import LEGEND
     from optathlon.analysis.export.ioh import export_ioh
-    from optathlon.results import load
+    from optathlon.results.frames import load
 
     write = {"ioh": export_ioh, "coco": export_coco}[format]
     done = write(load(results), out or results / format)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from optathlon.analysis.stats.agreement import PositionConsistency
-    from optathlon.judged_items import JudgedItems
+    from optathlon.llm.labelled_pairs import JudgedItems
 
 group = typer.Typer(help="Check judges, which tell the better of two answers, against people.")
 
@@ -37,7 +37,7 @@ def validate(
     Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz. Without a judge, only people are
     compared. A judge that is asked sees both orders of the answers.
     """
-    from optathlon.judged_items import read_items
+    from optathlon.llm.labelled_pairs import read_items
 
     if answers and judge:
         raise UsageError("give --answers or --judge, not both")
@@ -61,7 +61,7 @@ class _Judged:
 
 
 def _stored(answers: Path, items: JudgedItems) -> _Judged:
-    from optathlon.judged_items import NOT_UNDERSTOOD, read_answers
+    from optathlon.llm.labelled_pairs import NOT_UNDERSTOOD, read_answers
 
     labels = read_answers(answers, items)
     return _Judged(f"the answers in {answers.name}", labels, int((labels == NOT_UNDERSTOOD).sum()), None)
@@ -71,8 +71,8 @@ def _asked(call: str, items: JudgedItems, failures: str, seed: int) -> _Judged:
     import numpy as np
 
     from optathlon.analysis import position_consistency
-    from optathlon.judge import make_judge
-    from optathlon.judged_items import ask_both_orders, decided, labels_of
+    from optathlon.llm.judging import make_judge
+    from optathlon.llm.labelled_pairs import ask_both_orders, decided, labels_of
 
     judge = make_judge(call)
     orders = ask_both_orders(judge, items, seed=seed)

@@ -16,7 +16,7 @@ def merge(
 
     Repeating the command copies what is missing and nothing else.
     """
-    from optathlon.store import merge as store
+    from optathlon.results import merge as store
 
     merged = store.merge(out, sources)
     print(f"{merged.runs} runs in {out}; {merged.shards} shards copied")

@@ -11,7 +11,7 @@ from optathlon.cli.source import Maximize, Optimizers, Tasks, read_results
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
 

@@ -25,11 +25,11 @@ def retry(
     A new result takes the place of the old one when it is stored; until then the old one stands.
     """
     from optathlon.cli.run import interruptions, report_summary
-    from optathlon.driver import retry_runs
     from optathlon.errors import unknown
-    from optathlon.experiment import Execution
-    from optathlon.registry import load_plugin
-    from optathlon.store.folder import ResultsFolder
+    from optathlon.experiments.driver import retry_runs
+    from optathlon.experiments.experiment import Execution
+    from optathlon.registry.plugins import load_plugin
+    from optathlon.results.folder import ResultsFolder
     from optathlon.trial import Status
 
     known = [str(one) for one in Status]

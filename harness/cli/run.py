@@ -15,9 +15,9 @@ from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, Trial
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.driver import Summary
-    from optathlon.plan import Plan
-    from optathlon.runs import RunSpec
+    from optathlon.experiments.driver import Summary
+    from optathlon.experiments.plan import Plan
+    from optathlon.running.runs import RunSpec
 
 _REASONS_SHOWN = 10
 
@@ -64,8 +64,8 @@ def run(
 
     Repeating the command does what is missing and nothing else.
     """
-    from optathlon.driver import plan_experiment, run_experiment
-    from optathlon.experiment import Experiment
+    from optathlon.experiments.driver import plan_experiment, run_experiment
+    from optathlon.experiments.experiment import Experiment
 
     flags = {
         "optimizers": optimizers,
@@ -109,7 +109,7 @@ def interruptions() -> Iterator[None]:
 
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
-    from optathlon.store.presence import drivers
+    from optathlon.results.presence import drivers
 
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)

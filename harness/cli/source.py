@@ -11,7 +11,7 @@ import typer
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
 
 Optimizers = Annotated[
     list[str] | None,
@@ -40,7 +40,7 @@ def read_results(
     Parameters
     ----------
     path:
-        A results folder, or a table as of `optathlon.foreign.load_table`.
+        A results folder, or a table as of `optathlon.results.tables.load_table`.
     optimizers, tasks:
         Ids or patterns; by default all.
     maximize:
@@ -48,8 +48,8 @@ def read_results(
     configurations:
         Whether the trials' `config` is wanted, which may be most of their size.
     """
-    from optathlon.foreign import load_table
-    from optathlon.results import load, select
+    from optathlon.results.frames import load, select
+    from optathlon.results.tables import load_table
 
     if path.is_file():
         table = load_table(path, direction="maximize" if maximize else "minimize")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from optathlon.status import FolderStatus
+    from optathlon.results.status import FolderStatus
 
 _EVERY_S = 2.0
 _SHOWN = 8
@@ -22,8 +22,8 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Say what is done, running, failed and left, how fast it goes, and what it takes on disk."""
-    from optathlon.status import folder_status
-    from optathlon.store.folder import ResultsFolder
+    from optathlon.results.folder import ResultsFolder
+    from optathlon.results.status import folder_status
 
     folder = ResultsFolder.open(results)
     if not watch:
@@ -39,7 +39,7 @@ def status(
 
 
 def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
-    from optathlon.status import WINDOW_S
+    from optathlon.results.status import WINDOW_S
 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(state.statuses.items()))
     yield f"done      {state.statuses.total()} runs in {results}: {counts or 'none'}"

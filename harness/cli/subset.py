@@ -19,7 +19,7 @@ from optathlon.cli.names import split_names
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
-    from optathlon.results import Results
+    from optathlon.results.frames import Results
     from optathlon.subsets.subset import PartName, Subset
 
 _DEFAULT = "select"
@@ -96,8 +96,8 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.experiment import parse_duration
-    from optathlon.results import load
+    from optathlon.experiments.experiment import parse_duration
+    from optathlon.results.frames import load
     from optathlon.subsets.making import Search, make_subset
     from optathlon.subsets.performance import performance
 

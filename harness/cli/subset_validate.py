@@ -48,7 +48,7 @@ def validate(
     one subset are over seeds; those of random and stratified ones are 5 and 95 % of the draws.
     """
     from optathlon.analysis.report.representativeness import conclusions, subset_study
-    from optathlon.results import load
+    from optathlon.results.frames import load
     from optathlon.subsets.subset import Subset
 
     _refuse_numbers(draws, threshold, seed)
@@ -140,8 +140,8 @@ def _interval(value: float, low: float, high: float) -> str:
 def _write(found: Representativeness, folder: Path) -> None:
     import pandas as pd
 
-    from optathlon.analysis.plots.subsets import plot_agreement
     from optathlon.analysis.report.figures import Drawing, save, save_table
+    from optathlon.subsets.plots import plot_agreement
 
     save_table("methods", found.table, folder)
     ranks = {part: agreement.mean_ranks for part, agreement in found.agreements.items()}

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from optathlon.errors import UsageError
-from optathlon.judge import Judge, Prompt, make_judge
+from optathlon.llm.chat import Encoded, Template
+from optathlon.llm.data import Example
+from optathlon.llm.generation import Answers, Scores, answer, write
+from optathlon.llm.judging import Judge, Prompt, make_judge
+from optathlon.llm.memory import halved
+from optathlon.llm.models import Adapter, Base, best_device, existing_device, load_tokenizer, tuned_weights
 from optathlon.task import short_hash
-from optathlon.tasks.llm.answers import Answers, Scores, answer, write
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.chat import Encoded, Template
 from optathlon.tasks.llm.checkpoints import Checkpoints
-from optathlon.tasks.llm.data import Example
-from optathlon.tasks.llm.memory import halved
-from optathlon.tasks.llm.models import Adapter, Base, best_device, existing_device, load_tokenizer, tuned_weights
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
 from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
 
 if TYPE_CHECKING:
-    from optathlon.tasks.llm.models import Weights
+    from optathlon.llm.models import Weights
 
 Item = TypeVar("Item")
 
@@ -306,7 +306,7 @@ class Bench:
         """The cross-entropy of each response, in nats a token."""
         import torch
 
-        from optathlon.tasks.llm.likelihoods import response_losses
+        from optathlon.llm.likelihoods import response_losses
 
         with torch.inference_mode(), self.base.autocast():
             return response_losses(model, encoded, self.tokenizer.pad_token_id, self.setup.answer_batch, self.device)

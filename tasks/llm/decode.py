@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from optathlon.llm.generation import as_text, greedily
 from optathlon.problem import Fidelity, Objective
-from optathlon.tasks.llm.answers import as_text, greedily
 from optathlon.tasks.llm.bench import Bench, as_tests
 from optathlon.tasks.llm.decoding import Decoding
 from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from optathlon.errors import MissingDependency
-from optathlon.tasks.llm.answers import greedily, up_to_end
-from optathlon.tasks.llm.chat import left_padded
+from optathlon.llm.chat import left_padded
+from optathlon.llm.generation import greedily, up_to_end
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ class Transformers(Engine):
     pad:
         The token that fills up short prompts.
     ends, max_new_tokens:
-        As in `optathlon.tasks.llm.answers.write`.
+        As in `optathlon.llm.generation.write`.
     pad_to:
         The length of prompts is padded to a multiple of it.
     cache:
@@ -115,7 +115,7 @@ def vllm_engine(
     model, tokenizer:
         Of transformers.
     ends, max_new_tokens:
-        As in `optathlon.tasks.llm.answers.write`.
+        As in `optathlon.llm.generation.write`.
     dtype:
         Of the weights, as vLLM writes it.
     options:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from optathlon.llm.chat import Encoded, right_padded
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.bench import Bench, as_tests
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.chat import Encoded, right_padded
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
 from optathlon.tasks.llm.measuring import SLOW_TOKEN, Usage
 from optathlon.tasks.llm.objectives import QUALITY

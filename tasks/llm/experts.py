@@ -8,17 +8,17 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from optathlon.errors import UsageError
+from optathlon.llm.data import Example
+from optathlon.llm.models import checksum, load_model, stored, tuned_weights
 from optathlon.task import short_hash
 from optathlon.tasks.llm.bench import REFERENCE_SEED, bench, reference_hyperparameters
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.data import Example
-from optathlon.tasks.llm.models import checksum, load_model, stored, tuned_weights
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import adapter, recipe
 from optathlon.tasks.llm.task_vectors import task_vector
 
 if TYPE_CHECKING:
-    from optathlon.tasks.llm.models import Weights
+    from optathlon.llm.models import Weights
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from optathlon.errors import UsageError
+from optathlon.llm.chat import Encoded
+from optathlon.llm.data import Example, example_of, refuse_repeated_ids, refuse_shared_prompts, rows_of
+from optathlon.llm.generation import as_text
+from optathlon.llm.judges.verifier import is_right
+from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
-from optathlon.tasks.llm.answers import as_text
 from optathlon.tasks.llm.bench import Bench, bench
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.chat import Encoded
-from optathlon.tasks.llm.data import Example, example_of, refuse_repeated_ids, refuse_shared_prompts, rows_of
-from optathlon.tasks.llm.judges.verifier import is_right
-from optathlon.tasks.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.tasks.llm.setups import Setup
 
 _FORMS = (
@@ -52,7 +52,7 @@ class Pair:
 
 
 def read_preferences(source: str, folder: Path, *, downloads: bool = False) -> list[Preference]:
-    """The pairs of a file or data set; parameters as in `optathlon.tasks.llm.data.read_examples`.
+    """The pairs of a file or data set; parameters as in `optathlon.llm.data.read_examples`.
 
     Rows have texts `chosen` and `rejected` beside an Alpaca prompt, or two chats that differ in their last turn. Raises
     `UsageError` for a malformed row, with its line.

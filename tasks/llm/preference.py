@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from optathlon.errors import UsageError
+from optathlon.llm.chat import IGNORED, right_padded
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.bench import reference_hyperparameters
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.chat import IGNORED, right_padded
 from optathlon.tasks.llm.measuring import Usage
 from optathlon.tasks.llm.pairs import Pair, Pairs, pairs
 from optathlon.tasks.llm.setups import Setup

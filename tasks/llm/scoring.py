@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optathlon.judge import Comparison, Judge, Prompt, Refusal, compare
-from optathlon.tasks.llm.judges.verifier import is_right
-from optathlon.tasks.llm.win_rate import Judged, length_controlled, win_rate
+from optathlon.llm.judges.verifier import is_right
+from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.llm.win_rate import Judged, length_controlled, win_rate
 
 
 class NotUnderstood(Exception):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from optathlon.llm.generation import as_text
 from optathlon.problem import Objective
-from optathlon.tasks.llm.answers import as_text
 from optathlon.tasks.llm.bench import Bench, as_tests
 from optathlon.tasks.llm.decoding import Decoding
 from optathlon.tasks.llm.engines import Engine, Transformers, require_vllm, standalone, vllm_engine

@@ -17,11 +17,11 @@ from pydantic import AfterValidator, Field
 
 from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
-from optathlon.judge import make_judge
+from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, read_rows, refuse_shared_prompts
+from optathlon.llm.judging import make_judge
+from optathlon.llm.tiny.instructions import TOPICS, instructions, instructions_on
 from optathlon.resources import Resources
-from optathlon.tasks.llm.data import DATA_SUFFIXES, Example, read_examples, read_rows, refuse_shared_prompts
 from optathlon.tasks.llm.spaces import checked_hyperparameters
-from optathlon.tasks.llm.tiny.instructions import TOPICS, instructions, instructions_on
 
 PARTS = ("train", "tune", "test")
 """What is trained on, what the optimizer is told of, and what reports score."""
@@ -62,7 +62,7 @@ class Setup:
     model:
         `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
     data:
-        The source of each of `train`, `tune` and `test` (see `optathlon.tasks.llm.data.read_examples`); empty for the
+        The source of each of `train`, `tune` and `test` (see `optathlon.llm.data.read_examples`); empty for the
         instructions of `tiny`. No prompt may stand in two of them.
     preferences:
         The source of preference pairs, for `llm/preference`; empty for those that are made of `tiny`'s instructions.
@@ -94,7 +94,7 @@ class Setup:
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device, dtype, gradient_checkpointing:
-        See `optathlon.tasks.llm.models.Base`; `auto` is `cuda` where there is a GPU.
+        See `optathlon.llm.models.Base`; `auto` is `cuda` where there is a GPU.
     answer_batch:
         Prompts that are answered at once.
     downloads:

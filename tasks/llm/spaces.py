@@ -18,7 +18,7 @@ from ConfigSpace import (
 )
 
 from optathlon.errors import UsageError, first_complaint, unknown
-from optathlon.tasks.llm.models import Adapter
+from optathlon.llm.models import Adapter
 from optathlon.tasks.llm.training import Recipe
 
 if TYPE_CHECKING:

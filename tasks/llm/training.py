@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, Ty
 import numpy as np
 from pydantic import Field
 
-from optathlon.tasks.llm.chat import IGNORED, Encoded, right_padded
+from optathlon.llm.chat import IGNORED, Encoded, right_padded
 
 if TYPE_CHECKING:
     import torch

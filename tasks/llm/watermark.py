@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from optathlon.llm.chat import Encoded
+from optathlon.llm.generation import as_text
+from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.problem import Objective
-from optathlon.tasks.llm.answers import as_text
 from optathlon.tasks.llm.bench import Bench, as_tests
-from optathlon.tasks.llm.chat import Encoded
 from optathlon.tasks.llm.decoding import Decoding
 from optathlon.tasks.llm.measuring import Usage
 from optathlon.tasks.llm.objectives import QUALITY
-from optathlon.tasks.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.watermarks import (
     ExponentialMinimum,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optathlon.tasks.llm.answers import Scores
-from optathlon.tasks.llm.sampling import gumbel, keyed_uniforms
+from optathlon.llm.generation import Scores
+from optathlon.llm.sampling import gumbel, keyed_uniforms
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `simulation`, as tests are no package
 

@@ -1,4 +1,4 @@
-"""Simulated results in the shape of `optathlon.results.Results`."""
+"""Simulated results in the shape of `optathlon.results.frames.Results`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 _LABELS = (
     *("run", "optimizer", "task", "collection", "status", "experiment", "options", "task_version", "fingerprint"),

@@ -9,7 +9,7 @@ from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuff
 
 from optathlon.analysis.metrics.attainment import median_attainment, objective_points
 from optathlon.errors import UsageError
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 SIDE = 6
 

@@ -15,7 +15,7 @@ import pytest
 
 from optathlon.analysis import incumbents_at, trajectories
 from optathlon.analysis.metrics.normalisation import between
-from optathlon.foreign import load_table
+from optathlon.results.tables import load_table
 
 ROOT = Path(os.environ.get("OPTATHLON_TEST_DATA", "")) / "automlbenchmark_2019"
 pytestmark = pytest.mark.skipif(

@@ -24,7 +24,7 @@ from optathlon.analysis.metrics.normalisation import (
 )
 from optathlon.analysis.metrics.progress import AXES, Progress
 from optathlon.analysis.metrics.targets import PRECISIONS, expected_runtime, runtime_distribution, runtimes
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 
 def of_cell(frame: pd.DataFrame, key: tuple[str, str, int]) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from statsmodels.stats.multitest import multipletests
 from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.errors import UsageError
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 TOYS = [SimulatedTask(f"toy/f{i:02}") for i in range(20)]
 
@@ -279,7 +279,7 @@ def test_the_command_tells_what_changed(
 
 
 def test_results_of_a_run_are_compared_with_a_table(in_process: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
-    from optathlon.results import load
+    from optathlon.results.frames import load
 
     out = tmp_path / "out"
     run = ("run", "-o", "random", "-t", "bbob/f1/d2/i1", "--budget", "5", "--seeds", "2", "--out", out)

@@ -21,8 +21,8 @@ from optathlon.analysis.export.coco import NO_VALUE, export_coco
 from optathlon.analysis.export.curves import file_names
 from optathlon.analysis.export.ioh import export_ioh
 from optathlon.errors import UsageError
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 EXPORTS = pytest.mark.parametrize("export", [export_ioh, export_coco])
 TARGETS = (1.0, 0.3, 0.1, 0.03, 0.01)

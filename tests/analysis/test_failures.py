@@ -11,9 +11,9 @@ import pytest
 from simulation import TASKS, SimulatedOptimizer, simulate, together
 
 from optathlon.analysis.report.evidence import Evidence
-from optathlon.analysis.report.study import Study
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.analysis.study import Study
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 TEXT = {"run": str, "optimizer": str, "status": str}
 

@@ -7,7 +7,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsConditi
 from simulation import shuffled
 
 from optathlon.analysis.metrics.features import task_features
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 
 def described(results: Results, task: str, **changes: object) -> pd.Series:

@@ -14,8 +14,8 @@ from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.report import write_report
 from optathlon.analysis.report.explanations import generalisation_rows
 from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 TASKS = [
     SimulatedTask("toy/min"),

@@ -14,10 +14,10 @@ from ConfigSpace import ConfigurationSpace
 from simulation import MULTI_FIDELITY, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis import write_report
-from optathlon.analysis.report.study import Study
+from optathlon.analysis.study import Study
 from optathlon.errors import UsageError
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 TASKS = [
     *(SimulatedTask(f"toy/{name}") for name in ("plain", "flat", "few", "fixed", "split")),

@@ -34,7 +34,7 @@ from optathlon.analysis.metrics.final import beyond_optimum
 from optathlon.analysis.metrics.objectives import optimal_hypervolume
 from optathlon.analysis.metrics.references import freeze_references, references
 from optathlon.errors import UsageError
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 
 def rectangles(points: list[tuple[float, float]], reference: tuple[float, float]) -> float:

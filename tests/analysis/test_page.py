@@ -8,7 +8,7 @@ import pytest
 from browser import browser, opened
 
 from optathlon.analysis import write_report
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 WIDE = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}}

@@ -22,13 +22,13 @@ from optathlon.analysis.report import task_curves
 from optathlon.analysis.report.charts import Charts
 from optathlon.analysis.report.drawings import Drawings
 from optathlon.analysis.report.evidence import Evidence
-from optathlon.analysis.report.study import Study
 from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.analysis.report.words import caveats, findings, power, robustness, second_opinion
 from optathlon.analysis.stats.power import Power
+from optathlon.analysis.study import Study
 from optathlon.errors import UsageError
-from optathlon.foreign import load_table
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.results.tables import load_table
 
 VOID = {"meta", "br"}
 

@@ -25,7 +25,7 @@ from optathlon.analysis import (
 from optathlon.analysis.stats.comparison import Comparison, without_results
 from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.analysis.stats.significance import critical_difference
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 
 def compare(results: Results) -> list[Comparison]:

@@ -12,11 +12,11 @@ import pytest
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis import write_report
-from optathlon.analysis.plots.subsets import plot_agreement
 from optathlon.analysis.report import representativeness
 from optathlon.analysis.report.representativeness import conclusions, subset_study
 from optathlon.errors import UsageError
-from optathlon.results import Results
+from optathlon.results.frames import Results
+from optathlon.subsets.plots import plot_agreement
 from optathlon.subsets.subset import Subset
 from optathlon.subsets.validation import CHOSEN, MEDOIDS, RANDOM, STRATIFIED, Agreement, Methods
 
@@ -290,7 +290,7 @@ def test_the_figure_shows_methods_threshold_and_smallest_size() -> None:
 def test_the_command_takes_a_file(
     in_process: Callable[..., SimpleNamespace], grid: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("optathlon.results.load", lambda path, **filters: grid)
+    monkeypatch.setattr("optathlon.results.frames.load", lambda path, **filters: grid)
     file = tmp_path / "mine.yaml"
     WITHOUT_SIZES.write(file)
     done = in_process("report", tmp_path, "--subset", file, "--out", tmp_path / "report")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from optathlon.conformance import optimizer_checks, task_checks
-from optathlon.registry import load_plugin
+from optathlon.registry.plugins import load_plugin
+from optathlon.testing.conformance import optimizer_checks, task_checks
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -42,7 +42,7 @@ def test_the_example_task_conforms_and_has_its_optimum():
 
 
 def test_every_optimizer_and_collection_is_documented():
-    from optathlon.registry import collection_names, optimizer_names
+    from optathlon.registry.plugins import collection_names, optimizer_names
 
     optimizers = (DOCS / "optimizers.md").read_text()
     tasks = (DOCS / "tasks.md").read_text()

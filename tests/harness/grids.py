@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from optathlon.results import Results
+from optathlon.results.frames import Results
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 240.0) -> None:

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from optathlon import Budget, Status, as_task
-from optathlon.accounting import Outcome, TrialRecord
-from optathlon.runs import RunSpec
-from optathlon.store.folder import ResultsFolder
-from optathlon.store.rows import Session, run_row
-from optathlon.store.writer import ShardWriter
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.rows import Session, run_row
+from optathlon.results.writer import ShardWriter
+from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.runs import RunSpec
 from optathlon.task import Task
 
 SESSION = Session("mine", "host", "0123")

@@ -10,7 +10,7 @@ from ConfigSpace import ConfigurationSpace
 
 from optathlon import Budget, Constraint, Fidelity, Objective, Result, Status, Trial, as_task
 from optathlon.errors import UsageError
-from optathlon.evaluation import evaluate
+from optathlon.running.evaluation import evaluate
 
 SPACE = {"x": (0.0, 1.0), "kind": ["a", "b"]}
 CONFIG = {"x": 0.5, "kind": "a"}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from optathlon import Experiment, Resources
 from optathlon.errors import UsageError
-from optathlon.placement import GpuPool, lacking
 from optathlon.resources import Limits
+from optathlon.running.gpus import GpuPool, lacking
 
 
 @given(st.floats(0.01, 1), st.integers(1, 8), st.integers(0, 8), st.lists(st.integers(0, 3), max_size=30))

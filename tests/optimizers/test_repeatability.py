@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from optathlon import load
-from optathlon.registry import optimizer_names
+from optathlon.registry.plugins import optimizer_names
 
 FLAT, CONDITIONAL, MULTI_FIDELITY, MULTI_OBJECTIVE = (
     "hpobench/fcnet/naval_propulsion",

@@ -1,1 +1,0 @@
-../../harness/judged_items.py

@@ -1,0 +1,1 @@
+"""Many runs: the plan, the driver, and the executors that do them."""

@@ -1,0 +1,324 @@
+"""Doing an experiment: plan, results folder, workers, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import signal
+import threading
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pyarrow as pa
+
+from optathlon.budget import Budget, BudgetUnit
+from optathlon.errors import UsageError, storage_errors
+from optathlon.experiments.executors import make_executor
+from optathlon.experiments.executors.messages import WorkerSettings
+from optathlon.experiments.experiment import Execution, Experiment
+from optathlon.experiments.plan import Plan, make_plan
+from optathlon.experiments.progress import Progress
+from optathlon.registry.capabilities import mismatch
+from optathlon.registry.optimizers import choose_optimizer
+from optathlon.registry.plugins import load_plugin, loaded_plugins
+from optathlon.registry.tasks import make_task
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.presence import Colleagues, Presence, shard_files
+from optathlon.results.provenance import record_provenance
+from optathlon.results.rows import Session, run_row
+from optathlon.results.writer import ShardWriter
+from optathlon.running.accounting import Outcome
+from optathlon.running.clocks import Clock
+from optathlon.running.gpus import lacking, visible_gpus
+from optathlon.running.journal import discard_journal, journal_path, read_header, read_journal, salvaged
+from optathlon.running.runs import RunSpec
+from optathlon.trial import Status
+
+_ROWS_AT_ONCE = 50_000
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status"]
+_IDENTITY = [
+    "run", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers", "clock",
+    "attempt", "status",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of an experiment.
+
+    Attributes
+    ----------
+    folder:
+        Where its results are.
+    statuses:
+        How many of its stored runs have which status.
+    new:
+        How many of them this call stored.
+    missing:
+        How many of its runs are not stored, as other drivers are at them, or were.
+    unplaced:
+        How many want GPUs that are not here.
+    damaged:
+        Files of the results folder that were found damaged and set aside; their runs were done again.
+    """
+
+    folder: ResultsFolder
+    statuses: Counter[str]
+    new: int
+    missing: int = 0
+    unplaced: int = 0
+    damaged: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a results folder held before it was decided what is to do: its shards, and its finished runs.
+
+    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint` and `status`.
+    """
+
+    shards: set[Path]
+    finished: pa.Table
+
+    @classmethod
+    def of(cls, path: Path) -> Snapshot:
+        """Look at the folder, which need not exist yet. Reading millions of runs takes a while: look once."""
+        shards = shard_files(path)
+        if ResultsFolder.is_new(path):
+            return cls(shards, pa.table({name: pa.array([], pa.string()) for name in _SEEN}))
+        return cls(shards, ResultsFolder.open(path).finished(_SEEN))
+
+
+def plan_experiment(experiment: Experiment) -> Plan:
+    """The plan of an experiment, given what its results folder holds. Writes nothing.
+
+    Raises `UsageError` where the experiment can't be done.
+    """
+    return _plan(experiment, _snapshot(experiment))
+
+
+def run_experiment(experiment: Experiment) -> Summary:
+    """Do what is missing of an experiment, and store it.
+
+    Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
+    can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
+    goes on.
+    """
+    damaged = _set_aside_damaged(experiment.out)
+    before = _snapshot(experiment)
+    plan = _plan(experiment, before)
+    folder = ResultsFolder.create(experiment.out)
+    with storage_errors(folder.path):
+        session = Session(experiment.name, platform.node(), record_provenance(folder))
+    bookkeeper = _Bookkeeper(folder, session)
+    bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
+    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, before)
+    ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
+    attempted = len(plan.todo) + len(plan.skipped)
+    statuses = _statuses(folder.finished() if attempted else before.finished, ids)
+    new = attempted - elsewhere
+    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), damaged)
+
+
+def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
+    """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
+
+    Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
+    known (any more), a task has another version now, or the GPUs that it wants are not here.
+    """
+    before = Snapshot.of(folder.path)
+    stored = [row for row in folder.finished(_IDENTITY).to_pylist() if row["status"] in statuses]
+    specs = [_again(row) for row in stored]
+    possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
+    todo = [spec for spec in specs if possible[spec.optimizer, spec.task, spec.n_workers]]
+    _require_present({(spec.task, spec.task_version, spec.at_once) for spec in todo})
+    gpus_wanted = {task: make_task(task).resources.gpus for task in {spec.task for spec in todo}}
+    with storage_errors(folder.path):
+        session = Session("", platform.node(), record_provenance(folder))
+    elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, before)
+    return Summary(folder, _statuses(folder.finished(), {spec.id for spec in specs}), len(todo) - elsewhere)
+
+
+def carry_out(
+    execution: Execution,
+    folder: ResultsFolder,
+    session: Session,
+    runs: list[RunSpec],
+    gpus_wanted: Mapping[str, float],
+    before: Snapshot,
+) -> int:
+    """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers took."""
+    if not runs:
+        return 0
+    _remove_stale_journals(folder, before)
+    settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
+    with (
+        terminating_as_interrupt(),
+        Progress(len(runs), folder.path / "log.txt") as progress,
+        Presence(folder, execution.executor, execution.jobs, len(runs)) as presence,
+    ):
+        colleagues = Colleagues(folder, presence.id, before.shards)
+        watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
+        executor = make_executor(execution, settings, watcher, gpus_wanted)
+        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(before, runs))
+    return watcher.elsewhere_count
+
+
+class _Watcher:
+    """Tells people and other drivers how it goes, and stores the runs that no worker can."""
+
+    def __init__(self, progress: Progress, presence: Presence, colleagues: Colleagues, bookkeeper: _Bookkeeper) -> None:
+        self.elsewhere_count = 0
+        self._progress = progress
+        self._presence = presence
+        self._colleagues = colleagues
+        self._bookkeeper = bookkeeper
+
+    def ended(self, status: Status) -> None:
+        self._progress.ended(status)
+
+    def elsewhere(self, spec: RunSpec) -> None:
+        self.elsewhere_count += 1
+        self._progress.elsewhere()
+
+    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+        self._bookkeeper.store_lost(spec, status, reason)
+        self._progress.ended(status)
+
+    def tick(self, running: Sequence[RunSpec], left: int) -> None:
+        lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
+        self._presence.update(left, lines)
+        self._progress.tick()
+
+    def is_done(self, spec: RunSpec) -> bool:
+        return self._colleagues.have_done(spec)
+
+    def is_stored(self, spec: RunSpec) -> bool:
+        return self._colleagues.is_stored(spec)
+
+
+class _Bookkeeper:
+    """Stores the runs that no worker can: skipped ones, and those that took their worker down."""
+
+    def __init__(self, folder: ResultsFolder, session: Session) -> None:
+        self._folder = folder
+        self._writer = ShardWriter(folder)
+        self._session = session
+
+    def store(self, runs: Iterable[tuple[RunSpec, Outcome]]) -> None:
+        now = datetime.now(UTC)
+        runs = iter(runs)
+        while some := list(islice(runs, _ROWS_AT_ONCE)):
+            for spec, outcome in some:
+                options = choose_optimizer(spec.optimizer).options
+                if not self._writer.has_described(spec.task):
+                    self._writer.describe(make_task(spec.task), fingerprint="")
+                self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
+            with storage_errors(self._folder.path):
+                self._writer.flush()
+
+    def store_lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+        """Store what the journal has of a run that was ended with its worker."""
+        path = journal_path(self._folder.path, spec.id)
+        trials = read_journal(path, {"run": spec.id, "attempt": spec.attempt})
+        self.store([(spec, salvaged(trials, spec.budget, status, reason))])
+        discard_journal(path)
+
+
+def _set_aside_damaged(path: Path) -> Sequence[str]:
+    if not path.is_dir() or ResultsFolder.is_new(path):
+        return ()
+    with storage_errors(path):
+        return ResultsFolder.open(path).set_aside_damaged()
+
+
+def _snapshot(experiment: Experiment) -> Snapshot:
+    if experiment.out.is_file():
+        raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
+    return Snapshot.of(experiment.out)
+
+
+def _plan(experiment: Experiment, before: Snapshot) -> Plan:
+    for plugin in experiment.plugins:
+        load_plugin(plugin)
+    gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
+    return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus)
+
+
+def _remove_stale_journals(folder: ResultsFolder, before: Snapshot) -> None:
+    """Remove journals of runs that were stored a moment before their worker was killed."""
+    journals = {path.stem: path for path in (folder.path / "journal").glob("*.jsonl")}
+    if journals:
+        stored = before.finished.select(["run", "attempt"]).to_pydict()
+        for run, attempt in zip(stored["run"], stored["attempt"], strict=True):
+            if run in journals and read_header(journals[run]).get("attempt", 0) <= (attempt or 1):
+                discard_journal(journals[run])
+
+
+def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:
+    problem = replace(make_task(task).problem, n_workers=n_workers)
+    return not mismatch(choose_optimizer(optimizer).cls, problem)
+
+
+def _require_present(tasks: Iterable[tuple[str, str, int]]) -> None:
+    """Raise `UsageError` unless these tasks have these versions, and GPUs for so many trials at once."""
+    gpus = len(visible_gpus())
+    for id, version, at_once in tasks:
+        task = make_task(id)
+        if task.version != version:
+            raise UsageError(f"{id!r} has version {task.version} now, its runs have {version}: run it anew")
+        if missing := lacking(task.resources.gpus, at_once, gpus):
+            raise UsageError(f"{id!r} can't be done here: {missing}: retry where they are")
+
+
+def _again(row: dict[str, Any]) -> RunSpec:
+    """The run of a stored row, once more."""
+    return RunSpec(
+        row["optimizer"],
+        row["task"],
+        row["task_version"],
+        row["seed"],
+        row["root_seed"],
+        Budget(row["budget"], BudgetUnit(row["budget_unit"])),
+        row["n_workers"],
+        Clock(row["clock"]),
+        row["attempt"] + 1,
+    )
+
+
+def _fingerprints_to_verify(before: Snapshot, runs: Iterable[RunSpec]) -> dict[str, str]:
+    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
+    stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
+    wanted = {(spec.task, spec.task_version) for spec in runs}
+    rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
+    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
+
+
+def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
+    rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
+    return Counter(status for run, status in rows if run in ids)
+
+
+@contextmanager
+def terminating_as_interrupt() -> Iterator[None]:
+    """Within this block SIGTERM ends the experiment as cleanly as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,101 @@
+"""What a driver and its workers say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from optathlon.errors import Interruption
+from optathlon.resources import Limits
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.rows import Session
+from optathlon.running.journal import PATIENCE_S
+from optathlon.running.runs import RunSpec
+from optathlon.trial import Status
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker needs to know."""
+
+    folder: ResultsFolder
+    session: Session
+    plugins: tuple[Path, ...]
+    limits: Limits
+    driver: int | None
+    """The process id of the driver that is the worker's parent; a worker whose driver is gone stores nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Order: compare fingerprints of tasks (by id) with those of the results folder."""
+
+    fingerprints: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Order: do these runs; `gpus` are what each of a run's evaluation processes sees, where the task wants any."""
+
+    runs: list[RunSpec]
+    gpus: list[str] | None = None
+    patience: float = PATIENCE_S
+    """Seconds after which a run gets a journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Order: store what has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Report: a run has begun; its limit counts from now on."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Report: a run has ended; it may not be stored yet."""
+
+    run: str
+    status: Status
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Report: another process is doing this run."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Report: these runs are on disk."""
+
+    runs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Report: the last order is carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Report: a task can't be run at all; the line says why and what to do."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hindered:
+    """Report: runs can't go on, and nobody's proposal is to blame; results can't be written, for example."""
+
+    error: Interruption
+
+
+Order = Batch | Verify | Flush
+Report = Began | Ended | Elsewhere | Stored | Ready | Refused | Hindered

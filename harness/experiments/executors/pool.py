@@ -1,0 +1,326 @@
+"""What all executors that hand runs to workers share: batches, deaths, limits and GPUs.
+
+`LocalExecutor` and `RayExecutor` add how a worker is started, spoken to and ended.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from optathlon.errors import OptathlonError, UsageError
+from optathlon.experiments.executors.messages import (
+    Batch,
+    Began,
+    Elsewhere,
+    Ended,
+    Flush,
+    Hindered,
+    Order,
+    Ready,
+    Refused,
+    Report,
+    Stored,
+    Verify,
+    WorkerSettings,
+)
+from optathlon.running.gpus import GpuPool
+from optathlon.running.journal import PATIENCE_S
+from optathlon.running.runs import RunSpec
+from optathlon.trial import Status
+
+_BATCH_S = 1.0
+"""A batch should take about this long."""
+_MOST_PER_BATCH = 200
+_ATTEMPTS = 2
+"""How often a run may take its worker down before it is recorded as crashed."""
+TICK_S = 0.2
+_LATE_S = 10.0
+"""A run that does not end by itself so many seconds after its limit is ended with its worker."""
+
+
+class Watcher(Protocol):
+    """Hears from an executor what becomes of the runs."""
+
+    def ended(self, status: Status) -> None:
+        """A run is stored."""
+
+    def elsewhere(self, spec: RunSpec) -> None:
+        """A run is being done by another driver."""
+
+    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+        """A run was ended together with its worker; the watcher must store it."""
+
+    def tick(self, running: Sequence[RunSpec], left: int) -> None:
+        """Called a few times a second, with the runs that are going on, and how many have not ended."""
+
+    def is_done(self, spec: RunSpec) -> bool:
+        """Whether another driver has stored the run meanwhile."""
+
+    def is_stored(self, spec: RunSpec) -> bool:
+        """Whether the run is stored, by whomever; this always looks."""
+
+
+class Executor(Protocol):
+    """Does runs."""
+
+    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+        """Do all runs. Tasks that the results folder has already are verified before anything runs.
+
+        Raises `UsageError` where a task can't be run, and `Interruption` where runs can't go on, after all
+        workers have stored what they had finished. A KeyboardInterrupt stops the workers in the same way and goes on.
+        """
+
+
+@dataclass(eq=False)
+class WorkerHandle(ABC):
+    """The driver's view of a worker."""
+
+    number: int
+    starting: bool = True
+    busy: bool = True
+    """Until it reports that it is ready, first for the start and then for each order."""
+    check: Verify | None = None
+    runs: deque[RunSpec] = field(default_factory=deque)
+    """Those of the present batch that have not ended; the first is going on."""
+    unstored: dict[str, tuple[RunSpec, Status]] = field(default_factory=dict)
+    """Those that have ended but are not known to be on disk."""
+    gpus: tuple[float, list[str]] = (0.0, [])
+    since: float = math.inf
+    """When the run that is going on began, on the monotonic clock, as far as the worker has said so."""
+
+    def give(self, order: Order) -> None:
+        """Hand an order to the idle worker."""
+        self.busy = True
+        if isinstance(order, Verify):
+            self.check = order
+        elif isinstance(order, Batch):
+            self.runs = deque(order.runs)
+        self.send(order)
+
+    @abstractmethod
+    def send(self, order: Order) -> None:
+        """Send an order; a worker that has just died is buried with it later."""
+
+    @abstractmethod
+    def reports(self) -> list[Report]:
+        """What the worker has reported since the last call."""
+
+    @abstractmethod
+    def death(self) -> str | None:
+        """How the worker died, to follow "it died"; `None` while it lives."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End the worker at once, whatever it does, and let go of it."""
+
+
+class WorkerPool(ABC):
+    """Does runs in `size` workers.
+
+    Parameters
+    ----------
+    size:
+        Number of workers.
+    settings:
+        What the workers need to know.
+    watcher:
+        Hears what becomes of the runs.
+    gpus:
+        The GPUs that may be used, as in `CUDA_VISIBLE_DEVICES`.
+    gpus_wanted:
+        How many GPUs a trial of each task wants; tasks that want none may be absent.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        settings: WorkerSettings,
+        watcher: Watcher,
+        gpus: Sequence[str],
+        gpus_wanted: Mapping[str, float],
+    ) -> None:
+        self._size = size
+        self._settings = settings
+        self._watcher = watcher
+        self._gpus = GpuPool(gpus)
+        self._gpus_wanted = gpus_wanted
+        self._workers: list[WorkerHandle] = []
+        self._queues: dict[float, deque[RunSpec]] = {}
+        self._checks: deque[Verify] = deque()
+        self._attempts: dict[str, int] = {}
+        self._seconds, self._count = 0.0, 0
+
+    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+        """Do all runs; see `Executor`."""
+        for spec in runs:
+            self._queues.setdefault(self._gpus_wanted.get(spec.task, 0.0), deque()).append(spec)
+        self._checks = deque(Verify({id: fingerprint}) for id, fingerprint in stored_fingerprints.items())
+        try:
+            for number in range(min(self._size, self._queued)):
+                self._workers.append(self.start_worker(number))
+            while self._has_work:
+                self.wait(self._workers, TICK_S)
+                for worker in list(self._workers):
+                    self._serve(worker)
+                self._feed_idle_workers()
+                self._tick()
+        finally:
+            self.stop_workers(self._workers)
+            self._workers.clear()
+
+    @abstractmethod
+    def start_worker(self, number: int) -> WorkerHandle:
+        """Start a worker; it reports when it is ready."""
+
+    @abstractmethod
+    def wait(self, workers: Sequence[WorkerHandle], seconds: float) -> None:
+        """Wait until one of the workers may have news, for so many seconds at most."""
+
+    @abstractmethod
+    def stop_workers(self, workers: Sequence[WorkerHandle]) -> None:
+        """Let the workers store what they have finished, and end them."""
+
+    def next_check(self, worker: WorkerHandle) -> Verify | None:
+        """The next check that the worker can do."""
+        return self._checks.popleft() if self._checks else None
+
+    def lend_gpus(self, worker: WorkerHandle, wanted: float, count: int) -> list[str] | None:
+        """What each of `count` processes of the worker sees that wants so many GPUs; `None` where they must wait."""
+        return self._gpus.take(wanted, count) if wanted else []
+
+    @property
+    def _queued(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    @property
+    def _has_work(self) -> bool:
+        """Workers that have not started yet need not be waited for."""
+        at_work = (worker.busy and not worker.starting for worker in self._workers)
+        return bool(self._queued or self._checks) or any(at_work) or any(worker.unstored for worker in self._workers)
+
+    def _tick(self) -> None:
+        begun = [worker.runs for worker in self._workers if worker.runs]
+        self._watcher.tick([runs[0] for runs in begun], self._queued + sum(map(len, begun)))
+
+    def _serve(self, worker: WorkerHandle) -> None:
+        death = worker.death()
+        for report in worker.reports():
+            self._hear(worker, report)
+        limit = self._settings.limits.run_seconds
+        if death is not None:
+            self._bury(worker, f"the worker process died {death}", Status.CRASHED)
+        elif limit and worker.runs and time.monotonic() - worker.since > limit + _LATE_S:
+            worker.kill()
+            self._attempts[worker.runs[0].id] = _ATTEMPTS
+            self._bury(worker, f"the run took longer than its limit of {limit:g} s, and did not stop", Status.TIMEOUT)
+
+    def _hear(self, worker: WorkerHandle, report: Report) -> None:
+        match report:
+            case Began():
+                worker.since = time.monotonic()
+            case Ended(_, status, seconds):
+                spec = worker.runs.popleft()
+                worker.unstored[spec.id] = spec, status
+                worker.since = math.inf
+                self._seconds, self._count = self._seconds + seconds, self._count + 1
+            case Elsewhere():
+                self._watcher.elsewhere(worker.runs.popleft())
+                worker.since = math.inf
+            case Stored(runs):
+                for run in runs:
+                    _, status = worker.unstored.pop(run)
+                    self._watcher.ended(status)
+            case Ready():
+                worker.starting = worker.busy = False
+                worker.check = None
+                self._take_back_gpus(worker)
+            case Refused(message):
+                raise UsageError(message)
+            case Hindered(error):
+                raise error
+
+    def _feed_idle_workers(self) -> None:
+        for worker in self._workers:
+            if not worker.busy:
+                self._feed(worker)
+
+    def _feed(self, worker: WorkerHandle) -> None:
+        if (check := self.next_check(worker)) is not None:
+            worker.give(check)
+        elif self._checks or any(other.check for other in self._workers):
+            return
+        elif (batch := self._next_batch(worker)) is not None:
+            worker.give(batch)
+        elif worker.unstored:
+            worker.give(Flush())
+
+    def _next_batch(self, worker: WorkerHandle) -> Batch | None:
+        """The next runs for which there are GPUs: one where it wants GPUs or is tried again, else about a second's."""
+        for wanted, queue in self._queues.items():
+            self._drop_done(queue)
+            if not queue:
+                continue
+            masks = self.lend_gpus(worker, wanted, queue[0].at_once)
+            if masks is None:
+                continue
+            worker.gpus = wanted, masks
+            size = 1 if wanted or queue[0].id in self._attempts else self._batch_size(len(queue))
+            batch = [queue.popleft()]
+            while len(batch) < size and queue and queue[0].id not in self._attempts:
+                batch.append(queue.popleft())
+                self._drop_done(queue)
+            return Batch(batch, masks or None, 0.0 if batch[0].id in self._attempts else PATIENCE_S)
+        return None
+
+    def _drop_done(self, queue: deque[RunSpec]) -> None:
+        while queue and self._watcher.is_done(queue[0]):
+            self._watcher.elsewhere(queue.popleft())
+
+    def _batch_size(self, queued: int) -> int:
+        mean = self._seconds / self._count if self._count else _BATCH_S
+        fair = -(-queued // (2 * self._size))
+        return min(_MOST_PER_BATCH, fair, int(_BATCH_S / max(mean, 1e-4)))
+
+    def _take_back_gpus(self, worker: WorkerHandle) -> None:
+        self._gpus.give_back(*worker.gpus)
+        worker.gpus = 0.0, []
+
+    def _bury(self, worker: WorkerHandle, reason: str, status: Status) -> None:
+        """What a dead worker had not stored goes back into the queue, or is given up after too many attempts."""
+        worker.kill()
+        self._workers.remove(worker)
+        self._take_back_gpus(worker)
+        if worker.starting and not self._may_try_again(f"worker {worker.number}"):
+            raise OptathlonError(f"{reason} before it could do any run")
+        if worker.check is not None:
+            if not self._may_try_again(*worker.check.fingerprints):
+                raise OptathlonError(f"{reason}, twice, when it checked {', '.join(worker.check.fingerprints)}")
+            self._checks.append(worker.check)
+        again = []
+        for spec, ended in worker.unstored.values():
+            if self._watcher.is_stored(spec):
+                self._watcher.ended(ended)
+            else:
+                again.append(spec)
+        if worker.runs:
+            running = worker.runs.popleft()
+            if self._may_try_again(running.id):
+                again.append(running)
+            else:
+                self._watcher.lost(running, status, reason)
+        for spec in reversed([*again, *worker.runs]):
+            self._queues[self._gpus_wanted.get(spec.task, 0.0)].appendleft(spec)
+        if self._queued or self._checks:
+            self._workers.append(self.start_worker(worker.number))
+
+    def _may_try_again(self, *ids: str) -> bool:
+        """Whether what was going on in a worker that died may be tried again."""
+        for id in ids:
+            self._attempts[id] = self._attempts.get(id, 0) + 1
+        return max(self._attempts[id] for id in ids) < _ATTEMPTS

@@ -1,0 +1,234 @@
+"""Experiments: which optimizers, tasks and seeds. Flags and a YAML file mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from optathlon.budget import Budget, BudgetUnit
+from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.resources import Limits
+from optathlon.running.clocks import Clock
+
+
+class Execution(BaseModel):
+    """How runs are done: where, with what limits. It changes no result but for runs and trials that a limit ends.
+
+    Attributes
+    ----------
+    jobs:
+        How many workers do runs at the same time; on SLURM, on each node.
+    executor:
+        Where the workers are: processes on this machine, a Ray cluster, or jobs of SLURM.
+    address:
+        Of the Ray cluster; by default one is started on this machine.
+    slurm:
+        Options of `optathlon.experiments.executors.slurm`.
+    trial_timeout, run_timeout:
+        Durations as `60s`, `10min` or `2h` after which a trial or a run is ended.
+    trial_memory:
+        Memory as `500MB` or `4GiB` beyond which a trial is ended.
+    isolate:
+        Whether every task's trials get processes of their own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    jobs: int = Field(default=1, ge=1)
+    executor: Literal["local", "ray", "slurm"] = "local"
+    address: str | None = None
+    slurm: dict[str, str | int] = {}
+    trial_timeout: str | None = None
+    run_timeout: str | None = None
+    trial_memory: ByteSize | None = None
+    isolate: bool = False
+
+    @field_validator("trial_timeout", "run_timeout", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        if value is not None:
+            parse_duration(str(value))
+        return value
+
+    @field_validator("trial_memory", mode="before")
+    @classmethod
+    def _memory(cls, value: str | int | None) -> int | None:
+        if value is None:
+            return None
+        try:
+            amount = TypeAdapter(ByteSize).validate_python(value)
+        except ValidationError:
+            amount = ByteSize(0)
+        if amount <= 0:
+            raise UsageError(f"can't read the amount of memory {value!r}: give e.g. 500MB or 4GiB")
+        return amount
+
+    @property
+    def limits(self) -> Limits:
+        """The limits for all runs and trials."""
+        return Limits(
+            trial_seconds=parse_duration(self.trial_timeout) if self.trial_timeout else None,
+            trial_memory=self.trial_memory,
+            run_seconds=parse_duration(self.run_timeout) if self.run_timeout else None,
+            isolated=self.isolate,
+        )
+
+    @classmethod
+    def read(cls, path: Path | None, flags: Mapping[str, Any]) -> Self:
+        """What a YAML file or flags alone say; flags win over the file.
+
+        Raises `UsageError` in one line: an unknown key with the nearest match, a value of the wrong kind, a key that is
+        missing.
+        """
+        settings = _yaml(path) if path else {}
+        where = str(path) if path else "the command"
+        settings |= {key: value for key, value in flags.items() if value not in (None, [], ())}
+        for key in settings:
+            if key not in cls.model_fields:
+                raise unknown("key", str(key), cls.model_fields, where=where)
+        for option, executor in (("slurm", "slurm"), ("address", "ray")):
+            if settings.get(option) and settings.get("executor") != executor:
+                raise UsageError(f"{option} in {where} goes with another executor: give --executor {executor} too")
+        for key, field in cls.model_fields.items():
+            if field.is_required() and not settings.get(key):
+                raise UsageError(f"no {key} in {where}: give -{key[0]} NAME or a key `{key}` in an experiment file")
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            place, complaint = first_complaint(error)
+            raise UsageError(f"{place} in {where}: {complaint}") from None
+
+
+class Experiment(Execution):
+    """A set of runs, optimizers x tasks x seeds, and how they are done.
+
+    Attributes
+    ----------
+    name:
+        A label that is stored with every run.
+    optimizers, tasks:
+        Optimizer ids and task ids or patterns.
+    seeds:
+        How many seeds (5 means 0 to 4), or which.
+    budget:
+        As `Budget.parse` reads it; by default each task's own.
+    root_seed:
+        What every other seed is derived from.
+    plugins:
+        Python files that define further optimizers and tasks.
+    workers_per_run:
+        How many trials of a run are evaluated at the same time; by default one.
+    clock:
+        `"real"`, or `"virtual"` for simulated workers on tasks that report costs.
+    charge_overhead:
+        Whether the optimizer's own time passes on the virtual clock.
+    shard:
+        `"i/n"`, with 1 <= i <= n: only the i-th of n parts of the runs.
+    out:
+        The results folder.
+    """
+
+    name: str = ""
+    optimizers: list[str] = Field(min_length=1)
+    tasks: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(default=[0], min_length=1)
+    budget: str | None = None
+    root_seed: int = Field(default=0, ge=0)
+    plugins: list[Path] = []
+    workers_per_run: int | None = Field(default=None, ge=1)
+    clock: Literal["real", "virtual"] = "real"
+    charge_overhead: bool = False
+    shard: str | None = None
+    out: Path = Path("out")
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, value: str | int | list[int]) -> list[int]:
+        return parse_seeds(",".join(map(str, value)) + "," if isinstance(value, list) else str(value))
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _budget(cls, value: object) -> object:
+        return str(Budget.parse(value)) if isinstance(value, str | int | float) else value
+
+    @field_validator("shard")
+    @classmethod
+    def _shard(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_shard(value)
+        return value
+
+    @model_validator(mode="after")
+    def _overhead_needs_a_virtual_clock(self) -> Self:
+        if self.charge_overhead and self.clock == "real":
+            raise UsageError("charge_overhead needs the virtual clock: on the real one overhead always counts")
+        return self
+
+    @property
+    def run_clock(self) -> Clock:
+        """The clock of all runs."""
+        if self.clock == "real":
+            return Clock.REAL
+        return Clock.CHARGED if self.charge_overhead else Clock.VIRTUAL
+
+
+def parse_seeds(value: str | int) -> list[int]:
+    """`5` is the seeds 0 to 4, `3:8` is 3 to 7, and `1,4,7` is those."""
+    text = str(value).strip()
+    try:
+        if ":" in text:
+            first, last = (int(part) for part in text.split(":"))
+            seeds = list(range(first, last))
+        elif "," in text:
+            seeds = [int(part) for part in text.split(",") if part]
+        else:
+            seeds = list(range(int(text)))
+    except ValueError:
+        raise UsageError(f"can't read the seeds {text!r}: give a number (5), a range (3:8) or a list (1,4,7)") from None
+    if not seeds or min(seeds) < 0:
+        raise UsageError(f"the seeds {text!r} are none or negative: give at least one, e.g. --seeds 5")
+    return list(dict.fromkeys(seeds))
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `60s`, `10min` or `2h`."""
+    try:
+        duration = Budget.parse(text)
+    except UsageError:
+        duration = None
+    if duration is None or duration.unit is not BudgetUnit.SECONDS:
+        raise UsageError(f"can't read the duration {text!r}: give e.g. 60s, 10min or 2h")
+    return duration.amount
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/5` as the numbers 1, counted from 0, and 5."""
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"can't read the shard {text!r}: give e.g. 2/5 for the second of five parts")
+    return int(part) - 1, int(parts)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read the experiment file {str(path)!r}: {error}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{str(path)!r} must be a mapping with keys such as optimizers, tasks and seeds")
+    return content

@@ -1,0 +1,128 @@
+"""The plan of an experiment: which runs are to do, which are done, and which are skipped and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from optathlon.budget import Budget
+from optathlon.experiments.experiment import Experiment, parse_shard
+from optathlon.problem import Problem
+from optathlon.registry.capabilities import mismatch
+from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
+from optathlon.registry.tasks import expand_tasks, make_task
+from optathlon.running.clocks import Clock
+from optathlon.running.gpus import lacking
+from optathlon.running.runs import RunSpec
+from optathlon.subsets.subset import PREFIX, subset_tasks
+from optathlon.task import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment comes to.
+
+    Attributes
+    ----------
+    optimizers:
+        By id.
+    tasks:
+        Ids, in order.
+    todo:
+        Runs to do, grouped by task.
+    skipped:
+        Runs that the optimizer can't do, with the reason; those already recorded are left out.
+    done:
+        Ids of the runs that the results folder already has.
+    unplaced:
+        Runs that want more GPUs than there are, with the reason. They are neither done nor recorded.
+    gpus_wanted:
+        How many GPUs a trial of each task wants, for those that want any.
+    """
+
+    optimizers: dict[str, OptimizerChoice]
+    tasks: list[str]
+    todo: list[RunSpec]
+    skipped: list[tuple[RunSpec, str]]
+    done: list[str]
+    unplaced: list[tuple[RunSpec, str]]
+    gpus_wanted: dict[str, float]
+
+    @property
+    def total(self) -> int:
+        """All runs of the experiment."""
+        return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
+
+
+def make_plan(experiment: Experiment, finished: Container[str], gpus: float = math.inf) -> Plan:
+    """The plan of `experiment`, where `finished` holds the ids of runs already stored, on so many GPUs.
+
+    Raises `UsageError` for anything unknown or not installed, before anything runs.
+    """
+    choices = [choose_optimizer(id) for id in dict.fromkeys(experiment.optimizers)]
+    optimizers = {choice.id: choice for choice in choices}
+    tasks = choose_tasks(experiment.tasks)
+    budget = Budget.parse(experiment.budget) if experiment.budget else None
+    todo: list[RunSpec] = []
+    skipped: list[tuple[RunSpec, str]] = []
+    done: list[str] = []
+    unplaced: list[tuple[RunSpec, str]] = []
+    gpus_wanted: dict[str, float] = {}
+    part, parts = parse_shard(experiment.shard or "1/1")
+    for id in tasks:
+        task = make_task(id)
+        problem = _problem(task, budget, experiment)
+        if task.resources.gpus:
+            gpus_wanted[id] = task.resources.gpus
+        at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
+        no_room = lacking(task.resources.gpus, at_once, gpus)
+        reasons = {optimizer: mismatch(choice.cls, problem) for optimizer, choice in optimizers.items()}
+        for spec in _runs_on(task, problem, optimizers, experiment):
+            run, reason = spec.id, reasons[spec.optimizer]
+            if int(run, 16) % parts != part:
+                continue
+            if run in finished:
+                done.append(run)
+            elif reason:
+                skipped.append((spec, reason))
+            elif no_room:
+                unplaced.append((spec, no_room))
+            else:
+                todo.append(spec)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, gpus_wanted)
+
+
+def choose_tasks(patterns: Iterable[str]) -> list[str]:
+    """The ids that the patterns stand for, in their order and without repetitions.
+
+    A pattern is one of `optathlon.registry.tasks.expand_tasks`, or `subset:NAME`, `subset:NAME/dev` or
+    `subset:NAME/test` for the tasks of a subset or of a part of it, where NAME is a shipped one or a YAML file.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        of_subset = [make_task(id).id for id in subset_tasks(pattern)] if pattern.startswith(PREFIX) else None
+        found.update(dict.fromkeys(expand_tasks([pattern]) if of_subset is None else of_subset))
+    return list(found)
+
+
+def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
+    """The task's problem with what the experiment sets."""
+    own = task.problem
+    return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
+
+
+def _runs_on(task: Task, problem: Problem, optimizers: Iterable[str], experiment: Experiment) -> Iterator[RunSpec]:
+    clock = experiment.run_clock
+    for seed, optimizer in product(experiment.seeds, optimizers):
+        yield RunSpec(
+            optimizer,
+            task.id,
+            task.version,
+            seed,
+            experiment.root_seed,
+            problem.budget,
+            problem.n_workers,
+            clock,
+        )

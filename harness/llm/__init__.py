@@ -1,0 +1,1 @@
+"""What LLM tasks, judges and LLM-driven optimizers share: models, chat, generation and judging."""

@@ -1,0 +1,179 @@
+"""From examples to token numbers, by a chat template: padding is on the right for training, on the left for answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optathlon.errors import UsageError
+from optathlon.llm.data import Example
+from optathlon.llm.judging import Prompt
+
+if TYPE_CHECKING:
+    import torch
+
+_WORD = "tangerine"
+"""A response that no template contains."""
+IGNORED = -100
+"""The label of tokens that no loss is computed on."""
+
+ALPACA = (
+    "Below is an instruction that describes a task"
+    "{% if messages | selectattr('input', 'defined') | selectattr('input') | list %}"
+    ", paired with an input that provides further context{% endif %}"
+    ". Write a response that appropriately completes the request."
+    "{% for message in messages %}{% if message.role == 'system' %}{{ '\\n\\n' + message.content }}"
+    "{% elif message.role == 'user' %}"
+    "{{ '\\n\\n### Instruction:\\n' + (message.instruction or message.content) }}"
+    "{% if message.input %}{{ '\\n\\n### Input:\\n' + message.input }}{% endif %}{{ '\\n\\n### Response:' }}"
+    "{% else %}{{ message.content + eos_token }}{% endif %}{% endfor %}"
+)
+"""Stanford Alpaca's prompts (`PROMPT_DICT` in `train.py` of github.com/tatsu-lab/stanford_alpaca, Apache-2.0), for
+models without a template. What the tokenizer puts before any text, it puts before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token numbers of a prompt and its response; the first `asked` of them are the prompt's."""
+
+    tokens: tuple[int, ...]
+    asked: int
+
+    @property
+    def response(self) -> tuple[int, ...]:
+        """The response's tokens, its end included."""
+        return self.tokens[self.asked :]
+
+
+class Template:
+    """Writes chats as a model reads them.
+
+    It knows of a user's turn `content`, and of the last one `instruction` and `input` too, of which that is made.
+
+    Parameters
+    ----------
+    tokenizer:
+        Of transformers.
+    template:
+        `"model"` for the model's own template, `"alpaca"`, or the path of a Jinja file.
+
+    Raises `UsageError` where the model has none, the file is missing, or the template can't be used.
+    """
+
+    def __init__(self, tokenizer: Any, template: str = "model") -> None:
+        self._tokenizer = tokenizer
+        self.text = _template_text(tokenizer, template)
+        self._before = _put_before_text(tokenizer) if template == "alpaca" and tokenizer is not None else ()
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer: the tokenizer's end, and what the template writes after a response.
+
+        Such a mark (`<|im_end|>`, `<|eot_id|>`) counts if it is a special token, which texts don't show.
+        """
+        _, found, after = self._rendered(Example(Prompt("", "?"), _WORD), answered=True).rpartition(_WORD)
+        marks = (token for token in self._tokens(after if found else "") if not self._shown(token))
+        return tuple(dict.fromkeys((self._tokenizer.eos_token_id, *itertools.islice(marks, 1))))
+
+    def prompt(self, example: Example) -> tuple[int, ...]:
+        """The tokens up to where the response begins."""
+        return (*self._before, *self._tokens(self._rendered(example, answered=False)))
+
+    def encode(self, example: Example, max_tokens: int) -> Encoded:
+        """The tokens of a prompt with its response, cut after `max_tokens`.
+
+        Raises `UsageError` for an empty response, a prompt that leaves no room for it, and a template that writes the
+        prompt otherwise once there is a response (its loss would be computed on the wrong tokens).
+        """
+        if not example.response.strip():
+            raise UsageError(f"the example {example.prompt.id!r} has no response to train on")
+        asked, whole = self._rendered(example, answered=False), self._rendered(example, answered=True)
+        if not whole.startswith(asked):
+            raise UsageError(
+                f"the chat template writes the prompt of {example.prompt.id!r} otherwise when a response follows: use "
+                "`template: alpaca`, or a Jinja file that doesn't"
+            )
+        prompt = (*self._before, *self._tokens(asked))
+        tokens = (*prompt, *self._tokens(whole[len(asked) :]))[:max_tokens]
+        if len(prompt) >= len(tokens):
+            raise UsageError(
+                f"the prompt of {example.prompt.id!r} has {len(prompt)} tokens, which leaves no room for a response "
+                f"within {max_tokens}: raise max_tokens or shorten it"
+            )
+        return Encoded(tokens, len(prompt))
+
+    def _rendered(self, example: Example, *, answered: bool) -> str:
+        import jinja2
+
+        chat = [turn._asdict() for turn in example.turns]
+        chat[-1] |= {"instruction": example.prompt.instruction, "input": example.prompt.input}
+        if answered:
+            chat.append({"role": "assistant", "content": example.response})
+        try:
+            text = self._tokenizer.apply_chat_template(
+                chat, chat_template=self.text, tokenize=False, add_generation_prompt=not answered
+            )
+        except (jinja2.TemplateError, ValueError) as error:
+            raise UsageError(f"the chat template can't write {example.prompt.id!r}: {error}") from None
+        return str(text)
+
+    def _tokens(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _shown(self, token: int) -> bool:
+        return bool(self._tokenizer.decode([token], skip_special_tokens=True))
+
+
+def right_padded(batch: Sequence[Encoded], pad: int, device: str) -> dict[str, torch.Tensor]:
+    """`input_ids`, `attention_mask` and `labels`, each of shape (examples, tokens); prompts bear no loss."""
+    import torch
+
+    width = max(len(example.tokens) for example in batch)
+    tokens = torch.full((len(batch), width), pad)
+    labels = torch.full((len(batch), width), IGNORED)
+    mask = torch.zeros((len(batch), width), dtype=torch.long)
+    for row, example in enumerate(batch):
+        length = len(example.tokens)
+        tokens[row, :length] = torch.tensor(example.tokens)
+        labels[row, example.asked : length] = torch.tensor(example.response)
+        mask[row, :length] = 1
+    return {
+        name: tensor.to(device)
+        for name, tensor in (("input_ids", tokens), ("attention_mask", mask), ("labels", labels))
+    }
+
+
+def left_padded(prompts: Sequence[Sequence[int]], pad: int, device: str) -> dict[str, torch.Tensor]:
+    """`input_ids` and `attention_mask`, each of shape (prompts, tokens); all end where the answer begins."""
+    import torch
+
+    width = max(map(len, prompts))
+    tokens = torch.full((len(prompts), width), pad)
+    mask = torch.zeros((len(prompts), width), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        tokens[row, width - len(prompt) :] = torch.tensor(prompt)
+        mask[row, width - len(prompt) :] = 1
+    return {"input_ids": tokens.to(device), "attention_mask": mask.to(device)}
+
+
+def _put_before_text(tokenizer: Any) -> tuple[int, ...]:
+    """The token that a tokenizer by itself begins a text with; empty where it doesn't."""
+    first, begin = tokenizer("a")["input_ids"][0], tokenizer.bos_token_id
+    return (begin,) if first == begin is not None else ()
+
+
+def _template_text(tokenizer: Any, template: str) -> str:
+    if template == "alpaca":
+        return ALPACA
+    if template == "model":
+        if not tokenizer.chat_template:
+            raise UsageError("the model has no chat template: use `template: alpaca`, or the path of a Jinja file")
+        return str(tokenizer.chat_template)
+    try:
+        return Path(template).read_text(encoding="utf-8")
+    except OSError:
+        raise UsageError(f"no chat template {template!r}: write model, alpaca, or the path of a Jinja file") from None

@@ -1,0 +1,116 @@
+"""`likelihood`: the better answer is the one that a language model finds likelier."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from optathlon.errors import UsageError
+from optathlon.llm.chat import Encoded, Template
+from optathlon.llm.data import Example
+from optathlon.llm.judges.calls import call
+from optathlon.llm.judges.loading import loaded
+from optathlon.llm.judges.logistic import logistic
+from optathlon.llm.judging import Judge, Prompt, Verdicts
+from optathlon.llm.likelihoods import response_losses
+
+BATCH = 16
+"""Answers at once; fewer where the memory is too small."""
+
+
+class Likelihood(Judge):
+    """Compares how likely a language model finds the answers, given the prompt.
+
+    The worth of an answer is the log-probability of its tokens, its end included, in nats: the mean (`per="token"`) or
+    the sum (`per="answer"`, which favours short answers). It is preferred with the probability of Bradley and Terry
+    (1952), 1 / (1 + exp(-difference of worths / temperature)); with `per="answer"` at temperature 1 that is p / (p + q)
+    where p and q are the probabilities of the two answers.
+
+    An empty answer is worse than any other. Answers are cut where the model's context ends; a prompt that fills the
+    context is not understood. How many answers are computed at once changes preferences by rounding errors only.
+
+    Parameters
+    ----------
+    model:
+        `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub that has been fetched.
+    per:
+        What is summed or averaged over.
+    temperature:
+        In nats, more than 0: the lower, the more decided.
+    template:
+        `"model"` for the chat template of the model, `"alpaca"`, or the path of a Jinja file.
+
+    Raises `UsageError` for a temperature that is not positive and a file that is missing.
+    """
+
+    symmetric = True
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        per: Literal["token", "answer"] = "token",
+        temperature: float = 1.0,
+        template: str = "model",
+    ) -> None:
+        if not 0.0 < temperature < math.inf:
+            raise UsageError(f"the temperature of likelihood is more than 0, not {temperature!r}")
+        self._model = model
+        self._per = per
+        self._temperature = temperature
+        self._template = template
+        self.template = "" if template == "model" else Template(None, template).text
+        options = {"model": model, "per": per, "temperature": temperature, "template": template}
+        self.id = call("likelihood", type(self), options)
+
+    def check(self) -> None:
+        """Load the model. Raises `MissingData` where it would have to be fetched."""
+        loaded(self._model)
+
+    def weights(self) -> str:
+        """Load the model, and hash it."""
+        return loaded(self._model).checksum
+
+    def prefer(
+        self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
+    ) -> Verdicts:
+        """Load the model on first use, and compare. Raises `MissingData` where it would have to be fetched."""
+        if not prompts:
+            return Verdicts(np.ones(0))
+        ours, theirs = np.split(self._worths([*prompts, *prompts], [*candidate, *reference]), 2)
+        with np.errstate(invalid="ignore"):
+            differences = np.where(ours == theirs, 0.0, ours - theirs)
+        return Verdicts(logistic(differences / self._temperature))
+
+    def _worths(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> np.ndarray:
+        """Shape (n,): -inf for an empty answer, NaN for a prompt that fills the context."""
+        judge = loaded(self._model)
+
+        import torch
+
+        template = Template(judge.tokenizer, self._template)
+        encoded = [
+            _encoded(template, prompt, answer, judge.context or sys.maxsize)
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        read = [index for index, one in enumerate(encoded) if isinstance(one, Encoded)]
+        asked = [one for one in encoded if isinstance(one, Encoded)]
+        with torch.inference_mode():
+            losses = response_losses(judge.model, asked, judge.tokenizer.pad_token_id, BATCH, judge.device)
+        worths = np.array([math.nan if isinstance(one, Encoded) else one for one in encoded])
+        lengths = np.array([len(one.response) if self._per == "answer" else 1 for one in asked])
+        worths[read] = -np.array(losses) * lengths
+        return worths
+
+
+def _encoded(template: Template, prompt: Prompt, answer: str, context: int) -> Encoded | float:
+    """The tokens of an answer to a prompt, or its worth where that is known without reading it."""
+    if len(template.prompt(Example(prompt))) >= context:
+        return math.nan
+    if not answer.strip():
+        return -math.inf
+    return template.encode(Example(prompt, answer), context)

@@ -1,0 +1,50 @@
+"""The models that judge: loaded once in a process, and kept."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from optathlon.errors import MissingDependency
+from optathlon.llm.models import best_device, checksum, load_model, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A causal language model of transformers with its tokenizer, and the device that it lies on."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+
+    @cached_property
+    def checksum(self) -> str:
+        """A hash of the weights."""
+        return checksum(self.model)
+
+    @property
+    def context(self) -> int | None:
+        """How many tokens the model can read; `None` where it doesn't say."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
+
+@cache
+def loaded(model: str) -> Loaded:
+    """A model for judging, in bfloat16 on a GPU where there is one, else in float32 on the CPU.
+
+    Parameters
+    ----------
+    model:
+        `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub that has been fetched.
+
+    Raises `MissingDependency` where torch or transformers is not installed, `MissingData` where the model would have to
+    be fetched, and `UsageError` where it is none.
+    """
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency(f"judging by {model!r}", package, "pip install 'optathlon[llm]'")
+    tokenizer = load_tokenizer(model)
+    device = best_device()
+    return Loaded(load_model(model, device, "float32" if device == "cpu" else "bfloat16"), tokenizer, device)

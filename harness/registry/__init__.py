@@ -1,0 +1,1 @@
+"""Finding things by name: entry points, plugin files, options and capabilities."""

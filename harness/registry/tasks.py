@@ -1,0 +1,99 @@
+"""Finding collections and tasks by name."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import EntryPoint
+
+from optathlon.data import data_root
+from optathlon.errors import MissingData, UsageError, unknown
+from optathlon.registry.plugins import collection_names, collection_of, declared, plugins, require
+from optathlon.task import Collection, Task
+
+
+def collection(name: str) -> Collection | None:
+    """The collection of that name; `None` for tasks that a plugin brings without one."""
+    if name in plugins.collections:
+        return plugins.collections[name]
+    entry = declared("optathlon.tasks").get(name)
+    return _instance(entry) if entry else None
+
+
+def task_ids(collection_name: str) -> Iterator[str]:
+    """The ids that a collection lists."""
+    source = collection(collection_name)
+    if source is not None:
+        yield from source.ids()
+    yield from (id for id in plugins.tasks if collection_of(id) == collection_name)
+
+
+def expand_tasks(patterns: Iterable[str]) -> list[str]:
+    """The ids that match any of the patterns, in the order of the patterns and without repetitions.
+
+    `*` matches any characters, `/` included; `?` one; `[12]` one of those listed. A pattern without such a character
+    is an id, which need not be listed.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        found.update(dict.fromkeys(_matching(pattern) if _is_pattern(pattern) else [make_task(pattern).id]))
+    return list(found)
+
+
+def make_task(id: str) -> Task:
+    """The task of that id; `UsageError` with the nearest match where there is none."""
+    if id in plugins.tasks:
+        return plugins.tasks[id]
+    source = _known_collection(id)
+    if source is not None:
+        require(f"the collection {source.name!r}", source.packages, source.install)
+        try:
+            return source.make(id)
+        except KeyError:
+            pass
+    raise unknown("task", id, task_ids(collection_of(id)))
+
+
+def _matching(pattern: str) -> list[str]:
+    first = collection_of(pattern)
+    names = [name for name in collection_names() if fnmatch.fnmatchcase(name, first)] if "/" in pattern else []
+    if not names and not _is_pattern(first):
+        raise unknown("collection", first, collection_names(), where=f"the task pattern {pattern!r}")
+    matches = []
+    for name in names or collection_names():
+        listed = list(task_ids(name))
+        if not listed and name == first:
+            raise _nothing_listed(name)
+        found = fnmatch.filter(listed, pattern)
+        source = collection(name)
+        if found and source is not None:
+            require(f"the collection {name!r}", source.packages, source.install)
+        matches += found
+    if not matches:
+        raise unknown("task", pattern, (id for name in names or collection_names() for id in task_ids(name)))
+    return matches
+
+
+def _nothing_listed(name: str) -> UsageError:
+    source = collection(name)
+    if source is None or not source.data:
+        return UsageError(f"the collection {name!r} lists no tasks: give a whole id")
+    return MissingData(f"the collection {name!r} finds no data in {data_root() / name}: {source.data} to that folder")
+
+
+def _known_collection(id: str) -> Collection | None:
+    name = collection_of(id)
+    if name not in collection_names():
+        raise unknown("collection", name, collection_names(), where=f"the task {id!r}")
+    return collection(name)
+
+
+@cache
+def _instance(entry: EntryPoint) -> Collection:
+    instance: Collection = entry.load()()
+    return instance
+
+
+def _is_pattern(text: str) -> bool:
+    return any(character in text for character in "*?[")

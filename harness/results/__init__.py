@@ -1,0 +1,1 @@
+"""The results folder: typed, append-only Parquet shards, and the frames that are read from them."""

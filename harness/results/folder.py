@@ -1,0 +1,366 @@
+"""A results folder: where its files are, and reading them back.
+
+    optathlon.json           the format version
+    runs/SHARD.parquet       finished runs
+    trials/SHARD.parquet     their trials
+    tasks/SHARD.parquet      descriptions of the tasks they ran on
+    provenance/ID.json       packages, machine and command of one session of the harness
+
+A shard's runs file is its commit mark: it is written last and deleted first, and trials without one are ignored. A
+shard's trials are in the order of its runs, and its tasks file describes every task that its writer had not described
+before. Every file is written under a temporary name and renamed. Shards come and go while others read: writers add
+them, and a compaction puts few big ones in the place of many small ones.
+
+Of several rows for one run the highest `attempt` holds, and among equals the first shard by name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from optathlon.errors import UsageError, storage_errors
+from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
+
+_MARK = "optathlon.json"
+_FINISHED = ("run", "task", "task_version", "fingerprint", "status")
+_JSON_COLUMNS = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
+_PARTS = ("runs", "trials", "tasks")
+
+Rows = npt.NDArray[np.bool_]
+"""A mask over the rows of a table."""
+
+T = TypeVar("T")
+
+
+class ShardGone(Exception):
+    """A compaction deleted the shard meanwhile: its runs are in another one."""
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """A folder that holds results in the present format."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> ResultsFolder:
+        """An existing results folder; `UsageError` where there is none or its format differs."""
+        if not path.is_dir():
+            raise UsageError(f"no results folder {str(path)!r}: give the folder that `optathlon run --out` wrote")
+        try:
+            found = json.loads((path / _MARK).read_text())["format"]
+        except FileNotFoundError:
+            raise UsageError(f"{str(path)!r} is not a results folder: it has no {_MARK}") from None
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(f'{str(path / _MARK)!r} is damaged: expected {{"format": {FORMAT}}}') from None
+        if found != FORMAT:
+            raise UsageError(
+                f"{str(path)!r} has results of format {found}, this version of Optathlon reads format {FORMAT}: "
+                "use the version that wrote it, or another --out folder"
+            )
+        return cls(path)
+
+    @staticmethod
+    def is_new(path: Path) -> bool:
+        """Whether there is nothing at `path` but, at most, a folder in which a killed process left a half mark."""
+        if not path.is_dir():
+            return not path.exists()
+        return all(entry.name.startswith(f".{_MARK}.") for entry in path.iterdir())
+
+    @classmethod
+    def create(cls, path: Path) -> ResultsFolder:
+        """The results folder at `path`, made if absent; `UsageError` for a folder with anything else in it."""
+        try:
+            if not cls.is_new(path) and not (path / _MARK).exists():
+                raise UsageError(f"{str(path)!r} exists and is not a results folder: give another --out")
+            path.mkdir(parents=True, exist_ok=True)
+            if not (path / _MARK).exists():
+                write_atomically(path / _MARK, lambda file: file.write_text(json.dumps({"format": FORMAT}) + "\n"))
+            for part in (*_PARTS, "provenance"):
+                (path / part).mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out") from None
+        return cls.open(path)
+
+    def finished(self, columns: Sequence[str] = _FINISHED) -> pa.Table:
+        """These columns of `RUNS`, with one row per finished run; the caller may fork afterwards.
+
+        Raises `UsageError` where a file is damaged.
+        """
+        schema = pa.schema([RUNS.field(name) for name in dict.fromkeys((*columns, "run", "attempt"))])
+
+        def read(shards: list[str]) -> pa.Table:
+            runs = joined([self.read_shard("runs", shard, schema) for shard in shards], schema)
+            return _picked(runs, np.flatnonzero(holding(runs))).select(columns)
+
+        return self.on_shards(read)
+
+    def read(
+        self, wanted: Callable[[pa.Table], Rows] | None = None, columns: Sequence[str] = TRIALS.names
+    ) -> tuple[pa.Table, pa.Table]:
+        """Runs, ordered by task, optimizer and seed, and their trials in the order of their runs.
+
+        Parameters
+        ----------
+        wanted:
+            From the table of all runs to a mask of those to read; by default all. Trials of others are not read where
+            none of the wanted is stored beside them.
+        columns:
+            The columns of `TRIALS` to read; `run` and `trial` always are.
+
+        Raises `UsageError` where a file is damaged.
+        """
+        schema = pa.schema([field for field in TRIALS if field.name in {"run", "trial", *columns}])
+        return self.on_shards(lambda shards: self._read(shards, wanted, schema))
+
+    def read_tasks(self) -> list[dict[str, Any]]:
+        """One dictionary per task and version; `UsageError` where one version of a task has two fingerprints.
+
+        A task on which nothing has run yet (all its runs were skipped) has an empty fingerprint.
+        """
+        tasks = self.on_shards(self.task_rows)
+        return [tasks[key] | {name: json.loads(tasks[key][name]) for name in _JSON_COLUMNS} for key in sorted(tasks)]
+
+    def task_rows(self, shards: Sequence[str]) -> dict[tuple[str, str], dict[str, str]]:
+        """The rows of `TASKS` in these shards, by task and version; `UsageError` as `read_tasks`."""
+        tasks: dict[tuple[str, str], dict[str, str]] = {}
+        for shard in shards:
+            for row in self.described(shard):
+                add_task(tasks, row, str(self.path))
+        return tasks
+
+    def described(self, shard: str) -> list[dict[str, str]]:
+        """The rows of `TASKS` in one shard, which often has none."""
+        path = self.path / "tasks" / shard
+        if not path.exists():
+            self.must_have(shard)
+            return []
+        rows: list[dict[str, str]] = self.read_shard("tasks", shard, TASKS).to_pylist()
+        return rows
+
+    def read_provenance(self) -> list[dict[str, Any]]:
+        """One dictionary per session of the harness, with its id under `provenance`."""
+        paths = sorted((self.path / "provenance").glob("*.json"))
+        return [{"provenance": path.stem} | json.loads(path.read_text()) for path in paths]
+
+    def on_shards(self, read: Callable[[list[str]], T]) -> T:
+        """What `read` makes of the names of all shards; anew where it meets `ShardGone`."""
+        while True:
+            with suppress(ShardGone):
+                return read(self._shards())
+
+    def read_shard(self, part: str, shard: str, schema: pa.Schema) -> pa.Table:
+        """The columns of `schema` of one file; those that an earlier version did not know are null."""
+        with self.open_shard(part, shard) as file:
+            # runs and tasks are read before the driver forks, which no thread of Arrow would survive
+            table = file.read([name for name in schema.names if name in file.schema_arrow.names], part == "trials")
+        return conformed(table, schema)
+
+    @contextmanager
+    def open_shard(self, part: str, shard: str) -> Iterator[pq.ParquetFile]:
+        """One file, to be read within the block; `ShardGone` or, where it is damaged, `UsageError`."""
+        path = self.path / part / shard
+        try:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                yield file
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            self.must_have(shard)
+            raise self.damage_error(part, shard, error) from None
+
+    def damage_error(self, part: str, shard: str, error: Exception | None = None) -> UsageError:
+        """What to tell the user of a file that can't be read."""
+        path = str(self.path / part / shard)
+        if isinstance(error, OSError) and error.errno and not isinstance(error, FileNotFoundError):
+            return UsageError(f"can't read {path!r}: {error.strerror}: repeat the command when it can be read")
+        if self.damaged_part(shard):
+            return UsageError(
+                f"{path!r} is missing or damaged: repeat the `optathlon run` command, which sets it aside and does its "
+                "runs again"
+            )
+        return UsageError(
+            f"{path!r} is damaged: delete it and repeat the `optathlon run` command, which does its runs again"
+        )
+
+    def set_aside_damaged(self) -> list[str]:
+        """Rename the files of shards that were cut, emptied or lost in part to NAME.damaged: no reader sees them then.
+
+        Only the ends of files are looked at. Returns the damaged or missing files, such as `trials/NAME.parquet`.
+        Raises `StorageError` where they can't be renamed.
+        """
+        damaged = ((shard, self.damaged_part(shard)) for shard in self._shards())
+        return [f"{part}/{shard}" for shard, part in damaged if part and self._set_aside(shard)]
+
+    def delete_shard(self, shard: str) -> None:
+        """Delete what there is of a shard, its commit mark first."""
+        for part in _PARTS:
+            (self.path / part / shard).unlink(missing_ok=True)
+
+    def damaged_part(self, shard: str) -> str:
+        """Which of a shard's files is missing or without a whole footer; empty where none is."""
+        required = (part for part in _PARTS if part != "tasks" or (self.path / part / shard).exists())
+        return next((part for part in required if not self._has_footer(part, shard)), "")
+
+    def _has_footer(self, part: str, shard: str) -> bool:
+        try:
+            pq.read_metadata(self.path / part / shard)
+        except (pa.ArrowInvalid, FileNotFoundError):
+            return False
+        except OSError as error:
+            if error.errno:
+                raise self.damage_error(part, shard, error) from None
+            return False
+        return True
+
+    def _set_aside(self, shard: str) -> bool:
+        """Whether the shard was still there; its runs file goes first, which hides all of it."""
+        first, *others = (self.path / part / shard for part in _PARTS)
+        with storage_errors(self.path):
+            try:
+                first.rename(first.with_name(f"{shard}.damaged"))
+            except FileNotFoundError:
+                return False
+            for path in others:
+                with suppress(FileNotFoundError):
+                    path.rename(path.with_name(f"{shard}.damaged"))
+        return True
+
+    def must_have(self, shard: str) -> None:
+        """`ShardGone` where the shard's commit mark is not there any more."""
+        if not os.path.lexists(self.path / "runs" / shard):
+            raise ShardGone(shard)
+
+    def _shards(self) -> list[str]:
+        """The names of all shards, in order.
+
+        A compaction commits a shard before it deletes others, but one listing may miss both, as it takes its time.
+        """
+        earlier = self._listed()
+        while not earlier <= (shards := self._listed()):
+            earlier = shards
+        return sorted(shards)
+
+    def _listed(self) -> set[str]:
+        return {path.name for path in (self.path / "runs").glob("*.parquet")}
+
+    def _read(
+        self, shards: list[str], wanted: Callable[[pa.Table], Rows] | None, schema: pa.Schema
+    ) -> tuple[pa.Table, pa.Table]:
+        tables = [self.read_shard("runs", shard, RUNS) for shard in shards]
+        runs = joined(tables, RUNS)
+        chosen = holding(runs)
+        if wanted is not None:
+            chosen &= wanted(runs)
+        trials = [
+            self._trials_of(shard, table, rows, schema)
+            for shard, table, rows in zip(shards, tables, split(chosen, tables), strict=True)
+            if rows.any()
+        ]
+        return _ordered(_picked(runs, np.flatnonzero(chosen)), joined(trials, schema))
+
+    def _trials_of(self, shard: str, runs: pa.Table, rows: Rows, schema: pa.Schema) -> pa.Table:
+        """The trials of the chosen rows of `runs`, which is one shard; row groups without any are not read."""
+        kept = np.repeat(rows, runs["trials"])
+        with self.open_shard("trials", shard) as file:
+            sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+            if sum(sizes) != len(kept):
+                raise self.damage_error("trials", shard)
+            parts = np.split(kept, np.cumsum(sizes)[:-1]) if sizes else []
+            groups = [number for number, part in enumerate(parts) if part.any()]
+            columns = [name for name in schema.names if name in file.schema_arrow.names]
+            table = conformed(file.read_row_groups(groups, columns), schema)
+        read = np.concatenate([parts[number] for number in groups]) if groups else np.zeros(0, dtype=bool)
+        return _picked(table, np.flatnonzero(read))
+
+
+def holding(runs: pa.Table) -> Rows:
+    """Which rows hold: of each run the one with the highest attempt, and among equals the first."""
+    names = runs["run"].combine_chunks().dictionary_encode().indices.to_numpy()
+    attempts = runs["attempt"].fill_null(1).to_numpy()
+    order = np.lexsort((-attempts, names))
+    held = np.zeros(len(runs), bool)
+    held[order[np.flatnonzero(np.diff(names[order], prepend=-1))]] = True
+    return held
+
+
+def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
+    """A mask over the rows of all tables as one mask per table."""
+    return np.split(rows, np.cumsum([len(table) for table in tables])[:-1]) if tables else []
+
+
+def add_task(tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str) -> None:
+    """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ."""
+    key = row["task"], row["version"]
+    known = tasks.get(key)
+    if known is None or not known["fingerprint"]:
+        tasks[key] = row
+    elif row["fingerprint"] and row["fingerprint"] != known["fingerprint"]:
+        raise UsageError(
+            f"{where!r} mixes results of two different tasks {row['task']!r} "
+            f"(fingerprints {known['fingerprint']} and {row['fingerprint']}): separate them before analysis"
+        )
+
+
+def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of `schema`, in its order; absent ones are null."""
+    if table.schema.equals(schema):
+        return table
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    """The tables, all of `schema`, as one without chunks and with one dictionary per column."""
+    whole = pa.concat_tables(tables) if tables else pa.Table.from_batches([], schema)
+    return whole.unify_dictionaries().combine_chunks()
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _flush_to_disk(temporary, os.O_RDWR)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    with suppress(OSError):  # not every file system can do this for a folder
+        _flush_to_disk(path.parent, os.O_RDONLY)
+
+
+def _flush_to_disk(path: Path, mode: int) -> None:
+    descriptor = os.open(path, mode)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _picked(table: pa.Table, rows: npt.NDArray[np.intp]) -> pa.Table:
+    """The rows at these positions, in this order; the table itself, not a copy, where these are all of them."""
+    return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
+
+
+def _ordered(runs: pa.Table, trials: pa.Table) -> tuple[pa.Table, pa.Table]:
+    labels = {name: runs[name].cast(pa.string()) for name in ("task", "optimizer")}
+    keys = pa.table(labels | {"seed": runs["seed"], "run": runs["run"]})
+    order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
+    runs = _picked(runs, order.to_numpy())
+    names = trials["run"].combine_chunks()
+    places = pc.index_in(names.dictionary, runs["run"].combine_chunks()).to_numpy(zero_copy_only=False)
+    keys = (trials["trial"].to_numpy(), places[names.indices.to_numpy()])
+    return runs, _picked(trials, np.lexsort(keys))

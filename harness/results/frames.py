@@ -1,0 +1,224 @@
+"""Stored results as pandas frames: what users and the analysis start from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optathlon.errors import unknown
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.schema import TRIALS
+
+_RUN_LABELS = ("optimizer", "task", "collection", "seed")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The frames of a results folder.
+
+    Attributes
+    ----------
+    runs:
+        One row per finished run: `run` (its id), `experiment`, `optimizer`, `options` (JSON), `task`,
+        `task_version`, `fingerprint`, `collection`, `seed`, `root_seed`, `budget`, `budget_unit`
+        ("evaluations", "seconds" or "cost"), `n_workers`, `clock` ("real", "virtual" or "charged"), `attempt`
+        (from 1), `status`, `reason`, `error`, `trials` (their number), `spent` (in the budget's unit), `started` (UTC),
+        `seconds` (wall-clock), `host`, `provenance`.
+    trials:
+        One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
+        (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),
+        `value` (first objective, as the user reads it; NaN after a failure), `value_2`, … (further objectives),
+        `constraint_1`, … , one column per metric under its own name (`test/error`, …; as
+        `metric:NAME` where NAME is one of these columns), `status`, `error`, `cost`
+        (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
+        `worker`, `over_budget`, `peak_memory` (bytes; of trials in a process of their own). Labels are categoricals.
+    tasks:
+        One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
+        of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
+        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
+        `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary), `data`
+        (SHA-256 by data file).
+    provenance:
+        One row per session of the harness, indexed by id: `packages` (dictionary), `command`, `python`, `os`, …
+    """
+
+    runs: pd.DataFrame
+    trials: pd.DataFrame
+    tasks: pd.DataFrame
+    provenance: pd.DataFrame
+
+
+def load(
+    path: str | Path,
+    *,
+    optimizers: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    seeds: Collection[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Results:
+    """The results stored in the folder `path`, or those of them that are asked for; nothing else is read from disk.
+
+    Parameters
+    ----------
+    path:
+        A results folder.
+    optimizers, tasks:
+        Ids, or patterns with `*` and `?`, such as `"bbob/*/d5/*"`; by default all.
+    seeds:
+        By default all.
+    columns:
+        The columns of `trials` to read, such as `["value", "status"]`, beside the labels of their run and their
+        number; by default all. Objectives (`"value"`), constraints (`"constraint_1"`) and metrics come all together.
+
+    Raises `optathlon.errors.UsageError` where there is no results folder, or one of another format version, or where
+    nothing in it has such a name.
+    """
+    folder = ResultsFolder.open(Path(path))
+    wanted = {"optimizer": optimizers, "task": tasks}
+
+    def chosen(runs: pa.Table) -> np.ndarray:
+        rows = np.ones(len(runs), dtype=bool)
+        for label, patterns in wanted.items():
+            if patterns is not None:
+                names = runs[label].cast(pa.string()).to_numpy()
+                rows &= np.isin(names, matching(label, patterns, names))
+        return rows if seeds is None else rows & np.isin(runs["seed"].to_numpy(), list(seeds))
+
+    runs, trials = folder.read(chosen, TRIALS.names if columns is None else _stored(columns))
+    described = _indexed(folder.read_tasks(), "task")
+    ran = described.index.isin(runs["task"].cast(pa.string()).to_pylist())
+    return Results(
+        runs=_frame(runs),
+        trials=_trials_frame(runs, trials),
+        tasks=described if tasks is None and optimizers is None and seeds is None else described[ran],
+        provenance=_indexed(folder.read_provenance(), "provenance"),
+    )
+
+
+def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: Sequence[str] | None = None) -> Results:
+    """Those of `results` that are asked for, as `load` with the same arguments."""
+    kept = np.ones(len(results.runs), dtype=bool)
+    for label, patterns in (("optimizer", optimizers), ("task", tasks)):
+        if patterns is not None:
+            names = results.runs[label].astype(str).to_numpy()
+            kept &= np.isin(names, matching(label, patterns, names))
+    runs = results.runs[kept].reset_index(drop=True)
+    trials = results.trials[results.trials["run"].isin(runs["run"])].reset_index(drop=True)
+    described = results.tasks[results.tasks.index.isin(runs["task"].astype(str))]
+    return replace(results, runs=_used(runs), trials=_used(trials), tasks=described)
+
+
+def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
+    """The names that some pattern matches; `UsageError` where a pattern matches none."""
+    known = sorted(set(names))
+    matches = []
+    for pattern in patterns:
+        # brackets belong to the ids of optimizers with options
+        found = [name for name in known if name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))]
+        if not found:
+            raise unknown(label, pattern, known, where="these results")
+        matches += found
+    return matches
+
+
+def _stored(columns: Sequence[str]) -> list[str]:
+    """The columns of the store that hold these of `trials`."""
+    stored = []
+    for name in columns:
+        if re.fullmatch(r"value(_\d+)?", name):
+            stored.append("values")
+        elif re.fullmatch(r"constraint_\d+", name):
+            stored.append("constraints")
+        else:
+            stored.append(name if name in TRIALS.names else "metrics")
+    return stored
+
+
+def _indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[key])
+    return frame.set_index(key).sort_index(kind="stable")
+
+
+def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
+    """Trials with the labels of their run, and list columns spread over flat ones."""
+    positions = pc.index_in(trials["run"].cast(pa.string()), runs["run"])
+    columns: dict[str, pa.ChunkedArray | pa.Array] = {"run": trials["run"]}
+    for label in _RUN_LABELS:
+        columns[label] = runs[label].take(positions)
+    for name in trials.column_names[1:]:
+        match name:
+            case "values":
+                columns |= {_numbered("value", i): column for i, column in _spread(trials[name])}
+            case "constraints":
+                columns |= {f"constraint_{i + 1}": column for i, column in _spread(trials[name])}
+            case "metrics":
+                metrics = _metric_columns(trials[name])
+                columns |= {_metric_name(metric): column for metric, column in metrics.items()}
+            case _:
+                columns[name] = trials[name]
+    if "values" in trials.column_names:
+        columns.setdefault("value", pa.nulls(len(trials), pa.float64()))
+    return _frame(pa.table(columns))
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas frame whose categories are sorted, so that it is the same however the shards came about."""
+    return _used(table.to_pandas())
+
+
+def _used(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with sorted categories, and only those that occur."""
+    frame = frame.copy(deep=False)
+    for name in frame.select_dtypes("category"):
+        used = frame[name].cat.remove_unused_categories()
+        frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
+    return frame
+
+
+def _metric_name(metric: str) -> str:
+    reserved = metric in (*TRIALS.names, *_RUN_LABELS) or re.fullmatch(r"value(_\d+)?|constraint_\d+", metric)
+    return f"metric:{metric}" if reserved else metric
+
+
+def _numbered(name: str, index: int) -> str:
+    return name if index == 0 else f"{name}_{index + 1}"
+
+
+def _spread(column: pa.ChunkedArray) -> list[tuple[int, pa.Array]]:
+    """A list column as one float column per position; NaN where a list is null or shorter."""
+    lists = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(lengths) else np.zeros(0, dtype=int)
+    spread = []
+    for index in range(int(lengths.max(initial=0))):
+        present = lengths > index
+        values = np.full(len(lengths), np.nan)
+        values[present] = flat[starts[present] + index]
+        spread.append((index, pa.array(values)))
+    return spread
+
+
+def _metric_columns(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """A map column as one float column per key; NaN where a trial lacks it."""
+    maps = column.combine_chunks()
+    offsets = maps.offsets.to_numpy()
+    rows = np.repeat(np.arange(len(maps)), np.diff(offsets))
+    keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
+    items = maps.items[offsets[0] : offsets[-1]].to_numpy(zero_copy_only=False)
+    codes = keys.indices.to_numpy()
+    columns = {}
+    for code, name in enumerate(keys.dictionary.to_pylist()):
+        values = np.full(len(maps), np.nan)
+        chosen = codes == code
+        values[rows[chosen]] = items[chosen]
+        columns[name] = pa.array(values)
+    return dict(sorted(columns.items()))

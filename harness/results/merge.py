@@ -1,0 +1,118 @@
+"""Joining results folders: the shards of the sources are copied under their own names, which are unique.
+
+So the rule for several rows of one run also holds across folders, and a merge that was killed or is repeated finds
+what is there already.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from optathlon.errors import UsageError, storage_errors
+from optathlon.results.folder import ResultsFolder, ShardGone, add_task, holding, joined, split, write_atomically
+from optathlon.results.schema import RUNS
+
+_KEYS = pa.schema([RUNS.field(name) for name in ("run", "attempt")])
+
+_Description = tuple[str, str, str]
+"""Task, version and fingerprint."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did: the folder with everything, how many runs it has, and how many shards were copied."""
+
+    folder: ResultsFolder
+    runs: int
+    shards: int
+
+
+def merge(target: Path, sources: Sequence[Path]) -> Merged:
+    """Copy what `target`, a new or existing results folder, lacks of the results of `sources`.
+
+    It is safe to kill and to repeat it. Raises `UsageError`, before anything is written, where a source is `target`
+    itself or no results folder, where a file is damaged, and where a version of a task has different fingerprints; and
+    `StorageError` where `target` can't be written.
+    """
+    folders = [ResultsFolder.open(source) for source in sources]
+    for source in sources:
+        if source.resolve() == target.resolve():
+            raise UsageError(f"{str(source)!r} is both a source and the target of the merge: give another target")
+    old = [] if ResultsFolder.is_new(target) else [ResultsFolder.open(target)]
+    while True:
+        try:
+            return _merge(target, old, folders)
+        except ShardGone:  # a source was compacted meanwhile
+            continue
+
+
+def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[ResultsFolder]) -> Merged:
+    places = {shard: folder for folder in (*sources, *old) for shard in folder.on_shards(list)}
+    _refuse_damaged(places)
+    descriptions = _descriptions(places)
+    held = _runs_held(places)
+    known = {description for shard, folder in places.items() if folder in old for description in descriptions[shard]}
+    folder = ResultsFolder.create(target)
+    wanted = [
+        shard
+        for shard, place in sorted(places.items())
+        if place not in old and (held[shard] or not descriptions[shard] <= known)
+    ]
+    with storage_errors(target):
+        for source in sources:
+            _copy_provenance(source, folder)
+        for shard in wanted:
+            _copy_shard(shard, places[shard], folder)
+    return Merged(folder, sum(held.values()), len(wanted))
+
+
+def _refuse_damaged(places: Mapping[str, ResultsFolder]) -> None:
+    for shard, folder in places.items():
+        if part := folder.damaged_part(shard):
+            folder.must_have(shard)
+            raise folder.damage_error(part, shard)
+
+
+def _descriptions(places: Mapping[str, ResultsFolder]) -> dict[str, set[_Description]]:
+    """The tasks that each shard describes; `UsageError` where they contradict each other."""
+    tasks: dict[tuple[str, str], dict[str, str]] = {}
+    descriptions: dict[str, set[_Description]] = {}
+    for shard, folder in places.items():
+        rows = folder.described(shard)
+        descriptions[shard] = {(row["task"], row["version"], row["fingerprint"]) for row in rows}
+        for row in rows:
+            add_task(tasks, row, "the merge")
+    return descriptions
+
+
+def _runs_held(places: Mapping[str, ResultsFolder]) -> dict[str, int]:
+    """How many rows of each shard hold once all are in one folder."""
+    shards = sorted(places)
+    tables = [places[shard].read_shard("runs", shard, _KEYS) for shard in shards]
+    masks = split(holding(joined(tables, _KEYS)), tables)
+    return {shard: int(mask.sum()) for shard, mask in zip(shards, masks, strict=True)}
+
+
+def _copy_provenance(source: ResultsFolder, target: ResultsFolder) -> None:
+    for path in (source.path / "provenance").glob("*.json"):
+        copy = target.path / "provenance" / path.name
+        if not copy.exists():
+            write_atomically(copy, partial(shutil.copyfile, path))
+
+
+def _copy_shard(shard: str, source: ResultsFolder, target: ResultsFolder) -> None:
+    """The runs file comes last, as it is the commit mark."""
+    try:
+        for part in ("tasks", "trials", "runs"):
+            path = source.path / part / shard
+            if part != "tasks" or path.exists():
+                write_atomically(target.path / part / shard, partial(shutil.copyfile, path))
+    except FileNotFoundError:
+        source.must_have(shard)
+        raise

@@ -1,0 +1,59 @@
+"""Runs as rows of the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from optathlon.running.accounting import Outcome
+from optathlon.running.runs import RunSpec
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the runs of one call of the harness share."""
+
+    experiment: str
+    host: str
+    provenance: str
+
+
+def run_row(
+    spec: RunSpec,
+    outcome: Outcome,
+    session: Session,
+    options: Mapping[str, Any],
+    fingerprint: str | None,
+    started: datetime,
+    seconds: float,
+) -> dict[str, Any]:
+    """A finished run as a row of `optathlon.results.schema.RUNS`."""
+    return {
+        "run": spec.id,
+        "experiment": session.experiment,
+        "optimizer": spec.optimizer,
+        "options": json.dumps(options, sort_keys=True),
+        "task": spec.task,
+        "task_version": spec.task_version,
+        "fingerprint": fingerprint,
+        "collection": spec.task.partition("/")[0],
+        "seed": spec.seed,
+        "root_seed": spec.root_seed,
+        "budget": spec.budget.amount,
+        "budget_unit": spec.budget.unit,
+        "n_workers": spec.n_workers,
+        "clock": spec.clock,
+        "attempt": spec.attempt,
+        "status": outcome.status,
+        "reason": outcome.reason or None,
+        "error": outcome.error or None,
+        "trials": len(outcome.trials),
+        "spent": outcome.spent,
+        "started": started,
+        "seconds": seconds,
+        "host": session.host,
+        "provenance": session.provenance,
+    }

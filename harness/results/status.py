@@ -1,0 +1,112 @@
+"""How a results folder stands: what is done, running, failed and left, and how fast it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from optathlon.results.folder import ResultsFolder
+from optathlon.results.presence import Driver, drivers
+
+WINDOW_S = 600.0
+"""The rate is that of the runs which ended in so many last seconds."""
+_COLUMNS = ["run", "optimizer", "status", "reason", "started", "seconds"]
+_SLOWEST = 5
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """The state of a results folder.
+
+    Attributes
+    ----------
+    statuses:
+        Stored runs by status.
+    failures:
+        Stored runs that are neither ok nor skipped, by status and reason, the most frequent first.
+    drivers:
+        Who is at work on it.
+    journals:
+        Long runs that have begun and are not stored, whether they go on now or were killed.
+    rate:
+        Runs that ended per second in the last `WINDOW_S` seconds; 0 where none did.
+    slowest:
+        Mean wall-clock seconds of a run, and the number of runs, of the slowest optimizers.
+    files, size:
+        Number of files, and bytes on disk.
+    """
+
+    statuses: Counter[str]
+    failures: list[tuple[str, str, int]]
+    drivers: list[Driver]
+    journals: int
+    rate: float
+    slowest: list[tuple[str, float, int]]
+    files: int
+    size: int
+
+    @property
+    def left(self) -> int:
+        """Runs that the drivers at work have left."""
+        return sum(driver.left for driver in self.drivers)
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """How long they will take at the present rate; `None` where that can't be told."""
+        return timedelta(seconds=round(self.left / self.rate)) if self.left and self.rate else None
+
+
+def folder_status(folder: ResultsFolder) -> FolderStatus:
+    """Look at the folder once. Raises `UsageError` where a file of it is damaged."""
+    runs = folder.finished(_COLUMNS).to_pandas()
+    sizes = list(_sizes(folder.path))
+    return FolderStatus(
+        statuses=Counter(runs["status"].astype(str)),
+        failures=_failures(runs),
+        drivers=list(drivers(folder).values()),
+        journals=len(list((folder.path / "journal").glob("*.jsonl"))),
+        rate=_rate(runs, time.time()),
+        slowest=_slowest(runs),
+        files=len(sizes),
+        size=sum(sizes),
+    )
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    for file in path.rglob("*"):
+        with contextlib.suppress(OSError):  # it has just gone
+            if file.is_file():
+                yield file.stat().st_size
+
+
+def _failures(runs: pd.DataFrame) -> list[tuple[str, str, int]]:
+    failed = runs[~runs["status"].isin(["ok", "skipped"])]
+    reasons = failed["reason"].fillna("")
+    counts = Counter(zip(failed["status"].astype(str), reasons, strict=True))
+    return [(status, reason, count) for (status, reason), count in counts.most_common()]
+
+
+def _rate(runs: pd.DataFrame, now: float) -> float:
+    """Runs per second since the first of those that ended lately began, or since the window opened."""
+    if runs.empty:
+        return 0.0
+    began = runs["started"].astype("datetime64[ns, UTC]").astype(np.int64).to_numpy() / 1e9
+    lately = (now - WINDOW_S < began + runs["seconds"].to_numpy()) & (began <= now)
+    if not lately.any():
+        return 0.0
+    return float(lately.sum() / max(now - max(began[lately].min(), now - WINDOW_S), 1e-3))
+
+
+def _slowest(runs: pd.DataFrame) -> list[tuple[str, float, int]]:
+    done = runs[runs["status"] != "skipped"]
+    seconds = done.groupby(done["optimizer"].astype(str))["seconds"].agg(["mean", "size"])
+    slowest = seconds.sort_values("mean", ascending=False, kind="stable").head(_SLOWEST)
+    return list(zip(slowest.index, slowest["mean"].tolist(), slowest["size"].tolist(), strict=True))

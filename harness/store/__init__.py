@@ -1,1 +1,0 @@
-"""The results folder: typed, append-only Parquet shards."""

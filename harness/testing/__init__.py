@@ -1,0 +1,1 @@
+"""What extensions must satisfy: checks that their authors can run."""

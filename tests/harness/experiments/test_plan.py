@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, ForbiddenEqualsClause
+
+from optathlon import (
+    Budget,
+    Capability,
+    Constraint,
+    Experiment,
+    Fidelity,
+    Objective,
+    Optimizer,
+    Problem,
+    as_task,
+)
+from optathlon.experiments.plan import Plan, make_plan
+from optathlon.optimizers.random import RandomSearch
+from optathlon.registry.capabilities import mismatch
+from optathlon.registry.plugins import plugins
+from optathlon.resources import Resources
+from optathlon.running.clocks import Clock
+from optathlon.running.runs import RunSpec
+
+
+def declaring(*capabilities: Capability, needs: tuple[Capability, ...] = ()) -> type[Optimizer]:
+    return type("Declaring", (RandomSearch,), {"capabilities": frozenset(capabilities), "needs": frozenset(needs)})
+
+
+def continuous(**rest: object) -> Problem:
+    return Problem(ConfigurationSpace({"x": (0.0, 1.0)}), **rest)
+
+
+def categorical() -> Problem:
+    return Problem(ConfigurationSpace({"x": ["a", "b"]}))
+
+
+def conditional() -> Problem:
+    space = ConfigurationSpace({"x": (0.0, 1.0)})
+    ordinal, child = Categorical("k", [1, 2], ordered=True), Float("y", (0.0, 1.0))
+    space.add(ordinal, child, EqualsCondition(child, ordinal, 1))
+    return Problem(space)
+
+
+def forbidden() -> Problem:
+    space = ConfigurationSpace({"x": (1, 9)})
+    space.add(ForbiddenEqualsClause(space["x"], 3))
+    return Problem(space)
+
+
+TWO = (Objective("a"), Objective("b"))
+DEMANDS = [
+    (Capability.MULTI_OBJECTIVE, continuous(objectives=TWO), "2 objectives"),
+    (Capability.CATEGORICALS, categorical(), "categorical"),
+    (Capability.CONDITIONS, conditional(), "conditional"),
+    (Capability.FORBIDDENS, forbidden(), "forbidden"),
+    (Capability.CONSTRAINTS, continuous(constraints=(Constraint("c"),)), "constraints"),
+    (Capability.ASYNCHRONOUS, continuous(n_workers=3), "3 trials at once"),
+]
+
+
+@pytest.mark.parametrize(("capability", "problem", "reason"), DEMANDS)
+def test_what_an_optimizer_must_be_capable_of(capability: Capability, problem: Problem, reason: str) -> None:
+    without = declaring(*(set(Capability) - {capability}))
+    assert reason in mismatch(without, problem)
+    assert not mismatch(declaring(*Capability), problem)
+    assert not mismatch(declaring(capability), problem)
+
+
+def test_a_fidelity_need_not_be_used() -> None:
+    problem = continuous(fidelity=Fidelity("epochs", 1, 9, resumable=True))
+    assert not mismatch(declaring(), problem)
+
+
+@pytest.mark.parametrize(
+    ("need", "fits", "fails"),
+    [
+        (Capability.MULTI_FIDELITY, continuous(fidelity=Fidelity("e", 1, 9)), continuous()),
+        (
+            Capability.RESUMABLE,
+            continuous(fidelity=Fidelity("e", 1, 9, resumable=True)),
+            continuous(fidelity=Fidelity("e", 1, 9)),
+        ),
+        (Capability.MULTI_OBJECTIVE, continuous(objectives=TWO), continuous()),
+    ],
+)
+def test_what_an_optimizer_needs(need: Capability, fits: Problem, fails: Problem) -> None:
+    cls = declaring(*Capability, needs=(need,))
+    assert not mismatch(cls, fits)
+    assert f"needs a {need} task" in mismatch(cls, fails)
+
+
+@pytest.fixture
+def toys(own_plugins: None) -> None:
+    class Simple(RandomSearch):
+        capabilities = frozenset()
+
+        def __init__(self, problem: Problem, seed: int, *, a: int = 0, b: int = 0) -> None:
+            super().__init__(problem, seed)
+
+    plugins.optimizers["simple"] = Simple
+    one = as_task("toy/one", space={"x": (0.0, 1.0)}, budget=7)(lambda config: config["x"])
+    two = as_task("toy/two", space={"x": (0.0, 1.0)}, objectives=TWO, version="3")(lambda config: [1, 2])
+    plugins.tasks |= {"toy/one": one, "toy/two": two}
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_plan_holds_every_run_once() -> None:
+    experiment = Experiment(optimizers=["random", "simple", "random"], tasks=["toy/*", "toy/one"], seeds=3, root_seed=5)
+    one = RunSpec("random", "toy/one", "1", 1, 5, Budget(7))
+    plan = make_plan(experiment, {one.id})
+    assert (plan.tasks, list(plan.optimizers)) == (["toy/one", "toy/two"], ["random", "simple"])
+    assert plan.done == [one.id]
+    assert [(spec.optimizer, spec.task, spec.seed) for spec in plan.todo] == [
+        ("random", "toy/one", 0),
+        ("simple", "toy/one", 0),
+        ("simple", "toy/one", 1),
+        ("random", "toy/one", 2),
+        ("simple", "toy/one", 2),
+        ("random", "toy/two", 0),
+        ("random", "toy/two", 1),
+        ("random", "toy/two", 2),
+    ]
+    assert [(spec.optimizer, spec.task, spec.seed) for spec, _ in plan.skipped] == [
+        ("simple", "toy/two", seed) for seed in range(3)
+    ]
+    assert {reason for _, reason in plan.skipped} == {"the task has 2 objectives"}
+    assert plan.total == 12
+    assert {spec.task_version for spec in plan.todo if spec.task == "toy/two"} == {"3"}
+
+
+@pytest.mark.usefixtures("toys")
+def test_the_budget_is_the_tasks_own_unless_one_is_given() -> None:
+    experiment = Experiment(optimizers=["random"], tasks=["toy/one"])
+    assert [spec.budget for spec in make_plan(experiment, ()).todo] == [Budget(7)]
+    experiment = Experiment(optimizers=["random"], tasks=["toy/one"], budget="2min")
+    assert [spec.budget for spec in make_plan(experiment, ()).todo] == [Budget.parse("120s")]
+
+
+@pytest.mark.usefixtures("toys")
+def test_the_order_of_options_makes_no_second_run() -> None:
+    experiment = Experiment(optimizers=["simple[a=1,b=2]", "simple[b=2,a=1]", "simple[a=01,b=2]"], tasks=["toy/one"])
+    assert len(make_plan(experiment, ()).todo) == 1
+
+
+@pytest.mark.usefixtures("toys")
+def test_an_experiment_sets_workers_and_clock() -> None:
+    experiment = Experiment(optimizers=["random", "simple"], tasks=["toy/one"], workers_per_run=3, clock="virtual")
+    plan = make_plan(experiment, ())
+    assert plan.todo == [RunSpec("random", "toy/one", "1", 0, 0, Budget(7), 3, Clock.VIRTUAL)]
+    assert [reason for _, reason in plan.skipped] == ["3 trials at once are wanted"]
+
+
+@pytest.mark.usefixtures("toys")
+def test_runs_that_find_no_gpu_are_left_to_others() -> None:
+    learner = as_task("toy/learner", space={"x": (0.0, 1.0)}, resources=Resources(gpus=0.5))(lambda config: config["x"])
+    plugins.tasks["toy/learner"] = learner
+
+    def plan(gpus: float, **settings: object) -> Plan:
+        experiment = Experiment(optimizers=["random"], tasks=["toy/one", "toy/learner"], **settings)
+        return make_plan(experiment, (), gpus)
+
+    assert plan(0).gpus_wanted == {"toy/learner": 0.5}
+    assert [(len(plan(gpus).todo), len(plan(gpus).unplaced)) for gpus in (0, 1)] == [(1, 1), (2, 0)]
+    ((spec, reason),) = plan(0).unplaced
+    assert (spec.task, plan(0).total) == ("toy/learner", 2)
+    assert "GPU" in reason
+    assert len(plan(1, workers_per_run=3).unplaced) == 1
+    assert not plan(2, workers_per_run=3).unplaced
+    simulated = plan(1, workers_per_run=3, clock="virtual")
+    assert not simulated.unplaced, "one trial at a time is evaluated there"

@@ -1,0 +1,198 @@
+"""Whatever is wrong with an evaluation is that trial's failure: with its reason, without values."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from itertools import count, repeat
+
+import numpy as np
+import pytest
+from ConfigSpace import ConfigurationSpace
+
+from optathlon import Budget, Constraint, Objective, Problem, Result, Status, Task, Trial
+from optathlon.running.evaluation import evaluate
+from optathlon.running.loop import run_loop
+
+
+class Returns(Task):
+    """Evaluates by a function without arguments."""
+
+    id = "toy/returns"
+
+    def __init__(self, function: Callable[[], object], objectives: int = 1, constraints: int = 0) -> None:
+        self._function = function
+        self._problem = Problem(
+            ConfigurationSpace({"x": (0.0, 1.0)}),
+            objectives=tuple(Objective(f"o{i}") for i in range(objectives)),
+            constraints=tuple(Constraint(f"c{i}") for i in range(constraints)),
+            budget=Budget(2),
+        )
+
+    @property
+    def problem(self) -> Problem:
+        return self._problem
+
+    def evaluate(self, config: object, *, fidelity: float | None, seed: int) -> Result:
+        return self._function()
+
+
+def once(function: Callable[[], object], **rest: int) -> Result:
+    return evaluate(Returns(function, **rest), Trial({"x": 0.5}), 0)
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def function() -> object:
+        raise error
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ValueError("bad"), "crashed"),
+        (ZeroDivisionError(), "crashed"),
+        (MemoryError("much"), "memory"),
+        (RecursionError(), "crashed"),
+        (StopIteration(), "crashed"),
+        (SystemExit(3), "crashed"),
+    ],
+    ids=repr,
+)
+def test_what_an_objective_raises(error: BaseException, status: str) -> None:
+    result = once(raising(error))
+    assert result.status == status
+    assert (result.values, result.constraints) == ((), ())
+    assert type(error).__name__ in result.error
+
+
+def test_only_the_last_lines_of_a_long_error_are_kept() -> None:
+    result = once(raising(ValueError("\n".join(map(str, range(10_000))))))
+    assert result.error.endswith("9999")
+    assert len(result.error) < 2000
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        0.5,
+        (0.5,),
+        {"value": 0.5},
+        Result(),
+        Result(values=0.5),
+        Result(values=None),
+        Result(values="1"),
+        Result(values=("1",)),
+        Result(values=(None,)),
+        Result(values=(1j,)),
+        Result(values=(True,)),
+        Result(values=([1.0],)),
+        Result(values=(math.nan,)),
+        Result(values=(math.inf,)),
+        Result(values=(-math.inf,)),
+        Result(values=(np.float64("nan"),)),
+        Result(values=(10**400,)),
+        Result(values=(1.0, 2.0)),
+        Result(values=(1.0,), constraints=(1.0,)),
+        Result(values=(1.0,), metrics={"a": "text"}),
+        Result(values=(1.0,), metrics={"a": [1.0]}),
+        Result(values=(1.0,), cost="long"),
+        Result(values=(1.0,), cost=math.nan),
+        Result(values=(1.0,), cost=math.inf),
+        Result(values=(1.0,), cost=-1.0),
+    ],
+    ids=repr,
+)
+def test_a_result_that_can_not_be_used_is_invalid(returned: object) -> None:
+    result = once(lambda: returned)
+    assert result.status is Status.INVALID
+    assert (result.values, result.constraints) == ((), ())
+    assert result.error
+    assert "\n" not in result.error
+
+
+@pytest.mark.parametrize("bad", [(), (1.0,), (1.0, math.nan), (1.0, "2"), None], ids=repr)
+def test_constraints_are_checked_as_values_are(bad: object) -> None:
+    assert once(lambda: Result(values=(1.0,), constraints=bad), constraints=2).status is Status.INVALID
+    assert once(lambda: Result(values=(1.0,), constraints=(1.0, -2.0)), constraints=2).ok
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (1, 0),
+        [1.0, 0.0],
+        (np.float64(1), np.float64(0)),
+        (np.float32(1), np.float32(0)),
+        (np.int64(1), np.int64(0)),
+        np.array([1.0, 0.0]),
+    ],
+    ids=repr,
+)
+def test_numbers_of_all_kinds_are_values(values: object) -> None:
+    result = once(lambda: Result(values=values), objectives=2)
+    assert result.status is Status.OK, result.error
+    assert result.values == (1, 0)
+    assert type(result.values) is tuple
+    assert json.dumps(result.values), "values are plain numbers"
+
+
+@pytest.mark.parametrize("status", ["ok", Status.OK, "crashed", Status.TIMEOUT], ids=repr)
+def test_a_status_may_be_text(status: str) -> None:
+    result = once(lambda: Result(values=(1.0,), status=status))
+    assert result.status == status
+    assert result.ok == (status == "ok")
+    assert result.values == ((1.0,) if result.ok else ()), "a failure has no values and a success has"
+
+
+def test_an_unknown_status_is_no_success() -> None:
+    result = once(lambda: Result(values=(1.0,), status="splendid"))
+    assert result.status is Status.INVALID
+
+
+def test_a_failure_keeps_its_cost_and_metrics_but_not_its_values() -> None:
+    reported = Result((1.0,), Status.TIMEOUT, cost=7.0, metrics={"epochs": 3.0}, constraints=(1.0,), error="slow")
+    result = once(lambda: reported, constraints=1)
+    assert result == Result((), Status.TIMEOUT, cost=7.0, metrics={"epochs": 3.0}, error="slow")
+
+
+def test_zero_is_a_value() -> None:
+    from optathlon.registry.optimizers import choose_optimizer
+    from optathlon.running.evaluation import SequentialEvaluator
+
+    task = Returns(lambda: Result(values=np.array([0.0]), constraints=[0.0]), constraints=1)
+    random = choose_optimizer("optathlon.optimizers.random:RandomSearch")
+    outcome = run_loop(task.problem, lambda problem: random.start(problem, 0), SequentialEvaluator(task), count())
+    assert [record.values for record in outcome.trials] == [(0.0,)] * 2
+    assert [record.constraints for record in outcome.trials] == [(0.0,)] * 2
+
+
+def test_deep_recursion_does_not_hurt_the_harness() -> None:
+    def deep() -> object:
+        return deep()
+
+    before = sys.getrecursionlimit()
+    assert once(deep).status is Status.CRASHED
+    assert sys.getrecursionlimit() == before
+
+
+def test_trials_do_not_share_what_a_task_reuses() -> None:
+    """A task that returns one dictionary of metrics, filled anew each time, must not rewrite earlier trials."""
+    from optathlon.registry.optimizers import choose_optimizer
+    from optathlon.running.evaluation import SequentialEvaluator
+
+    metrics: dict[str, float] = {}
+    numbers = count()
+
+    def function() -> Result:
+        metrics["number"] = float(next(numbers))
+        return Result(values=(1.0,), metrics=metrics)
+
+    task = Returns(function)
+    random = choose_optimizer("optathlon.optimizers.random:RandomSearch")
+    outcome = run_loop(task.problem, lambda problem: random.start(problem, 0), SequentialEvaluator(task), repeat(0))
+    assert [dict(record.metrics) for record in outcome.trials] == [{"number": 0.0}, {"number": 1.0}]

@@ -1,0 +1,60 @@
+"""A signal ends what it should end, but not in the middle of what must be whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from optathlon.running.interruption import forget, held, interrupt
+
+
+class Ended(BaseException):
+    """What the signal's handler raises."""
+
+
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[None]:
+    before = signal.signal(signal.SIGUSR1, lambda *_: interrupt(Ended()))
+    yield
+    signal.signal(signal.SIGUSR1, before)
+    forget(BaseException)
+
+
+def send() -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_elsewhere_it_takes_effect_at_once() -> None:
+    with pytest.raises(Ended):
+        send()
+
+
+def test_a_block_is_finished_first() -> None:
+    done = []
+    with pytest.raises(Ended), held():
+        send()
+        with held():
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+    with held():
+        done.append("later")
+    assert done[-1] == "later", "it is raised once"
+
+
+def test_the_error_of_a_block_is_told_and_not_lost() -> None:
+    with pytest.raises(ValueError, match="own"), held():
+        send()
+        raise ValueError("own")
+    with pytest.raises(Ended), held():
+        pass
+
+
+def test_what_is_forgotten_is_not_raised() -> None:
+    with held():
+        send()
+        forget(KeyboardInterrupt)
+        forget(Ended)

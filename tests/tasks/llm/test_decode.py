@@ -1,0 +1,148 @@
+"""`llm/decode`: the answers are those of plain greedy decoding, and the cost is what the passes add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optathlon.errors import UsageError
+from optathlon.llm.models import Adapter
+from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.decode import decode_space, speculate
+from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
+from optathlon.tasks.llm.setups import TINY
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+EXIT = {"draft": "early-exit", "candidates": 3, "exit_share": 0.5, "schedule": "constant", "confidence": 0.0}
+LOOKUP = {"draft": "prompt-lookup", "candidates": 4, "ngram": 2}
+
+
+@pytest.fixture(scope="module")
+def bench(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.bench import Bench
+
+    return Bench(TINY)
+
+
+@pytest.fixture(scope="module")
+def model(bench: Any) -> Iterator[Any]:
+    with bench.reference_tuned() as tuned:
+        yield tuned
+
+
+def ending(bench: Any) -> dict[str, Any]:
+    tokenizer = bench.tokenizer
+    return {"pad": tokenizer.pad_token_id, "ends": [tokenizer.eos_token_id], "max_new_tokens": 16}
+
+
+def greedily(bench: Any, model: Any, prompts: list[Any]) -> list[list[int]]:
+    """Token by token, each with a pass over all before it and no cache."""
+    answers, end = [], bench.tokenizer.eos_token_id
+    for prompt in prompts:
+        tokens = list(prompt)
+        while len(tokens) < len(prompt) + 16 and (len(tokens) == len(prompt) or tokens[-1] != end):
+            with torch.inference_mode():
+                tokens.append(model(input_ids=torch.tensor([tokens])).logits[0, -1].argmax().item())
+        answers.append(tokens[len(prompt) :])
+    return answers
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        EXIT,
+        {**EXIT, "exit_share": 0.1, "candidates": 10, "confidence": 0.6},
+        {**EXIT, "exit_share": 0.9, "schedule": "heuristic"},
+        {**EXIT, "candidates": 1, "schedule": "heuristic_transient"},
+        LOOKUP,
+        {**LOOKUP, "candidates": 10, "ngram": 1},
+    ],
+)
+def test_answers_are_those_of_plain_decoding(bench: Any, model: Any, config: dict[str, Any]) -> None:
+    prompts = bench.prompts("tune")[:12]
+    before = model.generation_config.to_dict()
+    assert speculate(model, prompts, config, **ending(bench)) == greedily(bench, model, prompts)
+    assert model.generation_config.to_dict() == before
+    assert model.config.num_hidden_layers == depth(model)
+
+
+def test_plain_decoding_calls_each_layer_once_a_token(bench: Any, model: Any) -> None:
+    prompts = bench.prompts("tune")[:5]
+    calls = LayerCalls()
+    with calls.of(model):
+        tokens = sum(bench.answer(model, [prompt]).tokens for prompt in prompts)
+    assert calls.count == depth(model) * tokens
+    bench.answer(model, prompts)
+    assert calls.count == depth(model) * tokens
+
+
+def test_calls_are_those_of_the_passes_of_draft_and_target(bench: Any, model: Any) -> None:
+    """A draft that is verified: one pass of the target for every `candidates` of the draft, at most."""
+    prompts = bench.prompts("tune")[:8]
+    passes: dict[int, int] = {}
+
+    def count(module: Any, *_: object) -> None:
+        passes[module.config.num_hidden_layers] = passes.get(module.config.num_hidden_layers, 0) + 1
+
+    calls = LayerCalls()
+    hook = model.get_decoder().register_forward_hook(count)
+    with calls.of(model):
+        written = speculate(model, prompts, {**EXIT, "exit_share": 0.67}, **ending(bench))
+    hook.remove()
+    assert set(passes) == {2, 3}
+    assert calls.count == 2 * passes[2] + 3 * passes[3]
+    assert calls.passes == passes[2] + passes[3]
+    assert passes[3] < sum(map(len, written))
+    assert passes[2] <= 3 * passes[3]
+
+
+def test_a_model_left_early_is_one_with_fewer_layers(bench: Any, model: Any, tmp_path: Path) -> None:
+    tokens = torch.tensor([bench.prompts("tune")[0]])
+    model.save_pretrained(tmp_path)
+    short = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, num_hidden_layers=2).eval()
+    with torch.inference_mode():
+        expected = short(input_ids=tokens).logits
+        with leaving_after(model, 2):
+            found = model(input_ids=tokens).logits
+        assert torch.equal(found, expected)
+        assert not torch.equal(model(input_ids=tokens).logits, expected)
+
+
+def test_adapters_are_drafted_with_too(bench: Any, llm_cache: Path) -> None:
+    from optathlon.tasks.llm.bench import Bench
+
+    own = Bench(TINY)
+    prompts = own.prompts("tune")[:4]
+    with own.base.tunable(Adapter(4, 2.0, 0.0), 1) as tuned:
+        tuned.eval()
+        assert depth(tuned) == 3
+        assert speculate(tuned, prompts, EXIT, **ending(own)) == greedily(own, tuned, prompts)
+
+
+def test_other_architectures_are_refused() -> None:
+    config = transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2, vocab_size=11)
+    with pytest.raises(UsageError, match="GPT2Model can't be left after some of its layers"):
+        depth(transformers.GPT2LMHeadModel(config))
+
+
+def test_shares_of_layers() -> None:
+    assert [share_of_layers(share, 3) for share in (0.01, 0.33, 0.5, 0.67, 0.9, 1.0)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_the_task_counts_and_fewer_prompts_are_cheaper(llm_cache: Path) -> None:
+    task = LLM().make("llm/decode/tiny/cost")
+    full, less = (task.evaluate(LOOKUP, fidelity=level, seed=0) for level in (None, 1 / 8))
+    assert full.metrics["equal"] == full.metrics["test/equal"] == 1.0
+    assert full.values[0] <= 1.0 < task.evaluate({**EXIT, "candidates": 10}, fidelity=1 / 8, seed=0).values[0]
+    assert less.metrics["tokens"] < full.metrics["tokens"] / 4
+
+
+def test_drafts_have_their_own_hyperparameters() -> None:
+    for config in decode_space().sample_configuration(20):
+        exits = {"exit_share", "schedule", "confidence"} <= set(config)
+        assert exits == (config["draft"] == "early-exit") == ("ngram" not in config)
