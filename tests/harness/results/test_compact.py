@@ -22,7 +22,7 @@ from optathlon.errors import StorageError, UsageError
 from optathlon.results import compact as compaction
 from optathlon.results.compact import compact
 from optathlon.results.folder import ResultsFolder
-from optathlon.results.frames import writer
+from optathlon.results import writer
 
 MESSY = (
     ([Run(0, 2), Run(1, 3)], [Run(2, 1), Run(1, 2, attempt=2, value=5.0)], [Run(3, 0)]),
@@ -214,7 +214,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from storage import Run, write
-from optathlon.results.frames import compact
+from optathlon.results.compact import compact
 from optathlon.results.folder import ResultsFolder
 compact._RUNS_PER_SHARD = 20
 folder = ResultsFolder.open(Path(sys.argv[2]))
