@@ -154,7 +154,7 @@ def test_the_tree_for_type_checkers_agrees_with_the_folders() -> None:
 
 
 def test_tests_mirror_the_folders() -> None:
-    allowed = {*PACKAGES, "docs"}
+    allowed = {*PACKAGES, "docs", "helpers"}
     for path in (ROOT / "tests").iterdir():
         if path.is_dir() and path.name != "__pycache__":
             assert path.name in allowed, f"tests/{path.name} mirrors no folder"

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from simulation import MESSY, TASKS, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.results.frames import Results
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `simulation`, as tests are no package
-
-from simulation import MESSY, TASKS, SimulatedOptimizer, SimulatedTask, simulate
 
 
 @pytest.fixture(scope="session")

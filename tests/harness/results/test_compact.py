@@ -13,6 +13,7 @@ from random import Random
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import storage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from storage import Crash, Run, content, cut_temporary_files, filled, operations
@@ -20,9 +21,9 @@ from storage import Crash, Run, content, cut_temporary_files, filled, operations
 from optathlon import load
 from optathlon.errors import StorageError, UsageError
 from optathlon.results import compact as compaction
+from optathlon.results import writer
 from optathlon.results.compact import compact
 from optathlon.results.folder import ResultsFolder
-from optathlon.results import writer
 
 MESSY = (
     ([Run(0, 2), Run(1, 3)], [Run(2, 1), Run(1, 2, attempt=2, value=5.0)], [Run(3, 0)]),
@@ -232,7 +233,7 @@ def test_writers_compactions_and_readers_at_the_same_time(tmp_path: Path) -> Non
     folder = ResultsFolder.create(tmp_path / "out")
     tasks: Sequence[Sequence[str]] = (("write", "0"), ("write", "60"), ("compact",), ("compact",))
     processes = [
-        subprocess.Popen([sys.executable, "-c", BUSY, str(Path(__file__).parents[1]), str(folder.path), *task])
+        subprocess.Popen([sys.executable, "-c", BUSY, str(Path(storage.__file__).parent), str(folder.path), *task])
         for task in tasks
     ]
     seen = 0
