@@ -215,7 +215,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from storage import Run, write
-from optathlon.results.compact import compact
+from optathlon.results import compact
 from optathlon.results.folder import ResultsFolder
 compact._RUNS_PER_SHARD = 20
 folder = ResultsFolder.open(Path(sys.argv[2]))
