@@ -96,7 +96,7 @@ def simulate(tasks: int, folder: Path) -> None:
     """Write finished runs in the order of the plan, as a worker does; `folder/N` has those of the first N tasks."""
     os.fsync = lambda _descriptor: None  # nothing here is worth keeping
     results = ResultsFolder.create(folder / "whole")
-    writer, session, now = ShardWriter(results), Session("scale", "host", "provenance"), datetime.now(UTC)
+    writer, session, now = ShardWriter(results), Session("host", "provenance"), datetime.now(UTC)
     for number, spec in enumerate(make_plan(experiment(tasks), ()).todo, start=1):
         outcome = Outcome(Status.OK, [trial(number, index) for index in range(TRIALS_PER_RUN)], float(TRIALS_PER_RUN))
         fingerprint = short_hash(spec.task)

@@ -96,7 +96,7 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.experiments.experiment import parse_duration
+    from optathlon.budget import parse_duration
     from optathlon.results.frames import load
     from optathlon.subsets.making import Search, make_subset
     from optathlon.subsets.performance import performance

@@ -16,7 +16,6 @@ from optathlon.running.runs import RunSpec
 class Session:
     """What the runs of one call of the harness share."""
 
-    experiment: str
     host: str
     provenance: str
 
@@ -33,7 +32,7 @@ def run_row(
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
     return {
         "run": spec.id,
-        "experiment": session.experiment,
+        "experiment": spec.experiment,
         "optimizer": spec.optimizer,
         "options": json.dumps(options, sort_keys=True),
         "task": spec.task,

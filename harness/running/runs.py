@@ -21,7 +21,17 @@ from optathlon.task import Task
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that determines a run, and so its id; `attempt` counts how often it is done on purpose."""
+    """All that determines a run, and so its id, and what does not enter the id.
+
+    Attributes
+    ----------
+    attempt:
+        How often the run has been done on purpose, this time included; not a part of the id.
+    gpus:
+        How many GPUs each of its trials needs, as in `Resources`; not a part of the id.
+    experiment:
+        The label of the experiment that it belongs to; not a part of the id.
+    """
 
     optimizer: str
     task: str
@@ -32,10 +42,12 @@ class RunSpec:
     n_workers: int = 1
     clock: Clock = Clock.REAL
     attempt: int = 1
+    gpus: float = 0.0
+    experiment: str = ""
 
     @property
     def id(self) -> str:
-        """A content hash of everything above but the attempt."""
+        """A content hash of everything above but `attempt`, `gpus` and `experiment`."""
         start, end = _around_the_seed(
             self.optimizer, self.task, self.task_version, self.root_seed, self.budget, self.n_workers, self.clock
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -22,7 +22,7 @@ from optathlon.running.accounting import Outcome, TrialRecord
 from optathlon.running.runs import RunSpec
 from optathlon.task import Task
 
-SESSION = Session("mine", "host", "0123")
+SESSION = Session("host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 TOYS: tuple[Task, ...] = tuple(
     as_task(f"toy/{name}", space={"x": (0.0, 1.0)})(lambda config: config["x"]) for name in "abc"
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        return replace(RunSpec("random", self.task.id, "1", self.seed, 7, Budget(5)), attempt=self.attempt)
+        return RunSpec("random", self.task.id, "1", self.seed, 7, Budget(5), attempt=self.attempt, experiment="mine")
 
     @property
     def records(self) -> list[TrialRecord]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, SpawnContext
@@ -19,10 +19,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from optathlon.errors import UsageError
-from optathlon.experiments.executors.messages import Hindered, Order, Ready, Refused, Report, WorkerSettings
+from optathlon.experiments.executors.messages import Interrupted, Order, Ready, Refused, Report, WorkerSettings
 from optathlon.experiments.executors.pool import WorkerHandle, WorkerPool
 from optathlon.experiments.executors.worker import Stop, Worker
 from optathlon.running.environment import is_pinned, pinned
+from optathlon.running.gpus import GpuPool, gpu_shortage, visible_gpus
 from optathlon.running.isolation import cause
 from optathlon.running.runs import RunSpec
 
@@ -62,8 +63,15 @@ class _LocalWorker(WorkerHandle):
 class LocalExecutor(WorkerPool):
     """Does runs on this machine in worker processes; see `WorkerPool`."""
 
-    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
-        """Do all runs; see `Executor`."""
+    @classmethod
+    def available_gpus(cls) -> float:
+        """Those that this process sees."""
+        return len(visible_gpus())
+
+    def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+        """Do all runs; see `Executor`. Raises `UsageError` where a run needs more GPUs than there are."""
+        if any(spec.gpus for spec in runs):
+            self._gpus = _gpus_for(runs)
         self._context = _context()
         with tempfile.TemporaryDirectory(prefix="optathlon-") as self._scratch:
             super().run(runs, stored_fingerprints)
@@ -95,6 +103,15 @@ class LocalExecutor(WorkerPool):
         deadline = time.monotonic() + _GRACE_S
         for worker in local:
             _end(worker.process, max(0.0, deadline - time.monotonic()))
+
+
+def _gpus_for(runs: Sequence[RunSpec]) -> GpuPool:
+    """The GPUs of this machine; `UsageError` where a run would wait for them forever."""
+    gpus = visible_gpus()
+    for task, amount, at_once in {(spec.task, spec.gpus, spec.at_once) for spec in runs}:
+        if missing := gpu_shortage(amount, at_once, len(gpus)):
+            raise UsageError(f"{task!r} can't be done on this machine: {missing}: do it where they are")
+    return GpuPool(gpus)
 
 
 def _context() -> ForkContext | SpawnContext:
@@ -130,14 +147,14 @@ def _serve(worker: Worker, connection: Connection) -> None:
     while True:
         with worker.interruptible():
             order = connection.recv()
-        for report in worker.carry_out(order):
+        for report in worker.handle(order):
             connection.send(report)
-            if isinstance(report, Refused | Hindered):
+            if isinstance(report, Refused | Interrupted):
                 return
 
 
 def _end_with_driver(scratch: Path) -> None:
-    """End this process as soon as its driver is gone, whatever it does: a repeated command does the run anew."""
+    """End this process as soon as its driver is gone, whatever it does: a repeated command does the run again."""
     driver = multiprocessing.parent_process()
     if driver is not None:
         driver.join()

@@ -275,7 +275,8 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
         "    return config['x']\n"
     )
     out = tmp_path / "out"
-    grid = ("run", "-o", "random", "-o", "sobol", "-t", "flaky/one", "--seeds", 2, "--plugin", plugin, "--out", out)
+    grid = ("run", "-o", "random", "-o", "sobol", "-t", "flaky/one", "--seeds", 2, "--plugin", plugin, "--out", out,
+            "--name", "flaky tasks")  # fmt: skip
     assert command(*grid, FLAKY="1").returncode == 1
     assert set(load(out).runs["status"]) == {"crashed"}
     again = command(*grid)
@@ -289,6 +290,7 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
     assert retried.returncode == 0, retried.stderr
     results = load(out)
     assert (set(results.runs["status"]), set(results.runs["attempt"])) == ({"ok"}, {2})
+    assert set(results.runs["experiment"]) == {"flaky tasks"}, "the label stays"
     assert len(results.runs) == results.runs["run"].nunique() == 4
     assert len(results.trials) == 12
     assert command(*grid).returncode == 0

@@ -160,7 +160,7 @@ def test_runs_that_find_no_gpu_are_left_to_others() -> None:
         experiment = Experiment(optimizers=["random"], tasks=["toy/one", "toy/learner"], **settings)
         return make_plan(experiment, (), gpus)
 
-    assert plan(0).gpus_wanted == {"toy/learner": 0.5}
+    assert {spec.task: spec.gpus for spec in plan(1).todo} == {"toy/one": 0.0, "toy/learner": 0.5}
     assert [(len(plan(gpus).todo), len(plan(gpus).unplaced)) for gpus in (0, 1)] == [(1, 1), (2, 0)]
     ((spec, reason),) = plan(0).unplaced
     assert (spec.task, plan(0).total) == ("toy/learner", 2)

@@ -139,7 +139,7 @@ def run_grid(pinned_environment: None, own_plugins: None, plugin: Path, tmp_path
     """`run_experiment` on the cluster, in the folder `out`."""
 
     def run(optimizers: str, tasks: str, seeds: int = 2, jobs: int = 2, out: str = "out", **rest: Any) -> Summary:
-        where = {"executor": "ray", "address": cluster.address} | rest
+        where = {"executor": {"kind": "ray", "address": cluster.address}} | rest
         experiment = Experiment(
             optimizers=optimizers.split(),
             tasks=tasks.split(),
@@ -170,7 +170,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
 
 def test_results_are_those_of_the_local_executor(run_grid: RunGrid, tmp_path: Path, timeless: Timeless) -> None:
     there = run_grid("random sobol", "toy/sum toy/fails", out="there")
-    here = run_grid("random sobol", "toy/sum toy/fails", out="here", executor="local", address=None)
+    here = run_grid("random sobol", "toy/sum toy/fails", out="here", executor="local")
     assert there.statuses == here.statuses == {"ok": 8}
     assert timeless(load(tmp_path / "there")) == timeless(load(tmp_path / "here"))
 
@@ -178,7 +178,9 @@ def test_results_are_those_of_the_local_executor(run_grid: RunGrid, tmp_path: Pa
 def test_a_repeated_command_does_nothing_and_an_extended_one_verifies(run_grid: RunGrid, tmp_path: Path) -> None:
     assert run_grid("random", "toy/sum").new == 2
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
-    assert run_grid("random", "toy/sum", address="127.0.0.1:1").new == 0, "without even looking for Ray"
+    assert run_grid("random", "toy/sum", executor={"kind": "ray", "address": "127.0.0.1:1"}).new == 0, (
+        "without even looking for Ray"
+    )
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")} == before
     assert run_grid("random", "toy/sum", seeds=3).new == 1
     assert_whole(load(tmp_path / "out"), 3)
@@ -268,7 +270,7 @@ def test_an_address_without_a_cluster_is_told_in_a_line(run_grid: RunGrid, addre
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = "{}:{}".format(*server.getsockname())
     with pytest.raises(UsageError, match=r"can't (read|reach)") as caught:
-        run_grid("random", "toy/sum", address=address.format(free=free))
+        run_grid("random", "toy/sum", executor={"kind": "ray", "address": address.format(free=free)})
     assert "\n" not in str(caught.value)
     assert "HOST:PORT" in str(caught.value)
 

@@ -19,7 +19,7 @@ from grids import wait_for
 
 from optathlon import Budget, Experiment, load, run_experiment
 from optathlon.errors import MissingDependency, OptathlonError, UsageError
-from optathlon.experiments.experiment import Execution
+from optathlon.experiments.executors.choice import choose_executor
 from optathlon.results.frames import Results
 from optathlon.running.runs import RunSpec
 
@@ -118,7 +118,7 @@ def run_grid(
     monkeypatch.setattr(submitit.LocalJob, "_results_timeout_s", 1)
 
     def run(optimizers: str, tasks: str, seeds: int = 2, out: str = "out", **rest: Any) -> Any:
-        settings = {"executor": "slurm", "slurm": {"cluster": "local", "array": 2}, "plugins": [plugin]} | rest
+        settings = {"executor": {"kind": "slurm", "cluster": "local", "array": 2}, "plugins": [plugin]} | rest
         return run_experiment(
             Experiment(optimizers=optimizers.split(), tasks=tasks.split(), seeds=seeds, out=tmp_path / out, **settings)
         )
@@ -205,7 +205,9 @@ def test_jobs_give_the_results_of_local_workers(
 
 def test_jobs_may_be_tried_out_in_this_process(run_grid: Run, tmp_path: Path, timeless: Timeless) -> None:
     run_grid("random", "toy/quick toy/other", executor="local", out="workers")
-    assert run_grid("random", "toy/quick toy/other", slurm={"cluster": "debug", "array": 2}).new == 4
+    assert (
+        run_grid("random", "toy/quick toy/other", executor={"kind": "slurm", "cluster": "debug", "array": 2}).new == 4
+    )
     assert timeless(load(tmp_path / "out")) == timeless(load(tmp_path / "workers"))
 
 
@@ -250,8 +252,8 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
             process.send_signal(signal.SIGUSR2)
 
     signaller = meanwhile(out, signal_limit)
-    options = {"cluster": "local", "array": 1, "time": "1min", "requeues": 3}
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, slurm=options)
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 3}
+    summary = run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     signaller.join()
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     (log,) = (out / "slurm").glob("*_log.out")
@@ -266,7 +268,7 @@ def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -
     run_grid("random", "toy/quick", seeds=1, executor="local", plugins=[path])
     path.write_text(PLUGIN.replace('config["x"] * config["y"]', 'config["x"]'))
     with pytest.raises(UsageError, match=r"'toy/quick' gives other values.*another --out"):
-        run_grid("random", "toy/quick", seeds=2, slurm={"cluster": "debug"}, plugins=[path])
+        run_grid("random", "toy/quick", seeds=2, executor={"kind": "slurm", "cluster": "debug"}, plugins=[path])
     assert len(load(tmp_path / "out").runs) == 1
 
 
@@ -275,9 +277,9 @@ def test_a_job_that_hits_its_limit_too_often_is_reported(
     run_grid: Run, tmp_path: Path, calls: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     signaller = meanwhile(tmp_path / "out", lambda: job_processes(tmp_path / "out")[0].send_signal(signal.SIGUSR2))
-    options = {"cluster": "local", "array": 1, "time": "1min", "requeues": 0}
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 0}
     with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"):
-        run_grid("random", "toy/quick toy/long", seeds=1, slurm=options)
+        run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     signaller.join()
     assert "timed-out too many times" in capsys.readouterr().err
     assert journal_lines(tmp_path / "out") > 7, "to go on with"
@@ -305,8 +307,14 @@ def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Pat
 def test_slurm_gets_one_array_and_the_options(
     run_grid: Run, fake_slurm: Path, tmp_path: Path, timeless: Timeless, calls: Path
 ) -> None:
-    options = {"array": "2", "time": "90s", "partition": "short", "account": 123, "mem": "2GB", "gpus_per_node": 1}
-    options |= {"extra_constraint": "avx2", "extra_signal_delay_s": "30"}
+    options: dict[str, Any] = {"kind": "slurm", "array": "2", "time": "90s", "partition": "short"}
+    options |= {
+        "account": 123,
+        "mem": "2GB",
+        "gpus_per_node": 1,
+        "extra_constraint": "avx2",
+        "extra_signal_delay_s": "30",
+    }
 
     def signal_limit() -> None:
         for task in fake_slurm.glob("task-*"):
@@ -315,7 +323,7 @@ def test_slurm_gets_one_array_and_the_options(
                     process.send_signal(signal.SIGUSR2)
 
     limit = meanwhile(tmp_path / "out", signal_limit)
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, slurm=options)
+    summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, executor=options)
     limit.join()
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     flags = {line.removeprefix("#SBATCH --") for line in (fake_slurm / "script").read_text().splitlines()}
@@ -338,31 +346,31 @@ def test_an_interrupt_cancels_what_waits_in_the_queue(
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        run_grid("random", "toy/quick", seeds=3, slurm={"array": 3})
+        run_grid("random", "toy/quick", seeds=3, executor={"kind": "slurm", "array": 3})
     assert (fake_slurm / "cancelled").read_text().split() == ["77_0", "77_1", "77_2"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"partitoin": "gpu"}, r"unknown SLURM option 'partitoin': did you mean 'partition'\?"),
-        ({"cluster": "local", "extra_constrain": "x"}, r"unknown SLURM option 'extra_constrain': did you mean 'extra_"),
+        ({"partitoin": "gpu"}, r"unknown option 'partitoin' in the executor 'slurm': did you mean 'partition'\?"),
+        ({"cluster": "local", "extra_constrain": "x"}, r"unknown option 'extra_constrain' in .*: did you mean 'extra_"),
         ({"time": "soon"}, r"can't read the duration 'soon'"),
-        ({"array": 0}, r"SLURM option array=0: input should be greater than or equal to 1"),
-        ({"array": "many"}, r"SLURM option array=many: input should be a valid integer"),
-        ({"cluster": "cloud"}, r"SLURM option cluster=cloud: input should be 'slurm', 'local' or 'debug'"),
+        ({"array": 0}, r"option array=0 of the executor 'slurm': input should be greater than or equal to 1"),
+        ({"array": "many"}, r"option array=many .*: input should be a valid integer"),
+        ({"cluster": "cloud"}, r"option cluster=cloud .*: input should be 'slurm', 'local' or 'debug'"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(run_grid: Run, options: dict[str, str | int], message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        run_grid("random", "toy/quick", slurm=options)
+        run_grid("random", "toy/quick", executor={"kind": "slurm"} | options)
     assert "\n" not in str(caught.value)
 
 
 def test_without_slurm_nothing_is_submitted(run_grid: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match=r"no commands sbatch and srun.*--slurm cluster=local"):
-        run_grid("random", "toy/quick", slurm={})
+    with pytest.raises(UsageError, match=r"no commands sbatch and srun.*--executor-option cluster=local"):
+        run_grid("random", "toy/quick", executor="slurm")
     assert not (tmp_path / "out" / "slurm").exists()
 
 
@@ -375,22 +383,22 @@ def test_without_submitit_it_says_what_to_install(run_grid: Run, monkeypatch: py
 def test_what_slurm_refuses_is_one_line(run_grid: Run, fake_slurm: Path) -> None:
     (fake_slurm / "bin" / "fake").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: x' >&2; exit 1\n")
     with pytest.raises(UsageError, match=r"SLURM refuses the jobs: sbatch: error: invalid partition: x"):
-        run_grid("random", "toy/quick", slurm={"partition": "x"})
+        run_grid("random", "toy/quick", executor={"kind": "slurm", "partition": "x"})
 
 
 def test_a_task_that_wants_gpus_needs_an_option(run_grid: Run, plugin: Path, tmp_path: Path) -> None:
     path = tmp_path / "wants.py"
     text = 'from optathlon import Resources, as_task\n\n\n@as_task("gpu/one", space={"x": (0.0, 1.0)}, budget=2'
     path.write_text(f"{text}, resources=Resources(gpus=1))\ndef one(config):\n    return config['x']\n")
-    with pytest.raises(UsageError, match=r"no job has room for 'gpu/one'.*give --slurm gpus_per_node=N"):
+    with pytest.raises(UsageError, match=r"no job has room for 'gpu/one'.*give --executor-option gpus_per_node=N"):
         run_grid("random", "gpu/one", plugins=[path])
 
 
 def test_options_have_defaults_and_numbers_may_be_text() -> None:
-    assert SlurmOptions.parse({}) == SlurmOptions()
-    options = SlurmOptions.parse({"array": "3", "time": "61s", "account": 7, "extra_nice": "5"})
+    assert choose_executor("slurm").options == SlurmOptions()
+    options = choose_executor({"kind": "slurm", "array": "3", "time": "61s", "account": 7, "extra_nice": "5"}).options
+    assert isinstance(options, SlurmOptions)
     assert (options.array, options.minutes, options.account, options.extra) == (3, 2, "7", {"nice": 5})
-    assert Execution(slurm={"array": 3}).slurm == {"array": 3}
 
 
 @pytest.mark.parametrize(("number", "count"), [(1, 10), (7, 3), (100, 10), (1000, 7), (12, 12)])

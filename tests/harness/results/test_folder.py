@@ -34,7 +34,7 @@ from optathlon.results.writer import ShardWriter, write_shard
 from optathlon.running.accounting import Outcome, TrialRecord
 from optathlon.running.runs import RunSpec
 
-SESSION = Session("mine", "host", "0123")
+SESSION = Session("host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
@@ -87,7 +87,7 @@ def store(
 
 
 def spec(seed: int = 0, optimizer: str = "random", task: str = "toy/plain") -> RunSpec:
-    return RunSpec(optimizer, task, "1", seed, 7, Budget(5))
+    return RunSpec(optimizer, task, "1", seed, 7, Budget(5), experiment="mine")
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
