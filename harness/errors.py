@@ -39,7 +39,7 @@ class StorageError(Interruption):
     """Results can't be written: no space, no permission, no disk. What was written before is intact."""
 
 
-class Hindrance(Interruption):
+class Unavailable(Interruption):
     """Evaluations can't go on, whatever is proposed: what they need is away. What was measured before is intact."""
 
 

@@ -47,7 +47,7 @@ class Task(ABC):
         """Evaluate the active hyperparameters `config` at level `fidelity` (`None`: the full one).
 
         `seed` (0 <= seed < 2**32) drives all noise: the same arguments give the same result. Exceptions are
-        recorded by the harness as a crashed trial, but for `optathlon.errors.Hindrance`: no trial can be evaluated
+        recorded by the harness as a crashed trial, but for `optathlon.errors.Unavailable`: no trial can be evaluated
         then, so that the command ends, and goes on from there when it is repeated.
         """
 

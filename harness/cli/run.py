@@ -109,7 +109,7 @@ def interruptions() -> Iterator[None]:
 
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
-    from optathlon.results.presence import drivers
+    from optathlon.results.drivers import drivers
 
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)

@@ -21,17 +21,17 @@ from optathlon.experiments.executors.executor import Assignment
 from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, make_plan
-from optathlon.experiments.progress import Progress
+from optathlon.experiments.progress import ProgressDisplay
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.plugins import load_plugin, loaded_plugins
 from optathlon.registry.tasks import make_task
+from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
 from optathlon.results.folder import ResultsFolder
-from optathlon.results.presence import Colleagues, Presence, shard_files
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.interruption import terminating_as_interrupt
 from optathlon.running.journal import discard_journal, journal_path, read_header, read_journal, salvaged
@@ -116,7 +116,7 @@ def run_experiment(experiment: Experiment) -> Summary:
     with storage_errors(folder.path):
         session = Session(platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session)
-    bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
+    bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
     elsewhere = _do(experiment, folder, session, plan.todo, before)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     attempted = len(plan.todo) + len(plan.skipped)
@@ -173,26 +173,28 @@ def _do(
     settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
-        Progress(len(runs), folder.path / "log.txt") as progress,
-        Presence(folder, choice.kind, execution.jobs, len(runs)) as presence,
+        ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
+        DriverRecord(folder, choice.kind, execution.jobs, len(runs)) as record,
     ):
-        colleagues = Colleagues(folder, presence.id, before.shards)
-        watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
+        others = OtherDrivers(folder, record.id, before.shards)
+        watcher = _Watcher(progress, record, others, _Bookkeeper(folder, session))
         locally = execution.model_copy(update={"executor": "local"})
         drive = MachineDriver(locally, settings.for_other_machines().folder, session, settings.plugins)
         executor = choice.start(Assignment(execution.jobs, settings, watcher, drive))
-        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(before, runs))
+        executor.run(others.in_order(runs), _fingerprints_to_verify(before, runs))
     return watcher.elsewhere_count
 
 
 class _Watcher:
     """Tells people and other drivers how it goes, and stores the runs that no worker can."""
 
-    def __init__(self, progress: Progress, presence: Presence, colleagues: Colleagues, bookkeeper: _Bookkeeper) -> None:
+    def __init__(
+        self, progress: ProgressDisplay, record: DriverRecord, others: OtherDrivers, bookkeeper: _Bookkeeper
+    ) -> None:
         self.elsewhere_count = 0
         self._progress = progress
-        self._presence = presence
-        self._colleagues = colleagues
+        self._record = record
+        self._others = others
         self._bookkeeper = bookkeeper
 
     def ended(self, status: Status) -> None:
@@ -208,14 +210,14 @@ class _Watcher:
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
-        self._presence.update(left, lines)
+        self._record.update(left, lines)
         self._progress.tick()
 
     def is_done(self, spec: RunSpec) -> bool:
-        return self._colleagues.have_done(spec)
+        return self._others.have_stored(spec)
 
     def is_stored(self, spec: RunSpec) -> bool:
-        return self._colleagues.is_stored(spec)
+        return self._others.is_stored(spec)
 
 
 class _Bookkeeper:
@@ -226,7 +228,7 @@ class _Bookkeeper:
         self._writer = ShardWriter(folder)
         self._session = session
 
-    def store(self, runs: Iterable[tuple[RunSpec, Outcome]]) -> None:
+    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]]) -> None:
         now = datetime.now(UTC)
         runs = iter(runs)
         while some := list(islice(runs, _ROWS_AT_ONCE)):

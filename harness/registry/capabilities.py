@@ -16,7 +16,7 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
     for capability, reason in demands.items():
         if capability not in optimizer.capabilities:
             return reason
-    for capability in sorted(optimizer.needs - _offers(problem)):
+    for capability in sorted(optimizer.requires - _offers(problem)):
         return f"the optimizer needs a {capability} task"
     return ""
 

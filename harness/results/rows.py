@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
 
 
@@ -22,7 +22,7 @@ class Session:
 
 def run_row(
     spec: RunSpec,
-    outcome: Outcome,
+    outcome: RunOutcome,
     session: Session,
     options: Mapping[str, Any],
     fingerprint: str | None,

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from optathlon.budget import Budget
 from optathlon.registry.optimizers import OptimizerChoice
-from optathlon.running.accounting import Diverged, History, Outcome
+from optathlon.running.accounting import History, ReplayMismatch, RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.evaluation import Evaluator
 from optathlon.running.journal import Journal
@@ -76,14 +76,14 @@ def execute(
     task: Task,
     make_evaluator: Callable[[History], Evaluator],
     journal: Journal,
-) -> Outcome:
+) -> RunOutcome:
     """Do a run, from where the journal ends.
 
     A run that asks something else than the journal has starts anew, and says so in the outcome's reason. Raises
     `optathlon.errors.Interruption` where the run can't go on here.
     """
 
-    def run() -> Outcome:
+    def run() -> RunOutcome:
         seed = optimizer_seed(spec.root_seed, spec.optimizer, spec.task, spec.seed)
         return run_loop(
             replace(task.problem, budget=spec.budget, n_workers=spec.n_workers),
@@ -95,7 +95,7 @@ def execute(
 
     try:
         return run()
-    except Diverged as divergence:
+    except ReplayMismatch as divergence:
         journal.restart()
         outcome = run()
         return replace(outcome, reason=f"not replayable, so started anew: {divergence}. {outcome.reason}".strip())

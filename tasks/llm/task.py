@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
-from optathlon.errors import Hindrance, OptathlonError, UsageError
+from optathlon.errors import Unavailable, OptathlonError, UsageError
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.bench import Bench, bench
@@ -105,14 +105,14 @@ class LLMTask(Task):
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Measure, or remember what was measured; what goes wrong is told by the result's status.
 
-        Raises `Hindrance` where it isn't the configuration that is wrong: a judge's server is down, or data are gone.
+        Raises `Unavailable` where it isn't the configuration that is wrong: a judge's server is down, or data are gone.
         """
         full = self.problem.fidelity
         level = full.upper if full is not None and fidelity is None else fidelity
         try:
             measured = self._known(config, level, seed)
-        except OptathlonError as hindrance:
-            raise Hindrance(str(hindrance)) from None
+        except OptathlonError as unavailable:
+            raise Unavailable(str(unavailable)) from None
         except Diverged as divergence:
             return Result(status=Status.DIVERGED, error=str(divergence))
         except NotUnderstood as complaint:

@@ -18,7 +18,7 @@ from optathlon import Budget, Status, as_task
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.accounting import RunOutcome, TrialRecord
 from optathlon.running.runs import RunSpec
 from optathlon.task import Task
 
@@ -60,7 +60,7 @@ def trial_record(trial: int, value: float) -> TrialRecord:
 
 def collect(writer: ShardWriter, run: Run, fingerprint: str = "f1") -> None:
     """Give a run to a writer, as a worker does."""
-    outcome = Outcome(Status.OK, run.records, float(run.trials))
+    outcome = RunOutcome(Status.OK, run.records, float(run.trials))
     writer.describe(run.task, fingerprint)
     writer.add(run_row(run.spec, outcome, SESSION, {"a": 1}, fingerprint, STARTED, 1.5), outcome.trials)
 

@@ -25,7 +25,7 @@ def test_same_seed_same_sequence(kit, name):
     optimizer_class = load(ADAPTERS[name])
 
     def sequence(seed):
-        fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
+        fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.requires else None
         problem = kit.problem(kit.numeric_space(), budget=8, fidelity=fidelity)  # two initial trials, then the model
         optimizer = optimizer_class(problem, seed, **EARLY_MODEL.get(name, {}))
         return kit.configs(kit.drive(optimizer, problem, kit.flat_loss, 3))
@@ -40,7 +40,7 @@ def test_conditional_spaces_where_declared(kit, name):
     optimizer_class = load(ADAPTERS[name])
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
-    fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
+    fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.requires else None
     problem = kit.problem(kit.conditional_space(), budget=8, fidelity=fidelity)
     kit.drive(optimizer_class(problem, 0), problem, kit.conditional_loss, 3)  # `drive` checks every proposal
 

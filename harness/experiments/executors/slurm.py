@@ -371,9 +371,7 @@ def _require_room(runs: Iterable[RunSpec], gpus: int) -> None:
     """Raise `UsageError` where a run needs more GPUs than a job has: it would wait forever."""
     for task, amount, at_once in {(spec.task, spec.gpus, spec.at_once) for spec in runs if spec.gpus}:
         if missing := gpu_shortage(amount, at_once, gpus):
-            raise UsageError(
-                f"no job has room for {task!r}: {missing}: give --executor-option gpus_per_node=N"
-            )
+            raise UsageError(f"no job has room for {task!r}: {missing}: give --executor-option gpus_per_node=N")
 
 
 def _result(job: Job[JobResult]) -> JobResult:

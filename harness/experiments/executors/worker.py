@@ -36,7 +36,7 @@ from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
 from optathlon.running.interruption import forget, held, interrupt
 from optathlon.running.isolation import EvaluationProcess
@@ -181,7 +181,7 @@ class Worker:
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
-    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], Outcome]) -> Outcome:
+    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], RunOutcome]) -> RunOutcome:
         """The outcome of a run that can be stopped, and ends at its limit."""
         try:
             with self.interruptible(), _time_limit(self._settings.limits.run_seconds, journal.elapsed):

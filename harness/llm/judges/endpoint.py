@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from optathlon.errors import Hindrance, UsageError
+from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.chat_client import Client, TooLong
 from optathlon.llm.judges.calls import call
 from optathlon.llm.judging import Judge, Prompt, Verdicts
@@ -141,7 +141,7 @@ class Endpoint(Judge):
         """Ask about one short pair. Raises `UsageError` as `prefer` does, and where the server fails for good."""
         try:
             self.prefer([Prompt("check", "Say hello.")], ["hello"], ["good bye"], seed=0)
-        except Hindrance as outage:
+        except Unavailable as outage:
             raise UsageError(str(outage)) from None
 
     def prefer(
@@ -151,7 +151,7 @@ class Endpoint(Judge):
 
         Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is no such server,
         `Refusal` where the server refuses a request, as by a filter of contents,
-        and `Hindrance` where the server fails for good.
+        and `Unavailable` where the server fails for good.
         """
         if not prompts:
             return Verdicts(np.ones(0))

@@ -23,8 +23,9 @@ from optathlon.running.clocks import Clock
 from optathlon.running.runs import RunSpec
 
 
-def declaring(*capabilities: Capability, needs: tuple[Capability, ...] = ()) -> type[Optimizer]:
-    return type("Declaring", (RandomSearch,), {"capabilities": frozenset(capabilities), "needs": frozenset(needs)})
+def declaring(*capabilities: Capability, requires: tuple[Capability, ...] = ()) -> type[Optimizer]:
+    declared = {"capabilities": frozenset(capabilities), "requires": frozenset(requires)}
+    return type("Declaring", (RandomSearch,), declared)
 
 
 def continuous(**rest: object) -> Problem:
@@ -85,7 +86,7 @@ def test_a_fidelity_need_not_be_used() -> None:
     ],
 )
 def test_what_an_optimizer_needs(need: Capability, fits: Problem, fails: Problem) -> None:
-    cls = declaring(*Capability, needs=(need,))
+    cls = declaring(*Capability, requires=(need,))
     assert not mismatch(cls, fits)
     assert f"needs a {need} task" in mismatch(cls, fails)
 

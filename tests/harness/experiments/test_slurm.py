@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +52,18 @@ def other(config):
     return config["x"]
 
 
+CALLS = []
+
+
 @as_task("toy/long", space=SPACE, budget=20)
 def long(config):
+    # after nine trials a process waits until the test has done what it does in between
+    calls = Path(os.environ["TOY_CALLS"])
+    CALLS.append(config)
+    while len(CALLS) > 9 and not calls.with_name("gate").exists():
+        time.sleep(0.02)
     time.sleep(0.1)
-    with (Path(os.environ["TOY_CALLS"])).open("a") as file:
+    with calls.open("a") as file:
         file.write(f"{config['x']!r}\\n")
     return config["x"]
 """
@@ -162,16 +172,26 @@ def job_processes(out: Path) -> list[Any]:
     return [child for pid in controllers if psutil.pid_exists(pid) for child in psutil.Process(pid).children()]
 
 
-def meanwhile(out: Path, act: Callable[[], object]) -> threading.Thread:
-    """A thread that acts once the journal of a long run has seven trials."""
+@contextmanager
+def meanwhile(out: Path, act: Callable[[], object]) -> Iterator[None]:
+    """Beside the block: act once the journal of a long run has seven trials, and then let that run go on."""
 
     def wait_and_act() -> None:
-        wait_for(lambda: journal_lines(out) > 7, "a journal")
-        act()
+        try:
+            wait_for(lambda: journal_lines(out) > 7, "a journal")
+            act()
+        finally:
+            out.with_name("gate").touch()
 
-    thread = threading.Thread(target=wait_and_act)
-    thread.start()
-    return thread
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(wait_and_act)
+        yield
+        done.result()
+
+
+def starts(out: Path) -> int:
+    """How often submitit's local jobs have started."""
+    return sum(log.read_text().count("Starting with") for log in (out / "slurm").glob("*_log.out"))
 
 
 def assert_evaluated_once(results: Results, calls: Path, in_flight: int = 1) -> None:
@@ -221,16 +241,15 @@ def test_the_rest_of_a_killed_job_is_done_by_the_same_command(
         (job,) = (child for child in job_processes(out) if is_alive(child))
         family.extend(job.children(recursive=True))
         job.kill()
+        wait_for(lambda: not any(map(is_alive, family)), "the end of the job's processes")
 
     run_grid("random", "toy/quick", seeds=2, executor="local")
-    killer = meanwhile(out, kill)
-    with pytest.raises(OptathlonError, match=r"1 of 1 runs are missing as jobs failed.*same command does the rest"):
+    missing = r"1 of 1 runs are missing as jobs failed.*same command does the rest"
+    with pytest.raises(OptathlonError, match=missing), meanwhile(out, kill):
         run_grid("random", "toy/long toy/quick", seeds=1)
-    killer.join()
     (line,) = (line for line in capsys.readouterr().err.splitlines() if " failed: " in line)
     assert "broke off" in line
     assert str(out / "slurm") in line
-    wait_for(lambda: not any(map(is_alive, family)), "the end of the job's processes", 10)
     assert len(load(out).runs) == 2
 
     assert run_grid("random", "toy/long toy/quick", seeds=1).new == 1
@@ -250,15 +269,15 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
         (job,) = (child for child in job_processes(out) if is_alive(child))
         for process in [job, *job.children(recursive=True)]:
             process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: starts(out) == 2, "the second start of the job")
 
-    signaller = meanwhile(out, signal_limit)
     options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 3}
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
-    signaller.join()
+    with meanwhile(out, signal_limit):
+        summary = run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     (log,) = (out / "slurm").glob("*_log.out")
     assert "this job is timed-out" in (out / "slurm" / log.name.replace(".out", ".err")).read_text()
-    assert log.read_text().count("Starting with") == 2
+    assert starts(out) == 2
     assert_evaluated_once(load(out), calls)
 
 
@@ -276,11 +295,15 @@ def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -
 def test_a_job_that_hits_its_limit_too_often_is_reported(
     run_grid: Run, tmp_path: Path, calls: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    signaller = meanwhile(tmp_path / "out", lambda: job_processes(tmp_path / "out")[0].send_signal(signal.SIGUSR2))
+    def signal_limit() -> None:
+        (job,) = (child for child in job_processes(tmp_path / "out") if is_alive(child))
+        driver = job.children(recursive=True)
+        job.send_signal(signal.SIGUSR2)
+        wait_for(lambda: not any(map(is_alive, driver)), "the end of the job's driver")
+
     options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 0}
-    with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"):
+    with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"), meanwhile(tmp_path / "out", signal_limit):
         run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
-    signaller.join()
     assert "timed-out too many times" in capsys.readouterr().err
     assert journal_lines(tmp_path / "out") > 7, "to go on with"
 
@@ -293,13 +316,11 @@ def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Pat
         for job in job_processes(out):
             family.extend(processes(job.ppid()))
         os.kill(os.getpid(), signal.SIGINT)
+        wait_for(lambda: not any(map(is_alive, family)), "the end of the jobs")
 
-    interrupter = meanwhile(out, interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), meanwhile(out, interrupt):
         run_grid("random", "toy/quick toy/long", seeds=2)
-    interrupter.join()
     assert len(family) >= 8, "two controllers, jobs, drivers and workers"
-    wait_for(lambda: not any(map(is_alive, family)), "the end of the jobs", 20)
     assert set(load(out).runs["task"]) <= {"toy/quick"}
     assert journal_lines(out) > 7, "to go on with"
 
@@ -321,17 +342,19 @@ def test_slurm_gets_one_array_and_the_options(
             for process in filter(is_alive, processes(int(task.name.partition("-")[2]))):
                 if process.cmdline()[2:4] == ["-m", "submitit.core._submit"]:
                     process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: "Requeued job 77_" in logs(), "a job that is requeued")
 
-    limit = meanwhile(tmp_path / "out", signal_limit)
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, executor=options)
-    limit.join()
+    def logs() -> str:
+        return "".join(log.read_text() for log in (tmp_path / "out" / "slurm").glob("*_log.out"))
+
+    with meanwhile(tmp_path / "out", signal_limit):
+        summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, executor=options)
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     flags = {line.removeprefix("#SBATCH --") for line in (fake_slurm / "script").read_text().splitlines()}
     assert {"array=0-1%2", "time=2", "partition=short", "account=123", "mem=2GB", "gpus-per-node=1"} <= flags
     assert {"cpus-per-task=2", "constraint=avx2", "signal=USR2@30", "job-name=optathlon"} <= flags
     run_grid("random", "toy/quick toy/long", seeds=1, out="workers", executor="local")
     assert timeless(load(tmp_path / "out")) == timeless(load(tmp_path / "workers"))
-    assert "Requeued job 77_" in "".join(log.read_text() for log in (tmp_path / "out" / "slurm").glob("*_log.out"))
 
 
 def test_an_interrupt_cancels_what_waits_in_the_queue(

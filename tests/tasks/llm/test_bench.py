@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optathlon.errors import Hindrance
+from optathlon.errors import Unavailable
 from optathlon.llm.judging import Judge, Refusal, Verdicts, compare, make_judge
 from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.scoring import NotUnderstood, Side
@@ -169,12 +169,12 @@ def test_an_outage_is_no_trial(own_task: Callable[..., Any], monkeypatch: pytest
     from dataclasses import replace
 
     def down(prompts: Any, seed: int) -> Any:
-        raise Hindrance("http://h/v1 fails, tried 6 times: no route: see whether it runs, and try again")
+        raise Unavailable("http://h/v1 fails, tried 6 times: no route: see whether it runs, and try again")
 
     task = own_task()
     known = task.bench.side("tune")
     monkeypatch.setitem(task.bench._sides, "tune", replace(known, judge=Deciding(down), reference=("something else",)))
-    with pytest.raises(Hindrance, match="tried 6 times: no route"):
+    with pytest.raises(Unavailable, match="tried 6 times: no route"):
         task.evaluate(CONFIG, fidelity=1, seed=1)
     monkeypatch.undo()
     assert task.evaluate(CONFIG, fidelity=1, seed=1).status is Status.OK, "nothing of it is remembered"

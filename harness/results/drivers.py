@@ -46,7 +46,7 @@ class Driver:
     running: list[str]
 
 
-class Presence:
+class DriverRecord:
     """This driver's file. Use as a context manager, and `update` often."""
 
     def __init__(self, folder: ResultsFolder, executor: str, jobs: int, total: int) -> None:
@@ -56,7 +56,7 @@ class Presence:
         self._said = Driver(platform.node(), os.getpid(), began, executor, jobs, total, total, [])
         self._due = 0.0
 
-    def __enter__(self) -> Presence:
+    def __enter__(self) -> DriverRecord:
         self.update(self._said.left, [])
         return self
 
@@ -77,7 +77,7 @@ class Presence:
             temporary.replace(self._path)
 
 
-class Colleagues:
+class OtherDrivers:
     """Other drivers at work on the same folder: what they have stored need not be done here.
 
     Parameters
@@ -85,7 +85,7 @@ class Colleagues:
     folder:
         The results folder.
     own:
-        The id of this driver's presence.
+        The id of this driver's record.
     seen:
         The shards that were there before this driver looked at what is to do.
     """
@@ -96,18 +96,18 @@ class Colleagues:
         self._own = own
         self._seen = seen
         self._due = 0.0
-        self._have_met = False
+        self._have_been = False
 
     def in_order(self, runs: list[RunSpec]) -> list[RunSpec]:
         """The runs, from another one on than other drivers begin with."""
-        start = int(self._own, 16) % len(runs) if self._meet() else 0
+        start = int(self._own, 16) % len(runs) if self._are_there() else 0
         return runs[start:] + runs[:start]
 
-    def have_done(self, spec: RunSpec) -> bool:
+    def have_stored(self, spec: RunSpec) -> bool:
         """Whether one of them has stored the run, as seen at most a moment ago."""
         began = time.monotonic()
         if began >= self._due:
-            if self._meet():
+            if self._are_there():
                 self._look()
             ended = time.monotonic()
             self._due = ended + max(_LOOK_EVERY_S, (ended - began) / _LOOK_SHARE)
@@ -131,10 +131,10 @@ class Colleagues:
                     self._stored[run] = max(self._stored.get(run, 0), attempt or 1)
         self._seen = shards
 
-    def _meet(self) -> bool:
+    def _are_there(self) -> bool:
         """Whether there has been another driver since this one began."""
-        self._have_met = self._have_met or bool(drivers(self._folder).keys() - {self._own})
-        return self._have_met
+        self._have_been = self._have_been or bool(drivers(self._folder).keys() - {self._own})
+        return self._have_been
 
 
 def shard_files(path: Path) -> set[Path]:
