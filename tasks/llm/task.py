@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
-from optathlon.errors import Unavailable, OptathlonError, UsageError
+from optathlon.errors import OptathlonError, Unavailable, UsageError
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.bench import Bench, bench
