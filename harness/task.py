@@ -61,7 +61,7 @@ class Task(ABC):
         """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
 
         They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is
-        the same on every machine. A task whose values are not reproducible, or dear, overrides this.
+        the same on every machine. A task whose values are not reproducible, or expensive, overrides this.
         """
         from optathlon.space import probes
 

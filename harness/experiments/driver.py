@@ -315,9 +315,9 @@ def _again(row: dict[str, Any]) -> RunSpec:
 def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
     """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
     stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
-    wanted = {(spec.task, spec.task_version) for spec in runs}
+    needed = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
-    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
+    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
 
 
 def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:

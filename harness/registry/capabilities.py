@@ -35,7 +35,7 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
     if problem.constraints:
         yield Capability.CONSTRAINTS, "the task has constraints"
     if problem.n_workers > 1:
-        yield Capability.ASYNCHRONOUS, f"{problem.n_workers} trials at once are wanted"
+        yield Capability.ASYNCHRONOUS, f"{problem.n_workers} trials at once are requested"
 
 
 def _offers(problem: Problem) -> set[Capability]:

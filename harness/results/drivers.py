@@ -1,9 +1,9 @@
-"""Who is at work on a results folder: one small file per driver, written anew every few seconds.
+"""Who is at work on a results folder: one small file per driver, written again every few seconds.
 
     drivers/ID.json    host, process, command, how many runs are left, and which are going on
 
 It is for people (`optathlon status`) and for drivers that share a folder, so that they begin at different ends. Nothing
-hangs on it: without it, or with a stale one, runs are still stored once.
+depends on it: without it, or with a stale one, runs are still stored once.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Budget: a trial at fidelity z costs z / z_max full evaluations, a continued trial the increment over its parent, and
 one whose proposal was illegal a full one. Evaluations are charged when a trial is asked, so that pending trials count;
-seconds and reported cost are charged when it ends. The trial that oversteps the budget is stored as `over_budget`.
+seconds and reported cost are charged when it ends. The trial that exceeds the budget is stored as `over_budget`.
 
 Imputation: for a failed trial the optimizer is told the worst loss of the run so far (per objective), or the worst that
 the objective's bounds allow while nothing has succeeded, or 1e6 where there is no bound. No value is stored.
@@ -77,7 +77,7 @@ class History:
     """The trials that an earlier process finished, by number, in the order in which they were told."""
 
     def add(self, record: TrialRecord) -> None:
-        """Take note of a finished trial, before it is told (so `tell_s` is NaN)."""
+        """Keep a finished trial, before it is told (so `tell_s` is NaN)."""
 
 
 @dataclass(slots=True)
@@ -227,7 +227,7 @@ class Accounts:
         return trial, (level - self._continued_level(trial, fidelity)) / fidelity.upper
 
     def _continued_level(self, trial: Trial, fidelity: Fidelity) -> float:
-        """The level that `trial` continues from; 0 where it starts anew."""
+        """The level that `trial` continues from; 0 where it starts from scratch."""
         if trial.parent is None:
             return 0.0
         parent = self._records.get(trial.parent) if isinstance(trial.parent, int) else None
@@ -279,7 +279,7 @@ class _ImputedLoss:
         self._without_success = bound if math.isfinite(bound) else IMPUTED_WITHOUT_BOUND
 
     def learn(self, loss: float) -> float:
-        """Take note of a success's loss, and return it."""
+        """Learn a success's loss, and return it."""
         self._worst = max(self._worst, loss)
         return loss
 

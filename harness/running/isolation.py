@@ -79,7 +79,7 @@ _Answer = TimedResult | str | UsageError | Interruption
 
 
 class EvaluationProcess:
-    """The parent's view of a process that evaluates. It starts when it is first needed, and anew after it was ended.
+    """The parent's view of a process that evaluates. It starts when it is first needed, and again after it was ended.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class Journal(History):
     path:
         Where it is, or will be.
     identity:
-        JSON values that tell whether a journal is of the very same run; another one is begun anew.
+        JSON values that tell whether a journal is of the very same run; another one is begun from the start.
     patience:
         Seconds from now until a run without a journal gets one, with all its trials so far.
     on_long:
@@ -97,7 +97,7 @@ class Journal(History):
             self._write()
 
     def restart(self) -> None:
-        """Begin the file anew, without what an earlier process did."""
+        """Begin the file again, without what an earlier process did."""
         self.past, self.trials = {}, []
         with storage_errors(self._path):
             self._begin()

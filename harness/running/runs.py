@@ -79,8 +79,8 @@ def execute(
 ) -> RunOutcome:
     """Do a run, from where the journal ends.
 
-    A run that asks something else than the journal has starts anew, and says so in the outcome's reason. Raises
-    `optathlon.errors.Interruption` where the run can't go on here.
+    A run that asks something else than the journal has starts from the beginning, and says so in the outcome's reason.
+    Raises `optathlon.errors.Interruption` where the run can't go on here.
     """
 
     def run() -> RunOutcome:
@@ -98,4 +98,4 @@ def execute(
     except ReplayMismatch as divergence:
         journal.restart()
         outcome = run()
-        return replace(outcome, reason=f"not replayable, so started anew: {divergence}. {outcome.reason}".strip())
+        return replace(outcome, reason=f"not replayable, so started again: {divergence}. {outcome.reason}".strip())

@@ -149,7 +149,7 @@ def test_an_experiment_sets_workers_and_clock() -> None:
     experiment = Experiment(optimizers=["random", "simple"], tasks=["toy/one"], workers_per_run=3, clock="virtual")
     plan = make_plan(experiment, ())
     assert plan.todo == [RunSpec("random", "toy/one", "1", 0, 0, Budget(7), 3, Clock.VIRTUAL)]
-    assert [reason for _, reason in plan.skipped] == ["3 trials at once are wanted"]
+    assert [reason for _, reason in plan.skipped] == ["3 trials at once are requested"]
 
 
 @pytest.mark.usefixtures("toys")

@@ -564,7 +564,7 @@ def test_without_the_gpus_the_plan_says_so(
     assert "to do    1" in plan.stdout
     assert "no GPU   1" in plan.stdout
     have = "there are 1" if visible else "there is none"
-    assert f"random: trials want 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
+    assert f"random: trials need 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
     done = command(*arguments, CUDA_VISIBLE_DEVICES=visible)
     assert done.returncode == 1, "the grid is not complete"
     assert "1 runs want GPUs that are not here" in done.stdout

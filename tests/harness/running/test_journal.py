@@ -379,7 +379,7 @@ def test_a_run_that_asks_something_else_starts_anew_and_says_so(tmp_path: Path) 
     task = Line()
     outcome = do(spec, choice, task, tmp_path / "j.jsonl")
     assert outcome.status is Status.OK
-    assert outcome.reason.startswith("not replayable, so started anew: trial 0 is {'x': 0.52")
+    assert outcome.reason.startswith("not replayable, so started again: trial 0 is {'x': 0.52")
     assert len(outcome.trials) == len({record.config["x"] for record in outcome.trials}) * 5 == 5
     assert len(task.evaluated) == 5
     assert len(read_journal(tmp_path / "j.jsonl")) == 5, "nothing of the old one is left"
