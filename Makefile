@@ -27,7 +27,7 @@ subsets: $(SUBSETS:%=subset-%)
 
 $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 	$(BIN)/optathlon run configs/grid-$*.yaml -j $(JOBS)
-	$(BIN)/optathlon subset grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
+	$(BIN)/optathlon subset select grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
 		--certify 60s --out subsets/shipped/$*.yaml
 	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
 

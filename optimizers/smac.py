@@ -72,7 +72,7 @@ class _SmacOptimizer(Optimizer):
 
 
 class SmacBlackBox(_SmacOptimizer):
-    """`BlackBoxFacade`: a Gaussian process, for few dimensions and dear evaluations.
+    """`BlackBoxFacade`: a Gaussian process, for few dimensions and expensive evaluations.
 
     Parameters
     ----------

@@ -53,13 +53,12 @@ def validate(
 
     _refuse_numbers(draws, threshold, seed)
     chosen = _only(Subset.read(subset), part, subset)
-    wanted = None if sizes is None else _sizes(sizes)
     folder = out or results / f"subset-{chosen.name}"
     found = subset_study(
         load(results),
         chosen,
         optimizers=split_names(held_out or ()) or None,
-        sizes=wanted,
+        sizes=None if sizes is None else _sizes(sizes),
         draws=draws,
         threshold=threshold,
         seed=seed,
@@ -111,7 +110,7 @@ def _tables(found: Representativeness) -> Iterator[str]:
         return
     measures = found.by_size.measures
     yield ""
-    yield _line("chosen anew, by size", (*_COLUMNS[:-1], "beats random ones"))
+    yield _line("chosen again, by size", (*_COLUMNS[:-1], "beats random ones"))
     rivals = dict(measures.xs(RANDOM, level="method").iterrows())
     for k, row in measures.xs(CHOSEN, level="method").iterrows():
         yield _line(f"{k} tasks", _cells(row, rivals[k]))

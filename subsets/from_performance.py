@@ -1,4 +1,4 @@
-"""From performance to a subset with its provenance."""
+"""Choosing a subset by how optimizers perform: points, search, proof, and the record of all of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from optathlon.errors import UsageError
-from optathlon.subsets.features import Features, Missing, Scale, features
 from optathlon.subsets.performance import Performance
+from optathlon.subsets.points import Missing, Scale, TaskPoints, task_points
 from optathlon.subsets.subset import FeatureRecord, Part, PartName, Subset
 
 Target = Literal["empirical", "uniform"]
@@ -27,7 +27,7 @@ class Search:
     Attributes
     ----------
     target:
-        Which distribution the chosen points shall resemble: `"empirical"`, that of all points, or `"uniform"`.
+        Which distribution the chosen points must resemble: `"empirical"`, that of all points, or `"uniform"`.
     seed:
         Of the search.
     seconds:
@@ -45,7 +45,7 @@ class Search:
     workers: int = 1
 
 
-def make_subset(
+def subset_from_performance(
     performance: Performance,
     k: int,
     search: Search,
@@ -67,16 +67,16 @@ def make_subset(
     parts:
         `("all",)`, `("dev",)`, `("test",)` or `("dev", "test")`, which are disjoint and chosen jointly.
     scale, missing:
-        See `features`.
+        See `task_points`.
     name, command:
         To be recorded.
 
-    Raises `UsageError` where there are too few tasks or different points, and as `features` does.
+    Raises `UsageError` where there are too few tasks or different points, and as `task_points` does.
     """
     if len(performance.optimizers) > MOST_DIMENSIONS:
         count = len(performance.optimizers)
         raise UsageError(f"{count} optimizers are too many to span a space: choose 2 or 3, at most {MOST_DIMENSIONS}")
-    made = features(performance.regret, scale=scale, missing=missing)
+    made = task_points(performance.regret, scale=scale, missing=missing)
     _refuse_few(made, k, parts)
     chosen = _chosen(made.points.to_numpy(), k, search, len(parts))
     bound, chosen = _certified(made.points.to_numpy(), k, search, chosen)
@@ -95,7 +95,7 @@ def make_subset(
     )
 
 
-def _refuse_few(made: Features, k: int, parts: Sequence[PartName]) -> None:
+def _refuse_few(made: TaskPoints, k: int, parts: Sequence[PartName]) -> None:
     if k < 1:
         raise UsageError(f"a subset of {k} tasks: give at least -k 1")
     needed = k * len(parts)
@@ -128,7 +128,7 @@ def _chosen(points: np.ndarray, k: int, search: Search, count: int) -> list[tupl
 def _certified(
     points: np.ndarray, k: int, search: Search, chosen: list[tuple[int, ...]]
 ) -> tuple[float | None, list[tuple[int, ...]]]:
-    """A lower bound, and the tasks: better ones where the proof came upon them and there is but one part."""
+    """A lower bound, and the tasks: better ones where the proof found them and there is only one part."""
     if search.certify_seconds is None:
         return None, chosen
     from optathlon.subsets.certificate import certify
@@ -150,7 +150,7 @@ def _discrepancies(points: np.ndarray, indices: Sequence[int]) -> dict[Target, f
 
 
 def _part(
-    made: Features, indices: Sequence[int], target: Target, bound: float | None, fingerprints: dict[str, str]
+    made: TaskPoints, indices: Sequence[int], target: Target, bound: float | None, fingerprints: dict[str, str]
 ) -> Part:
     found = _discrepancies(made.points.to_numpy(), indices)
     tasks = [str(made.points.index[index]) for index in sorted(indices)]
@@ -162,7 +162,7 @@ def _part(
     )
 
 
-def _record(made: Features, performance: Performance) -> FeatureRecord:
+def _record(made: TaskPoints, performance: Performance) -> FeatureRecord:
     return FeatureRecord(
         optimizers=[str(name) for name in made.points],
         scale=made.scale,

@@ -25,7 +25,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Features:
+class TaskPoints:
     """Tasks as points.
 
     Attributes
@@ -60,7 +60,7 @@ class Features:
         return len(self.points.drop_duplicates())
 
 
-def features(regret: pd.Series, *, scale: Scale | None = None, missing: Missing = "error") -> Features:
+def task_points(regret: pd.Series, *, scale: Scale | None = None, missing: Missing = "error") -> TaskPoints:
     """Tasks as points in [0, 1]^d, where d is the number of optimizers.
 
     A coordinate is the optimizer's mean regret on the task over seeds, or the logarithm of it, scaled over all tasks
@@ -102,7 +102,7 @@ def features(regret: pd.Series, *, scale: Scale | None = None, missing: Missing 
     values = _on_scale(means, chosen)
     _refuse_constant(values, "regret on the scale")
     seeds = filled.groupby(level="task").size()
-    return Features(
+    return TaskPoints(
         points=_to_unit_interval(values),
         scale=chosen,
         ranges={str(name): (float(means[name].min()), float(means[name].max())) for name in means},
@@ -171,7 +171,7 @@ def _refuse_without_result(runs: pd.DataFrame, absent: pd.DataFrame) -> None:
     for name in runs:
         if runs[name].isna().all():
             count = int((~absent[name]).sum())
-            raise UsageError(f"none of the {count} runs of {name} has a result: leave it out, or mend it and retry")
+            raise UsageError(f"none of the {count} runs of {name} has a result: leave it out, or fix it and retry")
 
 
 def _refuse_constant(values: pd.DataFrame, what: str) -> None:
