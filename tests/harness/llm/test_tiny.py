@@ -9,8 +9,8 @@ import pytest
 
 from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.tiny.corpus import text, vocabulary
-from optathlon.llm.tiny.instructions import SIZES, instructions
 from optathlon.llm.tiny.operations import OPERATIONS
+from optathlon.tasks.llm.instructions import SIZES, instructions
 
 LETTERS = "abcdefgh"
 

@@ -33,13 +33,26 @@ def _cache(llm_cache: Path) -> None:
     [
         ({"judge": "verifer"}, "unknown judge 'verifer' in 'verifer': did you mean 'verifier'?"),
         ({"test_judge": "noisy(verifier, p_flip=2)"}, "p_flip of noisy is a probability, not 2"),
-        ({"reference": {**TUNING, "method": "lorra"}}, "unknown method 'lorra' in the setup 'mine': reference"),
-        ({"reference": {**TUNING, "learning_rat": 1}}, "'learning_rat' in the setup 'mine': reference: did you mean"),
+        (
+            {"reference": {**TUNING, "method": "lorra"}},
+            "the setup 'mine': reference: unknown method 'lorra': did you mean 'lora'?",
+        ),
+        (
+            {"reference": {**TUNING, "learning_rat": 1}},
+            "'mine': reference: unknown hyperparameter 'learning_rat': did you mean",
+        ),
         ({"reference": {"batch_size": 8}}, "the setup 'mine': reference: learning_rate: field required"),
         ({"reference": {**TUNING, "method": "lora"}}, "the setup 'mine': reference: rank: field required"),
         (
-            {"expert_tuning": {**TUNING, "optimizer": "adam"}},
-            "the setup 'mine': expert_tuning: optimizer: input should",
+            {"merge": {"tuning": {**TUNING, "optimizer": "adam"}}},
+            "the setup 'mine': merge: tuning: optimizer: input should",
+        ),
+        ({"merge": {"expert": {}}}, "unknown key 'expert' in the setup 'mine': merge: did you mean 'experts'?"),
+        ({"merge": "all"}, "the setup 'mine': merge: input should be a valid dictionary"),
+        ({"preferenc": {}}, "unknown key 'preferenc' in the setup 'mine': did you mean 'preference'?"),
+        (
+            {"preference": {"pairs": 3}},
+            "the setup 'mine': preference: pairs: input should be a valid string",
         ),
     ],
 )
@@ -79,7 +92,10 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
             "tune of the setup 'mine' have no 'output', the fir",
         ),
         ({"test_judge": "pandalm('tiny', max_new_tokens=2)"}, "judgements of pandalm('tiny', max_new_tokens=2) could"),
-        ({"kind": "preference", "preferences": "pairs.jsonl", "max_tokens": 24}, "which leaves no room for a response"),
+        (
+            {"kind": "preference", "preference": {"pairs": "pairs.jsonl"}, "max_tokens": 24},
+            "which leaves no room for a response",
+        ),
     ],
 )
 def test_what_is_missing_is_told_before_trials(own_task: Callable[..., Any], changes: Any, complaint: str) -> None:

@@ -22,8 +22,8 @@ from optathlon.llm.win_rate import Judged, length_controlled
 from optathlon.problem import TaskType
 from optathlon.space import decode
 from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.kinds.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.setups import TINY
-from optathlon.tasks.llm.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
 from optathlon.trial import Status
 
 pytest.importorskip("torch")
@@ -103,15 +103,15 @@ def test_another_process_finds_the_same(llm_cache: Path, tmp_path: Path) -> None
 
 def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
     task = make("lc-win-rate+length")
-    bench = task.bench
+    loaded = task.loaded
     result = task.evaluate(GOOD, fidelity=2, seed=3)
-    with bench.tuned(bench.train, bench.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
-        answers = {side: bench.answer(model, bench.prompts(side)).texts for side in ("tune", "test")}
+    with loaded.tuned(loaded.train, loaded.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
+        answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("tune", "test")}
     for side, call in (("tune", TINY.judge), ("test", "verifier")):
-        known = bench.side(side)
+        known = loaded.side(side)
         judge = make_judge(call)
         judged = []
-        variants = [bench.reference_answers[side][kind] for kind in ("concise", "verbose")]
+        variants = [loaded.reference_answers[side][kind] for kind in ("concise", "verbose")]
         for texts, seed in ((answers[side], 3 + (2**32 if side == "test" else 0)), *((one, 0) for one in variants)):
             comparison = compare(judge, known.prompts, texts, known.reference, seed=seed)
             lengths = np.array([len(text) for text in texts])
@@ -130,14 +130,14 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
 
 
 def _recipe(config: dict[str, Any]) -> tuple[Any, Any]:
-    from optathlon.tasks.llm.spaces import adapter, recipe
+    from optathlon.tasks.llm.hyperparameters import adapter, recipe
 
     return recipe(config), adapter(config)
 
 
 def test_the_reference_against_itself_is_a_tie(llm_cache: Path) -> None:
     for side in ("tune", "test"):
-        known = make().bench.side(side)
+        known = make().loaded.side(side)
         measured = known.measure(known.reference, seed=0)
         assert measured["1-win_rate"] == 0.5
         assert measured["judge/judged"] == 0
@@ -188,13 +188,13 @@ def test_a_diverged_training_and_a_judge_that_never_parses_are_told(
             return Verdicts(np.full(len(prompts), np.nan))
 
     task = make()
-    side = task.bench.side("tune")
-    monkeypatch.setitem(task.bench._sides, "tune", replace(side, judge=Mumbling()))
+    side = task.loaded.side("tune")
+    monkeypatch.setitem(task.loaded._sides, "tune", replace(side, judge=Mumbling()))
     result = task.evaluate(GOOD, fidelity=1, seed=11)
     assert result.status is Status.INVALID
     assert "judgements of mumbling could be understood" in result.error
     with pytest.raises(scoring.NotUnderstood):
-        task.bench.side("tune").measure(["x"] * 192, seed=0)
+        task.loaded.side("tune").measure(["x"] * 192, seed=0)
 
     rate = Training._step
 

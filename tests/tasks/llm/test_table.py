@@ -122,7 +122,7 @@ def test_fresh_tunings_are_like_the_stored_ones(llm_cache: Path) -> None:
     from optathlon.tasks.llm import LLM
 
     fresh, stored = LLM().make("llm/sft/tiny/exact-match"), make("exact-match")
-    same_model = pq.read_metadata(FILE).metadata[b"model"].decode() == fresh.bench.base.checksum
+    same_model = pq.read_metadata(FILE).metadata[b"model"].decode() == fresh.loaded.base.checksum
     shared = {"batch_size": 16, "optimizer": "adamw", "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.01}
     low_rank = {"method": "lora", "rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0}
     found = []

@@ -44,9 +44,9 @@ class Deciding(Judge):
 
 def forget() -> None:
     """As another process would find things."""
-    from optathlon.tasks.llm import bench, setups
+    from optathlon.tasks.llm import loaded_setup, setups
 
-    bench.bench.cache_clear()
+    loaded_setup.loaded_setup.cache_clear()
     setups._examples.cache_clear()
     setups._reference_rows.cache_clear()
 
@@ -93,9 +93,9 @@ def test_a_task_is_another_with_another_base_or_reference(
     fingerprint = task.fingerprint()
     forget()
     assert own_task(model=str(model)).fingerprint() == fingerprint
-    answers = {side: {**kinds, "plain": ["8"]} for side, kinds in task.bench.reference_answers.items()}
+    answers = {side: {**kinds, "plain": ["8"]} for side, kinds in task.loaded.reference_answers.items()}
     with monkeypatch.context() as patch:
-        patch.setitem(vars(task.bench), "reference_answers", answers)
+        patch.setitem(vars(task.loaded), "reference_answers", answers)
         assert task.fingerprint() != fingerprint
     change_weights(model)
     forget()
@@ -107,11 +107,11 @@ def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], ll
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
     call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
-    before = own_task(judge=call).bench.key
+    before = own_task(judge=call).loaded.key
     change_weights(model)
     loaded.cache_clear()
     forget()
-    assert own_task(judge=call).bench.key != before
+    assert own_task(judge=call).loaded.key != before
     assert make_judge("verifier").weights() == ""
 
 
@@ -154,9 +154,9 @@ def test_a_test_judge_that_mumbles_leaves_the_tuning_side_as_it_is(
 
     task = own_task()
     mumbling = Deciding(lambda prompts, seed: np.full(len(prompts), np.nan))
-    known = task.bench.side("test")
+    known = task.loaded.side("test")
     side = replace(known, judge=mumbling, reference=("something else",))
-    monkeypatch.setitem(task.bench._sides, "test", side)
+    monkeypatch.setitem(task.loaded._sides, "test", side)
     result = task.evaluate(CONFIG, fidelity=1, seed=0)
     assert result.status is Status.OK and mumbling.seeds
     assert "1-win_rate" not in result.metrics and result.values
@@ -172,8 +172,8 @@ def test_an_outage_is_no_trial(own_task: Callable[..., Any], monkeypatch: pytest
         raise Hindrance("http://h/v1 fails, tried 6 times: no route: see whether it runs, and try again")
 
     task = own_task()
-    known = task.bench.side("tune")
-    monkeypatch.setitem(task.bench._sides, "tune", replace(known, judge=Deciding(down), reference=("something else",)))
+    known = task.loaded.side("tune")
+    monkeypatch.setitem(task.loaded._sides, "tune", replace(known, judge=Deciding(down), reference=("something else",)))
     with pytest.raises(Hindrance, match="tried 6 times: no route"):
         task.evaluate(CONFIG, fidelity=1, seed=1)
     monkeypatch.undo()
@@ -189,9 +189,9 @@ def test_a_refusal_costs_its_trial_only(own_task: Callable[..., Any], monkeypatc
 
     task = own_task()
     for name, status in (("tune", Status.INVALID), ("test", Status.OK)):
-        side = replace(task.bench.side(name), judge=Deciding(refuse), reference=("something else",))
+        side = replace(task.loaded.side(name), judge=Deciding(refuse), reference=("something else",))
         with monkeypatch.context() as patched:
-            patched.setitem(task.bench._sides, name, side)
+            patched.setitem(task.loaded._sides, name, side)
             result = task.evaluate(CONFIG, fidelity=1, seed=2)
         assert result.status is status
         assert ("content filter" in result.error) == (status is Status.INVALID)
@@ -208,11 +208,11 @@ def test_variants_are_judged_once(own_task: Callable[..., Any], monkeypatch: pyt
         return prefer(self, prompts, *rest, seed=seed)
 
     monkeypatch.setattr(Verifier, "prefer", counted)
-    first = own_task(concise="and then some").bench
+    first = own_task(concise="and then some").loaded
     variants = [first.side(name).variants for name in ("tune", "test")]
     count = len(asked)
     forget()
-    again = own_task(concise="and then some").bench
+    again = own_task(concise="and then some").loaded
     assert again is not first
     for name, known in zip(("tune", "test"), variants, strict=True):
         for one, other in zip(again.side(name).variants, known, strict=True):

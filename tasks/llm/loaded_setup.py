@@ -17,17 +17,19 @@ from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import Adapter, Base, best_device, existing_device, load_tokenizer, tuned_weights
+from optathlon.llm.models import best_device, existing_device, load_tokenizer
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
+from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
 
 if TYPE_CHECKING:
-    from optathlon.llm.models import Weights
+    from optathlon.tasks.llm.tunable_model import Weights
 
 Item = TypeVar("Item")
 
@@ -35,7 +37,7 @@ REFERENCE_SEED = 0
 _SIDES = ("tune", "test")
 
 
-class Bench:
+class LoadedSetup:
     """What a setup's trials work with. Everything is loaded when it is first used."""
 
     def __init__(self, setup: Setup) -> None:
@@ -56,9 +58,9 @@ class Bench:
         return Template(self.tokenizer, str(Path(self.setup.folder) / template) if is_file else template)
 
     @cached_property
-    def base(self) -> Base:
+    def base(self) -> TunableModel:
         """The model that is tuned."""
-        return Base(
+        return TunableModel(
             self.setup.located(self.setup.model),
             self.device,
             self.setup.dtype,
@@ -74,15 +76,15 @@ class Bench:
     @cached_property
     def key(self) -> str:
         """What all results of this setup hang on."""
-        return key_of(*self._loaded, self.device_name)
+        return key_of(*self._substance, self.device_name)
 
     @property
     def substance(self) -> str:
         """A hash of all that is loaded or made before trials, the reference's answers included."""
-        return short_hash(json.dumps([*self._loaded, self.reference_answers], sort_keys=True))
+        return short_hash(json.dumps([*self._substance, self.reference_answers], sort_keys=True))
 
     @property
-    def _loaded(self) -> tuple[Any, ...]:
+    def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
         return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
 
@@ -186,7 +188,7 @@ class Bench:
         Parameters
         ----------
         items, loss, how, low_rank:
-            See `Training` and `Base.tunable`.
+            See `Training` and `TunableModel.tunable`.
         until, epochs:
             The epoch that ends the training, and what its schedule spans.
         seed:
@@ -324,13 +326,13 @@ def reference_hyperparameters(setup: Setup) -> Mapping[str, Any]:
             f"the reference of the setup {setup.name!r} is a file of answers: give the hyperparameters of a tuning, "
             "whose model is needed here"
         )
-    return setup.reference or dict(sft_space(setup).get_default_configuration())
+    return setup.reference or dict(tuning_space(setup).get_default_configuration())
 
 
 @cache
-def bench(setup: Setup) -> Bench:
-    """The bench of a setup in this process."""
-    return Bench(setup)
+def loaded_setup(setup: Setup) -> LoadedSetup:
+    """What this process has loaded of a setup."""
+    return LoadedSetup(setup)
 
 
 def _with(example: Example, addition: str) -> Example:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from optathlon.llm.models import Weights
+    from optathlon.tasks.llm.tunable_model import Weights
 
 
 @dataclass(frozen=True, slots=True)
