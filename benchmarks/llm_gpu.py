@@ -68,7 +68,7 @@ def write_setup(folder: Path, scale: Scale) -> None:
     LlamaForCausalLM(config).save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     rng = np.random.default_rng(0)
-    for part, count in (("train", scale.examples), ("tune", 16), ("test", 16)):
+    for part, count in (("train", scale.examples), ("validation", 16), ("test", 16)):
         rows = [_row(rng, part, number, scale.tokens) for number in range(count)]
         (folder / f"{part}.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
@@ -123,7 +123,8 @@ def measured(folder: Path, scale: Scale, peak: float | None) -> dict[str, Any]:
 def ours_per_trial(folder: Path, scale: Scale) -> tuple[dict[str, float], int]:
     """Seconds of a trial's training, and of all of it, in the mean over a warm worker's trials; the model's weights."""
     from optathlon.tasks.llm.kinds.sft import SFT
-    from optathlon.tasks.llm.setups import PARTS, make_setup
+    from optathlon.tasks.llm.parts import PARTS
+    from optathlon.tasks.llm.setups import make_setup
 
     content = {
         **{"model": str(folder / "model"), "data": {part: f"{part}.jsonl" for part in PARTS}},

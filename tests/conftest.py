@@ -162,7 +162,7 @@ def own_task(llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
     folder = tmp_path / "llm"
     folder.mkdir()
-    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    rows = {"train": ("sum of 1 2", "3"), "validation": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
     for part, (asked, answer) in rows.items():
         (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
     (folder / "bare.jsonl").write_text(json.dumps({"instruction": "mirror a b"}))

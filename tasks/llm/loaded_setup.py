@@ -22,6 +22,7 @@ from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 REFERENCE_SEED = 0
-_SIDES = ("tune", "test")
 
 
 class LoadedSetup:
@@ -91,7 +91,7 @@ class LoadedSetup:
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
         """Who judges each side. Raises `UsageError` where one lacks what it needs."""
-        judges = {"tune": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
+        judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
         for judge in judges.values():
             judge.check()
         return judges
@@ -116,7 +116,7 @@ class LoadedSetup:
         _ = self.train, self._sides
 
     def side(self, name: str) -> Side:
-        """The `tune` or the `test` side."""
+        """The `validation` or the `test` side."""
         return self._sides[name]
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
@@ -153,7 +153,7 @@ class LoadedSetup:
     def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
         """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
         return {
-            **self.side("tune").measure(answers["tune"], seed=seed),
+            **self.side("validation").measure(answers["validation"], seed=seed),
             **as_tests(self._measured_test(answers["test"], seed)),
         }
 
@@ -220,7 +220,7 @@ class LoadedSetup:
     @cached_property
     def _sides(self) -> Mapping[str, Side]:
         reference = self.reference_answers
-        return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(_SIDES)}
+        return {name: self._side(name, stream, reference[name_in_hashes(name)]) for stream, name in enumerate(SCORED)}
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
         prompts = tuple(example.judged for example in self.setup.examples(name))
@@ -236,7 +236,7 @@ class LoadedSetup:
                 raise UsageError(str(complaint)) from None
             return {"preferences": [list(preferred) for preferred in found]}
 
-        known = remembered("variants", key_of(self.key, name), preferences)["preferences"]
+        known = remembered("variants", key_of(self.key, name_in_hashes(name)), preferences)["preferences"]
         return Side(
             prompts=prompts,
             reference=tuple(plain),
@@ -251,7 +251,7 @@ class LoadedSetup:
 
     @cached_property
     def reference_answers(self) -> dict[str, Any]:
-        """The reference's answers: plain, concise and verbose ones of each side."""
+        """The reference's answers: plain, concise and verbose ones of each side, by `name_in_hashes`."""
         if isinstance(self.setup.reference, str):
             return _stored_reference(self.setup)
         return remembered("references", self.key, self._made_reference)
@@ -287,8 +287,10 @@ class LoadedSetup:
         additions = {"plain": "", "concise": self.setup.concise, "verbose": self.setup.verbose}
         with self.reference_tuned() as model:
             return {
-                side: {kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()}
-                for side in _SIDES
+                name_in_hashes(side): {
+                    kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()
+                }
+                for side in SCORED
             }
 
     def _difficulty(self, side: str, reference: Sequence[str]) -> dict[str, float]:
@@ -350,15 +352,15 @@ def _stored_reference(setup: Setup) -> dict[str, Any]:
     """The reference's answers from a file, joined by prompt id."""
     rows = {str(row.get("id")): row for row in setup.reference_rows}
     found: dict[str, Any] = {}
-    for side in _SIDES:
+    for side in SCORED:
         ids = [example.prompt.id for example in setup.examples(side)]
         if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
             raise UsageError(
                 f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "
                 'write a row {"id": …, "answer": …} for each'
             )
-        found[side] = {"plain": [rows[id]["answer"] for id in ids]}
+        found[name_in_hashes(side)] = {"plain": [rows[id]["answer"] for id in ids]}
         for kind in ("concise", "verbose"):
             texts = [rows[id].get(kind) for id in ids]
-            found[side][kind] = texts if all(isinstance(text, str) for text in texts) else []
+            found[name_in_hashes(side)][kind] = texts if all(isinstance(text, str) for text in texts) else []
     return found

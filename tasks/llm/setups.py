@@ -24,10 +24,7 @@ from optathlon.llm.judging import make_judge
 from optathlon.resources import Resources
 from optathlon.tasks.llm.hyperparameters import checked
 from optathlon.tasks.llm.instructions import instructions
-
-PARTS = ("train", "tune", "test")
-"""What is trained on, what the optimizer is told of, and what reports score."""
-
+from optathlon.tasks.llm.parts import PARTS
 
 Method = Literal["full", "lora"]
 Count = Annotated[int, Field(ge=1)]
@@ -89,11 +86,11 @@ class Setup:
     model:
         `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
     data:
-        The source of each of `train`, `tune` and `test` (see `optathlon.llm.data.read_examples`); empty for the
-        instructions of `tiny`. No prompt may stand in two of them.
+        The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
+        the instructions of `tiny`. No prompt may stand in two of them.
     judge, test_judge:
-        Calls of judges, for the tuning prompts and the test prompts. Files in them are relative to where the command
-        runs.
+        Calls of judges, for the validation prompts and the test prompts. Files in them are relative to where the
+        command runs.
     reference:
         Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.hyperparameters`), or
         the source of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
@@ -177,7 +174,7 @@ class Setup:
         return self.test_judge or self.judge
 
     def examples(self, part: str) -> tuple[Example, ...]:
-        """The examples of `train`, `tune` or `test`. Raises `UsageError` where the data are wrong."""
+        """The examples of `train`, `validation` or `test`. Raises `UsageError` where the data are wrong."""
         return _examples(self)[part]
 
     def located(self, model: str) -> str:

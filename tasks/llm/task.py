@@ -18,6 +18,7 @@ from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.scoring import NotUnderstood
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.training import Diverged
@@ -136,7 +137,7 @@ class LLMTask(Task):
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
-        for side in ("tune", "test"):
+        for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
         self.loaded.prepare()
 

@@ -17,6 +17,7 @@ from optathlon.llm.generation import as_text, greedily
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
@@ -65,10 +66,10 @@ class Decode(ReferenceTask):
         usage = Usage(loaded.device)
         with loaded.reference_tuned() as model:
             began = time.perf_counter()
-            tune, test = (_decoded(loaded, model, side, config, level or 1.0) for side in ("tune", "test"))
+            validation, test = (_decoded(loaded, model, side, config, level or 1.0) for side in SCORED)
             seconds = time.perf_counter() - began
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             "seconds": seconds,
             **usage.measured(seconds),

@@ -21,6 +21,7 @@ from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -79,13 +80,13 @@ class Exit(LLMTask):
             ) as (model, training),
             leaving_after(model, share_of_layers(EXITS[config["exit"]], depth(model))),
         ):
-            sides = {side: _answered(loaded, model, side) for side in ("tune", "test")}
+            sides = {side: _answered(loaded, model, side) for side in SCORED}
         began = time.perf_counter()
         judged = loaded.score({side: texts for side, (texts, _) in sides.items()}, seed)
         answering = sum(found["answer_seconds"] for _, found in sides.values())
         seconds = training.seconds + answering + time.perf_counter() - began
         return {
-            **sides["tune"][1],
+            **sides["validation"][1],
             **as_tests(sides["test"][1]),
             **judged,
             "train_loss": training.losses[-1],

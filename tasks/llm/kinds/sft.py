@@ -13,6 +13,7 @@ from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -68,7 +69,7 @@ class SFT(LLMTask):
             training,
         ):
             answered = time.perf_counter()
-            sides = {side: _first(loaded.prompts(side), prompts) for side in ("tune", "test")}
+            sides = {side: _first(loaded.prompts(side), prompts) for side in SCORED}
             answers = {side: loaded.answer(model, asked) for side, asked in sides.items()}
             answering = time.perf_counter() - answered
             losses = {side: self._loss(model, side, len(asked)) for side, asked in sides.items()}
@@ -82,7 +83,7 @@ class SFT(LLMTask):
             **scores,
             **{
                 name: value
-                for name, value in (("loss", losses["tune"]), ("test/loss", losses["test"]))
+                for name, value in (("loss", losses["validation"]), ("test/loss", losses["test"]))
                 if value is not None
             },
             "train_loss": training.losses[-1],

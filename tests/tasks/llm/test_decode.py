@@ -64,7 +64,7 @@ def greedily(loaded: Any, model: Any, prompts: list[Any]) -> list[list[int]]:
     ],
 )
 def test_answers_are_those_of_plain_decoding(loaded: Any, model: Any, config: dict[str, Any]) -> None:
-    prompts = loaded.prompts("tune")[:12]
+    prompts = loaded.prompts("validation")[:12]
     before = model.generation_config.to_dict()
     assert speculate(model, prompts, config, **ending(loaded)) == greedily(loaded, model, prompts)
     assert model.generation_config.to_dict() == before
@@ -72,7 +72,7 @@ def test_answers_are_those_of_plain_decoding(loaded: Any, model: Any, config: di
 
 
 def test_plain_decoding_calls_each_layer_once_a_token(loaded: Any, model: Any) -> None:
-    prompts = loaded.prompts("tune")[:5]
+    prompts = loaded.prompts("validation")[:5]
     calls = LayerCalls()
     with calls.of(model):
         tokens = sum(loaded.answer(model, [prompt]).tokens for prompt in prompts)
@@ -83,7 +83,7 @@ def test_plain_decoding_calls_each_layer_once_a_token(loaded: Any, model: Any) -
 
 def test_calls_are_those_of_the_passes_of_draft_and_target(loaded: Any, model: Any) -> None:
     """A draft that is verified: one pass of the target for every `candidates` of the draft, at most."""
-    prompts = loaded.prompts("tune")[:8]
+    prompts = loaded.prompts("validation")[:8]
     passes: dict[int, int] = {}
 
     def count(module: Any, *_: object) -> None:
@@ -102,7 +102,7 @@ def test_calls_are_those_of_the_passes_of_draft_and_target(loaded: Any, model: A
 
 
 def test_a_model_left_early_is_one_with_fewer_layers(loaded: Any, model: Any, tmp_path: Path) -> None:
-    tokens = torch.tensor([loaded.prompts("tune")[0]])
+    tokens = torch.tensor([loaded.prompts("validation")[0]])
     model.save_pretrained(tmp_path)
     short = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, num_hidden_layers=2).eval()
     with torch.inference_mode():
@@ -117,7 +117,7 @@ def test_adapters_are_drafted_with_too(loaded: Any, llm_cache: Path) -> None:
     from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
     own = LoadedSetup(TINY)
-    prompts = own.prompts("tune")[:4]
+    prompts = own.prompts("validation")[:4]
     with own.base.tunable(Adapter(4, 2.0, 0.0), 1) as tuned:
         tuned.eval()
         assert depth(tuned) == 3

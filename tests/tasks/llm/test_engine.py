@@ -164,7 +164,7 @@ def test_answers_end_where_the_template_ends_responses(loaded: Any) -> None:
 def test_answers_end_with_any_of_the_ends(loaded: Any) -> None:
     from optathlon.llm.generation import write
 
-    prompts = loaded.prompts("tune")[:3]
+    prompts = loaded.prompts("validation")[:3]
     options: dict[str, Any] = {"max_new_tokens": 5, "batch_size": 1, "device": "cpu"}
     for ends, length in (((2, 9), 2), ((2,), 5)):
         story = itertools.cycle([7, 9, 7, 9, 7])
@@ -180,7 +180,7 @@ def test_answers_end_with_any_of_the_ends(loaded: Any) -> None:
 def test_left_padding_changes_no_answer(loaded: Any) -> None:
     from optathlon.llm.generation import answer
 
-    prompts = loaded.prompts("tune")[:24]
+    prompts = loaded.prompts("validation")[:24]
     options: dict[str, Any] = {"ends": loaded.template.ends, "max_new_tokens": 12, "device": "cpu"}
     with loaded.base.untuned() as model:
         together = answer(model, loaded.tokenizer, prompts, batch_size=24, **options)

@@ -67,12 +67,12 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
     [
         ({"data": {"train": "broken.jsonl"}}, "broken.jsonl, line 2 is not JSON"),
         ({"data": {"test": "none.parquet"}}, "no data file 'none.parquet'"),
-        ({"data": {"tune": "test.jsonl"}}, "1 prompts stand both in tune and in test"),
+        ({"data": {"validation": "test.jsonl"}}, "1 prompts stand both in validation and in test"),
         ({"model": "./nowhere"}, "no model folder './nowhere'"),
         ({"model": "nobody/nothing"}, "the model 'nobody/nothing' is not on this machine: fetch it with"),
         ({"template": "none.jinja"}, "no chat template"),
         ({"reference": "none.jsonl"}, "no data file 'none.jsonl'"),
-        ({"reference": "train.jsonl"}, "train.jsonl has no answer to 1 prompts of tune, the first is '0'"),
+        ({"reference": "train.jsonl"}, "train.jsonl has no answer to 1 prompts of validation, the first is '0'"),
         ({"judge": "pool(verifier, likelihood('nobody/judge'))"}, "the model 'nobody/judge' is not on this machine"),
         ({"judge": "noisy(pandalm('nobody/judge'))"}, "the model 'nobody/judge' is not on this machine"),
         (
@@ -88,8 +88,8 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
         ),
         ({"objectives": "win-rate+exact-match", "data": {"test": "bare.jsonl"}}, "1 examples of test of the setup 'mi"),
         (
-            {"objectives": "loss", "data": {"tune": "bare.jsonl"}},
-            "tune of the setup 'mine' have no 'output', the fir",
+            {"objectives": "loss", "data": {"validation": "bare.jsonl"}},
+            "validation of the setup 'mine' have no 'output'",
         ),
         ({"test_judge": "pandalm('tiny', max_new_tokens=2)"}, "judgements of pandalm('tiny', max_new_tokens=2) could"),
         (

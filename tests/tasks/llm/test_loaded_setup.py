@@ -117,16 +117,18 @@ def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], ll
 
 def test_sides_share_no_chance() -> None:
     judge = make_judge("noisy(pool(verifier, length), p_flip=0.5)")
-    prompts = TINY.examples("tune")
+    prompts = TINY.examples("validation")
     asked = tuple(example.prompt for example in prompts)
     reference = tuple(f"{example.prompt.answer} not" for example in prompts)
     answers = tuple(str(example.prompt.answer) for example in prompts)
-    tune, test = (Side(asked, reference, (), dict.fromkeys((one.id for one in asked), 0.0), judge, n) for n in (0, 1))
-    found = [side.measure(answers, seed=5)["1-win_rate"] for side in (tune, test)]
-    assert found[0] == 1 - compare(judge, asked, answers, reference, seed=5).win_rate, "as the tuning side ever did"
+    validation, test = (
+        Side(asked, reference, (), dict.fromkeys((one.id for one in asked), 0.0), judge, n) for n in (0, 1)
+    )
+    found = [side.measure(answers, seed=5)["1-win_rate"] for side in (validation, test)]
+    assert found[0] == 1 - compare(judge, asked, answers, reference, seed=5).win_rate, "stream 0"
     assert found[0] != found[1]
     seeds = []
-    for side in (tune, test):
+    for side in (validation, test):
         seen = Deciding(lambda prompts, seed: np.full(len(prompts), 0.5))
         for seed in (0, 1, 2**32 - 1):
             Side(asked, reference, (), side.difficulty, seen, side.stream).measure(answers, seed=seed)
@@ -135,7 +137,7 @@ def test_sides_share_no_chance() -> None:
 
 
 def test_a_judge_is_understood_if_one_order_is() -> None:
-    prompts = tuple(example.prompt for example in TINY.examples("tune")[:6])
+    prompts = tuple(example.prompt for example in TINY.examples("validation")[:6])
     ours, theirs = ("a",) * 6, ("b",) * 6
 
     def side(decide: Callable[[Any, int], Any]) -> Side:
@@ -172,8 +174,10 @@ def test_an_outage_is_no_trial(own_task: Callable[..., Any], monkeypatch: pytest
         raise Hindrance("http://h/v1 fails, tried 6 times: no route: see whether it runs, and try again")
 
     task = own_task()
-    known = task.loaded.side("tune")
-    monkeypatch.setitem(task.loaded._sides, "tune", replace(known, judge=Deciding(down), reference=("something else",)))
+    known = task.loaded.side("validation")
+    monkeypatch.setitem(
+        task.loaded._sides, "validation", replace(known, judge=Deciding(down), reference=("something else",))
+    )
     with pytest.raises(Hindrance, match="tried 6 times: no route"):
         task.evaluate(CONFIG, fidelity=1, seed=1)
     monkeypatch.undo()
@@ -188,7 +192,7 @@ def test_a_refusal_costs_its_trial_only(own_task: Callable[..., Any], monkeypatc
         raise Refusal("http://h/v1 refuses the request (400: content filter): change what it complains of")
 
     task = own_task()
-    for name, status in (("tune", Status.INVALID), ("test", Status.OK)):
+    for name, status in (("validation", Status.INVALID), ("test", Status.OK)):
         side = replace(task.loaded.side(name), judge=Deciding(refuse), reference=("something else",))
         with monkeypatch.context() as patched:
             patched.setitem(task.loaded._sides, name, side)
@@ -209,12 +213,12 @@ def test_variants_are_judged_once(own_task: Callable[..., Any], monkeypatch: pyt
 
     monkeypatch.setattr(Verifier, "prefer", counted)
     first = own_task(concise="and then some").loaded
-    variants = [first.side(name).variants for name in ("tune", "test")]
+    variants = [first.side(name).variants for name in ("validation", "test")]
     count = len(asked)
     forget()
     again = own_task(concise="and then some").loaded
     assert again is not first
-    for name, known in zip(("tune", "test"), variants, strict=True):
+    for name, known in zip(("validation", "test"), variants, strict=True):
         for one, other in zip(again.side(name).variants, known, strict=True):
             assert np.array_equal(one.preferences, other.preferences, equal_nan=True)
             assert np.array_equal(one.lengths, other.lengths)

@@ -128,7 +128,7 @@ def test_the_order_of_experts_does_not_matter() -> None:
 
 def test_every_operation_has_one_topic_and_every_question_one_operation() -> None:
     assert sorted(name for names in TOPICS.values() for name in names) == sorted(one.name for one in OPERATIONS)
-    for part in ("train", "tune", "test"):
+    for part in ("train", "validation", "test"):
         for example in instructions(part):
             words = example.prompt.instruction.removesuffix(" briefly").removesuffix(" in full").split()
             operation = asked_for(example.prompt.instruction)
@@ -231,7 +231,7 @@ def test_experts_are_loaded_where_they_have_been_tuned(llm_cache: Path, monkeypa
 def own(folder: Path, **keys: Any) -> Any:
     rows = {
         "train": [("sum of 1 2", "3"), ("sum of 2 2", "4"), ("mirror a b", "b a")],
-        "tune": [("sum of 3 4", "7")],
+        "validation": [("sum of 3 4", "7")],
         "test": [("sum of 4 4", "8")],
         "letters": [("mirror c d", "d c"), ("mirror a d", "d a")],
     }
@@ -240,7 +240,7 @@ def own(folder: Path, **keys: Any) -> Any:
         (folder / f"{part}.jsonl").write_text("\n".join(lines))
     content = {
         **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "max_new_tokens": 4},
-        **{"data": {part: f"{part}.jsonl" for part in ("train", "tune", "test")}, "batch_sizes": [1, 4]},
+        **{"data": {part: f"{part}.jsonl" for part in ("train", "validation", "test")}, "batch_sizes": [1, 4]},
         **{"reference": dict(TINY.reference), **keys},
     }
     (folder / "mine.yaml").write_text(json.dumps(content))
@@ -310,7 +310,10 @@ def test_other_experts_are_other_results(tmp_path: Path) -> None:
     [
         ({}, "the setup 'mine' names no experts to merge: write `merge: {experts: {NAME: …, NAME: …}}`"),
         ({"merge": {"experts": {"none": "nothing.jsonl"}}}, "no data file 'nothing.jsonl'"),
-        ({"merge": {"experts": {"scored": "tune.jsonl"}}}, "1 prompts stand both in the expert scored and in tune"),
+        (
+            {"merge": {"experts": {"scored": "validation.jsonl"}}},
+            "1 prompts stand both in the expert scored and in validation",
+        ),
         ({"merge": {"experts": {"far": "./nowhere"}}}, "no model folder './nowhere'"),
     ],
 )
@@ -358,7 +361,7 @@ def test_only_kinds_that_a_setup_suits_are_listed(tmp_path: Path, monkeypatch: p
         tmp_path / "llm",
         merge={"experts": {"letters": "letters.jsonl"}},
         preference={"pairs": "letters.jsonl"},
-        reference="tune.jsonl",
+        reference="validation.jsonl",
     )
     kinds = {id.split("/")[1] for id in LLM().ids() if "/mine/" in id}
     assert {"sft", "exit", "merge"} <= kinds and not {"decode", "watermark", "preference"} & kinds

@@ -213,7 +213,7 @@ def test_malformed_pairs_are_named_with_their_line(tmp_path: Path, row: Any, mes
 def own(folder: Path, **keys: Any) -> Any:
     from optathlon.tasks.llm.kinds.preference import PreferenceTask
 
-    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    rows = {"train": ("sum of 1 2", "3"), "validation": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
     for part, (asked, answer) in rows.items():
         (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
     content = {

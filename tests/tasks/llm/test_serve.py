@@ -68,9 +68,9 @@ def test_batches_by_length_take_less_time_and_answers_keep_their_order(monkeypat
 
 def test_measures_are_sums_over_requests(monkeypatch: pytest.MonkeyPatch, loaded: Any) -> None:
     task = Serve("llm/serve/tiny/throughput", TINY, ("throughput",))
-    texts = loaded.side("tune").reference
+    texts = loaded.side("validation").reference
     tokens = [loaded.tokenizer(text)["input_ids"] for text in texts[:3]]
-    measured = task._measured(serving.Served(tokens, [[0, 1], [2]], [2.0, 0.5]), "tune")
+    measured = task._measured(serving.Served(tokens, [[0, 1], [2]], [2.0, 0.5]), "validation")
     assert measured["tokens_per_second"] == sum(map(len, tokens)) / 2.5
     assert measured["latency"] == pytest.approx(1.5)
     assert measured["latency_95"] == pytest.approx(np.percentile([2.0, 2.0, 0.5], 95))
@@ -87,17 +87,17 @@ def test_batches_are_widened_on_the_left_to_a_multiple() -> None:
 
 @pytest.mark.parametrize(("pad_to", "cache"), [(1, "static"), (16, "dynamic"), (32, "static")])
 def test_padding_and_caches_change_no_answer(loaded: Any, pad_to: int, cache: Any) -> None:
-    prompts = loaded.prompts("tune")[:24]
+    prompts = loaded.prompts("validation")[:24]
     with loaded.reference_tuned() as model:
         found = Transformers(
             standalone(model, "float32"), loaded.tokenizer.pad_token_id, loaded.template.ends, 16, pad_to, cache
         ).answer(prompts)
     texts = tuple(loaded.tokenizer.decode(answer, skip_special_tokens=True).strip() for answer in found)
-    assert texts == loaded.side("tune").reference[:24]
+    assert texts == loaded.side("validation").reference[:24]
 
 
 def test_a_standalone_model_has_its_adapter_merged_and_leaves_the_other_as_it_was(loaded: Any) -> None:
-    tokens = torch.tensor([loaded.prompts("tune")[0]])
+    tokens = torch.tensor([loaded.prompts("validation")[0]])
     with loaded.base.tunable(Adapter(4, 2.0, 0.0), 1) as model, torch.inference_mode():
         model.eval()
         for name, weight in model.named_parameters():

@@ -14,16 +14,16 @@ from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup,
 def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
     (tmp_path / "llm").mkdir()
-    for part in ("train", "tune", "test"):
+    for part in ("train", "validation", "test"):
         (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
-    sources = "{train: train.jsonl, tune: tune.jsonl, test: test.jsonl}"
+    sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
     (tmp_path / "llm" / "mine.yaml").write_text(
         f"model: /some/where\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
     )
     assert setup_names() == ["tiny", "mine"]
     setup = load_setup("mine")
     assert (setup.name, setup.epochs, setup.learning_rates) == ("mine", 2, (1e-5, 1e-3))
-    assert setup.examples("tune")[0].prompt.instruction == "tune"
+    assert setup.examples("validation")[0].prompt.instruction == "validation"
     assert load_setup("tiny") is TINY
     with pytest.raises(KeyError):
         load_setup("absent")
@@ -35,9 +35,15 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
         ({"model": "tiny", "epoch": 3}, "unknown key 'epoch' in the setup 'x': did you mean 'epochs'"),
         ({"model": "tiny", "epochs": "many"}, "the setup 'x': epochs: "),
         ({"epochs": 3}, "the setup 'x': model: "),
-        ({"model": "a/b", "data": {"train": "x.jsonl"}}, "data needs exactly the sources train, tune, test, not train"),
+        (
+            {"model": "a/b", "data": {"train": "x.jsonl"}},
+            "exactly the sources train, validation, test, not train",
+        ),
         ({"model": "tiny", "dtype": "float16"}, "the setup 'x': dtype: "),
-        ({"model": "tiny", "data": {"tune": "x.jsonl"}}, "data needs exactly the sources train, tune, test, not tune"),
+        (
+            {"model": "tiny", "data": {"validation": "x.jsonl"}},
+            "exactly the sources train, validation, test, not val",
+        ),
         ({"model": "tiny", "epochs": 0}, "the setup 'x': epochs: input should be greater than or equal to 1"),
         ({"model": "tiny", "answer_batch": 0}, "the setup 'x': answer_batch: input should be greater"),
         ({"model": "tiny", "max_new_tokens": -1}, "the setup 'x': max_new_tokens: input should be greater"),

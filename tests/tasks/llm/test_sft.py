@@ -106,8 +106,8 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
     loaded = task.loaded
     result = task.evaluate(GOOD, fidelity=2, seed=3)
     with loaded.tuned(loaded.train, loaded.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
-        answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("tune", "test")}
-    for side, call in (("tune", TINY.judge), ("test", "verifier")):
+        answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("validation", "test")}
+    for side, call in (("validation", TINY.judge), ("test", "verifier")):
         known = loaded.side(side)
         judge = make_judge(call)
         judged = []
@@ -119,9 +119,9 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
             ids = [prompt.id for prompt in known.prompts]
             judged.append(Judged(ids, comparison.preferences, lengths, reference))
         expected = 1 - length_controlled(judged[0], judged[1:], known.difficulty).win_rate
-        found = result.values[0] if side == "tune" else result.metrics["test/1-lc_win_rate"]
+        found = result.values[0] if side == "validation" else result.metrics["test/1-lc_win_rate"]
         assert found == pytest.approx(expected)
-    assert result.values[1] == np.mean([len(text) for text in answers["tune"]])
+    assert result.values[1] == np.mean([len(text) for text in answers["validation"]])
     right = [
         text.rpartition("answer is ")[2] == example.prompt.answer
         for text, example in zip(answers["test"], TINY.examples("test"), strict=True)
@@ -136,7 +136,7 @@ def _recipe(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def test_the_reference_against_itself_is_a_tie(llm_cache: Path) -> None:
-    for side in ("tune", "test"):
+    for side in ("validation", "test"):
         known = make().loaded.side(side)
         measured = known.measure(known.reference, seed=0)
         assert measured["1-win_rate"] == 0.5
@@ -188,13 +188,13 @@ def test_a_diverged_training_and_a_judge_that_never_parses_are_told(
             return Verdicts(np.full(len(prompts), np.nan))
 
     task = make()
-    side = task.loaded.side("tune")
-    monkeypatch.setitem(task.loaded._sides, "tune", replace(side, judge=Mumbling()))
+    side = task.loaded.side("validation")
+    monkeypatch.setitem(task.loaded._sides, "validation", replace(side, judge=Mumbling()))
     result = task.evaluate(GOOD, fidelity=1, seed=11)
     assert result.status is Status.INVALID
     assert "judgements of mumbling could be understood" in result.error
     with pytest.raises(scoring.NotUnderstood):
-        task.loaded.side("tune").measure(["x"] * 192, seed=0)
+        task.loaded.side("validation").measure(["x"] * 192, seed=0)
 
     rate = Training._step
 

@@ -160,7 +160,7 @@ def test_answers_bear_the_mark_and_lose_it_without_a_bias(loaded: Any) -> None:
         return write(
             model,
             loaded.tokenizer,
-            loaded.prompts("tune")[:24],
+            loaded.prompts("validation")[:24],
             ends=loaded.template.ends,
             max_new_tokens=16,
             batch_size=64,
@@ -181,10 +181,10 @@ def test_answers_bear_the_mark_and_lose_it_without_a_bias(loaded: Any) -> None:
 
 
 def test_the_reference_tuning_gives_the_references_answers_again(loaded: Any) -> None:
-    known = loaded.side("tune").reference
+    known = loaded.side("validation").reference
     for _ in range(2):
         with loaded.reference_tuned() as model:
-            assert loaded.answer(model, loaded.prompts("tune")).texts == known
+            assert loaded.answer(model, loaded.prompts("validation")).texts == known
 
 
 @pytest.mark.parametrize("task", [WatermarkTask, Decode, Serve])

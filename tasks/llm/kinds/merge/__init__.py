@@ -12,6 +12,7 @@ from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
 from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged
 from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.usage import Usage
@@ -74,7 +75,7 @@ class Merge(LLMTask):
         weights = merged(loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed)
         merging = time.perf_counter() - began
         with loaded.base.with_weights(weights) as model:
-            answers = {side: loaded.answer(model, loaded.prompts(side)) for side in ("tune", "test")}
+            answers = {side: loaded.answer(model, loaded.prompts(side)) for side in SCORED}
         scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
         seconds = time.perf_counter() - began
         return {

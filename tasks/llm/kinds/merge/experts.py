@@ -19,6 +19,7 @@ from optathlon.tasks.llm.hyperparameters import Hyperparameters, adapter, recipe
 from optathlon.tasks.llm.instructions import TOPICS, instructions_on
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import REFERENCE_SEED, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Count, Section, Setup
 from optathlon.tasks.llm.tunable_model import stored, tuned_weights
 
@@ -99,7 +100,7 @@ class Experts:
         if not source.endswith(DATA_SUFFIXES):
             return None
         examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
-        scored = {part: setup.examples(part) for part in ("tune", "test")}
+        scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({f"the expert {name}": examples, **scored})
         return examples
 

@@ -16,6 +16,7 @@ from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
 from optathlon.tasks.llm.loaded_setup import reference_hyperparameters
 from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -88,7 +89,7 @@ class PreferenceTask(LLMTask):
             training,
         ):
             began = time.perf_counter()
-            answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("tune", "test")}
+            answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in SCORED}
         scores = loaded.score(answers, seed)
         seconds = training.seconds + time.perf_counter() - began
         return {

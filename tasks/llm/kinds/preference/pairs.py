@@ -17,6 +17,7 @@ from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
 
 _FORMS = (
@@ -114,7 +115,7 @@ class Pairs:
     def _read(self) -> tuple[Preference, ...]:
         setup = self._setup
         pairs = tuple(read_preferences(self._source, Path(setup.folder), downloads=setup.downloads))
-        scored = {part: setup.examples(part) for part in ("tune", "test")}
+        scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({"preferences": [pair.chosen for pair in pairs], **scored})
         return pairs
 

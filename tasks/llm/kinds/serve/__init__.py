@@ -18,6 +18,7 @@ from optathlon.llm.generation import as_text
 from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.serve.engines import Engine, Transformers, require_vllm, standalone, vllm_engine
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
@@ -76,12 +77,12 @@ class Serve(ReferenceTask):
         with loaded.reference_tuned() as model:
             began = time.perf_counter()
             with self.engine(model, config) as engine:
-                served = {side: _served(loaded, engine, side, config) for side in ("tune", "test")}
+                served = {side: _served(loaded, engine, side, config) for side in SCORED}
             seconds = time.perf_counter() - began
         measured = usage.measured(seconds)
-        tune, test = (self._measured(served[side], side) for side in ("tune", "test"))
+        validation, test = (self._measured(served[side], side) for side in SCORED)
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             "seconds": seconds,
             **measured,

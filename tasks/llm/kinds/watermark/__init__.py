@@ -23,6 +23,7 @@ from optathlon.tasks.llm.kinds.watermark.schemes import (
 )
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import Usage
@@ -68,13 +69,13 @@ class WatermarkTask(ReferenceTask):
             began = time.perf_counter()
             keys = [_number(seed, f"key {number}") for number in range(2 * KEYS)]
             marks = [watermark(config, key=key, vocabulary=model.config.vocab_size) for key in keys]
-            drawn = {side: _drawn(loaded, model, side, sampling, marks[:KEYS], seed) for side in ("tune", "test")}
-        tune, test = (_detected(found, marks) for found in drawn.values())
+            drawn = {side: _drawn(loaded, model, side, sampling, marks[:KEYS], seed) for side in SCORED}
+        validation, test = (_detected(found, marks) for found in drawn.values())
         texts = {side: as_text(found.marked, loaded.tokenizer).texts for side, found in drawn.items()}
         judged = loaded.score(texts, seed)
         seconds = time.perf_counter() - began
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             **judged,
             "seconds": seconds,
@@ -136,7 +137,7 @@ def _drawn(
     loaded: LoadedSetup, model: Any, side: str, sampling: Sampling, marks: Sequence[Watermark], seed: int
 ) -> _Drawn:
     prompts = loaded.prompts(side)
-    chance = Randomly(_number(seed, side), loaded.device)
+    chance = Randomly(_number(seed, name_in_hashes(side)), loaded.device)
     unmarked = loaded.draw(model, prompts, drawn_by(sampling, chance))
     marked = [[0]] * len(prompts)
     for number, mark in enumerate(marks):
