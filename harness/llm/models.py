@@ -120,7 +120,7 @@ def _layout_errors(model: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        raise UsageError(f"{model!r} is no model in the layout of transformers: {_first_line(error)}") from None
+        raise UsageError(f"{model!r} is not a model in the layout of transformers: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -75,13 +75,13 @@ class LoadedSetup:
 
     @cached_property
     def key(self) -> str:
-        """What all results of this setup hang on."""
+        """What all results of this setup depend on."""
         return key_of(*self._substance, self.device_name)
 
     @property
     def substance(self) -> str:
         """A hash of all that is loaded or made before trials, the reference's answers included."""
-        return short_hash(json.dumps([*self._substance, self.reference_answers], sort_keys=True))
+        return short_hash(json.dumps([*self._substance, _named_in_hashes(self.reference_answers)], sort_keys=True))
 
     @property
     def _substance(self) -> tuple[Any, ...]:
@@ -220,7 +220,7 @@ class LoadedSetup:
     @cached_property
     def _sides(self) -> Mapping[str, Side]:
         reference = self.reference_answers
-        return {name: self._side(name, stream, reference[name_in_hashes(name)]) for stream, name in enumerate(SCORED)}
+        return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(SCORED)}
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
         prompts = tuple(example.judged for example in self.setup.examples(name))
@@ -251,10 +251,11 @@ class LoadedSetup:
 
     @cached_property
     def reference_answers(self) -> dict[str, Any]:
-        """The reference's answers: plain, concise and verbose ones of each side, by `name_in_hashes`."""
+        """The reference's answers: plain, concise and verbose ones of each side."""
         if isinstance(self.setup.reference, str):
             return _stored_reference(self.setup)
-        return remembered("references", self.key, self._made_reference)
+        known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
+        return {side: known[name_in_hashes(side)] for side in SCORED}
 
     @contextmanager
     def reference_tuned(self) -> Iterator[Any]:
@@ -287,9 +288,7 @@ class LoadedSetup:
         additions = {"plain": "", "concise": self.setup.concise, "verbose": self.setup.verbose}
         with self.reference_tuned() as model:
             return {
-                name_in_hashes(side): {
-                    kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()
-                }
+                side: {kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()}
                 for side in SCORED
             }
 
@@ -348,6 +347,10 @@ def _with(example: Example, addition: str) -> Example:
     return Example(prompt, example.response, example.before)
 
 
+def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
+    return {name_in_hashes(side): value for side, value in by_side.items()}
+
+
 def _stored_reference(setup: Setup) -> dict[str, Any]:
     """The reference's answers from a file, joined by prompt id."""
     rows = {str(row.get("id")): row for row in setup.reference_rows}
@@ -359,8 +362,8 @@ def _stored_reference(setup: Setup) -> dict[str, Any]:
                 f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "
                 'write a row {"id": …, "answer": …} for each'
             )
-        found[name_in_hashes(side)] = {"plain": [rows[id]["answer"] for id in ids]}
+        found[side] = {"plain": [rows[id]["answer"] for id in ids]}
         for kind in ("concise", "verbose"):
             texts = [rows[id].get(kind) for id in ids]
-            found[name_in_hashes(side)][kind] = texts if all(isinstance(text, str) for text in texts) else []
+            found[side][kind] = texts if all(isinstance(text, str) for text in texts) else []
     return found

@@ -155,7 +155,7 @@ class LLMTask(Task):
         """A hash of data, weights, judges, template, the reference's answers and the space.
 
         It differs between machines that train the tiny model or the reference differently by rounding: their results
-        are those of two tasks. Machines that share a cache share these. What is trained in trials is no part of it.
+        are those of two tasks. Machines that share a cache share these. What is trained in trials is not part of it.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """

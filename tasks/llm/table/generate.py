@@ -1,4 +1,4 @@
-"""Making the table anew: `python -m optathlon.tasks.llm.table.generate sft-tiny.parquet`, about an hour on one core.
+"""Making the table: `python -m optathlon.tasks.llm.table.generate sft-tiny.parquet`, about an hour on one core.
 
 Every trial is one of `llm/sft/tiny`, and is remembered when it is done: the command goes on where it was ended. Where
 the file is there already, the shorter of both times is kept: other work on the machine only makes them longer.

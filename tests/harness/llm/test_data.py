@@ -58,7 +58,7 @@ def test_alpaca_and_chat_rows_mean_the_same_in_all_formats(tmp_path: Path) -> No
         ({"instruction": " "}, "line 2: instruction is empty"),
         ({"instruction": 3}, "line 2: instruction is 3"),
         ({"instruction": "x", "output": 4}, "line 2: output is 4"),
-        ({"messages": []}, "line 2: messages is no list of turns"),
+        ({"messages": []}, "line 2: messages is not a list of turns"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "line 2: a turn has no role"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "line 2: the last turn before the response"),
         ({**ALPACA, "id": "0"}, "the id '0' stands twice"),
@@ -93,7 +93,7 @@ def test_what_can_not_be_found_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="no examples"):
         read_examples(write(tmp_path / "none.jsonl"), tmp_path)
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UsageError, match=r"torn\.parquet is no Parquet file that can be read"):
+    with pytest.raises(UsageError, match=r"torn\.parquet is not a Parquet file that can be read"):
         read_examples("torn.parquet", tmp_path)
     with pytest.raises(UsageError, match="can't read the data 'name'"):
         read_examples("name", tmp_path)

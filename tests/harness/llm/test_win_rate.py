@@ -257,8 +257,8 @@ def test_without_a_known_preference_there_is_no_rate() -> None:
         ({"ids": ["a", "b", "a"]}, "the prompt 'a' is judged twice: give one judgement of each prompt"),
         ({"preferences": [0.5, 1.0]}, "preferences of shape (2,) for 3 prompts: give one for each"),
         ({"preferences": [0.5, 1.5, 0.0]}, "the preference 1.5 for the prompt 'b' is not in [0, 1]"),
-        ({"lengths": [1, 2, -3]}, "-3 is no length (prompt 'c')"),
-        ({"reference_lengths": [1, np.nan, 3]}, "nan is no length (prompt 'b')"),
+        ({"lengths": [1, 2, -3]}, "-3 is not a length (prompt 'c')"),
+        ({"reference_lengths": [1, np.nan, 3]}, "nan is not a length (prompt 'b')"),
     ],
 )
 def test_judgements_that_do_not_fit_together_are_refused(changes: dict[str, object], message: str) -> None:

@@ -380,7 +380,7 @@ def test_a_training_that_does_not_fit_is_done_in_smaller_parts(loaded: Any, base
     assert narrow.sizes[:3] == [16, 8, 4] and set(narrow.sizes[3:]) == {4}
     with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
         after = weights_of(model)
-    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial hangs on others"
+    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial depends on others"
     for one, other in zip(roomy, tight, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
 

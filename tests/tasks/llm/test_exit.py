@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +98,12 @@ def test_a_model_tuned_at_all_exits_is_better_where_it_is_left(llm_cache: Path) 
     assert whole.values[0] < tuned.values[0]
 
 
-def test_a_continued_training_is_one_without_a_stop(llm_cache: Path) -> None:
+def test_a_continued_training_is_one_without_a_stop(own_task: Callable[..., Any], llm_cache: Path) -> None:
     def forget() -> None:
         for kind in ("results", "checkpoints"):
             shutil.rmtree(llm_cache / "llm" / kind, ignore_errors=True)
 
-    task = LLM().make("llm/exit/tiny/loss")
+    task = own_task("exit", "loss")
     forget()
     at_once = task.evaluate(GOOD, fidelity=2, seed=3).values
     forget()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -118,32 +117,64 @@ def test_the_command_ends_with_that_line(
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
 
+PAUSE = """
+import os
+import time
+from pathlib import Path
+
+from optathlon.tasks.llm.kinds.sft import SFT
+
+measure = SFT.measure
+
+
+def measured_once(self, *arguments):
+    kept = Path(os.environ["OPTATHLON_CACHE"]) / "llm" / "results"
+    if list(kept.rglob("*.json")):
+        Path(os.environ["PAUSED"]).touch()
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        os._exit(1)
+    return measure(self, *arguments)
+
+
+SFT.measure = measured_once
+"""
+
+
 def test_a_killed_run_comes_to_the_same_results(
-    llm_cache: Path,
-    tmp_path: Path,
-    start_command: Callable[..., subprocess.Popen[str]],
-    command: Callable[..., subprocess.CompletedProcess[str]],
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, start_command: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """Both begin with nothing but the tiny model; one is killed in the middle of its trials."""
+    """Both begin with nothing but the tiny model; one is killed in the middle of its second trial."""
+    own_task()
+    paused = tmp_path / "paused"
 
-    def arguments(name: str) -> tuple[Any, ...]:
-        out = tmp_path / name
-        return ("run", "-o", "random", "-t", "llm/sft/tiny/lc-win-rate", "--seeds", 1, "--budget", 4, "--out", out)
+    def start(name: str, *options: object) -> subprocess.Popen[str]:
+        cache = tmp_path / "cache" / name
+        for model in (llm_cache / "llm").glob("tiny-*[!k]"):
+            shutil.copytree(model, cache / "llm" / model.name, dirs_exist_ok=True)
+        return start_command(
+            *("run", "-o", "random", "-t", "llm/sft/mine/loss", "--seeds", 1, "--budget", 4),
+            *("--out", tmp_path / name, *options),
+            OPTATHLON_CACHE=str(cache),
+            OPTATHLON_DATA=str(tmp_path),
+            PAUSED=str(paused),
+        )
 
-    caches = [tmp_path / "cache" / name for name in ("whole", "killed")]
-    model = next((llm_cache / "llm").glob("tiny-*[!k]"))
-    for cache in caches:
-        shutil.copytree(model, cache / "llm" / model.name)
-    assert command(*arguments("whole"), OPTATHLON_CACHE=str(caches[0])).returncode == 0
-    process = start_command(*arguments("killed"), OPTATHLON_CACHE=str(caches[1]))
-    deadline = time.monotonic() + 100
-    while not list((caches[1] / "llm" / "results").rglob("*.json")):
-        assert process.poll() is None and time.monotonic() < deadline
+    def finish(process: subprocess.Popen[str]) -> None:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+
+    finish(start("whole"))
+    (tmp_path / "pause.py").write_text(PAUSE)
+    process = start("killed", "--plugin", tmp_path / "pause.py")
+    while not paused.exists():
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert not list((tmp_path / "killed").rglob("trials*.parquet"))
-    assert command(*arguments("killed"), OPTATHLON_CACHE=str(caches[1])).returncode == 0
+    finish(start("killed"))
     whole, killed = (_measured(optathlon.load(tmp_path / name).trials) for name in ("whole", "killed"))
     assert len(whole) == 4 and "test/1-lc_win_rate" in whole[0] and whole == killed
 

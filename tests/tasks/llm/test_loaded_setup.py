@@ -1,4 +1,4 @@
-"""What trials are scored by: what results hang on, what is kept, and what a judge that fails costs."""
+"""What trials are scored by: what results depend on, what is kept, and what a judge that fails costs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def forget() -> None:
     setups._reference_rows.cache_clear()
 
 
-def test_results_hang_on_the_answers_of_a_file_and_on_the_templates_of_judges(
+def test_results_depend_on_the_answers_of_a_file_and_on_the_templates_of_judges(
     own_task: Callable[..., Any], tmp_path: Path
 ) -> None:
     answers, template = tmp_path / "llm" / "answers.jsonl", tmp_path / "judge.txt"
@@ -102,7 +102,9 @@ def test_a_task_is_another_with_another_base_or_reference(
     assert own_task(model=str(model)).fingerprint() != fingerprint
 
 
-def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path) -> None:
+def test_results_depend_on_the_weights_of_a_judge(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path
+) -> None:
     from optathlon.llm.judges.loading import loaded
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
@@ -149,7 +151,7 @@ def test_a_judge_is_understood_if_one_order_is() -> None:
         side(lambda prompts, seed: np.full(len(prompts), np.nan)).measure(ours, seed=0)
 
 
-def test_a_test_judge_that_mumbles_leaves_the_tuning_side_as_it_is(
+def test_a_test_judge_that_mumbles_leaves_the_validation_side_as_it_is(
     own_task: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
@@ -225,9 +227,11 @@ def test_variants_are_judged_once(own_task: Callable[..., Any], monkeypatch: pyt
     assert len(asked) == count
 
 
-def test_what_the_clock_says_is_not_remembered(llm_cache: Path) -> None:
+def test_what_the_clock_says_is_not_remembered(own_task: Callable[..., Any]) -> None:
+    own_task()
+
     def taken(objectives: str) -> list[float | None]:
-        task = LLM().make(f"llm/sft/tiny/{objectives}")
+        task = LLM().make(f"llm/sft/mine/{objectives}")
         return [task.evaluate(CONFIG, fidelity=1, seed=21).cost for _ in range(2)]
 
     first, second = taken("win-rate+loss")

@@ -284,7 +284,7 @@ def test_one_expert_with_nothing_dropped_answers_as_it_does(tmp_path: Path) -> N
         assert task.loaded.answer(model, prompts).texts != theirs
 
 
-def test_an_expert_whose_checkpoint_is_gone_is_made_anew(llm_cache: Path, tmp_path: Path) -> None:
+def test_an_expert_whose_checkpoint_is_gone_is_made_again(llm_cache: Path, tmp_path: Path) -> None:
     from optathlon.tasks.llm.kinds.merge.experts import Experts
 
     folder = llm_cache / "llm" / "checkpoints"

@@ -262,9 +262,12 @@ def without_times(measured: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in measured.items() if not name.endswith(("seconds", "memory"))}
 
 
-def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path) -> None:
-    task = make()
+def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path, tmp_path: Path) -> None:
+    letters = [f"{one} {other}" for one in "abcd" for other in "efg"]
+    rows = [{"instruction": f"mirror {two}", "chosen": two[::-1], "rejected": two} for two in letters]
+    task = own(tmp_path, preference={"pairs": preference_file(tmp_path, *rows)}, epochs=3)
     config = {**GOOD, "method": "lora", "rank": 4, "alpha_over_rank": 2.0, "dropout": 0.1, "learning_rate": 2e-3}
+    config["batch_size"] = 4
     whole = task.measure(config, 3, 5)
     shutil.rmtree(llm_cache / "llm" / "checkpoints")
     parts = [task.measure(config, level, 5) for level in (1, 2, 3)]
@@ -273,7 +276,7 @@ def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path) -> 
 
 
 def test_preferences_keep_what_the_reference_can_and_too_high_a_rate_ruins_it() -> None:
-    """How much they improve on the reference hangs on how good it is, which rounding in pre-training decides."""
+    """How much they improve on the reference depends on how good it is, which rounding in pre-training decides."""
     task = make("lc-win-rate+length")
     good, timid, wild = (
         task.evaluate({**GOOD, "learning_rate": rate}, fidelity=None, seed=1) for rate in (2e-4, 1e-6, 3e-2)
