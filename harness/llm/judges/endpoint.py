@@ -149,9 +149,9 @@ class Endpoint(Judge):
     ) -> Verdicts:
         """Ask about each pair.
 
-        Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is not such a server,
-        `Refusal` where the server refuses a request, as by a filter of contents,
-        and `Hindrance` where the server fails for good.
+        Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is not such a
+        server, `Refusal` where the server refuses a request, as by a filter of contents, and `Hindrance` where the
+        server fails for good.
         """
         if not prompts:
             return Verdicts(np.ones(0))

@@ -72,7 +72,8 @@ def test_both_orders_are_averaged() -> None:
     found = compare(judge, prompts(3), ["a", "b", "c"], ["x", "y", "z"])
     assert found.preferences == pytest.approx([(0.9 + 0.7) / 2, (0.2 + 0.6) / 2, (1.0 + 0.0) / 2])
     assert found.win_rate == pytest.approx((0.8 + 0.4 + 0.5) / 3)
-    assert (found.failures, found.judged, found.agreement) == (0, 3, pytest.approx(1 / 3))
+    assert (found.failures, found.judged) == (0, 3)
+    assert found.agreement == pytest.approx(1 / 3)
 
 
 def test_each_order_is_asked_with_the_answers_exchanged_and_chance_of_its_own() -> None:

@@ -129,7 +129,9 @@ def test_what_was_planted_is_found() -> None:
     assert found.length == pytest.approx(LENGTH, abs=0.06)
     assert found.difficulty == pytest.approx(DIFFICULTY, abs=0.04)
     assert found.quality == pytest.approx(QUALITY, abs=0.04)
-    assert found.win_rate == pytest.approx(predicted_win_rate(QUALITY, DIFFICULTY, [*difficulty.values()]), abs=0.01)
+    assert found.win_rate == pytest.approx(
+        predicted_win_rate(QUALITY, DIFFICULTY, np.array([*difficulty.values()])), abs=0.01
+    )
     assert win_rate(candidate.preferences).rate > found.win_rate + 0.05
 
 

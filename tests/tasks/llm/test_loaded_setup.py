@@ -244,7 +244,7 @@ def test_what_the_clock_says_is_not_remembered(own_task: Callable[..., Any]) -> 
 
 
 def _clocked(kind: str) -> frozenset[str]:
-    from optathlon.tasks.llm import KINDS
+    from optathlon.tasks.llm.kinds import KINDS
 
     assert KINDS[kind].clocked <= set(KINDS[kind].offered(TINY))
     return KINDS[kind].clocked

@@ -241,7 +241,7 @@ def own(folder: Path, **keys: Any) -> Any:
     content = {
         **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "max_new_tokens": 4},
         **{"data": {part: f"{part}.jsonl" for part in ("train", "validation", "test")}, "batch_sizes": [1, 4]},
-        **{"reference": dict(TINY.reference), **keys},
+        **{"reference": TINY.reference, **keys},
     }
     (folder / "mine.yaml").write_text(json.dumps(content))
     return read_setup(folder / "mine.yaml", SECTIONS)
@@ -347,7 +347,7 @@ def _matches(texts: Any) -> float:
 
     examples = TINY.examples("test")
     return float(
-        np.mean([is_right(text, example.prompt.answer) for text, example in zip(texts, examples, strict=True)])
+        np.mean([is_right(text, example.prompt.answer or "") for text, example in zip(texts, examples, strict=True)])
     )
 
 

@@ -156,7 +156,7 @@ def test_made_pairs_are_right_and_wrong_answers_to_the_same(pairs: Any) -> None:
     for pair in pairs:
         prompt = pair.chosen.tokens[: pair.chosen.asked]
         assert prompt == pair.rejected.tokens[: pair.rejected.asked]
-        right = examples[prompt].prompt.answer
+        right = examples[prompt].prompt.answer or ""
         for encoded, is_chosen in ((pair.chosen, True), (pair.rejected, False)):
             text = loaded.tokenizer.decode(encoded.response, skip_special_tokens=True)
             assert is_right(text, right) == is_chosen, text
@@ -219,7 +219,7 @@ def own(folder: Path, **keys: Any) -> Any:
     content = {
         **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "max_new_tokens": 4},
         **{"data": {part: f"{part}.jsonl" for part in rows}, "batch_sizes": [1, 4], "learning_rates": [1e-5, 1e-2]},
-        **{"reference": dict(TINY.reference), "epochs": 1, **keys},
+        **{"reference": TINY.reference, "epochs": 1, **keys},
     }
     (folder / "mine.yaml").write_text(json.dumps(content))
     return PreferenceTask("llm/preference/mine/win-rate", read_setup(folder / "mine.yaml", SECTIONS), ("win-rate",))

@@ -48,7 +48,7 @@ def test_all_hyperparameters_are_applied_in_the_order_of_transformers() -> None:
 
 
 def test_the_likeliest_token_alone_gives_the_greedy_answers_and_heat_spoils_them(llm_cache: Path) -> None:
-    task = LLM().make("llm/sampling/tiny/exact-match+length")
+    task: Any = LLM().make("llm/sampling/tiny/exact-match+length")
     cold = task.evaluate(ALMOST_GREEDY, fidelity=None, seed=3)
     reference = task.loaded.side("test").describe(task.loaded.side("test").reference)
     assert cold.metrics["test/1-exact_match"] == reference["1-exact_match"]
@@ -58,7 +58,7 @@ def test_the_likeliest_token_alone_gives_the_greedy_answers_and_heat_spoils_them
 
 
 def test_the_seed_draws_and_fewer_prompts_are_the_first_ones(llm_cache: Path) -> None:
-    task = LLM().make("llm/sampling/tiny/win-rate")
+    task: Any = LLM().make("llm/sampling/tiny/win-rate")
     one, other = (task.measure(PLAIN, 0.125, seed) for seed in (1, 2))
     again = task.measure(PLAIN, 0.125, 1)
     same = {name for name in one if one[name] == again[name]}

@@ -22,7 +22,8 @@ from optathlon.llm.win_rate import Judged, length_controlled
 from optathlon.problem import TaskType
 from optathlon.space import decode
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.kinds.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
+from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
+from optathlon.tasks.llm.kinds.sft import SFT, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.setups import TINY
 from optathlon.trial import Status
 

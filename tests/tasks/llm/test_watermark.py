@@ -147,7 +147,7 @@ def test_chance_draws_by_temperature_and_top_p() -> None:
 
 def test_rates_are_those_of_brute_force() -> None:
     rng = np.random.default_rng(4)
-    marked, unmarked = rng.integers(0, 9, 37) * 1.0, rng.integers(0, 7, 100) * 1.0
+    marked, unmarked = rng.integers(0, 9, 37).astype(np.float64), rng.integers(0, 7, 100).astype(np.float64)
     wins = np.mean([(a > b) + 0.5 * (a == b) for a in marked for b in unmarked])
     assert area_under_curve(marked, unmarked) == pytest.approx(wins)
     best = max(np.mean(marked > threshold) for threshold in [-1.0, *unmarked] if np.mean(unmarked > threshold) <= 0.05)
@@ -194,7 +194,7 @@ def test_a_file_of_answers_is_no_tuning(task: type[LLMTask]) -> None:
 
 
 def test_a_strong_watermark_is_detected_and_spoils_answers(llm_cache: Path) -> None:
-    task = LLM().make("llm/watermark/tiny/detect+quality")
+    task: Any = LLM().make("llm/watermark/tiny/detect+quality")
     assert [objective.name for objective in task.problem.objectives] == ["1-auc", "1-win_rate"]
     config = {"scheme": "green-list", "green_share": 0.5, "context_width": 1, "temperature": 1.0, "top_p": 1.0}
     strong, weak = (task.evaluate({**config, "bias": bias}, fidelity=None, seed=1) for bias in (10.0, 0.1))
