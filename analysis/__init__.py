@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
     from optathlon.analysis.report import write_report as write_report
     from optathlon.analysis.stats.aggregates import aggregates as aggregates
-    from optathlon.analysis.stats.agreement import as_ties as as_ties
     from optathlon.analysis.stats.agreement import cohens_kappa as cohens_kappa
     from optathlon.analysis.stats.agreement import judge_quality as judge_quality
     from optathlon.analysis.stats.agreement import kappas as kappas
@@ -65,7 +64,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "aggregates": "stats.aggregates",
     "anytime_auc": "metrics.anytime",
-    "as_ties": "stats.agreement",
     "bayesian_signed_rank": "stats.bayes",
     "bootstrap_means": "stats.bootstrap",
     "bootstrap_ranks": "stats.bootstrap",
@@ -119,7 +117,6 @@ _HOMES = {
 __all__ = [
     "aggregates",
     "anytime_auc",
-    "as_ties",
     "bayesian_signed_rank",
     "bootstrap_means",
     "bootstrap_ranks",

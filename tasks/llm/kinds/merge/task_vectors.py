@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from optathlon.llm.models import Weights
+    from optathlon.tasks.llm.tunable_model import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _kept(vector: torch.Tensor, dropping: Dropping, stream: str) -> torch.Tensor
 
 
 def uniform(shape: torch.Size, stream: str) -> torch.Tensor:
-    """Numbers in [0, 1) that hang on the name of their stream only."""
+    """Numbers in [0, 1) that depend on the name of their stream only."""
     import torch
 
     number = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:7])

@@ -16,15 +16,17 @@ import numpy as np
 
 from optathlon.llm.chat import Encoded, right_padded
 from optathlon.problem import Fidelity, Objective
-from optathlon.tasks.llm.bench import Bench, as_tests
 from optathlon.tasks.llm.cache import key_of
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
-from optathlon.tasks.llm.measuring import SLOW_TOKEN, Usage
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
+from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.training import Loss, cross_entropy
+from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
     import torch
@@ -66,25 +68,25 @@ class Exit(LLMTask):
 
         The layers are counted as they are called. `train_loss` is the mean over all exits by their weights.
         """
-        bench = self.bench
-        usage = Usage(bench.device)
+        loaded = self.loaded
+        usage = Usage(loaded.device)
         until, epochs = int(level or self.setup.epochs), self.setup.epochs
         trained = {name: value for name, value in config.items() if name != "exit"}
-        loss = SortedLoss(bench.tokenizer.pad_token_id, bench.device, exit_weights(config))
-        key = key_of(bench.key, self.kind, trained, seed, epochs)
+        loss = SortedLoss(loaded.tokenizer.pad_token_id, loaded.device, exit_weights(config))
+        key = key_of(loaded.key, self.kind, trained, seed, epochs)
         with (
-            bench.tuned(
-                bench.train, loss, recipe(config), adapter(config), until=until, epochs=epochs, seed=seed, key=key
+            loaded.tuned(
+                loaded.train, loss, recipe(config), adapter(config), until=until, epochs=epochs, seed=seed, key=key
             ) as (model, training),
             leaving_after(model, share_of_layers(EXITS[config["exit"]], depth(model))),
         ):
-            sides = {side: _answered(bench, model, side) for side in ("tune", "test")}
+            sides = {side: _answered(loaded, model, side) for side in SCORED}
         began = time.perf_counter()
-        judged = bench.score({side: texts for side, (texts, _) in sides.items()}, seed)
+        judged = loaded.score({side: texts for side, (texts, _) in sides.items()}, seed)
         answering = sum(found["answer_seconds"] for _, found in sides.values())
         seconds = training.seconds + answering + time.perf_counter() - began
         return {
-            **sides["tune"][1],
+            **sides["validation"][1],
             **as_tests(sides["test"][1]),
             **judged,
             "train_loss": training.losses[-1],
@@ -139,7 +141,7 @@ def exit_space(setup: Setup) -> ConfigurationSpace:
     """That of `sft`, the weights of the losses at the earlier exits, and where the tuned model is left."""
     from ConfigSpace import Categorical, Float
 
-    space = sft_space(setup)
+    space = tuning_space(setup)
     space.add(
         Float("early_weight", WEIGHT, default=1.0),
         Float("middle_weight", WEIGHT, default=1.0),
@@ -153,21 +155,21 @@ def exit_weights(config: Mapping[str, Any]) -> dict[float, float]:
     return {share: config.get(f"{name}_weight", 1.0) for name, share in EXITS.items()}
 
 
-def _answered(bench: Bench, model: Any, side: str) -> tuple[tuple[str, ...], dict[str, float]]:
+def _answered(loaded: LoadedSetup, model: Any, side: str) -> tuple[tuple[str, ...], dict[str, float]]:
     """Answers, and what is measured of the model."""
-    prompts = bench.prompts(side)
+    prompts = loaded.prompts(side)
     calls = LayerCalls()
     began = time.perf_counter()
     with calls.of(model):
-        answers = bench.answer(model, prompts)
+        answers = loaded.answer(model, prompts)
     seconds = time.perf_counter() - began
     measured = {
         "answer_seconds": seconds,
         "seconds_per_token": seconds / answers.tokens,
         "layer_share": calls.count / (depth(model) * calls.passes),
     }
-    examples = bench.setup.examples(side)
+    examples = loaded.setup.examples(side)
     if all(example.response for example in examples):
-        encoded = [bench.template.encode(example, bench.setup.max_tokens) for example in examples]
-        measured["loss"] = float(np.mean(bench.losses(model, encoded)))
+        encoded = [loaded.template.encode(example, loaded.setup.max_tokens) for example in examples]
+        measured["loss"] = float(np.mean(loaded.losses(model, encoded)))
     return answers.texts, measured

@@ -1,4 +1,4 @@
-"""Making the table anew: `python -m optathlon.tasks.llm.table.making sft-tiny.parquet`, about an hour on one core.
+"""Making the table: `python -m optathlon.tasks.llm.table.generate sft-tiny.parquet`, about an hour on one core.
 
 Every trial is one of `llm/sft/tiny`, and is remembered when it is done: the command goes on where it was ended. Where
 the file is there already, the shorter of both times is kept: other work on the machine only makes them longer.
@@ -14,8 +14,8 @@ from typing import Any
 from optathlon.errors import UsageError
 from optathlon.task import Task
 from optathlon.tasks.llm.cache import versions
+from optathlon.tasks.llm.kinds.sft import SFT
 from optathlon.tasks.llm.setups import TINY
-from optathlon.tasks.llm.sft import SFT
 from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
 from optathlon.trial import Result
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
     import pyarrow.parquet as pq
 
     if not 1 <= len(arguments) <= 2:
-        raise UsageError("usage: python -m optathlon.tasks.llm.table.making FILE [I/N]")
+        raise UsageError("usage: python -m optathlon.tasks.llm.table.generate FILE [I/N]")
     number, parts = map(int, arguments[1].split("/")) if len(arguments) == 2 else (1, 1)
     task = SFT("llm/sft/tiny/lc-win-rate", TINY, ("lc-win-rate",))
     configs = list(configurations())[number - 1 :: parts]
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
     _keep_shorter_times(rows, Path(arguments[0]))
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = pa.table({name: [row.get(name) for row in rows] for name in columns})
-    origin = {"model": task.bench.base.checksum, "setup": TINY.identity, "versions": versions()}
+    origin = {"model": task.loaded.base.checksum, "setup": TINY.identity, "versions": versions()}
     pq.write_table(table.replace_schema_metadata(origin), Path(arguments[0]), compression="zstd")
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.errors import UsageError
 from optathlon.problem import Objective
-from optathlon.tasks.llm.experts import Experts, experts
-from optathlon.tasks.llm.measuring import Usage
-from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.sft import SFT
+from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
+from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged
+from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.task import LLMTask
-from optathlon.tasks.llm.task_vectors import Dropping, merged
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -27,22 +28,23 @@ class Merge(LLMTask):
     """DARE over task arithmetic; the trial's seed decides what is dropped."""
 
     kind: ClassVar[str] = "merge"
+    section: ClassVar[type[Section] | None] = MergeSection
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "exact-match")
 
     @classmethod
     def require(cls, setup: Setup) -> None:
         """Experts."""
-        if not setup.experts:
+        if not setup.section(MergeSection).experts:
             raise UsageError(
-                f"the setup {setup.name!r} names no experts to merge: write `experts: {{NAME: …, NAME: …}}`, "
-                "each a tuned model or data to tune on"
+                f"the setup {setup.name!r} names no experts to merge: "
+                "write `merge: {experts: {NAME: …, NAME: …}}`, each a tuned model or data to tune on"
             )
 
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
         """Win rates, exact match and length."""
-        of_sft = SFT.offered(setup)
-        return {name: of_sft[name] for name in ("win-rate", "lc-win-rate", "exact-match", "length")}
+        known = training_objectives(setup)
+        return {name: known[name] for name in ("win-rate", "lc-win-rate", "exact-match", "length")}
 
     def space(self) -> ConfigurationSpace:
         """See `merge_space`."""
@@ -65,16 +67,16 @@ class Merge(LLMTask):
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """Merge, and compare all answers. `merge_seconds` is what merging took, `seconds` all of the trial."""
-        bench = self.bench
+        loaded = self.loaded
         vectors = self.experts.vectors
-        usage = Usage(bench.device)
+        usage = Usage(loaded.device)
         began = time.perf_counter()
         droppings = {name: Dropping(config[f"drop_rate_{name}"], config["rescaling"] == "on") for name in vectors}
-        weights = merged(bench.base.weights, vectors, droppings, scale=config["scale"], seed=seed)
+        weights = merged(loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed)
         merging = time.perf_counter() - began
-        with bench.base.with_weights(weights) as model:
-            answers = {side: bench.answer(model, bench.prompts(side)) for side in ("tune", "test")}
-        scores = bench.score({side: found.texts for side, found in answers.items()}, seed)
+        with loaded.base.with_weights(weights) as model:
+            answers = {side: loaded.answer(model, loaded.prompts(side)) for side in SCORED}
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
         seconds = time.perf_counter() - began
         return {
             **scores,
@@ -91,7 +93,7 @@ def merge_space(setup: Setup) -> ConfigurationSpace:
 
     space = ConfigurationSpace()
     space.add(
-        *(Float(f"drop_rate_{name}", DROP_RATE, default=0.5) for name in setup.experts),
+        *(Float(f"drop_rate_{name}", DROP_RATE, default=0.5) for name in setup.section(MergeSection).experts),
         Float("scale", SCALE, log=True, default=1.0),
         Categorical("rescaling", ["on", "off"], default="on"),
     )

@@ -43,7 +43,7 @@ class Pool(Judge):
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
-        """Who judges hangs on the seed and the prompt's id alone."""
+        """Who judges depends on the seed and the prompt's id alone."""
         drawn = np.floor(_uniform(prompts, seed, self._purpose) * len(self._judges)).astype(int)
         preferences = np.full(len(prompts), np.nan)
         metrics: dict[str, float] = {}
@@ -94,7 +94,7 @@ class Noisy(Judge):
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
-        """Which preferences are turned around hangs on the seed and the prompt's id alone."""
+        """Which preferences are turned around depends on the seed and the prompt's id alone."""
         verdicts = self._judge.prefer(prompts, candidate, reference, seed=seed)
         flipped = _uniform(prompts, seed, self._purpose) < self._p_flip
         return Verdicts(np.where(flipped, 1.0 - verdicts.preferences, verdicts.preferences), verdicts.metrics)

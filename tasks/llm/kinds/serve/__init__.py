@@ -16,11 +16,12 @@ import numpy as np
 
 from optathlon.llm.generation import as_text
 from optathlon.problem import Objective
-from optathlon.tasks.llm.bench import Bench, as_tests
-from optathlon.tasks.llm.decoding import Decoding
-from optathlon.tasks.llm.engines import Engine, Transformers, require_vllm, standalone, vllm_engine
-from optathlon.tasks.llm.measuring import SLOW_TOKEN, Usage
+from optathlon.tasks.llm.kinds.serve.engines import Engine, Transformers, require_vllm, standalone, vllm_engine
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.task import ReferenceTask
+from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -32,7 +33,7 @@ REPEATS = 2
 """Every batch is answered once to warm up, and then so often; the fastest counts, which was disturbed least."""
 
 
-class Serve(Decoding):
+class Serve(ReferenceTask):
     """The reference tuning answers by transformers; the seed has no effect, and the clock has one."""
 
     kind: ClassVar[str] = "serve"
@@ -59,8 +60,8 @@ class Serve(Decoding):
         """What answers."""
         yield Transformers(
             standalone(model, config["dtype"]),
-            self.bench.tokenizer.pad_token_id,
-            self.bench.template.ends,
+            self.loaded.tokenizer.pad_token_id,
+            self.loaded.template.ends,
             self.setup.max_new_tokens,
             config["pad_to"],
             config["cache"],
@@ -71,25 +72,25 @@ class Serve(Decoding):
 
         `equal` is the share of answers that are those of the reference: less than 1 where rounding changes some.
         """
-        bench = self.bench
-        usage = Usage(bench.device)
-        with bench.reference_tuned() as model:
+        loaded = self.loaded
+        usage = Usage(loaded.device)
+        with loaded.reference_tuned() as model:
             began = time.perf_counter()
             with self.engine(model, config) as engine:
-                served = {side: _served(bench, engine, side, config) for side in ("tune", "test")}
+                served = {side: _served(loaded, engine, side, config) for side in SCORED}
             seconds = time.perf_counter() - began
         measured = usage.measured(seconds)
-        tune, test = (self._measured(served[side], side) for side in ("tune", "test"))
+        validation, test = (self._measured(served[side], side) for side in SCORED)
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             "seconds": seconds,
             **measured,
         }
 
     def _measured(self, served: Served, side: str) -> dict[str, float]:
-        answers = as_text(served.answers, self.bench.tokenizer)
-        reference = self.bench.side(side).reference
+        answers = as_text(served.answers, self.loaded.tokenizer)
+        reference = self.loaded.side(side).reference
         latencies = served.latencies
         return {
             "tokens_per_second": answers.tokens / sum(served.seconds),
@@ -124,8 +125,8 @@ class ServeByVLLM(Serve):
         }
         with vllm_engine(
             standalone(model, config["dtype"]),
-            self.bench.tokenizer,
-            ends=self.bench.template.ends,
+            self.loaded.tokenizer,
+            ends=self.loaded.template.ends,
             max_new_tokens=self.setup.max_new_tokens,
             dtype=config["dtype"],
             options=options,
@@ -200,9 +201,9 @@ def _batching() -> tuple[Any, ...]:
     )
 
 
-def _served(bench: Bench, engine: Engine, side: str, config: Mapping[str, Any]) -> Served:
+def _served(loaded: LoadedSetup, engine: Engine, side: str, config: Mapping[str, Any]) -> Served:
     size = config["batch_size"]
-    requests = bench.prompts(side)[: min(REQUESTS, BATCHES * size)]
+    requests = loaded.prompts(side)[: min(REQUESTS, BATCHES * size)]
     return serve(engine, requests, batch_size=size, by_length=config["order"] == "by-length")
 
 

@@ -1,4 +1,4 @@
-"""What trials are scored by: what results hang on, what is kept, and what a judge that fails costs."""
+"""What trials are scored by: what results depend on, what is kept, and what a judge that fails costs."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Deciding(Judge):
 
 def forget() -> None:
     """As another process would find things."""
-    from optathlon.tasks.llm import bench, setups
+    from optathlon.tasks.llm import loaded_setup, setups
 
-    bench.bench.cache_clear()
+    loaded_setup.loaded_setup.cache_clear()
     setups._examples.cache_clear()
     setups._reference_rows.cache_clear()
 
 
-def test_results_hang_on_the_answers_of_a_file_and_on_the_templates_of_judges(
+def test_results_depend_on_the_answers_of_a_file_and_on_the_templates_of_judges(
     own_task: Callable[..., Any], tmp_path: Path
 ) -> None:
     answers, template = tmp_path / "llm" / "answers.jsonl", tmp_path / "judge.txt"
@@ -93,40 +93,44 @@ def test_a_task_is_another_with_another_base_or_reference(
     fingerprint = task.fingerprint()
     forget()
     assert own_task(model=str(model)).fingerprint() == fingerprint
-    answers = {side: {**kinds, "plain": ["8"]} for side, kinds in task.bench.reference_answers.items()}
+    answers = {side: {**kinds, "plain": ["8"]} for side, kinds in task.loaded.reference_answers.items()}
     with monkeypatch.context() as patch:
-        patch.setitem(vars(task.bench), "reference_answers", answers)
+        patch.setitem(vars(task.loaded), "reference_answers", answers)
         assert task.fingerprint() != fingerprint
     change_weights(model)
     forget()
     assert own_task(model=str(model)).fingerprint() != fingerprint
 
 
-def test_results_hang_on_the_weights_of_a_judge(own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path) -> None:
+def test_results_depend_on_the_weights_of_a_judge(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path
+) -> None:
     from optathlon.llm.judges.loading import loaded
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
     call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
-    before = own_task(judge=call).bench.key
+    before = own_task(judge=call).loaded.key
     change_weights(model)
     loaded.cache_clear()
     forget()
-    assert own_task(judge=call).bench.key != before
+    assert own_task(judge=call).loaded.key != before
     assert make_judge("verifier").weights() == ""
 
 
 def test_sides_share_no_chance() -> None:
     judge = make_judge("noisy(pool(verifier, length), p_flip=0.5)")
-    prompts = TINY.examples("tune")
+    prompts = TINY.examples("validation")
     asked = tuple(example.prompt for example in prompts)
     reference = tuple(f"{example.prompt.answer} not" for example in prompts)
     answers = tuple(str(example.prompt.answer) for example in prompts)
-    tune, test = (Side(asked, reference, (), dict.fromkeys((one.id for one in asked), 0.0), judge, n) for n in (0, 1))
-    found = [side.measure(answers, seed=5)["1-win_rate"] for side in (tune, test)]
-    assert found[0] == 1 - compare(judge, asked, answers, reference, seed=5).win_rate, "as the tuning side ever did"
+    validation, test = (
+        Side(asked, reference, (), dict.fromkeys((one.id for one in asked), 0.0), judge, n) for n in (0, 1)
+    )
+    found = [side.measure(answers, seed=5)["1-win_rate"] for side in (validation, test)]
+    assert found[0] == 1 - compare(judge, asked, answers, reference, seed=5).win_rate, "stream 0"
     assert found[0] != found[1]
     seeds = []
-    for side in (tune, test):
+    for side in (validation, test):
         seen = Deciding(lambda prompts, seed: np.full(len(prompts), 0.5))
         for seed in (0, 1, 2**32 - 1):
             Side(asked, reference, (), side.difficulty, seen, side.stream).measure(answers, seed=seed)
@@ -135,7 +139,7 @@ def test_sides_share_no_chance() -> None:
 
 
 def test_a_judge_is_understood_if_one_order_is() -> None:
-    prompts = tuple(example.prompt for example in TINY.examples("tune")[:6])
+    prompts = tuple(example.prompt for example in TINY.examples("validation")[:6])
     ours, theirs = ("a",) * 6, ("b",) * 6
 
     def side(decide: Callable[[Any, int], Any]) -> Side:
@@ -147,16 +151,16 @@ def test_a_judge_is_understood_if_one_order_is() -> None:
         side(lambda prompts, seed: np.full(len(prompts), np.nan)).measure(ours, seed=0)
 
 
-def test_a_test_judge_that_mumbles_leaves_the_tuning_side_as_it_is(
+def test_a_test_judge_that_mumbles_leaves_the_validation_side_as_it_is(
     own_task: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
 
     task = own_task()
     mumbling = Deciding(lambda prompts, seed: np.full(len(prompts), np.nan))
-    known = task.bench.side("test")
+    known = task.loaded.side("test")
     side = replace(known, judge=mumbling, reference=("something else",))
-    monkeypatch.setitem(task.bench._sides, "test", side)
+    monkeypatch.setitem(task.loaded._sides, "test", side)
     result = task.evaluate(CONFIG, fidelity=1, seed=0)
     assert result.status is Status.OK and mumbling.seeds
     assert "1-win_rate" not in result.metrics and result.values
@@ -172,8 +176,10 @@ def test_an_outage_is_no_trial(own_task: Callable[..., Any], monkeypatch: pytest
         raise Unavailable("http://h/v1 fails, tried 6 times: no route: see whether it runs, and try again")
 
     task = own_task()
-    known = task.bench.side("tune")
-    monkeypatch.setitem(task.bench._sides, "tune", replace(known, judge=Deciding(down), reference=("something else",)))
+    known = task.loaded.side("validation")
+    monkeypatch.setitem(
+        task.loaded._sides, "validation", replace(known, judge=Deciding(down), reference=("something else",))
+    )
     with pytest.raises(Unavailable, match="tried 6 times: no route"):
         task.evaluate(CONFIG, fidelity=1, seed=1)
     monkeypatch.undo()
@@ -188,10 +194,10 @@ def test_a_refusal_costs_its_trial_only(own_task: Callable[..., Any], monkeypatc
         raise Refusal("http://h/v1 refuses the request (400: content filter): change what it complains of")
 
     task = own_task()
-    for name, status in (("tune", Status.INVALID), ("test", Status.OK)):
-        side = replace(task.bench.side(name), judge=Deciding(refuse), reference=("something else",))
+    for name, status in (("validation", Status.INVALID), ("test", Status.OK)):
+        side = replace(task.loaded.side(name), judge=Deciding(refuse), reference=("something else",))
         with monkeypatch.context() as patched:
-            patched.setitem(task.bench._sides, name, side)
+            patched.setitem(task.loaded._sides, name, side)
             result = task.evaluate(CONFIG, fidelity=1, seed=2)
         assert result.status is status
         assert ("content filter" in result.error) == (status is Status.INVALID)
@@ -208,22 +214,24 @@ def test_variants_are_judged_once(own_task: Callable[..., Any], monkeypatch: pyt
         return prefer(self, prompts, *rest, seed=seed)
 
     monkeypatch.setattr(Verifier, "prefer", counted)
-    first = own_task(concise="and then some").bench
-    variants = [first.side(name).variants for name in ("tune", "test")]
+    first = own_task(concise="and then some").loaded
+    variants = [first.side(name).variants for name in ("validation", "test")]
     count = len(asked)
     forget()
-    again = own_task(concise="and then some").bench
+    again = own_task(concise="and then some").loaded
     assert again is not first
-    for name, known in zip(("tune", "test"), variants, strict=True):
+    for name, known in zip(("validation", "test"), variants, strict=True):
         for one, other in zip(again.side(name).variants, known, strict=True):
             assert np.array_equal(one.preferences, other.preferences, equal_nan=True)
             assert np.array_equal(one.lengths, other.lengths)
     assert len(asked) == count
 
 
-def test_what_the_clock_says_is_not_remembered(llm_cache: Path) -> None:
+def test_what_the_clock_says_is_not_remembered(own_task: Callable[..., Any]) -> None:
+    own_task()
+
     def taken(objectives: str) -> list[float | None]:
-        task = LLM().make(f"llm/sft/tiny/{objectives}")
+        task = LLM().make(f"llm/sft/mine/{objectives}")
         return [task.evaluate(CONFIG, fidelity=1, seed=21).cost for _ in range(2)]
 
     first, second = taken("win-rate+loss")
@@ -236,7 +244,7 @@ def test_what_the_clock_says_is_not_remembered(llm_cache: Path) -> None:
 
 
 def _clocked(kind: str) -> frozenset[str]:
-    from optathlon.tasks.llm import KINDS
+    from optathlon.tasks.llm.kinds import KINDS
 
     assert KINDS[kind].clocked <= set(KINDS[kind].offered(TINY))
     return KINDS[kind].clocked

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from optathlon.errors import UsageError
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.measuring import Usage
-from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.spaces import PANDALM_EPOCHS, adapter, pandalm_grid, recipe, sft_space
+from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 LEAST_SHARE, LEAST_PROMPTS = 1 / 8, 1 / 8
 """The lowest levels of the share of data, and of the number of prompts as a share of all."""
-_CHARACTERS_PER_TOKEN = 8.0
 
 
 class SFT(LLMTask):
@@ -36,17 +36,11 @@ class SFT(LLMTask):
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
         """Win rates, exact match, loss, length, time, speed and memory."""
-        return {
-            **QUALITY,
-            "length": Objective("length", "minimize", 0.0, reference=_CHARACTERS_PER_TOKEN * setup.max_new_tokens),
-            "seconds": Objective("seconds", "minimize", 0.0, reference=setup.seconds),
-            "tokens-per-second": Objective("tokens_per_second", "maximize", 0.0, reference=0.0),
-            "peak-memory": Objective("peak_memory", "minimize", 0.0, reference=setup.memory),
-        }
+        return training_objectives(setup)
 
     def space(self) -> ConfigurationSpace:
-        """See `sft_space`."""
-        return sft_space(self.setup)
+        """See `tuning_space`."""
+        return tuning_space(self.setup)
 
     def fidelity(self) -> Fidelity | None:
         """Epochs."""
@@ -65,22 +59,22 @@ class SFT(LLMTask):
         self, config: Mapping[str, Any], seed: int, *, until: int, share: float = 1.0, prompts: float = 1.0
     ) -> dict[str, float]:
         """Train for `until` epochs on a share of the data, and compare the answers to a share of the prompts."""
-        bench = self.bench
-        usage = Usage(bench.device)
-        items = _subset(bench.train, share, seed)
-        key = key_of(bench.key, "sft", dict(config), seed, self.epochs, share)
+        loaded = self.loaded
+        usage = Usage(loaded.device)
+        items = _subset(loaded.train, share, seed)
+        key = key_of(loaded.key, "sft", dict(config), seed, self.epochs, share)
         how, low_rank = recipe(config), adapter(config)
-        with bench.tuned(items, bench.loss, how, low_rank, until=until, epochs=self.epochs, seed=seed, key=key) as (
+        with loaded.tuned(items, loaded.loss, how, low_rank, until=until, epochs=self.epochs, seed=seed, key=key) as (
             model,
             training,
         ):
             answered = time.perf_counter()
-            sides = {side: _first(bench.prompts(side), prompts) for side in ("tune", "test")}
-            answers = {side: bench.answer(model, asked) for side, asked in sides.items()}
+            sides = {side: _first(loaded.prompts(side), prompts) for side in SCORED}
+            answers = {side: loaded.answer(model, asked) for side, asked in sides.items()}
             answering = time.perf_counter() - answered
             losses = {side: self._loss(model, side, len(asked)) for side, asked in sides.items()}
         judged = time.perf_counter()
-        scores = bench.score({side: found.texts for side, found in answers.items()}, seed)
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
         judging = time.perf_counter() - judged
         written = sum(found.tokens for found in answers.values())
         trained = until * sum(len(item.tokens) for item in items)
@@ -89,7 +83,7 @@ class SFT(LLMTask):
             **scores,
             **{
                 name: value
-                for name, value in (("loss", losses["tune"]), ("test/loss", losses["test"]))
+                for name, value in (("loss", losses["validation"]), ("test/loss", losses["test"]))
                 if value is not None
             },
             "train_loss": training.losses[-1],
@@ -107,8 +101,8 @@ class SFT(LLMTask):
         examples = self.setup.examples(side)[:count]
         if not all(example.response for example in examples):
             return None
-        encoded = [self.bench.template.encode(example, self.setup.max_tokens) for example in examples]
-        return float(np.mean(self.bench.losses(model, encoded)))
+        encoded = [self.loaded.template.encode(example, self.setup.max_tokens) for example in examples]
+        return float(np.mean(self.loaded.losses(model, encoded)))
 
 
 class SFTByData(SFT):
@@ -139,28 +133,6 @@ class SFTByPrompts(SFT):
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """Train fully, and compare the answers to the first prompts."""
         return self.tune_and_score(config, seed, until=self.epochs, prompts=level or 1.0)
-
-
-class PandaLMGrid(SFT):
-    """The grid that the PandaLM paper searches: learning rate, optimizer and schedule of a full tuning, and epochs."""
-
-    kind: ClassVar[str] = "pandalm-grid"
-    listed: ClassVar[tuple[str, ...]] = ("win-rate",)
-
-    @classmethod
-    def require(cls, setup: Setup) -> None:
-        """Full tuning."""
-        if "full" not in setup.methods:
-            raise UsageError(f"the setup {setup.name!r} allows no full tuning, which the grid is made of")
-
-    def space(self) -> ConfigurationSpace:
-        """See `pandalm_grid`."""
-        return pandalm_grid(self.setup)
-
-    @property
-    def epochs(self) -> int:
-        """The paper's."""
-        return PANDALM_EPOCHS
 
 
 def _subset(items: tuple[Any, ...], share: float, seed: int) -> tuple[Any, ...]:

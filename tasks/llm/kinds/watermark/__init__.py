@@ -14,18 +14,19 @@ from optathlon.llm.chat import Encoded
 from optathlon.llm.generation import as_text
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.problem import Objective
-from optathlon.tasks.llm.bench import Bench, as_tests
-from optathlon.tasks.llm.decoding import Decoding
-from optathlon.tasks.llm.measuring import Usage
-from optathlon.tasks.llm.objectives import QUALITY
-from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.watermarks import (
+from optathlon.tasks.llm.kinds.watermark.schemes import (
     ExponentialMinimum,
     GreenList,
     Watermark,
     area_under_curve,
     true_positive_rate,
 )
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.parts import SCORED, name_in_hashes
+from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.task import ReferenceTask
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -37,7 +38,7 @@ KEYS = 8
 Unmarked answers are scored by as many other keys each, which makes more of them to tell false positives by."""
 
 
-class WatermarkTask(Decoding):
+class WatermarkTask(ReferenceTask):
     """The reference tuning's answers are drawn with and without a watermark; the seed gives its keys."""
 
     kind: ClassVar[str] = "watermark"
@@ -61,20 +62,20 @@ class WatermarkTask(Decoding):
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """`1-auc`, `1-tpr`, the judge's measures, and `loss` in nats a token under the model without a watermark."""
-        bench = self.bench
-        usage = Usage(bench.device)
+        loaded = self.loaded
+        usage = Usage(loaded.device)
         sampling = Sampling(config["temperature"], config["top_p"])
-        with bench.reference_tuned() as model:
+        with loaded.reference_tuned() as model:
             began = time.perf_counter()
             keys = [_number(seed, f"key {number}") for number in range(2 * KEYS)]
             marks = [watermark(config, key=key, vocabulary=model.config.vocab_size) for key in keys]
-            drawn = {side: _drawn(bench, model, side, sampling, marks[:KEYS], seed) for side in ("tune", "test")}
-        tune, test = (_detected(found, marks) for found in drawn.values())
-        texts = {side: as_text(found.marked, bench.tokenizer).texts for side, found in drawn.items()}
-        judged = bench.score(texts, seed)
+            drawn = {side: _drawn(loaded, model, side, sampling, marks[:KEYS], seed) for side in SCORED}
+        validation, test = (_detected(found, marks) for found in drawn.values())
+        texts = {side: as_text(found.marked, loaded.tokenizer).texts for side, found in drawn.items()}
+        judged = loaded.score(texts, seed)
         seconds = time.perf_counter() - began
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             **judged,
             "seconds": seconds,
@@ -132,20 +133,22 @@ def _detected(drawn: _Drawn, marks: Sequence[Watermark]) -> dict[str, float]:
     }
 
 
-def _drawn(bench: Bench, model: Any, side: str, sampling: Sampling, marks: Sequence[Watermark], seed: int) -> _Drawn:
-    prompts = bench.prompts(side)
-    chance = Randomly(_number(seed, side), bench.device)
-    unmarked = bench.draw(model, prompts, drawn_by(sampling, chance))
+def _drawn(
+    loaded: LoadedSetup, model: Any, side: str, sampling: Sampling, marks: Sequence[Watermark], seed: int
+) -> _Drawn:
+    prompts = loaded.prompts(side)
+    chance = Randomly(_number(seed, name_in_hashes(side)), loaded.device)
+    unmarked = loaded.draw(model, prompts, drawn_by(sampling, chance))
     marked = [[0]] * len(prompts)
     for number, mark in enumerate(marks):
         group = slice(number, None, len(marks))
-        marked[group] = bench.draw(model, prompts[group], drawn_by(sampling, mark.marked(chance)))
-    return _Drawn(marked, unmarked, _loss(bench, model, prompts, marked), _loss(bench, model, prompts, unmarked))
+        marked[group] = loaded.draw(model, prompts[group], drawn_by(sampling, mark.marked(chance)))
+    return _Drawn(marked, unmarked, _loss(loaded, model, prompts, marked), _loss(loaded, model, prompts, unmarked))
 
 
-def _loss(bench: Bench, model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> float:
+def _loss(loaded: LoadedSetup, model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> float:
     encoded = [Encoded((*prompt, *tokens), len(prompt)) for prompt, tokens in zip(prompts, answers, strict=True)]
-    return float(np.mean(bench.losses(model, encoded)))
+    return float(np.mean(loaded.losses(model, encoded)))
 
 
 def _number(seed: int, purpose: str) -> int:

@@ -1,4 +1,4 @@
-"""Instructions for the tiny model, with verifiable answers: disjoint prompts to train, tune and test on."""
+"""Instructions for the tiny model, with verifiable answers: disjoint prompts to train, validate and test on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from optathlon.llm.data import Example
 from optathlon.llm.judging import Prompt
 from optathlon.llm.tiny.corpus import STYLES
 from optathlon.llm.tiny.operations import OPERATIONS, asked_for
+from optathlon.tasks.llm.parts import name_in_hashes
 
-SIZES: Mapping[str, int] = MappingProxyType({"train": 384, "tune": 192, "test": 256})
+SIZES: Mapping[str, int] = MappingProxyType({"train": 384, "validation": 192, "test": 256})
 """Number of examples of each part."""
 
 TOPICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -32,7 +33,7 @@ _SEED = 20261126
 
 @cache
 def instructions(part: str) -> tuple[Example, ...]:
-    """The examples of `"train"`, `"tune"` or `"test"`: no two of all of them ask for the same.
+    """The examples of `"train"`, `"validation"` or `"test"`: no two of all of them ask for the same.
 
     Those to train on ask in one of three styles, the others in none, which is answered by "the answer is …".
     """
@@ -64,4 +65,4 @@ def _example(part: str, number: int, rng: np.random.Generator, asked: set[str]) 
     asked.add(question)
     answer = operation.answer(arguments)
     response = {"": f"the answer is {answer}", _BRIEFLY: answer, _IN_FULL: f"{question} gives {answer}"}[style]
-    return Example(Prompt(f"{part}-{number}", f"{question} {style}".strip(), answer=answer), response)
+    return Example(Prompt(f"{name_in_hashes(part)}-{number}", f"{question} {style}".strip(), answer=answer), response)

@@ -15,11 +15,12 @@ import numpy as np
 
 from optathlon.llm.generation import as_text, greedily
 from optathlon.problem import Fidelity, Objective
-from optathlon.tasks.llm.bench import Bench, as_tests
-from optathlon.tasks.llm.decoding import Decoding
 from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper
-from optathlon.tasks.llm.measuring import SLOW_TOKEN, Usage
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.task import ReferenceTask
+from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -31,7 +32,7 @@ LEAST_PROMPTS = 1 / 8
 _COST_REFERENCE = 4.0
 
 
-class Decode(Decoding):
+class Decode(ReferenceTask):
     """The reference tuning's answers are decoded with a draft; the share of prompts is the fidelity."""
 
     kind: ClassVar[str] = "decode"
@@ -61,14 +62,14 @@ class Decode(Decoding):
         the prompt cost nothing. `equal` is the share of answers that are those of plain decoding: 1 but for ties
         that computing in another order breaks. The seed has no effect.
         """
-        bench = self.bench
-        usage = Usage(bench.device)
-        with bench.reference_tuned() as model:
+        loaded = self.loaded
+        usage = Usage(loaded.device)
+        with loaded.reference_tuned() as model:
             began = time.perf_counter()
-            tune, test = (_decoded(bench, model, side, config, level or 1.0) for side in ("tune", "test"))
+            validation, test = (_decoded(loaded, model, side, config, level or 1.0) for side in SCORED)
             seconds = time.perf_counter() - began
         return {
-            **tune,
+            **validation,
             **as_tests(test),
             "seconds": seconds,
             **usage.measured(seconds),
@@ -155,23 +156,23 @@ def _drafting(model: Any, config: Mapping[str, Any]) -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _decoded(bench: Bench, model: Any, side: str, config: Mapping[str, Any], share: float) -> dict[str, float]:
-    prompts = bench.prompts(side)[:PROMPTS]
+def _decoded(loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, Any], share: float) -> dict[str, float]:
+    prompts = loaded.prompts(side)[:PROMPTS]
     prompts = prompts[: max(1, round(share * len(prompts)))]
     calls = LayerCalls()
     began = time.perf_counter()
-    with calls.of(model), bench.base.autocast():
+    with calls.of(model), loaded.base.autocast():
         written = speculate(
             model,
             prompts,
             config,
-            pad=bench.tokenizer.pad_token_id,
-            ends=bench.template.ends,
-            max_new_tokens=bench.setup.max_new_tokens,
+            pad=loaded.tokenizer.pad_token_id,
+            ends=loaded.template.ends,
+            max_new_tokens=loaded.setup.max_new_tokens,
         )
     seconds = time.perf_counter() - began
-    answers = as_text(written, bench.tokenizer)
-    plain = bench.answer(model, prompts)
+    answers = as_text(written, loaded.tokenizer)
+    plain = loaded.answer(model, prompts)
     return {
         "cost": calls.count / (depth(model) * answers.tokens),
         "seconds_per_token": seconds / answers.tokens,

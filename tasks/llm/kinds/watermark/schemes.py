@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optathlon.llm.generation import Scores
-from optathlon.llm.sampling import gumbel, keyed_uniforms
+from optathlon.llm.sampling import gumbel
+from optathlon.tasks.llm.kinds.watermark.keyed_numbers import keyed_uniforms
 
 if TYPE_CHECKING:
     import torch

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from optathlon.errors import UsageError
 from optathlon.llm.chat import IGNORED, right_padded
 from optathlon.problem import Fidelity, Objective
-from optathlon.tasks.llm.bench import reference_hyperparameters
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.measuring import Usage
-from optathlon.tasks.llm.pairs import Pair, Pairs, pairs
-from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.sft import SFT
-from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
+from optathlon.tasks.llm.loaded_setup import reference_hyperparameters
+from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import Section, Setup
+from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.training import Loss
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     import torch
@@ -33,21 +35,22 @@ class PreferenceTask(LLMTask):
     """Epochs are the fidelity: a longer training goes on from the checkpoint of a shorter one."""
 
     kind: ClassVar[str] = "preference"
+    section: ClassVar[type[Section] | None] = PreferenceSection
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "lc-win-rate", "lc-win-rate+length")
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds"})
 
     @classmethod
     def require(cls, setup: Setup) -> None:
         """Preference pairs, and hyperparameters as its reference, not a file of answers."""
-        if setup.data and not setup.preferences:
-            raise UsageError(f"the setup {setup.name!r} has no preference pairs: write `preferences: FILE`")
+        if setup.data and not setup.section(PreferenceSection).pairs:
+            raise UsageError(f"the setup {setup.name!r} has no preference pairs: write `preference: {{pairs: FILE}}`")
         reference_hyperparameters(setup)
 
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
         """Win rates, exact match and length."""
-        of_sft = SFT.offered(setup)
-        return {name: of_sft[name] for name in ("win-rate", "lc-win-rate", "exact-match", "length", "seconds")}
+        known = training_objectives(setup)
+        return {name: known[name] for name in ("win-rate", "lc-win-rate", "exact-match", "length", "seconds")}
 
     def space(self) -> ConfigurationSpace:
         """See `preference_space`."""
@@ -74,20 +77,20 @@ class PreferenceTask(LLMTask):
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """Train for `level` epochs on all pairs, and compare all answers; the judge's measures and `train_loss`."""
-        bench, items = self.bench, self.pairs.all
+        loaded, items = self.loaded, self.pairs.all
         until, epochs = int(level or self.setup.epochs), self.setup.epochs
-        usage = Usage(bench.device)
-        loss = PreferenceLoss(bench.tokenizer.pad_token_id, bench.device, contrast(config), config["sft_weight"])
-        key = key_of(bench.key, self.kind, self.ingredients, dict(config), seed, epochs)
-        start = bench.reference_weights
+        usage = Usage(loaded.device)
+        loss = PreferenceLoss(loaded.tokenizer.pad_token_id, loaded.device, contrast(config), config["sft_weight"])
+        key = key_of(loaded.key, self.kind, self.ingredients, dict(config), seed, epochs)
+        start = loaded.reference_weights
         how, low_rank = recipe(config), adapter(config)
-        with bench.tuned(items, loss, how, low_rank, until=until, epochs=epochs, seed=seed, key=key, start=start) as (
+        with loaded.tuned(items, loss, how, low_rank, until=until, epochs=epochs, seed=seed, key=key, start=start) as (
             model,
             training,
         ):
             began = time.perf_counter()
-            answers = {side: bench.answer(model, bench.prompts(side)).texts for side in ("tune", "test")}
-        scores = bench.score(answers, seed)
+            answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in SCORED}
+        scores = loaded.score(answers, seed)
         seconds = training.seconds + time.perf_counter() - began
         return {
             **scores,
@@ -206,7 +209,7 @@ def preference_space(setup: Setup) -> ConfigurationSpace:
     """That of `sft`, the loss with its β and, for SimPO, γ / β, and the weight of the better responses' likelihood."""
     from ConfigSpace import Categorical, EqualsCondition, Float
 
-    space = sft_space(setup)
+    space = tuning_space(setup)
     loss = Categorical("loss", ["dpo", "simpo"])
     of_dpo = Float("dpo_beta", DPO_BETA, log=True, default=0.1)
     of_simpo = (

@@ -17,25 +17,27 @@ from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import Adapter, Base, best_device, existing_device, load_tokenizer, tuned_weights
+from optathlon.llm.models import best_device, existing_device, load_tokenizer
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.spaces import adapter, recipe, sft_space
+from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
 
 if TYPE_CHECKING:
-    from optathlon.llm.models import Weights
+    from optathlon.tasks.llm.tunable_model import Weights
 
 Item = TypeVar("Item")
 
 REFERENCE_SEED = 0
-_SIDES = ("tune", "test")
 
 
-class Bench:
+class LoadedSetup:
     """What a setup's trials work with. Everything is loaded when it is first used."""
 
     def __init__(self, setup: Setup) -> None:
@@ -56,9 +58,9 @@ class Bench:
         return Template(self.tokenizer, str(Path(self.setup.folder) / template) if is_file else template)
 
     @cached_property
-    def base(self) -> Base:
+    def base(self) -> TunableModel:
         """The model that is tuned."""
-        return Base(
+        return TunableModel(
             self.setup.located(self.setup.model),
             self.device,
             self.setup.dtype,
@@ -73,23 +75,23 @@ class Bench:
 
     @cached_property
     def key(self) -> str:
-        """What all results of this setup hang on."""
-        return key_of(*self._loaded, self.device_name)
+        """What all results of this setup depend on."""
+        return key_of(*self._substance, self.device_name)
 
     @property
     def substance(self) -> str:
         """A hash of all that is loaded or made before trials, the reference's answers included."""
-        return short_hash(json.dumps([*self._loaded, self.reference_answers], sort_keys=True))
+        return short_hash(json.dumps([*self._substance, _named_in_hashes(self.reference_answers)], sort_keys=True))
 
     @property
-    def _loaded(self) -> tuple[Any, ...]:
+    def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
         return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
         """Who judges each side. Raises `UsageError` where one lacks what it needs."""
-        judges = {"tune": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
+        judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
         for judge in judges.values():
             judge.check()
         return judges
@@ -114,7 +116,7 @@ class Bench:
         _ = self.train, self._sides
 
     def side(self, name: str) -> Side:
-        """The `tune` or the `test` side."""
+        """The `validation` or the `test` side."""
         return self._sides[name]
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
@@ -151,7 +153,7 @@ class Bench:
     def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
         """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
         return {
-            **self.side("tune").measure(answers["tune"], seed=seed),
+            **self.side("validation").measure(answers["validation"], seed=seed),
             **as_tests(self._measured_test(answers["test"], seed)),
         }
 
@@ -186,7 +188,7 @@ class Bench:
         Parameters
         ----------
         items, loss, how, low_rank:
-            See `Training` and `Base.tunable`.
+            See `Training` and `TunableModel.tunable`.
         until, epochs:
             The epoch that ends the training, and what its schedule spans.
         seed:
@@ -218,7 +220,7 @@ class Bench:
     @cached_property
     def _sides(self) -> Mapping[str, Side]:
         reference = self.reference_answers
-        return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(_SIDES)}
+        return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(SCORED)}
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
         prompts = tuple(example.judged for example in self.setup.examples(name))
@@ -234,7 +236,7 @@ class Bench:
                 raise UsageError(str(complaint)) from None
             return {"preferences": [list(preferred) for preferred in found]}
 
-        known = remembered("variants", key_of(self.key, name), preferences)["preferences"]
+        known = remembered("variants", key_of(self.key, name_in_hashes(name)), preferences)["preferences"]
         return Side(
             prompts=prompts,
             reference=tuple(plain),
@@ -252,7 +254,8 @@ class Bench:
         """The reference's answers: plain, concise and verbose ones of each side."""
         if isinstance(self.setup.reference, str):
             return _stored_reference(self.setup)
-        return remembered("references", self.key, self._made_reference)
+        known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
+        return {side: known[name_in_hashes(side)] for side in SCORED}
 
     @contextmanager
     def reference_tuned(self) -> Iterator[Any]:
@@ -286,7 +289,7 @@ class Bench:
         with self.reference_tuned() as model:
             return {
                 side: {kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()}
-                for side in _SIDES
+                for side in SCORED
             }
 
     def _difficulty(self, side: str, reference: Sequence[str]) -> dict[str, float]:
@@ -324,13 +327,13 @@ def reference_hyperparameters(setup: Setup) -> Mapping[str, Any]:
             f"the reference of the setup {setup.name!r} is a file of answers: give the hyperparameters of a tuning, "
             "whose model is needed here"
         )
-    return setup.reference or dict(sft_space(setup).get_default_configuration())
+    return setup.reference or dict(tuning_space(setup).get_default_configuration())
 
 
 @cache
-def bench(setup: Setup) -> Bench:
-    """The bench of a setup in this process."""
-    return Bench(setup)
+def loaded_setup(setup: Setup) -> LoadedSetup:
+    """What this process has loaded of a setup."""
+    return LoadedSetup(setup)
 
 
 def _with(example: Example, addition: str) -> Example:
@@ -344,11 +347,15 @@ def _with(example: Example, addition: str) -> Example:
     return Example(prompt, example.response, example.before)
 
 
+def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
+    return {name_in_hashes(side): value for side, value in by_side.items()}
+
+
 def _stored_reference(setup: Setup) -> dict[str, Any]:
     """The reference's answers from a file, joined by prompt id."""
     rows = {str(row.get("id")): row for row in setup.reference_rows}
     found: dict[str, Any] = {}
-    for side in _SIDES:
+    for side in SCORED:
         ids = [example.prompt.id for example in setup.examples(side)]
         if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
             raise UsageError(

@@ -15,15 +15,28 @@ from optathlon.llm.generation import as_text
 from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
-from optathlon.tasks.llm.bench import Bench, bench
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import Section, Setup
 
 _FORMS = (
     'write {"instruction": …, "input": …, "chosen": …, "rejected": …}, or chats that differ in their last turn: '
     '{"chosen": [{"role": …, "content": …}, …], "rejected": […]}'
 )
 _DRAWS, _SEED = 4, 0
+
+
+class PreferenceSection(Section):
+    """What is trained on.
+
+    Attributes
+    ----------
+    pairs:
+        The source of preference pairs (see `read_preferences`); empty for those that are made of `tiny`'s instructions.
+    """
+
+    pairs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +83,26 @@ class Pairs:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._bench = bench(setup)
+        self._source = setup.section(PreferenceSection).pairs
+        self._loaded = loaded_setup(setup)
 
     @cached_property
     def origin(self) -> str:
         """A hash of what the pairs come from, the same on all machines. Raises `UsageError` for wrong data."""
-        return short_hash(repr(self._read)) if self._setup.preferences else f"drawn {_DRAWS} times by {_SEED}"
+        return short_hash(repr(self._read)) if self._source else f"drawn {_DRAWS} times by {_SEED}"
 
     @cached_property
     def all(self) -> tuple[Pair, ...]:
         """Encoded, with what the setup's reference tuning finds of them."""
-        on_bench = self._bench
-        preferences = self._read if self._setup.preferences else self._made()
+        loaded = self._loaded
+        preferences = self._read if self._source else self._made()
         encoded = [
-            on_bench.template.encode(example, self._setup.max_tokens)
+            loaded.template.encode(example, self._setup.max_tokens)
             for pair in preferences
             for example in (pair.chosen, pair.rejected)
         ]
-        with on_bench.base.with_weights(on_bench.reference_weights) as model:
-            losses = on_bench.losses(model, encoded)
+        with loaded.base.with_weights(loaded.reference_weights) as model:
+            losses = loaded.losses(model, encoded)
         logs = [-loss * len(one.response) for loss, one in zip(losses, encoded, strict=True)]
         return tuple(
             Pair(chosen, rejected, reference)
@@ -100,16 +114,16 @@ class Pairs:
     @cached_property
     def _read(self) -> tuple[Preference, ...]:
         setup = self._setup
-        pairs = tuple(read_preferences(setup.preferences, Path(setup.folder), downloads=setup.downloads))
-        scored = {part: setup.examples(part) for part in ("tune", "test")}
+        pairs = tuple(read_preferences(self._source, Path(setup.folder), downloads=setup.downloads))
+        scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({"preferences": [pair.chosen for pair in pairs], **scored})
         return pairs
 
     def _made(self) -> tuple[Preference, ...]:
         """Of prompts whose given response verifies, that one and a wrong answer of the reference tuning, if any."""
         examples = [one for one in self._setup.examples("train") if is_right(one.response, one.prompt.answer or "")]
-        key = key_of(self._bench.key, "wrong answers", _DRAWS, _SEED)
-        wrong = remembered("pairs", key, lambda: _wrong_answers(self._bench, examples))
+        key = key_of(self._loaded.key, "wrong answers", _DRAWS, _SEED)
+        wrong = remembered("pairs", key, lambda: _wrong_answers(self._loaded, examples))
         return tuple(
             Preference(example, replace(example, response=wrong[example.prompt.id]))
             for example in examples
@@ -123,14 +137,14 @@ def pairs(setup: Setup) -> Pairs:
     return Pairs(setup)
 
 
-def _wrong_answers(on_bench: Bench, examples: Sequence[Example]) -> dict[str, str]:
+def _wrong_answers(loaded: LoadedSetup, examples: Sequence[Example]) -> dict[str, str]:
     """The first wrong one of a few random answers to each prompt, by its id; the right answers are known."""
-    prompts = [on_bench.template.prompt(example) for example in examples]
-    scores = drawn_by(Sampling(temperature=1.0, top_p=1.0), Randomly(_SEED, on_bench.device))
+    prompts = [loaded.template.prompt(example) for example in examples]
+    scores = drawn_by(Sampling(temperature=1.0, top_p=1.0), Randomly(_SEED, loaded.device))
     wrong: dict[str, str] = {}
-    with on_bench.reference_tuned() as model:
+    with loaded.reference_tuned() as model:
         for _ in range(_DRAWS):
-            texts = as_text(on_bench.draw(model, prompts, scores), on_bench.tokenizer).texts
+            texts = as_text(loaded.draw(model, prompts, scores), loaded.tokenizer).texts
             for example, text in zip(examples, texts, strict=True):
                 if text and not is_right(text, example.prompt.answer or ""):
                     wrong.setdefault(example.prompt.id, text)
