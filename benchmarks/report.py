@@ -160,7 +160,7 @@ def task_row(task: int) -> dict[str, str]:
 
 def report(path: Path) -> None:
     """The command itself, in this process."""
-    from optathlon.analysis import write_report
+    from optathlon.analysis.report import write_report
     from optathlon.cli.source import read_results
 
     page = write_report(read_results(path), path / "report")

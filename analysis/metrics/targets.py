@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.anytime import CELL
+from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.normalisation import optimal_losses
-from optathlon.analysis.metrics.progress import positions_of_runs
 
 PRECISIONS = tuple((10.0 ** np.linspace(2, -8, 51)).tolist())
 """COCO's 51 targets: this far above the known optimum."""

@@ -12,7 +12,7 @@ from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuff
 
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.report import write_report
-from optathlon.analysis.report.explanations import generalisation_rows
+from optathlon.analysis.report.sections.generalisation import generalisation_tables
 from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -156,7 +156,7 @@ def test_runs_without_incumbent_rank_last(results: Results) -> None:
 
 def test_what_is_left_out_is_named(results: Results) -> None:
     lacking = without_error(without_error(results, optimizer="b"), optimizer="a", task="toy/box")
-    (accuracy, error) = generalisation_rows(generalisation(lacking, trajectories(lacking)))
+    (accuracy, error) = generalisation_tables(generalisation(lacking, trajectories(lacking)))
     assert accuracy.left_out is None
     assert ([row["optimizer"] for row in error.rows], error.tasks) == (["a", "c"], "1 task")
     assert error.left_out == "Left out for want of test results: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."

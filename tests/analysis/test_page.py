@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from browser import browser, opened
 
-from optathlon.analysis import write_report
+from optathlon.analysis.report import write_report
 from optathlon.results.frames import Results
 
 WIDE = {"viewport": {"width": 1280, "height": 900}}

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
-from optathlon.analysis import write_report
-from optathlon.analysis.report import representativeness
+from optathlon.analysis.report import representativeness, write_report
 from optathlon.analysis.report.representativeness import conclusions, subset_study
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results

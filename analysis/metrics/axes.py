@@ -40,7 +40,7 @@ AXES = (
 """GPU time and tokens are the sums of the metrics `gpu_seconds` and `tokens` that trials report."""
 
 
-class Progress:
+class OrderedTrials:
     """The trials of all runs, run by run in the order in which their results came, and what they have spent.
 
     Trials beyond the budget are part of it, but spend nothing.
