@@ -13,6 +13,7 @@ import pandas as pd
 from optathlon.analysis.curves import Curves
 from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
 from optathlon.analysis.metrics.axes import AXES, OrderedTrials
+from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
@@ -54,7 +55,7 @@ class Analysis:
     Parameters
     ----------
     results:
-        As `optathlon.load` returns them.
+        As `optathlon.load` returns them; `UsageError` where the trials lack a column of `TRIAL_COLUMNS`.
     seed:
         Seeds the bootstrap and every other draw.
 
@@ -67,6 +68,7 @@ class Analysis:
     """
 
     def __init__(self, results: Results, seed: int = 0) -> None:
+        require_columns(results.trials)
         self.results = comparable(results)
         self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
         self.seed = seed
@@ -172,6 +174,7 @@ class Analysis:
 
     def trials_of(self, task: str) -> pd.DataFrame:
         """The trials on one task: `config`, and the `loss` of the first objective, NaN of trials that don't count."""
+        require_columns(self.results.trials, ["config"])
         trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
         loss = signs(row_of(self.results.tasks, task))[0] * trials["value"]
         return pd.DataFrame({"config": trials["config"], "loss": loss.where(countable(trials, self.results.tasks))})

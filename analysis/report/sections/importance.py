@@ -12,7 +12,6 @@ import pandas as pd
 from optathlon.analysis.metrics.objectives import row_of
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.importance import ENOUGH, hyperparameter_importance
-from optathlon.errors import UsageError
 
 
 class Importance(Section):
@@ -35,11 +34,9 @@ class Importance(Section):
 
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
-        analysis, tasks = self.data.analysis, self.data.explained
-        if tasks and "config" not in analysis.results.trials:
-            raise UsageError("the importance of hyperparameters needs the column `config` of the trials: load it too")
+        analysis = self.data.analysis
         found = {}
-        for task in tasks:
+        for task in self.data.explained:
             trials = analysis.trials_of(task)
             space = row_of(analysis.results.tasks, task)["space"]
             table = hyperparameter_importance(trials, space, seed=analysis.seed)
