@@ -18,6 +18,7 @@ from optathlon.analysis.report.sections.profiles import Profiles
 from optathlon.analysis.report.sections.provenance import Provenance
 from optathlon.analysis.report.sections.robustness import Robustness
 from optathlon.analysis.report.sections.runtimes import Runtimes
+from optathlon.analysis.report.sections.speedup import Speedup
 from optathlon.analysis.report.sections.standings import Standings
 from optathlon.analysis.report.sections.strengths import Strengths
 from optathlon.analysis.report.sections.subset import SubsetAgreement
@@ -41,7 +42,7 @@ CHAPTERS = (
     Chapter("standings", "Standings", (Standings,)),
     Chapter("differences", "Can they be told apart?", (Differences, Pairwise)),
     Chapter("robustness", "Does the ranking depend on choices?", (Robustness,)),
-    Chapter("how-good", "How good are they?", (Aggregates, Profiles, Runtimes)),
+    Chapter("how-good", "How good are they?", (Aggregates, Profiles, Runtimes, Speedup)),
     Chapter("where", "Where each shines", (Strengths, TaskCorrelation, Generalisation, Overhead)),
     Chapter("subset", "Does a subset say the same?", (SubsetAgreement,)),
     Chapter("tasks", "Task by task", (TaskResults, TaskFacts, Importance, AllResults)),
