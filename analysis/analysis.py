@@ -188,11 +188,11 @@ class Analysis:
         for column in ("type", "collection"):
             alike = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
             found |= {part.name: part for part in alike if part.name not in found}
-        wanted = {title: part for title, part in found.items() if len(part.optimizers) > 1}
+        several = {title: part for title, part in found.items() if len(part.optimizers) > 1}
         titles = {comparison.name for comparison in main}
-        parts = sorted(wanted.keys() - titles, key=lambda title: (-len(wanted[title].tasks), title))
+        parts = sorted(several.keys() - titles, key=lambda title: (-len(several[title].tasks), title))
         shown = titles | {*parts[:_MOST_GROUPS]}
-        return {title: part for title, part in wanted.items() if title in shown}
+        return {title: part for title, part in several.items() if title in shown}
 
     def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
         """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""

@@ -73,7 +73,7 @@ def runtime_distribution(
     runtimes:
         As `runtimes` returns them, with the same tasks for every optimizer.
     evaluations:
-        Ascending: where the distribution is wanted, in evaluations or, with `scale`, in multiples of it.
+        Ascending: where to take the distribution, in evaluations or, with `scale`, in multiples of it.
     scale:
         By task, such as its dimension: what evaluations are divided by.
     restarts:

@@ -192,7 +192,7 @@ def test_what_is_dropped_is_said(grid: Results) -> None:
 
 def test_one_seed_is_said(grid: Results) -> None:
     found = subset_study(replace(grid, runs=grid.runs[grid.runs["seed"] == 0]), SUBSET, draws=5)
-    assert any("one seed per task, so intervals can't be had" in note for note in found.notes)
+    assert any("one seed per task, so there are no intervals" in note for note in found.notes)
     assert "interval" not in conclusions(found)[0]
     assert found.smallest is None
 

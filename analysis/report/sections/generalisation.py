@@ -61,4 +61,4 @@ def _not_compared(rows: pd.DataFrame) -> Markup | None:
     optimizers, tasks = rows.index[~compared].tolist(), rows.loc[compared, "left_out"].iloc[0]
     listed = (("optimizer", optimizers), ("task", tasks))
     parts = [Markup("{} ({})").format(counted(len(found), noun), names(found)) for noun, found in listed if found]
-    return Markup("Left out for want of test results: {}.").format(Markup(" and ").join(parts)) if parts else None
+    return Markup("Left out, as test results are missing: {}.").format(Markup(" and ").join(parts)) if parts else None

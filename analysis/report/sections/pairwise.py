@@ -60,7 +60,7 @@ _STATISTICS = (
         "bayes_better",
         "probability of being better",
         f"Bayesian signed-rank test: the posterior probability that the row is better than the column by more than "
-        f"{ROPE:g} of regret, which is taken to make no practical difference (Benavoli et al. 2017). It is no test: "
+        f"{ROPE:g} of regret, which is taken to make no practical difference (Benavoli et al. 2017). It is not a test: "
         "without any true difference, one in eight pairs passes 95 %.",
         "percent",
         (0, 0.5, 1),
