@@ -19,6 +19,7 @@ from optathlon.analysis.metrics.normalisation import (
     OPTIMUM,
     QUANTILE,
     RANDOM,
+    Normalisation,
     between,
     log_regret,
     normalised_regret,
@@ -127,7 +128,7 @@ LOSSES = frame({"a": [[np.nan, 2.0], [6.0, 3.0]], "random": [[5.0, 5.0], [8.0, 7
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_normalisations_by_hand(normalisation: object, expected: list[list[float]]) -> None:
+def test_normalisations_by_hand(normalisation: Normalisation, expected: list[list[float]]) -> None:
     assert normalisation(LOSSES, tasks(1.0)).to_numpy() == pytest.approx(np.array(expected))
 
 

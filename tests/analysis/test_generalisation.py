@@ -159,7 +159,9 @@ def test_what_is_left_out_is_named(results: Results) -> None:
     (accuracy, error) = generalisation_tables(generalisation(lacking, trajectories(lacking)))
     assert accuracy.left_out is None
     assert ([row["optimizer"] for row in error.rows], error.tasks) == (["a", "c"], "1 task")
-    assert error.left_out == "Left out, as test results are missing: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."
+    assert (
+        error.left_out == "Left out, as test results are missing: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."
+    )
 
 
 def improvements(run: pd.DataFrame) -> pd.DataFrame:
