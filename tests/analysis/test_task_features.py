@@ -6,7 +6,7 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, Float, OrdinalHyperparameter
 from simulation import shuffled
 
-from optathlon.analysis.metrics.features import task_features
+from optathlon.analysis.metrics.task_features import task_features
 from optathlon.results.frames import Results
 
 

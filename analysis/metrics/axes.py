@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.countable import at_full_fidelity
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ AXES = (
 """GPU time and tokens are the sums of the metrics `gpu_seconds` and `tokens` that trials report."""
 
 
-class Progress:
+class OrderedTrials:
     """The trials of all runs, run by run in the order in which their results came, and what they have spent.
 
     Trials beyond the budget are part of it, but spend nothing.
@@ -74,11 +75,14 @@ class Progress:
         return len(self.rows)
 
     def column(self, name: str) -> np.ndarray:
-        """Shape (trials,): a numeric column of the trials in this order; NaN where they have none."""
-        if name not in self._trials:
-            return np.full(len(self), np.nan)
+        """Shape (trials,): a numeric column of the trials in this order; `UsageError` where they lack it."""
+        require_columns(self._trials, [name])
         values: np.ndarray = self._trials[name].to_numpy(dtype=float, na_value=np.nan)[self.rows]
         return values
+
+    def metric(self, name: str) -> np.ndarray:
+        """Shape (trials,): a metric in this order; NaN where a trial, or every one, doesn't report it."""
+        return self.column(name) if name in self._trials else np.full(len(self), np.nan)
 
     def spent(self, axis: str) -> np.ndarray:
         """Shape (trials,), never decreasing within a run: what the run has spent on an axis when each trial ends.
@@ -102,8 +106,10 @@ class Progress:
                 spent = self._total(np.where(known, np.nansum(parts, axis=0), np.nan))
             case "evaluations":
                 spent = self._total(np.nan_to_num(self.column("evaluations")))
+            case "cost":
+                spent = self._total(self._with_failed(self.column("cost")))
             case _:
-                spent = self._total(self._with_failed(self.column(axis)))
+                spent = self._total(self._with_failed(self.metric(axis)))
         return spent
 
     def of_whole_runs(self, axis: str) -> pd.Series:

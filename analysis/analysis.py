@@ -12,15 +12,16 @@ import pandas as pd
 
 from optathlon.analysis.curves import Curves
 from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
+from optathlon.analysis.metrics.axes import AXES, OrderedTrials
+from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
-from optathlon.analysis.metrics.features import task_features
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
 from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
 from optathlon.analysis.metrics.objectives import row_of, signs
-from optathlon.analysis.metrics.progress import AXES, Progress
 from optathlon.analysis.metrics.references import references
 from optathlon.analysis.metrics.targets import runtimes
+from optathlon.analysis.metrics.task_features import task_features
 from optathlon.analysis.metrics.trajectory import incumbents
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
@@ -38,7 +39,7 @@ _MOST_GROUPS = 10
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ComparisonResult:
     """One comparison and what the statistics say of it; frames as their functions return them."""
 
     comparison: Comparison
@@ -48,13 +49,13 @@ class Verdict:
     standings: pd.DataFrame
 
 
-class Study:
+class Analysis:
     """Results and everything derived from them; each part is computed when first used.
 
     Parameters
     ----------
     results:
-        As `optathlon.load` returns them.
+        As `optathlon.load` returns them; `UsageError` where the trials lack a column of `TRIAL_COLUMNS`.
     seed:
         Seeds the bootstrap and every other draw.
 
@@ -67,6 +68,7 @@ class Study:
     """
 
     def __init__(self, results: Results, seed: int = 0) -> None:
+        require_columns(results.trials)
         self.results = comparable(results)
         self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
         self.seed = seed
@@ -99,9 +101,9 @@ class Study:
         return self.losses.iloc[:, -1]
 
     @cached_property
-    def verdicts(self) -> list[Verdict]:
+    def comparisons(self) -> list[ComparisonResult]:
         """The main comparisons; empty where no run has a result."""
-        return [self._judge(comparison) for comparison in comparisons(self.losses, self.results.tasks["type"])]
+        return [self._result_of(comparison) for comparison in comparisons(self.losses, self.results.tasks["type"])]
 
     @cached_property
     def without_results(self) -> list[str]:
@@ -172,6 +174,7 @@ class Study:
 
     def trials_of(self, task: str) -> pd.DataFrame:
         """The trials on one task: `config`, and the `loss` of the first objective, NaN of trials that don't count."""
+        require_columns(self.results.trials, ["config"])
         trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
         loss = signs(row_of(self.results.tasks, task))[0] * trials["value"]
         return pd.DataFrame({"config": trials["config"], "loss": loss.where(countable(trials, self.results.tasks))})
@@ -180,16 +183,16 @@ class Study:
     def groups(self) -> dict[str, Comparison]:
         """What curves are averaged over: the main comparisons, and each type and collection of several, by title."""
         tasks = self.results.tasks
-        main = [verdict.comparison for verdict in self.verdicts]
+        main = [result.comparison for result in self.comparisons]
         found = {comparison.name: comparison for comparison in main}
         for column in ("type", "collection"):
             alike = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
             found |= {part.name: part for part in alike if part.name not in found}
-        wanted = {title: part for title, part in found.items() if len(part.optimizers) > 1}
+        several = {title: part for title, part in found.items() if len(part.optimizers) > 1}
         titles = {comparison.name for comparison in main}
-        parts = sorted(wanted.keys() - titles, key=lambda title: (-len(wanted[title].tasks), title))
+        parts = sorted(several.keys() - titles, key=lambda title: (-len(several[title].tasks), title))
         shown = titles | {*parts[:_MOST_GROUPS]}
-        return {title: part for title, part in wanted.items() if title in shown}
+        return {title: part for title, part in several.items() if title in shown}
 
     def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
         """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""
@@ -204,17 +207,17 @@ class Study:
 
     @cached_property
     def _accounts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        progress = Progress(self.results)
-        spent = pd.DataFrame({axis.name: progress.of_whole_runs(axis.name) for axis in AXES})
-        return incumbents(self.results, progress), spent
+        ordered = OrderedTrials(self.results)
+        spent = pd.DataFrame({axis.name: ordered.of_whole_runs(axis.name) for axis in AXES})
+        return incumbents(self.results, ordered), spent
 
     @cached_property
     def _regret(self) -> pd.Series:
         return normalised_regret(self.final_losses, self.results.tasks)
 
-    def _judge(self, comparison: Comparison) -> Verdict:
+    def _result_of(self, comparison: Comparison) -> ComparisonResult:
         ranked = ranks(comparison)
         bands = bootstrap_ranks(ranked, seed=self.seed)
         final = task_ranks(ranked.iloc[:, -1:]).iloc[:, -1].unstack("optimizer")
         table = standings(final, bands, self._regret, comparison)
-        return Verdict(comparison, bands, final, significance(final), table)
+        return ComparisonResult(comparison, bands, final, significance(final), table)

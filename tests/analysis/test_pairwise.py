@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import wilcoxon
 from score_frames import scores_of
 
-from optathlon.analysis.stats.duels import effect_sizes, win_tie_loss
+from optathlon.analysis.stats.pairwise import effect_sizes, win_tie_loss
 
 
 @settings(max_examples=30, deadline=None)
