@@ -6,7 +6,6 @@ import gzip
 import json
 import math
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -193,15 +192,6 @@ def test_a_library_that_is_missing_is_told(judge: Judge, package: str, monkeypat
     monkeypatch.setitem(sys.modules, package, None)  # as if it weren't installed
     with pytest.raises(MissingDependency, match=f"judging by 'some/model' needs the package '{package}': pip install"):
         judge.prefer(ASKED, OURS, THEIRS, seed=0)
-
-
-def test_making_judges_imports_no_library() -> None:
-    code = (
-        "import sys; from optathlon.llm.judging import make_judge;"
-        "make_judge(\"noisy(pool(verifier, length, likelihood('m'), pandalm, endpoint('http://h/v1', 'm')))\");"
-        "sys.exit(bool({'torch', 'transformers'} & sys.modules.keys()))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # PandaLM
