@@ -1,26 +1,19 @@
 """What holds for every built-in adapter: seeds and declared options."""
 
 import inspect
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Literal, get_origin, get_type_hints
 
 import pytest
+from roster import CLASSES, OPTIMIZERS
 
 from optathlon import Capability, Optimizer
 
-ADAPTERS = {point.name: point.value for point in entry_points(group="optathlon.optimizers")}
 EARLY_MODEL = {"hebo": {"n_initial": 2}, "optuna-gp": {"n_startup_trials": 2}}
 
 
-def load(value):
-    module, name = value.split(":")
-    return getattr(import_module(module), name)
-
-
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_same_seed_same_sequence(kit, name):
-    optimizer_class = load(ADAPTERS[name])
+    optimizer_class = CLASSES[name]
 
     def sequence(seed):
         fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
@@ -33,9 +26,9 @@ def test_same_seed_same_sequence(kit, name):
     assert sequence(2) != first
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_conditional_spaces_where_declared(kit, name):
-    optimizer_class = load(ADAPTERS[name])
+    optimizer_class = CLASSES[name]
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
     fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
@@ -43,9 +36,9 @@ def test_conditional_spaces_where_declared(kit, name):
     kit.drive(optimizer_class(problem, 0), problem, kit.conditional_loss, 3)  # `drive` checks every proposal
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_options_are_keywords_with_defaults_and_plain_types(name):
-    optimizer_class = load(ADAPTERS[name])
+    optimizer_class = CLASSES[name]
     assert issubclass(optimizer_class, Optimizer)
     hints = get_type_hints(optimizer_class.__init__)
     _, problem, seed, *options = inspect.signature(optimizer_class.__init__).parameters.values()
@@ -57,7 +50,7 @@ def test_options_are_keywords_with_defaults_and_plain_types(name):
         assert get_origin(hint) is Literal or hint in (int, float, bool, int | None, float | None)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_nothing_public_but_the_interface(name):
-    public = {key for key in dir(load(ADAPTERS[name])) if not key.startswith("_")}
+    public = {key for key in dir(CLASSES[name]) if not key.startswith("_")}
     assert public == {key for key in dir(Optimizer) if not key.startswith("_")}

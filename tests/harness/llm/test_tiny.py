@@ -83,6 +83,7 @@ def test_the_vocabulary_holds_every_word() -> None:
             assert set(f"{example.prompt.instruction} {example.response}".split()) <= words
 
 
+@pytest.mark.torch
 def test_the_model_is_small_and_has_learnt_its_operations(llm_cache: Path) -> None:
     from optathlon.llm.generation import answer
     from optathlon.llm.models import load_model, load_tokenizer
@@ -108,6 +109,7 @@ def test_the_model_is_small_and_has_learnt_its_operations(llm_cache: Path) -> No
     assert np.mean(right) > 0.85
 
 
+@pytest.mark.torch
 def test_the_same_seed_gives_the_same_weights(llm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -26,9 +26,10 @@ from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
 from optathlon.trial import Status
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 GOOD = {
     **{"method": "full", "learning_rate": 5e-4, "batch_size": 16, "optimizer": "adamw", "schedule": "cosine"},

@@ -22,8 +22,9 @@ from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.watermark import WatermarkTask, watermark_space
 from optathlon.tasks.llm.watermarks import ExponentialMinimum, GreenList, area_under_curve, true_positive_rate
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 MASK = 2**64 - 1
 PROBABILITIES = [0.5, 0.25, 0.15, 0.07, 0.03]
