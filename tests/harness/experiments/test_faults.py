@@ -19,6 +19,8 @@ from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results
 from optathlon.results.presence import Colleagues, drivers
 
+pytestmark = pytest.mark.processes
+
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
