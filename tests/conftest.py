@@ -19,15 +19,16 @@ from optathlon.registry.plugins import plugins
 from optathlon.results.frames import Results
 from optathlon.running.environment import is_pinned, pinned, pinning
 
-settings.register_profile("optathlon", deadline=None, derandomize=True, database=None)
-settings.load_profile("optathlon")
+for profile, examples in {"quick": 25, "thorough": 200}.items():
+    settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 os.environ.update({name: value for name, value in pinning().items() if name != "PYTHONHASHSEED"})
 """Before the workers of xdist start, which would fight for the cores with several threads each."""
 
 with pinned():
     PINNED = dict(os.environ)
-"""With this environment the command line does not start itself anew, and the driver forks its workers."""
+"""With this environment the command line does not start itself again, and the driver forks its workers."""
 
 _TIMES = {
     "runs": ["started", "seconds", "host", "provenance"],
@@ -35,6 +36,24 @@ _TIMES = {
 }
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+GROUPS = {"processes", "torch", "browser", "cluster", "convergence", "slow"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without `-m`: the quick tests, and of files that are named all but the slow ones."""
+    if not config.option.markexpr:
+        named = config.args_source is pytest.Config.ArgsSource.ARGS
+        config.option.markexpr = "not slow" if named else "quick"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as quick what is in no group, and the smoke tests of the groups."""
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        if "smoke" in marks or not marks & GROUPS:
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +126,7 @@ def in_process(
     from optathlon.cli import main
 
     def run(*args: object) -> SimpleNamespace:
-        assert is_pinned(), "else the command line would start pytest anew"
+        assert is_pinned(), "else the command line would start pytest again"
         monkeypatch.setattr(sys, "argv", ["optathlon", *map(str, args)])
         capfd.readouterr()
         try:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import product
@@ -411,16 +409,6 @@ def test_a_run_that_fails_at_once_is_no_free_restart(plain: Results) -> None:
 def test_no_runs_is_a_usage_error(plain: Results, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no runs"):
         write_report(replace(plain, runs=plain.runs.iloc[:0]), tmp_path)
-
-
-def test_analysis_imports_lightly_and_never_what_it_judges(tmp_path: Path) -> None:
-    code = (
-        "import sys, optathlon.analysis as analysis\n"
-        "assert not {'matplotlib', 'scipy', 'pandas', 'moocore'} & set(sys.modules)\n"
-        "for name in analysis.__all__: getattr(analysis, name)\n"
-        "assert not [m for m in sys.modules if m.startswith(('optathlon.optimizers', 'optathlon.tasks'))]\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_saved_curves_of_counts_and_incumbents_are_steps(plain: Results) -> None:

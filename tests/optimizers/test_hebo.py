@@ -5,7 +5,6 @@ import random
 
 import numpy as np
 import pytest
-import torch
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,10 @@ from hypothesis import strategies as st
 from optathlon import Problem, Result, Status
 from optathlon.optimizers.hebo import Hebo
 from optathlon.space import active_checker
+
+torch = pytest.importorskip("torch", reason="the extra 'hebo' is not installed")
+pytest.importorskip("hebo", reason="HEBO is not installed")
+pytestmark = pytest.mark.torch
 
 SEED = 11
 

@@ -20,6 +20,8 @@ from optathlon.results.drivers import OtherDrivers, drivers
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results
 
+pytestmark = pytest.mark.processes
+
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -23,6 +23,8 @@ from optathlon.experiments.driver import Summary
 from optathlon.results.frames import Results
 from optathlon.running.environment import pinned
 
+pytestmark = pytest.mark.cluster
+
 with pinned():
     PINNED = dict(os.environ)
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

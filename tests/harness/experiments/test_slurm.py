@@ -202,6 +202,8 @@ def assert_evaluated_once(results: Results, calls: Path, in_flight: int = 1) -> 
     assert len(long) <= evaluated <= len(long) + in_flight
 
 
+@pytest.mark.cluster
+@pytest.mark.smoke
 def test_jobs_give_the_results_of_local_workers(
     run_grid: Run,
     command: Callable[..., subprocess.CompletedProcess[str]],
@@ -231,6 +233,7 @@ def test_jobs_may_be_tried_out_in_this_process(run_grid: Run, tmp_path: Path, ti
     assert timeless(load(tmp_path / "out")) == timeless(load(tmp_path / "workers"))
 
 
+@pytest.mark.cluster
 def test_the_rest_of_a_killed_job_is_done_by_the_same_command(
     run_grid: Run, tmp_path: Path, calls: Path, timeless: Timeless, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -261,6 +264,7 @@ def test_the_rest_of_a_killed_job_is_done_by_the_same_command(
     assert long == timeless(load(tmp_path / "whole"))
 
 
+@pytest.mark.cluster
 def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path: Path, calls: Path) -> None:
     out = tmp_path / "out"
 
@@ -281,6 +285,7 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
     assert_evaluated_once(load(out), calls)
 
 
+@pytest.mark.cluster
 def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -> None:
     path = tmp_path / "changing.py"
     path.write_text(PLUGIN)
@@ -291,6 +296,7 @@ def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -
     assert len(load(tmp_path / "out").runs) == 1
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_a_job_that_hits_its_limit_too_often_is_reported(
     run_grid: Run, tmp_path: Path, calls: Path, capsys: pytest.CaptureFixture[str]
@@ -308,6 +314,7 @@ def test_a_job_that_hits_its_limit_too_often_is_reported(
     assert journal_lines(tmp_path / "out") > 7, "to go on with"
 
 
+@pytest.mark.cluster
 def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Path) -> None:
     out = tmp_path / "out"
     family: list[Any] = []

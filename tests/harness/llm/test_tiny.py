@@ -60,6 +60,7 @@ def test_the_vocabulary_holds_every_word() -> None:
     assert set(text(np.random.default_rng(1), 20_000).split()) <= words
 
 
+@pytest.mark.torch
 def test_the_model_is_small_and_has_learnt_its_operations(llm_cache: Path) -> None:
     from optathlon.llm.generation import answer
     from optathlon.llm.models import load_model, load_tokenizer
@@ -85,6 +86,7 @@ def test_the_model_is_small_and_has_learnt_its_operations(llm_cache: Path) -> No
     assert np.mean(right) > 0.85
 
 
+@pytest.mark.torch
 def test_the_same_seed_gives_the_same_weights(llm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -15,8 +15,9 @@ from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_o
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.tunable_model import Adapter
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 EXIT = {"draft": "early-exit", "candidates": 3, "exit_share": 0.5, "schedule": "constant", "confidence": 0.0}
 LOOKUP = {"draft": "prompt-lookup", "candidates": 4, "ngram": 2}

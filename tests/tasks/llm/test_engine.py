@@ -21,9 +21,10 @@ from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.training import Diverged, Recipe, ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import Adapter
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 ADAPTER = Adapter(4, 2.0, 0.1)
 RECIPE = Recipe(1e-3, 8, warmup=0.1, weight_decay=0.01)

@@ -16,9 +16,10 @@ from optathlon.tasks.llm.layers import leaving_after, share_of_layers
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.tunable_model import Adapter
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 GOOD = {
     **{"method": "full", "learning_rate": 1e-3, "batch_size": 16, "optimizer": "adamw", "schedule": "cosine"},

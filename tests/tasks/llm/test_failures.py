@@ -15,9 +15,10 @@ import pytest
 import optathlon
 from optathlon.errors import UsageError
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 TUNING = {"method": "full", "learning_rate": 5e-4, "batch_size": 4}
 

@@ -18,9 +18,10 @@ from optathlon.tasks.llm.scoring import NotUnderstood, Side
 from optathlon.tasks.llm.setups import TINY
 from optathlon.trial import Status
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 CONFIG = {
     **{"method": "full", "learning_rate": 1e-3, "batch_size": 8, "optimizer": "adamw", "schedule": "constant"},

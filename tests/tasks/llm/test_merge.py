@@ -16,9 +16,10 @@ from optathlon.llm.tiny.operations import OPERATIONS, asked_for
 from optathlon.tasks.llm.instructions import TOPICS, instructions, instructions_on
 from optathlon.tasks.llm.setups import TINY, read_setup
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 from optathlon.tasks.llm import LLM  # noqa: E402
 from optathlon.tasks.llm.kinds import SECTIONS  # noqa: E402

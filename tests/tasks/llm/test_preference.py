@@ -15,9 +15,10 @@ import pytest
 from optathlon.errors import UsageError
 from optathlon.tasks.llm.setups import TINY, read_setup
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 from optathlon.llm.chat import right_padded  # noqa: E402
 from optathlon.llm.judges.verifier import is_right  # noqa: E402

@@ -20,9 +20,10 @@ from optathlon.tasks.llm.kinds.serve.engines import Transformers, standalone, wi
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.tunable_model import Adapter
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-pytest.importorskip("peft")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 CONFIG = {"batch_size": 8, "order": "given", "pad_to": 1, "cache": "dynamic", "dtype": "float32"}
 

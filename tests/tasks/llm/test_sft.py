@@ -27,9 +27,10 @@ from optathlon.tasks.llm.kinds.sft import SFT, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.setups import TINY
 from optathlon.trial import Status
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("peft", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 GOOD = {
     **{"method": "full", "learning_rate": 5e-4, "batch_size": 16, "optimizer": "adamw", "schedule": "cosine"},

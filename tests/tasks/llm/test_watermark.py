@@ -28,8 +28,9 @@ from optathlon.tasks.llm.kinds.watermark.schemes import (
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.task import LLMTask
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
 
 MASK = 2**64 - 1
 PROBABILITIES = [0.5, 0.25, 0.15, 0.07, 0.03]
