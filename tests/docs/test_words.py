@@ -22,8 +22,8 @@ DIALECT = {
     r"(take|takes|took|taking) note": "note, remember",
     r"(carry|carries|carried|carrying) out": "run, execute",
     r"(wants?|wanting) an?": "need a",
-    r"(?<!there )(is|are) no (?!longer|more|less|worse|better|other)": "is not a, are not",
-    r"be told (from|apart)": "differ",
+    r"(?<!there )is no (?!longer|more|less|worse|better|other|limit|ranking|reason|warning)": "is not a",
+    r"be told from": "differ from",
 }
 """Regular expressions, and what to write instead."""
 
