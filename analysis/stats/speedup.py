@@ -92,7 +92,7 @@ def speedup(
 
 
 def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Shape (draws, optimizers): medians of `values` (draws, tasks, optimizers), which NaN is no part of.
+    """Shape (draws, optimizers): medians of `values` (draws, tasks, optimizers), without NaN.
 
     `weights` has shape (draws, tasks). Where the weights below a value are exactly a half, it is the mean of two.
     """

@@ -76,7 +76,7 @@ class Client:
     def post(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer to a request.
 
-        Raises `UsageError` for what no retry mends, which is a `Refusal` where other requests may be answered,
+        Raises `UsageError` for what no retry fixes, which is a `Refusal` where other requests may be answered,
         `Unavailable` where all retries failed, and `TooLong`.
         """
         for attempt in range(self.retries + 1):

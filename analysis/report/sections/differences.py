@@ -74,7 +74,7 @@ def power_sentences(found: Power, table: pd.Series) -> list[Markup]:
     if found.difference == 0:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
-        "With {} and {:.3g} seeds, {} of mean ranks {} can't reliably be told from noise: less "
+        "With {} and {:.3g} seeds, {} of mean ranks {} can't reliably be distinguished from noise: less "
         "than {:.0f} % of such experiments would find it, in one of {} with the leader."
     )
     largest = len(table) - 1

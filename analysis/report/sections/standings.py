@@ -27,7 +27,7 @@ class Standings(Section):
     template = "standings.html"
 
     def findings(self) -> list[Markup]:
-        """Who leads, and whether that can be told from chance: a few sentences per comparison."""
+        """Who leads, and whether that is larger than chance: a few sentences per comparison."""
         return findings(self.data.analysis)
 
     def caveats(self) -> Iterator[Markup]:
@@ -91,7 +91,7 @@ def _mean_auc(analysis: Analysis, result: ComparisonResult) -> pd.Series:
 
 
 def findings(analysis: Analysis) -> list[Markup]:
-    """Who leads, and whether that can be told from chance: a few sentences per comparison."""
+    """Who leads, and whether that is larger than chance: a few sentences per comparison."""
     if not analysis.comparisons:
         return [Markup("No run has a result that counts, so there is nothing to rank.")]
     return [sentence for result in analysis.comparisons for sentence in _findings(result)]
