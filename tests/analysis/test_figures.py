@@ -53,7 +53,7 @@ def bands(names: list[str] = NAMES) -> pd.DataFrame:
     return pd.DataFrame({"mean": mean, "low": mean - 0.5, "high": mean + 0.5}, index=index)
 
 
-def drawing(name: str = "curve") -> ReportFigure:
+def example(name: str = "curve") -> ReportFigure:
     data = bands()
     figure = plot_curves(data, looks(NAMES), x_title="x", y_title="y")
     return ReportFigure(name, 'a "caption" <i>', figure, data)
@@ -63,8 +63,8 @@ SAVE_ELSEWHERE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_figures import drawing, save
-save(drawing(), Path(sys.argv[2]))
+from test_figures import example, save
+save(example(), Path(sys.argv[2]))
 """
 
 
@@ -80,7 +80,7 @@ def test_the_same_figure_has_the_same_bytes_in_every_process(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_path: Path) -> None:
-    fresh, used = drawing(), drawing()
+    fresh, used = example(), example()
     save(fresh, tmp_path, [kind])
     alone = (tmp_path / f"curve.{kind}").read_bytes()
     save(used, tmp_path, reversed(FORMATS))
@@ -89,7 +89,7 @@ def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_pat
 
 
 def test_formats_are_what_they_say(tmp_path: Path) -> None:
-    save(drawing(), tmp_path)
+    save(example(), tmp_path)
     pdf = (tmp_path / "curve.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf
@@ -98,7 +98,7 @@ def test_formats_are_what_they_say(tmp_path: Path) -> None:
     png = (tmp_path / "curve.png").read_bytes()
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
-    assert [width, height] == pytest.approx((drawing().figure.get_size_inches() * 200).tolist(), abs=1)
+    assert [width, height] == pytest.approx((example().figure.get_size_inches() * 200).tolist(), abs=1)
     ElementTree.parse(tmp_path / "curve.svg")
     svg = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert "<!--" not in svg
@@ -107,7 +107,7 @@ def test_formats_are_what_they_say(tmp_path: Path) -> None:
 
 
 def test_inlined_figures_share_no_ids_and_name_optimizers_by_number() -> None:
-    page = f"<main>{inline(drawing('one'))}{inline(drawing('two'))}</main>"
+    page = f"<main>{inline(example('one'))}{inline(example('two'))}</main>"
     root = ElementTree.fromstring(page)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids)) > 0
@@ -117,7 +117,7 @@ def test_inlined_figures_share_no_ids_and_name_optimizers_by_number() -> None:
 
 
 def test_groups_of_an_optimizer_are_in_its_color() -> None:
-    root = ElementTree.fromstring(inline(drawing()))
+    root = ElementTree.fromstring(inline(example()))
     all_looks = looks(NAMES).values()
     for look in all_looks:
         groups = root.findall(f".//*[@data-optimizer='{look.number}']")

@@ -40,9 +40,9 @@ class Speedup(Section):
                 "y": {"label": _TITLE, "scale": "linear", "best": "high"},
                 "reference": 1,
                 "referenceLabel": BASELINE,
-                "note": "How many times fewer full evaluations are expected to be needed for the median result of "
-                "random search: the median over tasks of its expected runtime (COCO) over that of the optimizer. "
-                "0 where most tasks are never brought that far.",
+                "note": "How many times as many full evaluations random search is expected to need for its own median "
+                "result: the median over tasks of its expected runtime (COCO) over that of the optimizer. It is 0 "
+                "where most tasks are never brought that far.",
             }
         return {"speedup": {"controls": [GROUP], "views": views}}
 
