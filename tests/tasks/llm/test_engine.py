@@ -438,7 +438,7 @@ def test_a_model_that_is_not_here_is_said(llm_cache: Path, tmp_path: Path) -> No
         load_model("nobody/nothing", "cpu", "float32")
     with pytest.raises(MissingData, match="nobody/nothing"):
         load_tokenizer("nobody/nothing")
-    with pytest.raises(UsageError, match="no model in the layout of transformers"):
+    with pytest.raises(UsageError, match="not a model in the layout of transformers"):
         load_model(str(tmp_path), "cpu", "float32")
 
 
