@@ -40,7 +40,7 @@ def flat_config(solution: Any) -> dict[str, Any]:
 
 
 def native_configs(optimizer: Any, decode: Callable[[Any], dict[str, Any]], loss: Any, n: int) -> list[dict[str, Any]]:
-    configs = []
+    configs: list[dict[str, Any]] = []
     while len(configs) < n:
         solutions = []
         for _ in range(optimizer.population_size):

@@ -32,7 +32,7 @@ def task_of(name: str) -> str:
 def trials_of(folder: Path, commands: list[list[str]], jobs: int) -> pd.DataFrame:
     """The trials of all commands' runs, without what the clock measures."""
     for command in commands:
-        flags = [*command, "--seeds", "2", "--budget", "6", "-j", str(jobs), "--out", str(folder)]
+        flags = [*command, "--seeds", "2", "--budget", "5", "-j", str(jobs), "--out", str(folder)]
         subprocess.run([sys.executable, "-m", "optathlon", "run", *flags], check=True, capture_output=True)
     trials = load(folder).trials
     return trials.drop(columns=[name for name in TIMES if name in trials])
