@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
@@ -38,7 +38,6 @@ RUNS = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(RUNS, RUNS)
 def test_the_surface_is_that_of_a_loop(
     first: dict[int, list[tuple[int, int]]], second: dict[int, list[tuple[int, int]]]

@@ -1,19 +1,28 @@
-"""What holds for every built-in adapter: seeds and declared options."""
+"""What holds for every built-in adapter: seeds, declared options, and loading no library before it is used."""
 
 import inspect
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Literal, get_origin, get_type_hints
 
 import pytest
-from roster import CLASSES, OPTIMIZERS
 
 from optathlon import Capability, Optimizer
 
+ADAPTERS = {point.name: point.value for point in entry_points(group="optathlon.optimizers")}
 EARLY_MODEL = {"hebo": {"n_initial": 2}, "optuna-gp": {"n_startup_trials": 2}}
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+def load(value):
+    module, name = value.split(":")
+    return getattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_same_seed_same_sequence(kit, name):
-    optimizer_class = CLASSES[name]
+    optimizer_class = load(ADAPTERS[name])
 
     def sequence(seed):
         fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
@@ -26,9 +35,9 @@ def test_same_seed_same_sequence(kit, name):
     assert sequence(2) != first
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_conditional_spaces_where_declared(kit, name):
-    optimizer_class = CLASSES[name]
+    optimizer_class = load(ADAPTERS[name])
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
     fidelity = kit.levels if Capability.MULTI_FIDELITY in optimizer_class.needs else None
@@ -36,9 +45,9 @@ def test_conditional_spaces_where_declared(kit, name):
     kit.drive(optimizer_class(problem, 0), problem, kit.conditional_loss, 3)  # `drive` checks every proposal
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_options_are_keywords_with_defaults_and_plain_types(name):
-    optimizer_class = CLASSES[name]
+    optimizer_class = load(ADAPTERS[name])
     assert issubclass(optimizer_class, Optimizer)
     hints = get_type_hints(optimizer_class.__init__)
     _, problem, seed, *options = inspect.signature(optimizer_class.__init__).parameters.values()
@@ -50,7 +59,15 @@ def test_options_are_keywords_with_defaults_and_plain_types(name):
         assert get_origin(hint) is Literal or hint in (int, float, bool, int | None, float | None)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_nothing_public_but_the_interface(name):
-    public = {key for key in dir(CLASSES[name]) if not key.startswith("_")}
+    public = {key for key in dir(load(ADAPTERS[name])) if not key.startswith("_")}
     assert public == {key for key in dir(Optimizer) if not key.startswith("_")}
+
+
+def test_importing_adapters_imports_no_library():
+    modules = sorted({value.partition(":")[0] for value in ADAPTERS.values()})
+    libraries = {"smac", "optuna", "hebo", "torch", "sklearn", "pymoo", "matplotlib", "cmaes", "pandas", "nevergrad"}
+    script = f"import sys, {', '.join(modules)}; print(*sorted({libraries!r} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == []
