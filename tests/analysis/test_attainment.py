@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
@@ -42,7 +42,6 @@ RUNS = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(RUNS, RUNS)
 def test_the_surface_is_that_of_a_loop(
     first: dict[int, list[tuple[int, int]]], second: dict[int, list[tuple[int, int]]]

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -160,7 +160,6 @@ def test_hostile_names_come_out_right(tmp_path: Path) -> None:
     assert [row[1] for row in of_markdown(tmp_path / "t.md")[2:]] == [f"{score:.4g}" for score in table["score"]]
 
 
-@settings(max_examples=40)
 @given(st.lists(st.text("".join(HOSTILE) + " \n", min_size=1), min_size=1, max_size=4, unique=True))
 def test_any_name_comes_out_right(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     folder = tmp_path_factory.mktemp("tables")

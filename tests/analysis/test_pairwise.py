@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import wilcoxon
@@ -14,7 +14,6 @@ from score_frames import scores_of
 from optathlon.analysis.stats.pairwise import effect_sizes, win_tie_loss
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, (7, 3), elements=st.integers(0, 4).map(float)))
 def test_wins_ties_and_losses_are_counted(values: np.ndarray) -> None:
     found = win_tie_loss(pd.DataFrame(values, columns=list("cab")))
@@ -30,7 +29,6 @@ def test_scores_equal_but_for_rounding_tie() -> None:
     assert win_tie_loss(table).loc[("a", "b")].tolist() == [1, 2, 0]
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, (9, 3, 2), elements=st.integers(0, 9).map(float)))
 def test_rank_biserial_is_of_wilcoxons_statistic(values: np.ndarray) -> None:
     difference = values.mean(axis=1) @ [-1.0, 1.0]

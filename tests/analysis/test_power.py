@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import f_oneway, ttest_1samp
 from score_frames import scores_of, with_seeds
@@ -24,7 +24,6 @@ def nested(rng: np.random.Generator, between: float, within: float, shape: tuple
     return np.stack([difference, np.zeros(shape)], axis=-1)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(3, 200), st.integers(1, 20), st.floats(0.001, 0.05), st.floats(0.5, 0.95))
 def test_difference_is_statsmodels(tasks: int, seeds: int, alpha: float, chance: float) -> None:
     found = Power(tasks, seeds, 1.0, 4.0, alpha, chance).difference

@@ -151,7 +151,6 @@ def named_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], N
 
 
 @given(st.lists(trial_records(), min_size=1, max_size=3))
-@settings(max_examples=40)
 def test_every_column_comes_back(tmp_path_factory: pytest.TempPathFactory, runs: list[list[TrialRecord]]) -> None:
     path = tmp_path_factory.mktemp("store") / "out"
     store(path, [(spec(seed), trials) for seed, trials in enumerate(runs)])
@@ -316,7 +315,7 @@ rows_of_shards = st.lists(
 
 
 @given(rows_of_shards, st.randoms(use_true_random=False))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_highest_attempt_holds_and_among_equals_the_first_shard_by_name(
     tmp_path_factory: pytest.TempPathFactory,
     named_shards: Callable[[Sequence[str]], None],

@@ -9,7 +9,7 @@ from itertools import count, repeat
 
 import pytest
 from ConfigSpace import ConfigurationSpace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import Budget, BudgetUnit, Constraint, Fidelity, Objective, Optimizer, Problem, Result, Status, Trial
@@ -142,7 +142,6 @@ def histories(draw: st.DrawFn) -> tuple[int, list[tuple[Trial, Fraction, bool]]]
 
 
 @given(histories(), budgets)
-@settings(max_examples=200)
 def test_continued_trials_pay_increments_and_illegal_ones_a_full_evaluation(
     history: tuple[int, list[tuple[Trial, Fraction, bool]]], budget: Fraction
 ) -> None:

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 from ConfigSpace import ConfigurationSpace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from roster import OPTIMIZERS
 
 from optathlon import Budget, BudgetUnit, Capability, Optimizer, Problem, Result, Status, Task, Trial
 from optathlon.errors import StorageError
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
+from optathlon.registry.plugins import optimizer_names
 from optathlon.registry.tasks import make_task
 from optathlon.running.accounting import ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.clocks import Clock, VirtualEvaluator
@@ -108,7 +108,7 @@ def timed(took: list[float]) -> Iterator[None]:
         took.append(time.monotonic() - began)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", [name for name in optimizer_names() if name != "local-search"])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     """Killed in its first, second, a middle and its last trial, one after the other; dear methods once."""
     task = make_task(TASKS.get(name, "hpobench/fcnet/naval_propulsion"))
@@ -152,7 +152,6 @@ RANDOM = choose_optimizer("random")
 
 
 @given(st.lists(st.integers(0, 20), max_size=6), st.integers(1, 4))
-@settings(max_examples=60)
 def test_simulated_workers_go_on_too(
     tmp_path_factory: pytest.TempPathFactory, kills: list[int], n_workers: int
 ) -> None:
@@ -201,7 +200,6 @@ class Shuffled:
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(0, 15))
-@settings(max_examples=100)
 def test_what_was_told_in_which_order_is_told_in_that_order_again(
     tmp_path_factory: pytest.TempPathFactory, random: Any, n_workers: int, kept: int
 ) -> None:
@@ -407,7 +405,6 @@ def journal_of(path: Path, trials: int) -> list[TrialRecord]:
 
 
 @given(st.integers(0, 4000), st.sampled_from([b"", b"\0\0\0", b"{", b"[1, 2]\n", b"\xff\xfe\n", b"null\n"]))
-@settings(max_examples=150)
 def test_a_cut_or_garbled_journal_keeps_what_is_whole(
     tmp_path_factory: pytest.TempPathFactory, cut: int, garbage: bytes
 ) -> None:
