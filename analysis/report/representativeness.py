@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.report.sentences import counted
 from optathlon.subsets.held_out import HeldOut, held_out
 from optathlon.subsets.performance import ANY_TYPE
 from optathlon.subsets.validation import (
@@ -180,7 +181,7 @@ def _of_part(found: Representativeness, part: str) -> Iterator[str]:
     held = f"{len(found.optimizers)} held-out optimizers ({_listed(found.optimizers)})"
     yield (
         f"{name} {_conclusion(agreement, found.threshold)}: between the rankings of the {held} on its "
-        f"{_counted(agreement.k, 'task')} and on all {found.tasks:,}, Kendall's τ is {_number(agreement.tau)}"
+        f"{counted(agreement.k, 'task')} and on all {found.tasks:,}, Kendall's τ is {_number(agreement.tau)}"
         f"{_interval(agreement, found.level)}. {_best(agreement)}"
     )
     yield _beside_random(found, part)
@@ -235,12 +236,12 @@ def _of_size(found: Representativeness) -> Iterator[str]:
     sizes = found.by_size.measures.xs(CHOSEN, level="method").index
     if found.smallest is not None:
         yield (
-            f"Chosen that way, {_counted(found.smallest, 'task')} suffice: from there on, the whole interval of τ lies "
+            f"Chosen that way, {counted(found.smallest, 'task')} suffice: from there on, the whole interval of τ lies "
             f"above {found.threshold:g} at all sizes tried."
         )
     else:
         yield (
-            f"Chosen that way, not even {_counted(int(max(sizes)), 'task')}, the most tried, have the whole interval "
+            f"Chosen that way, not even {counted(int(max(sizes)), 'task')}, the most tried, have the whole interval "
             f"of τ above {found.threshold:g}."
         )
 
@@ -284,10 +285,10 @@ def _dropped(results: Results, held: HeldOut, subset: Subset) -> Iterator[str]:
     kept = held.ranks.groupby(level=["task", "seed"]).size().groupby(level="task").size()
     why = "as not all held-out optimizers ran them"
     if len(tasks := seeds.index.difference(kept.index)):
-        yield f"{_counted(len(tasks), 'task')} of {len(seeds):,} are not in the full set, {why}: {_listed(tasks)}."
+        yield f"{counted(len(tasks), 'task')} of {len(seeds):,} are not in the full set, {why}: {_listed(tasks)}."
     lost = (seeds.reindex(kept.index) - kept).astype(int)
     if len(lost := lost[lost > 0]):
-        pairs = _counted(int(lost.sum()), "pair")
+        pairs = counted(int(lost.sum()), "pair")
         yield f"{pairs} of task and seed are left out, {why}, on {_listed(lost.index)}."
 
 
@@ -296,10 +297,6 @@ def _listed(names: Iterable[str]) -> str:
     if len(listed) > _LISTED:
         listed = [*listed[: _LISTED - 1], f"{len(listed) - _LISTED + 1} others"]
     return " and ".join(part for part in (", ".join(listed[:-1]), listed[-1]) if part)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _percent(share: float) -> str:
