@@ -54,7 +54,7 @@ class Run:
 def trial_record(trial: int, value: float) -> TrialRecord:
     known = {"trial": trial, "config": {"x": 0.1 * trial}, "values": (value,), "status": "ok", "error": None}
     zeros = {"evaluations": 1.0, "ask_s": 0.5, "tell_s": 0.25, "evaluate_s": 0.125, "start": 0.0, "end": 1.0}
-    rest = dict.fromkeys(TrialRecord._fields) | {"worker": 0, "over_budget": False}
+    rest: dict[str, Any] = dict.fromkeys(TrialRecord._fields) | {"worker": 0, "over_budget": False}
     return TrialRecord(**rest | zeros | known)
 
 

@@ -80,7 +80,8 @@ def run_grid(pinned_environment: None, own_plugins: None, tmp_path: Path, addres
     plugin.write_text(PLUGIN.replace("NOTES", repr(str(tmp_path))))
 
     def run(tasks: str, out: str = "out", **rest: Any) -> Summary:
-        settings = {"executor": {"kind": "dask", "address": address}, "seeds": 2, "jobs": 2, "plugins": [plugin]} | rest
+        settings: dict[str, Any] = {"executor": {"kind": "dask", "address": address}, "seeds": 2, "jobs": 2}
+        settings |= {"plugins": [plugin]} | rest
         return run_experiment(
             Experiment(optimizers=["random", "sobol"], tasks=tasks.split(), out=tmp_path / out, **settings)
         )

@@ -62,7 +62,7 @@ def test_a_file_means_the_same_as_flags(tmp_path: Path) -> None:
         jobs: 2
         out: results
     """
-    flags = {
+    flags: dict[str, Any] = {
         "name": "mine",
         "optimizers": ["random", "optuna-tpe"],
         "tasks": ["bbob/f*/d2/i1", "mfh/*"],

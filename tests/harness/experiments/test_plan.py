@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, ForbiddenEqualsClause
 
@@ -28,7 +30,7 @@ def declaring(*capabilities: Capability, requires: tuple[Capability, ...] = ()) 
     return type("Declaring", (RandomSearch,), declared)
 
 
-def continuous(**rest: object) -> Problem:
+def continuous(**rest: Any) -> Problem:
     return Problem(ConfigurationSpace({"x": (0.0, 1.0)}), **rest)
 
 
@@ -157,7 +159,7 @@ def test_runs_that_find_no_gpu_are_left_to_others() -> None:
     learner = as_task("toy/learner", space={"x": (0.0, 1.0)}, resources=Resources(gpus=0.5))(lambda config: config["x"])
     plugins.tasks["toy/learner"] = learner
 
-    def plan(gpus: float, **settings: object) -> Plan:
+    def plan(gpus: float, **settings: Any) -> Plan:
         experiment = Experiment(optimizers=["random"], tasks=["toy/one", "toy/learner"], **settings)
         return make_plan(experiment, (), gpus)
 

@@ -275,7 +275,7 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
             process.send_signal(signal.SIGUSR2)
         wait_for(lambda: starts(out) == 2, "the second start of the job")
 
-    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 3}
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "10min", "requeues": 3}
     with meanwhile(out, signal_limit):
         summary = run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
@@ -307,7 +307,7 @@ def test_a_job_that_hits_its_limit_too_often_is_reported(
         job.send_signal(signal.SIGUSR2)
         wait_for(lambda: not any(map(is_alive, driver)), "the end of the job's driver")
 
-    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 0}
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "10min", "requeues": 0}
     with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"), meanwhile(tmp_path / "out", signal_limit):
         run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     assert "timed-out too many times" in capsys.readouterr().err
@@ -325,8 +325,12 @@ def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Pat
         os.kill(os.getpid(), signal.SIGINT)
         wait_for(lambda: not any(map(is_alive, family)), "the end of the jobs")
 
-    with pytest.raises(KeyboardInterrupt), meanwhile(out, interrupt):
-        run_grid("random", "toy/quick toy/long", seeds=2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt), meanwhile(out, interrupt):
+            run_grid("random", "toy/quick toy/long", seeds=2)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(family) >= 8, "two controllers, jobs, drivers and workers"
     assert set(load(out).runs["task"]) <= {"toy/quick"}
     assert journal_lines(out) > 7, "to go on with"

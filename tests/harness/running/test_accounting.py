@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import count, repeat
+from typing import Any
 
 import pytest
 from ConfigSpace import ConfigurationSpace
@@ -61,12 +62,12 @@ class Clockwork:
         return FinishedTrial(trial, next(self.results), start, self.time, 0, self.time - start)
 
 
-def make_problem(budget: Budget | float, **rest: object) -> Problem:
+def make_problem(budget: Budget | float, **rest: Any) -> Problem:
     budget = budget if isinstance(budget, Budget) else Budget(budget)
     return Problem(ConfigurationSpace({"x": (0.0, 1.0)}), budget=budget, **rest)
 
 
-def run(problem: Problem, trials: Iterable[Trial | None], **evaluator: Iterable) -> tuple[RunOutcome, Scripted]:
+def run(problem: Problem, trials: Iterable[Trial | None], **evaluator: Iterable[Any]) -> tuple[RunOutcome, Scripted]:
     optimizer = Scripted(trials)
     return run_loop(problem, lambda _: optimizer, Clockwork(**evaluator), count()), optimizer
 

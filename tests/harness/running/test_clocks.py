@@ -64,7 +64,7 @@ class Scripted(Optimizer):
         self.events: list[tuple[str, int]] = []
 
     def ask(self) -> Trial | None:
-        self.charge_overhead()
+        self.think()
         x = next(self.xs, None)
         return None if x is None else Trial({"x": x})
 
@@ -343,7 +343,12 @@ def test_the_same_sleeping_task_gives_the_same_events_on_both_clocks(
     """Three workers. All ends are 0.3 s apart, more than a loaded machine's delays."""
     plugin = tmp_path / "sleepers.py"
     plugin.write_text(PLUGIN)
-    common = {"optimizers": ["in-order"], "plugins": [plugin], "workers_per_run": 3, "out": tmp_path / "out"}
+    common: dict[str, Any] = {
+        "optimizers": ["in-order"],
+        "plugins": [plugin],
+        "workers_per_run": 3,
+        "out": tmp_path / "out",
+    }
     run_experiment(Experiment(tasks=["clock/real"], **common))
     run_experiment(Experiment(tasks=["clock/virtual"], clock="virtual", **common))
     trials = load(tmp_path / "out").trials

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -386,7 +387,7 @@ def test_several_processes_evaluate_at_once_and_are_told_as_they_end(tmp_path: P
 def grid(pinned_environment: None, plugin: Path, tmp_path: Path) -> Callable[..., Results]:
     """The results of an experiment in real worker processes."""
 
-    def run(optimizers: str, tasks: str, **rest: object) -> Results:
+    def run(optimizers: str, tasks: str, **rest: Any) -> Results:
         out = tmp_path / str(rest.pop("out", "out"))
         run_experiment(
             Experiment(optimizers=optimizers.split(), tasks=tasks.split(), plugins=[plugin], out=out, **rest)

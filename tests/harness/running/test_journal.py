@@ -59,7 +59,7 @@ class Mortal:
     def __init__(self, evaluator: Evaluator, lives: int) -> None:
         self.evaluator, self.lives = evaluator, lives
         self.simulates = evaluator.simulates
-        self.now, self.think, self.wait = evaluator.now, evaluator.think, evaluator.wait
+        self.now, self.charge_overhead, self.wait = evaluator.now, evaluator.charge_overhead, evaluator.wait
 
     def submit(self, job: Job) -> None:
         if self.lives == 0:

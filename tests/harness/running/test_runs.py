@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_run_id_hangs_on_no_process() -> None:
     ],
     ids=str,
 )
-def test_each_part_of_its_identity_counts(change: dict[str, object]) -> None:
+def test_each_part_of_its_identity_counts(change: dict[str, Any]) -> None:
     assert replace(SPEC, **change).id != SPEC.id
 
 
