@@ -1,8 +1,12 @@
-# The two commands: `make demo` and `make test`. Both set up an environment of their own in .venv.
+# The two commands: `make demo` and `make test`. Both set up an environment of their own in .venv; `make help` lists all.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# empty: the newest versions of everything
+CONSTRAINTS ?= constraints.txt
+INSTALL := $(BIN)/pip install --quiet $(CONSTRAINTS:%=-c %)
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 SPAN_blackbox := random,optuna-tpe,nevergrad-de
 SPAN_multi-objective := random,optuna-mtpe,nevergrad-de
@@ -14,16 +18,26 @@ SIZE_multi-fidelity := 10
 SIZE_multi-fidelity-objective := 8
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 
-.PHONY: demo test lint clean subsets $(SUBSETS:%=subset-%)
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rest test-all lint clean subsets $(SUBSETS:%=subset-%)
 
-demo: $(VENV)/.demo
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Run 5 optimizers on 7 tasks, and report
 	$(BIN)/optathlon run configs/quickstart.yaml -j $(JOBS)
 	$(BIN)/optathlon report demo
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: $(VENV)/.test ## The quick tests, without torch and Ray
+	$(PYTEST)
 
-subsets: $(SUBSETS:%=subset-%)
+test-rest: $(VENV)/.all ## The tests that `make test` leaves out
+	$(PYTEST) -m "not quick and not slow"
+
+test-all: $(VENV)/.all ## All tests but the slow ones
+	$(PYTEST) -m "not slow"
+
+subsets: $(SUBSETS:%=subset-%) ## Select the shipped subsets again (hours)
 
 $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 	$(BIN)/optathlon run configs/grid-$*.yaml -j $(JOBS)
@@ -31,24 +45,31 @@ $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 		--certify 60s --out subsets/shipped/$*.yaml
 	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test ## Style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python .typing/link.py --check
 	PYTHONPATH=.typing $(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini --cache-dir .mypy_cache/tests
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.demo: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[smac,optuna,hpobench]"
+$(VENV)/.demo: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[smac,optuna,hpobench]"
 	touch $@
 
-$(VENV)/.test: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[all,dev]"
+$(VENV)/.test: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[test,dev]"
+	touch $@
+
+# HEBO declares numpy < 1.25 and runs on the newest
+$(VENV)/.all: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[all,dev]"
 	$(BIN)/pip install --quiet --no-deps hebo==0.3.6
 	touch $@
 
-clean:
+clean: ## Remove the environment and the demo
 	rm -rf $(VENV) demo

@@ -152,7 +152,8 @@ def _all_others(known: Performance, subset: Subset) -> tuple[list[str], dict[str
 
 def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str]]:
     """Ranks on what the optimizers share, and those left out with the reason."""
-    from optathlon.analysis import comparisons, ranks
+    from optathlon.analysis.stats.comparison import comparisons
+    from optathlon.analysis.stats.ranking import ranks
 
     losses = chosen.losses.to_frame()
     together = comparisons(losses, pd.Series("", index=chosen.tasks.index))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,15 +20,16 @@ from optathlon.registry.plugins import plugins
 from optathlon.results.frames import Results
 from optathlon.running.environment import is_pinned, pinned, pinning
 
-settings.register_profile("optathlon", deadline=None, derandomize=True, database=None)
-settings.load_profile("optathlon")
+for profile, examples in {"quick": 25, "thorough": 200}.items():
+    settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 os.environ.update({name: value for name, value in pinning().items() if name != "PYTHONHASHSEED"})
 """Before the workers of xdist start, which would fight for the cores with several threads each."""
 
 with pinned():
     PINNED = dict(os.environ)
-"""With this environment the command line does not start itself anew, and the driver forks its workers."""
+"""With this environment the command line does not start itself again, and the driver forks its workers."""
 
 _TIMES = {
     "runs": ["started", "seconds", "host", "provenance"],
@@ -35,6 +37,29 @@ _TIMES = {
 }
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+NEED_TORCH = {point.name for point in entry_points(group="optathlon.optimizers") if "torch" in point.load().packages}
+
+GROUPS = {"processes", "torch", "browser", "cluster", "convergence", "slow"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without `-m`: the quick tests, and of files that are named all but the slow ones."""
+    if not config.option.markexpr:
+        named = config.args_source is pytest.Config.ArgsSource.ARGS
+        config.option.markexpr = "not slow" if named else "quick"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test with an optimizer that needs torch needs it too; quick is what is in no group, and the smoke tests."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if any(isinstance(value, str) and value in NEED_TORCH for value in parameters):
+            item.add_marker("torch")
+        marks = {mark.name for mark in item.iter_markers()}
+        if "smoke" in marks or not marks & GROUPS:
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +132,7 @@ def in_process(
     from optathlon.cli import main
 
     def run(*args: object) -> SimpleNamespace:
-        assert is_pinned(), "else the command line would start pytest anew"
+        assert is_pinned(), "else the command line would start pytest again"
         monkeypatch.setattr(sys, "argv", ["optathlon", *map(str, args)])
         capfd.readouterr()
         try:
@@ -139,21 +164,40 @@ OWN_REFERENCE = {"method": "full", "learning_rate": 5e-4, "batch_size": 4}
 
 @pytest.fixture(scope="session")
 def llm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache that holds nothing but the tiny model."""
+    """A cache of this process that holds nothing but the tiny model and, beside others of xdist, its reference."""
     for package in ("torch", "transformers", "peft"):
         pytest.importorskip(package, reason="the extra 'llm' is not installed")
-    from optathlon.llm.tiny.pretraining import tiny_model
-
-    made = tiny_model()
     cache = tmp_path_factory.mktemp("cache")
-    shutil.copytree(made, cache / "llm" / made.name)
-    before = os.environ.get("OPTATHLON_CACHE")
-    os.environ["OPTATHLON_CACHE"] = str(cache)
-    yield cache
-    if before is None:
-        del os.environ["OPTATHLON_CACHE"]
-    else:
-        os.environ["OPTATHLON_CACHE"] = before
+    shutil.copytree(_shared_llm_cache(tmp_path_factory.getbasetemp()), cache, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPTATHLON_CACHE", str(cache))
+        yield cache
+
+
+def _shared_llm_cache(own: Path) -> Path:
+    """What the first of all processes of xdist makes for all of them; `own` is this one's temporary folder.
+
+    The tiny model is pre-trained once for a machine: it stays in the user's cache.
+    """
+    from filelock import FileLock
+
+    from optathlon.llm.tiny.pretraining import tiny_model
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
+    from optathlon.tasks.llm.setups import TINY
+
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
+    cache = (own.parent if is_shared else own) / "shared-llm-cache"
+    with FileLock(f"{cache}.lock"):
+        if cache.exists():
+            return cache
+        made, unfinished = tiny_model(), cache.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(made, unfinished / "llm" / made.name)
+        if is_shared:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OPTATHLON_CACHE", str(unfinished))
+                LoadedSetup(TINY).prepare()
+        return unfinished.replace(cache)
 
 
 @pytest.fixture
@@ -162,7 +206,7 @@ def own_task(llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
     folder = tmp_path / "llm"
     folder.mkdir()
-    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    rows = {"train": ("sum of 1 2", "3"), "validation": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
     for part, (asked, answer) in rows.items():
         (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
     (folder / "bare.jsonl").write_text(json.dumps({"instruction": "mirror a b"}))

@@ -70,7 +70,7 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.experiments.experiment import parse_duration
+    from optathlon.budget import parse_duration
     from optathlon.results.frames import load
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import trim_mean
@@ -15,7 +15,6 @@ from optathlon.errors import UsageError
 REGRET = st.sampled_from([step / 8 for step in range(9)])
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, (6, 4, 2), elements=REGRET))
 def test_estimates_are_those_of_agarwal(values: np.ndarray) -> None:
     found = aggregates(scores_of(values), resamples=10, target=0.2)["estimate"].unstack("statistic")
@@ -26,7 +25,6 @@ def test_estimates_are_those_of_agarwal(values: np.ndarray) -> None:
     assert found["optimality gap"].to_numpy() == pytest.approx(gap)
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, (4, 6, 1), elements=REGRET))
 def test_tasks_weigh_the_same_whatever_their_seeds(values: np.ndarray) -> None:
     counts = [6, 3, 2, 1]

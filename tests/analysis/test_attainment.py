@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
@@ -12,6 +14,8 @@ from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 
 SIDE = 6
+
+NOTHING: list[tuple[float, float]] = [(np.nan, np.nan)]
 
 
 def brute_median(runs: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int]]:
@@ -25,8 +29,8 @@ def brute_median(runs: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int]
     return [(x, y) for x, y in grid if not any(a <= x and b <= y and (a, b) != (x, y) for a, b in grid)]
 
 
-def points_of(runs: dict[int, list[tuple[int, int]]], optimizer: str = "a") -> pd.DataFrame:
-    rows = [(optimizer, seed, *point) for seed, points in runs.items() for point in points or [(np.nan, np.nan)]]
+def points_of(runs: Mapping[int, Sequence[tuple[float, float]]], optimizer: str = "a") -> pd.DataFrame:
+    rows = [(optimizer, seed, *point) for seed, points in runs.items() for point in points or NOTHING]
     return pd.DataFrame(rows, columns=["optimizer", "seed", "f", "g"])
 
 
@@ -38,7 +42,6 @@ RUNS = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(RUNS, RUNS)
 def test_the_surface_is_that_of_a_loop(
     first: dict[int, list[tuple[int, int]]], second: dict[int, list[tuple[int, int]]]

@@ -15,6 +15,8 @@ from browser import browser, opened
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
 
+pytestmark = pytest.mark.browser
+
 ASSETS = files("optathlon.analysis.report.assets")
 HOSTILE = "<script>window.hacked=1</script>"
 NAMES = ["random", "tpe", HOSTILE, "smac"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import mannwhitneyu
@@ -12,7 +12,6 @@ from score_frames import scores_of, with_seeds
 from optathlon.analysis.stats.improvement import probability_of_improvement
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, (3, 4, 3), elements=st.integers(0, 5).map(float)), st.permutations([4, 2, 1]))
 def test_estimates_are_mann_whitneys(values: np.ndarray, counts: list[int]) -> None:
     found = probability_of_improvement(with_seeds(values, counts), resamples=10)["estimate"]

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from browser import browser, opened
 
-from optathlon.analysis import write_report
+from optathlon.analysis.report import write_report
 from optathlon.results.frames import Results
 
-WIDE = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}}
+pytestmark = pytest.mark.browser
+
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,7 @@ def drawn(page: Any, chart: str) -> Any:
     return figure
 
 
+@pytest.mark.smoke
 def test_every_chart_of_a_whole_report_is_drawn(chromium: Any, page_file: Path) -> None:
     with opened(chromium, page_file, **WIDE) as page:
         charts = page.locator("figure[data-chart]").evaluate_all("all => all.map(one => one.dataset.chart)")

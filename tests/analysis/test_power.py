@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import f_oneway, ttest_1samp
 from score_frames import scores_of, with_seeds
@@ -24,7 +24,6 @@ def nested(rng: np.random.Generator, between: float, within: float, shape: tuple
     return np.stack([difference, np.zeros(shape)], axis=-1)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(3, 200), st.integers(1, 20), st.floats(0.001, 0.05), st.floats(0.5, 0.95))
 def test_difference_is_statsmodels(tasks: int, seeds: int, alpha: float, chance: float) -> None:
     found = Power(tasks, seeds, 1.0, 4.0, alpha, chance).difference
@@ -67,7 +66,8 @@ def test_variances_are_those_of_the_analysis_of_variance() -> None:
     within = difference.var(axis=1, ddof=1).mean()
     assert found.within == pytest.approx(within)
     assert found.between == pytest.approx((f_oneway(*difference).statistic - 1) * within / 4)
-    assert (found.tasks, found.seeds, found.alpha) == (10, 4, pytest.approx(0.05))
+    assert (found.tasks, found.seeds) == (10, 4)
+    assert found.alpha == pytest.approx(0.05)
 
 
 def test_variances_are_found_from_unequal_seeds() -> None:

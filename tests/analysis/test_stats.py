@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scikit_posthocs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate, together
@@ -121,7 +121,6 @@ def test_optimizers_with_other_seeds_are_left_out() -> None:
     assert (alone.optimizers, alone.left_out) == (["a"], {"b": 2})
 
 
-@settings(max_examples=30)
 @given(st.integers(2, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_compared_optimizers_have_every_pair(optimizers: int, tasks: int, seed: int) -> None:
     losses = losses_of({f"o{i}": [f"t{j}" for j in range(tasks)] for i in range(optimizers)}, seeds=3)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
@@ -100,7 +100,6 @@ def test_different_numbers_have_different_labels(values: list[float], labels: li
     assert table.index.unique("level").tolist() == labels
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([1.0, 2.0, 3.0, 8.0, 20.0, 21.0]), min_size=1, max_size=30))
 def test_numbers_are_grouped_in_order_and_equal_ones_together(values: list[float]) -> None:
     tasks = [f"t{i:02}" for i in range(len(values))]

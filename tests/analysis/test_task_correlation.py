@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
@@ -16,7 +16,6 @@ def frame(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(values, index=[f"t{i}" for i in range(len(values))])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 7), st.integers(1, 8), st.integers(0, 2**32 - 1), st.sampled_from([2, 5, 1000]))
 def test_tau_is_scipys(tasks: int, optimizers: int, seed: int, distinct: int) -> None:
     ranks = frame(np.random.default_rng(seed).integers(0, distinct, (tasks, optimizers)) / 3)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
@@ -19,13 +20,11 @@ def p_value(difference: np.ndarray) -> float:
     return signed_rank_p(signed_ranks(difference))
 
 
-@settings(max_examples=30, deadline=None)
 @given(arrays(float, st.integers(1, 30), elements=st.floats(0, 1)))
 def test_holm_is_statsmodels(p_values: np.ndarray) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.integers(3, 6), st.integers(10, 50), st.integers(0, 2**32 - 1))
 def test_pairs_and_overall_are_the_libraries(optimizers: int, tasks: int, seed: int) -> None:
     scores = np.random.default_rng(seed).normal(size=(tasks, optimizers)) + np.linspace(0, 1, optimizers)
@@ -41,7 +40,6 @@ def test_pairs_and_overall_are_the_libraries(optimizers: int, tasks: int, seed: 
     assert (np.diag(pairwise) == 1).all()
 
 
-@settings(max_examples=50, deadline=None)
 @given(arrays(float, st.integers(1, 10), elements=st.integers(-3, 3).map(float)))
 def test_ties_and_zeros_are_exact(difference: np.ndarray) -> None:
     informative = difference[difference != 0]
@@ -98,7 +96,7 @@ def test_all_tied_do_not_differ() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("test", [significance, wilcoxon_holm])
 @pytest.mark.parametrize("tasks", [12, 30])
-def test_identical_optimizers_rarely_differ(test: type[Significance], tasks: int) -> None:
+def test_identical_optimizers_rarely_differ(test: Callable[[pd.DataFrame], Significance], tasks: int) -> None:
     """Friedman's test and any pair after it: at most 5 % of the time, but for the simulation's error (3 of its SDs)."""
     rng = np.random.default_rng(tasks)
     names = list("abcdef")

@@ -186,7 +186,7 @@ def judged_legal(space: ConfigurationSpace, values: Values) -> list[Values]:
 
 
 @given(st.integers(0, 10**6), st.booleans())
-@settings(max_examples=250, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 def test_activity_and_forbidden_clauses(seed: int, forbiddens: bool) -> None:
     try:
         generated = RandomSpace(seed, forbiddens)
@@ -216,7 +216,7 @@ def test_activity_and_forbidden_clauses(seed: int, forbiddens: bool) -> None:
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 def test_samples_pass_unchanged_and_decode_as_configspace_does(seed: int) -> None:
     try:
         generated = RandomSpace(seed, forbiddens=seed % 2 == 0)

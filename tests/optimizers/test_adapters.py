@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import subprocess
-import sys
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
 
 import pytest
+from roster import CLASSES, OPTIMIZERS, marks_of
 
 from optathlon import Capability, Optimizer
 from optathlon.registry.capabilities import mismatch
 from optathlon.testing.conformance import NonConformance, optimizer_checks
 
-ADAPTERS = {point.name: point.value for point in entry_points(group="optathlon.optimizers")}
 EARLY_MODEL: dict[str, dict[str, Any]] = {
     "hebo": {"n_initial": 2, "model": "rf"},  # the Gaussian process repeats itself in test_hebo.py
     "optuna-gp": {"n_startup_trials": 2},
@@ -38,21 +34,15 @@ MISSING = {
 """What the roster calls a capability that an optimizer doesn't declare, in this order."""
 
 
-def load(name: str) -> type[Optimizer]:
-    module, _, cls = ADAPTERS[name].partition(":")
-    found: type[Optimizer] = getattr(import_module(module), cls)
-    return found
-
-
 def problem_for(kit: Any, cls: type[Optimizer], space: Any) -> Any:
     """With a fidelity where the optimizer needs one."""
     flat = kit.problem(space, budget=8)
     return kit.problem(space, budget=8, fidelity=kit.levels) if mismatch(cls, flat) else flat
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_same_seed_same_sequence(kit: Any, name: str) -> None:
-    optimizer_class: Any = load(name)
+    optimizer_class = CLASSES[name]
 
     def sequence(seed: int, trials: int) -> Any:
         problem = problem_for(kit, optimizer_class, kit.numeric_space())  # two initial trials, then the model
@@ -64,9 +54,9 @@ def test_same_seed_same_sequence(kit: Any, name: str) -> None:
     assert sequence(2, 2) != first[:2]
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_conditional_spaces_where_declared(kit: Any, name: str) -> None:
-    optimizer_class = load(name)
+    optimizer_class = CLASSES[name]
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
     problem = problem_for(kit, optimizer_class, kit.conditional_space())
@@ -74,7 +64,11 @@ def test_conditional_spaces_where_declared(kit: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in EXPENSIVE else []) for name in ADAPTERS]
+    "name",
+    [
+        pytest.param(name, marks=[*marks_of(name), *([pytest.mark.slow] if name in EXPENSIVE else [])])
+        for name in CLASSES
+    ],
 )
 def test_conformance(name: str) -> None:
     failed = {}
@@ -86,9 +80,9 @@ def test_conformance(name: str) -> None:
     assert failed == {}
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_options_are_keywords_with_defaults_and_plain_types(name: str) -> None:
-    optimizer_class = load(name)
+    optimizer_class = CLASSES[name]
     assert issubclass(optimizer_class, Optimizer)
     hints = get_type_hints(optimizer_class.__init__)
     _, problem, seed, *options = inspect.signature(optimizer_class.__init__).parameters.values()
@@ -100,19 +94,10 @@ def test_options_are_keywords_with_defaults_and_plain_types(name: str) -> None:
         assert get_origin(hint) is Literal or hint in (int, float, bool, int | None, float | None)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_nothing_public_but_the_interface(name: str) -> None:
-    public = {key for key in dir(load(name)) if not key.startswith("_")}
+    public = {key for key in dir(CLASSES[name]) if not key.startswith("_")}
     assert public == {key for key in dir(Optimizer) if not key.startswith("_")}
-
-
-def test_importing_adapters_imports_no_library() -> None:
-    """Not the packages that any of them declares, nor what those would bring."""
-    modules = sorted({value.partition(":")[0] for value in ADAPTERS.values()})
-    libraries = {package for name in ADAPTERS for package in load(name).packages} | {"matplotlib", "pandas"}
-    script = f"import sys, {', '.join(modules)}; print(*sorted({libraries!r} & sys.modules.keys()))"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == []
 
 
 def roster(page: str) -> dict[str, str]:
@@ -124,8 +109,8 @@ def roster(page: str) -> dict[str, str]:
 
 def test_the_roster_says_what_each_optimizer_declares(kit: Any) -> None:
     declared = {}
-    for name in ADAPTERS:
-        cls = load(name)
+    for name in CLASSES:
+        cls = CLASSES[name]
         cells = ["tasks without fidelity"] if mismatch(cls, kit.problem(kit.numeric_space())) else []
         declared[name] = ", ".join(cells + [text for one, text in MISSING.items() if one not in cls.capabilities])
     assert roster((DOCS / "optimizers.md").read_text()) == declared
@@ -135,4 +120,4 @@ def test_the_readme_names_no_optimizer_that_is_not_there() -> None:
     readme = (DOCS.parent / "README.md").read_text()
     table = readme.partition("| optimizers | from |")[2].partition("\n\n")[0]
     named = set(re.findall(r"`([\w-]+)`", table))
-    assert named and named <= set(ADAPTERS)
+    assert named and named <= set(CLASSES)

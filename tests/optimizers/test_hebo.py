@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,10 @@ from hypothesis import strategies as st
 from optathlon import Problem, Result, Status
 from optathlon.optimizers.hebo import Hebo
 from optathlon.space import active_checker
+
+torch = pytest.importorskip("torch", reason="the extra 'hebo' is not installed")
+pytest.importorskip("hebo", reason="HEBO is not installed")
+pytestmark = pytest.mark.torch
 
 SEED = 11
 

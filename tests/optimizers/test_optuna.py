@@ -24,7 +24,8 @@ SAMPLERS = {
     OptunaCMAES: lambda: optuna.samplers.CmaEsSampler(seed=SEED),
 }
 OPTIONS = {OptunaNSGAII: {"population_size": 6}}
-FLAT = [OptunaTPE, OptunaMultivariateTPE, OptunaGP, OptunaNSGAII]
+GP = pytest.param(OptunaGP, marks=pytest.mark.torch)
+FLAT = [OptunaTPE, OptunaMultivariateTPE, GP, OptunaNSGAII]
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +172,7 @@ def test_failures_are_optunas_own(kit: Any, optimizer_class: Any) -> None:
     assert kit.configs(trials) == native
 
 
-@pytest.mark.parametrize("optimizer_class", SAMPLERS)
+@pytest.mark.parametrize("optimizer_class", [*FLAT, OptunaCMAES])
 def test_pending_trials(kit: Any, optimizer_class: Any) -> None:
     problem = kit.problem(kit.numeric_space())
     optimizer = optimizer_class(problem, SEED)

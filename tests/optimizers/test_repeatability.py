@@ -46,6 +46,8 @@ def commands() -> list[list[str]]:
     return [["-t", task, *(flag for id in ids for flag in ("-o", id))] for task, ids in grids.items()]
 
 
+@pytest.mark.processes
+@pytest.mark.torch
 def test_one_worker_and_two_give_the_same_trials(commands: list[list[str]], tmp_path: Path) -> None:
     first = trials_of(tmp_path / "one", commands, jobs=1)
     second = trials_of(tmp_path / "two", list(reversed(commands)), jobs=2)

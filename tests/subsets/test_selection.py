@@ -123,11 +123,6 @@ def test_interpreted_and_compiled_and_from_the_cache_alike() -> None:
     assert said[0] == said[1] == said[2]
 
 
-def test_importing_the_package_does_not_import_numba() -> None:
-    code = "import sys, optathlon.subsets; sys.exit('numba' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 @pytest.mark.parametrize(
     ("points", "options", "said"),
     [

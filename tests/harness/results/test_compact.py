@@ -55,7 +55,7 @@ workers = st.lists(st.lists(st.lists(runs, min_size=1, max_size=4), min_size=1, 
 
 @pytest.mark.usefixtures("small_shards")
 @given(workers, st.integers(0, 80), st.integers(0, 2**32))
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_compaction_changes_no_result_even_when_it_is_killed(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,

@@ -77,7 +77,7 @@ shards = st.lists(st.lists(runs, min_size=1, max_size=3), min_size=1, max_size=3
 
 
 @given(st.lists(shards, min_size=1, max_size=3), st.integers(0, 60), st.integers(0, 2**32))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_killed_merge_can_be_repeated(
     tmp_path_factory: pytest.TempPathFactory, written: Sequence[list[list[Run]]], number: int, seed: int
 ) -> None:

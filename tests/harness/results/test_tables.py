@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import load
@@ -67,7 +67,6 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     return table.assign(value=some, status=status)
 
 
-@settings(max_examples=30)
 @given(tables(), st.sampled_from(["minimize", "maximize"]))
 def test_incumbents_are_those_of_a_loop(table: pd.DataFrame, direction: Literal["minimize", "maximize"]) -> None:
     first = 1 if table["step"].min() == 0 else 0
@@ -85,7 +84,6 @@ def test_incumbents_are_those_of_a_loop(table: pd.DataFrame, direction: Literal[
     assert len(found) == len(expected)
 
 
-@settings(max_examples=20)
 @given(tables(), st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_the_format_matters(table: pd.DataFrame, random: object) -> None:
     with TemporaryDirectory() as folder:
@@ -128,7 +126,6 @@ def test_own_results_come_back_with_the_same_types(in_process: Command, tmp_path
     pd.testing.assert_frame_equal(*incumbents)
 
 
-@settings(max_examples=20)
 @given(tables(), st.sampled_from(["minimize", "maximize"]))
 def test_incumbents_in_place_of_values_make_no_difference(
     table: pd.DataFrame, direction: Literal["minimize", "maximize"]
@@ -147,7 +144,7 @@ def test_incumbents_in_place_of_values_make_no_difference(
 
 
 def test_the_report_takes_a_table(tmp_path: Path) -> None:
-    from optathlon.analysis import write_report
+    from optathlon.analysis.report import write_report
 
     rng = np.random.default_rng(0)
     runs = [(o, f"t{t}", s, step) for o in "abc" for t in range(8) for s in range(2) for step in (1, 5, 10)]

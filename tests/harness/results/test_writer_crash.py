@@ -21,7 +21,8 @@ def some_shards(random: Random) -> list[list[Run]]:
     return [runs[start:end] for start, end in zip([0, *cuts], [*cuts, len(runs)], strict=True)]
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.processes
+@pytest.mark.parametrize("block", [pytest.param(0, marks=pytest.mark.smoke), *range(1, 20)])
 def test_a_killed_writer_leaves_whole_runs_and_the_rest_can_be_done(tmp_path: Path, block: int) -> None:
     crashes = 0
     for point in range(POINTS_PER_TEST):

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ConfigSpace import ConfigurationSpace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import Budget, BudgetUnit, Capability, Optimizer, Problem, Result, Status, Task, Trial
@@ -25,9 +25,9 @@ from optathlon.errors import StorageError
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import optimizer_names
 from optathlon.registry.tasks import make_task
-from optathlon.running.accounting import Diverged, Outcome, TrialRecord
+from optathlon.running.accounting import ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.clocks import Clock, VirtualEvaluator
-from optathlon.running.evaluation import Evaluator, Finished, Job, Measured, SequentialEvaluator, measure
+from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, SequentialEvaluator, TimedResult, evaluate_timed
 from optathlon.running.journal import DoneElsewhere, Journal, ReplayedEvaluator, recalling, salvaged
 from optathlon.running.journal import read_journal as read_journal_of
 from optathlon.running.loop import run_loop
@@ -68,7 +68,7 @@ class Mortal:
         self.evaluator.submit(job)
 
 
-def timeless(outcome: Outcome) -> list[tuple[object, ...]]:
+def timeless(outcome: RunOutcome) -> list[tuple[object, ...]]:
     return [
         (record.trial, record.config, record.fidelity, record.parent, record.evaluations, record.values, record.metrics,
          record.status, record.error, record.cost, record.over_budget)
@@ -82,14 +82,14 @@ def do(
     task: Task,
     path: Path,
     wrap: Callable[[Evaluator], Evaluator] = lambda evaluator: evaluator,
-) -> Outcome:
+) -> RunOutcome:
     """A run with a journal that is written from the first trial on."""
     journal = Journal(path, IDENTITY, patience=0.0)
 
     def make_evaluator(history: Any) -> Evaluator:
         if spec.clock is Clock.REAL:
             return ReplayedEvaluator(wrap(SequentialEvaluator(task)), dict(history.past))
-        here = recalling(lambda job: measure(task, job), history.past)
+        here = recalling(lambda job: evaluate_timed(task, job), history.past)
         return wrap(VirtualEvaluator(here, spec.n_workers, spec.clock))
 
     try:
@@ -152,7 +152,6 @@ RANDOM = choose_optimizer("random")
 
 
 @given(st.lists(st.integers(0, 20), max_size=6), st.integers(1, 4))
-@settings(max_examples=60)
 def test_simulated_workers_go_on_too(
     tmp_path_factory: pytest.TempPathFactory, kills: list[int], n_workers: int
 ) -> None:
@@ -187,21 +186,20 @@ class Shuffled:
     def now(self) -> float:
         return self._time
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         pass
 
     def submit(self, job: Job) -> None:
         self._pending.append(job)
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         self._random.shuffle(self._pending)
         job = self._pending.pop()
         self._time += 1.0
-        return Finished(job.trial, measure(self._task, job).result, self._time - 1, self._time, 0, 1.0)
+        return FinishedTrial(job.trial, evaluate_timed(self._task, job).result, self._time - 1, self._time, 0, 1.0)
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(0, 15))
-@settings(max_examples=100)
 def test_what_was_told_in_which_order_is_told_in_that_order_again(
     tmp_path_factory: pytest.TempPathFactory, random: Any, n_workers: int, kept: int
 ) -> None:
@@ -339,7 +337,7 @@ def test_illegal_proposals_are_replayed_too(tmp_path: Path) -> None:
         def tell(self, trial: Trial, result: Result) -> None:
             pass
 
-    def run(lives: float) -> Outcome:
+    def run(lives: float) -> RunOutcome:
         task = Line()
         journal = Journal(tmp_path / "j.jsonl", IDENTITY, patience=0.0)
         evaluator = ReplayedEvaluator(Mortal(SequentialEvaluator(task), lives), journal.past)
@@ -379,7 +377,7 @@ def test_a_run_that_asks_something_else_starts_anew_and_says_so(tmp_path: Path) 
     task = Line()
     outcome = do(spec, choice, task, tmp_path / "j.jsonl")
     assert outcome.status is Status.OK
-    assert outcome.reason.startswith("not replayable, so started anew: trial 0 is {'x': 0.52")
+    assert outcome.reason.startswith("not replayable, so started again: trial 0 is {'x': 0.52")
     assert len(outcome.trials) == len({record.config["x"] for record in outcome.trials}) * 5 == 5
     assert len(task.evaluated) == 5
     assert len(read_journal(tmp_path / "j.jsonl")) == 5, "nothing of the old one is left"
@@ -389,11 +387,11 @@ def test_a_result_told_before_it_was_asked_is_a_divergence(tmp_path: Path) -> No
     records = journal_of(tmp_path / "j.jsonl", 2)
     evaluator = ReplayedEvaluator(SequentialEvaluator(Line()), {record.trial: record for record in records})
     evaluator.submit(Job(Trial({"x": 0.5}, id=1), 0))
-    with pytest.raises(Diverged, match="trial 0 was told before it was asked"):
+    with pytest.raises(ReplayMismatch, match="trial 0 was told before it was asked"):
         evaluator.wait()
 
 
-def random_run(task: Task, journal: Journal) -> Outcome:
+def random_run(task: Task, journal: Journal) -> RunOutcome:
     noise = iter(range(99))
     return run_loop(task.problem, lambda problem: RANDOM.start(problem, 0), SequentialEvaluator(task), noise, journal)
 
@@ -407,7 +405,6 @@ def journal_of(path: Path, trials: int) -> list[TrialRecord]:
 
 
 @given(st.integers(0, 4000), st.sampled_from([b"", b"\0\0\0", b"{", b"[1, 2]\n", b"\xff\xfe\n", b"null\n"]))
-@settings(max_examples=150)
 def test_a_cut_or_garbled_journal_keeps_what_is_whole(
     tmp_path_factory: pytest.TempPathFactory, cut: int, garbage: bytes
 ) -> None:
@@ -560,7 +557,7 @@ def test_a_journal_is_plain_text(tmp_path: Path) -> None:
 def test_recalled_results_are_not_evaluated_again(tmp_path: Path) -> None:
     (record,) = journal_of(tmp_path / "j.jsonl", 1)
 
-    def refuse(job: Job) -> Measured:
+    def refuse(job: Job) -> TimedResult:
         raise AssertionError("evaluated again")
 
     measured = recalling(refuse, {0: record})(Job(Trial({"x": 0.5}, id=0), 0))
