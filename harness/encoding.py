@@ -295,7 +295,7 @@ def _round(hyperparameter: IntegerHyperparameter, vector: np.ndarray) -> np.ndar
 
 def _vectors(space: ConfigurationSpace, rows: Mapping[str, np.ndarray], count: int) -> np.ndarray:
     """Rows by name as vectors in ConfigSpace's encoding, shape (count, d with constants); NaN where inactive."""
-    vectors = np.stack([rows.get(name, np.zeros(count)) for name in space])
+    vectors = np.stack([rows[name] if name in rows else np.zeros(count) for name in space])
     for index, name in enumerate(space):  # parents come before their children
         for condition in space.parent_conditions_of[name]:
             vectors[index, ~condition.satisfied_by_vector_array(vectors)] = np.nan

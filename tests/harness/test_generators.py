@@ -53,6 +53,7 @@ def test_only_the_named_generators_are_lent() -> None:
     assert random.getstate() != before
 
 
+@pytest.mark.torch
 def test_torch() -> None:
     torch = pytest.importorskip("torch")
     expected = torch.rand(2, generator=torch.Generator().manual_seed(3)).tolist()
