@@ -45,7 +45,12 @@ def native_trials(facade, loss, n, origin="Acquisition Function"):
 
 @pytest.mark.parametrize(
     ("optimizer_class", "n", "kind"),
-    [(SmacBlackBox, 5, "flat"), (SmacHPO, 12, "flat"), (SmacBlackBox, 5, "conditional"), (SmacHPO, 8, "conditional")],
+    [
+        pytest.param(SmacBlackBox, 5, "flat", marks=[pytest.mark.convergence, pytest.mark.smoke]),
+        pytest.param(SmacHPO, 12, "flat", marks=pytest.mark.convergence),
+        (SmacBlackBox, 5, "conditional"),
+        (SmacHPO, 8, "conditional"),
+    ],
 )
 def test_native(kit, tmp_path, optimizer_class, n, kind):
     make_space, loss = getattr(kit, f"{kind}_space"), getattr(kit, f"{kind}_loss")
