@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# empty: the newest versions of everything
+CONSTRAINTS ?= constraints.txt
+INSTALL := $(BIN)/pip install --quiet $(CONSTRAINTS:%=-c %)
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 SPAN_blackbox := random,optuna-tpe,nevergrad-de
@@ -38,7 +41,7 @@ subsets: $(SUBSETS:%=subset-%) ## Select the shipped subsets again (hours)
 
 $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 	$(BIN)/optathlon run configs/grid-$*.yaml -j $(JOBS)
-	$(BIN)/optathlon subset grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
+	$(BIN)/optathlon subset select grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
 		--certify 60s --out subsets/shipped/$*.yaml
 	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
 
@@ -54,17 +57,17 @@ $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.demo: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[smac,optuna,hpobench]"
+$(VENV)/.demo: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[smac,optuna,hpobench]"
 	touch $@
 
-$(VENV)/.test: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[test,dev]"
+$(VENV)/.test: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[test,dev]"
 	touch $@
 
 # HEBO declares numpy < 1.25 and runs on the newest
-$(VENV)/.all: $(VENV)/.venv constraints.txt pyproject.toml setup.py
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[all,dev]"
+$(VENV)/.all: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[all,dev]"
 	$(BIN)/pip install --quiet --no-deps hebo==0.3.6
 	touch $@
 

@@ -1,7 +1,8 @@
-"""From stored results to statistics, figures and the report.
+"""From stored results to statistics and figures.
 
-`metrics` and `stats` go from frame to frame, `plots` from frame to figure, `report` from results to one page. Nothing
-here prints, and nothing writes but `write_report` and the exports. The names below load on first use.
+`metrics` and `stats` go from frame to frame, `plots` from frame to figure. Nothing here prints, and nothing writes but
+the exports. The names below load on first use. The report, which is above all of this and the subsets, is in
+`optathlon.analysis.report`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.attainment import median_attainment as median_attainment
     from optathlon.analysis.metrics.comparable import comparable as comparable
     from optathlon.analysis.metrics.coverage import coverage as coverage
-    from optathlon.analysis.metrics.features import task_features as task_features
     from optathlon.analysis.metrics.final import final_values as final_values
     from optathlon.analysis.metrics.hypervolume import running_hypervolume as running_hypervolume
     from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.targets import expected_runtime as expected_runtime
     from optathlon.analysis.metrics.targets import runtime_distribution as runtime_distribution
     from optathlon.analysis.metrics.targets import runtimes as runtimes
+    from optathlon.analysis.metrics.task_features import task_features as task_features
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
-    from optathlon.analysis.report import write_report as write_report
     from optathlon.analysis.stats.aggregates import aggregates as aggregates
-    from optathlon.analysis.stats.agreement import as_ties as as_ties
     from optathlon.analysis.stats.agreement import cohens_kappa as cohens_kappa
     from optathlon.analysis.stats.agreement import judge_quality as judge_quality
     from optathlon.analysis.stats.agreement import kappas as kappas
@@ -46,11 +45,11 @@ if TYPE_CHECKING:
     from optathlon.analysis.stats.bootstrap import bootstrap_means as bootstrap_means
     from optathlon.analysis.stats.bootstrap import bootstrap_ranks as bootstrap_ranks
     from optathlon.analysis.stats.comparison import comparisons as comparisons
-    from optathlon.analysis.stats.duels import effect_sizes as effect_sizes
-    from optathlon.analysis.stats.duels import win_tie_loss as win_tie_loss
     from optathlon.analysis.stats.generalisation import generalisation as generalisation
     from optathlon.analysis.stats.importance import hyperparameter_importance as hyperparameter_importance
     from optathlon.analysis.stats.improvement import probability_of_improvement as probability_of_improvement
+    from optathlon.analysis.stats.pairwise import effect_sizes as effect_sizes
+    from optathlon.analysis.stats.pairwise import win_tie_loss as win_tie_loss
     from optathlon.analysis.stats.power import power as power
     from optathlon.analysis.stats.profiles import performance_profiles as performance_profiles
     from optathlon.analysis.stats.ranking import mean_ranks as mean_ranks
@@ -65,7 +64,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "aggregates": "stats.aggregates",
     "anytime_auc": "metrics.anytime",
-    "as_ties": "stats.agreement",
     "bayesian_signed_rank": "stats.bayes",
     "bootstrap_means": "stats.bootstrap",
     "bootstrap_ranks": "stats.bootstrap",
@@ -74,7 +72,7 @@ _HOMES = {
     "comparable": "metrics.comparable",
     "comparisons": "stats.comparison",
     "coverage": "metrics.coverage",
-    "effect_sizes": "stats.duels",
+    "effect_sizes": "stats.pairwise",
     "expected_runtime": "metrics.targets",
     "export_coco": "export.coco",
     "export_ioh": "export.ioh",
@@ -109,17 +107,15 @@ _HOMES = {
     "strengths": "stats.strengths",
     "task_changes": "compare",
     "task_correlation": "stats.task_correlation",
-    "task_features": "metrics.features",
+    "task_features": "metrics.task_features",
     "trajectories": "metrics.trajectory",
     "wilcoxon_holm": "stats.significance",
-    "win_tie_loss": "stats.duels",
-    "write_report": "report",
+    "win_tie_loss": "stats.pairwise",
 }
 
 __all__ = [
     "aggregates",
     "anytime_auc",
-    "as_ties",
     "bayesian_signed_rank",
     "bootstrap_means",
     "bootstrap_ranks",
@@ -167,7 +163,6 @@ __all__ = [
     "trajectories",
     "wilcoxon_holm",
     "win_tie_loss",
-    "write_report",
 ]
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from optathlon.analysis.metrics.anytime import CELL, incumbents_at
+from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
-from optathlon.analysis.metrics.progress import positions_of_runs
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
 from optathlon.analysis.stats.significance import ALPHA, holm, significance

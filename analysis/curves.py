@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.anytime import GRID, incumbents_at
+from optathlon.analysis.metrics.axes import AXES, BUDGET, Axis
 from optathlon.analysis.metrics.normalisation import (
     BEST_TO_WORST,
     NORMALISATIONS,
@@ -18,7 +19,6 @@ from optathlon.analysis.metrics.normalisation import (
     Normalisation,
     log_regret,
 )
-from optathlon.analysis.metrics.progress import AXES, BUDGET, Axis
 from optathlon.analysis.stats.bootstrap import Resampling, bootstrap_means
 from optathlon.analysis.stats.comparison import Comparison
 from optathlon.analysis.stats.ranking import ranks
@@ -31,7 +31,7 @@ _SAME = 1e-3
 
 
 @dataclass(frozen=True)
-class Measure:
+class PerformanceMeasure:
     """What stands on the y-axis of curves, averaged over seeds, then tasks."""
 
     name: str
@@ -41,7 +41,7 @@ class Measure:
     logarithmic: bool = False
 
 
-RANK = Measure(
+RANK = PerformanceMeasure(
     "rank",
     "mean rank",
     "On each task and seed the optimizers are ranked by their incumbents; 1 is best, and ties share their mean rank.",
@@ -49,9 +49,9 @@ RANK = Measure(
 )
 MEASURES = (
     RANK,
-    *(Measure(each.name, each.title, each.explanation, each) for each in NORMALISATIONS),
+    *(PerformanceMeasure(each.name, each.title, each.explanation, each) for each in NORMALISATIONS),
     *(
-        Measure(
+        PerformanceMeasure(
             f"log-{each.name}",
             f"{each.title}, log",
             f"{each.explanation} Averaged as decimal logarithms, so small differences near the best count as much.",
@@ -67,7 +67,7 @@ MEASURES = (
 class Curve:
     """A measure on an axis: index (`optimizer`, point); `mean`, `low`, `high`; and over how many tasks that is."""
 
-    measure: Measure
+    measure: PerformanceMeasure
     axis: Axis
     bands: pd.DataFrame
     tasks: int
@@ -132,7 +132,7 @@ class Curves:
             self._losses[axis.name] = incumbents_at(self._trajectories[kept], runs, COARSE, axis=axis.name, ends=known)
         return self._losses[axis.name]
 
-    def curve(self, measure: Measure, axis: Axis, comparison: Comparison) -> Curve | None:
+    def curve(self, measure: PerformanceMeasure, axis: Axis, comparison: Comparison) -> Curve | None:
         """Over the compared tasks that have the measure and the axis; `None` where none has."""
         cells = self._cells(measure, axis, comparison)
         if cells.empty:
@@ -145,7 +145,7 @@ class Curves:
         curves = (self.curve(measure, axis, comparison) for axis in self.axes for measure in MEASURES)
         yield from (curve for curve in curves if curve is not None)
 
-    def _cells(self, measure: Measure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
+    def _cells(self, measure: PerformanceMeasure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
         """Index (`task`, `seed`, `optimizer`), a column per point, on the compared tasks that have measure and axis."""
         losses = self.losses_on(axis)
         rows = losses.index.get_indexer(comparison.runs)

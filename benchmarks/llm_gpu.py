@@ -68,7 +68,7 @@ def write_setup(folder: Path, scale: Scale) -> None:
     LlamaForCausalLM(config).save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     rng = np.random.default_rng(0)
-    for part, count in (("train", scale.examples), ("tune", 16), ("test", 16)):
+    for part, count in (("train", scale.examples), ("validation", 16), ("test", 16)):
         rows = [_row(rng, part, number, scale.tokens) for number in range(count)]
         (folder / f"{part}.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
@@ -122,15 +122,16 @@ def measured(folder: Path, scale: Scale, peak: float | None) -> dict[str, Any]:
 
 def ours_per_trial(folder: Path, scale: Scale) -> tuple[dict[str, float], int]:
     """Seconds of a trial's training, and of all of it, in the mean over a warm worker's trials; the model's weights."""
-    from optathlon.tasks.llm.setups import PARTS, make_setup
-    from optathlon.tasks.llm.sft import SFT
+    from optathlon.tasks.llm.kinds.sft import SFT
+    from optathlon.tasks.llm.parts import PARTS
+    from optathlon.tasks.llm.setups import make_setup
 
     content = {
         **{"model": str(folder / "model"), "data": {part: f"{part}.jsonl" for part in PARTS}},
         **{"judge": "verifier", "max_tokens": scale.tokens, "max_new_tokens": 16, "epochs": 1},
         **{"batch_sizes": [1, 1024], "reference": _config(scale), "dtype": _dtype()},
     }
-    task = SFT("llm/sft/bench/win-rate", make_setup("bench", content, folder), ("win-rate",))
+    task = SFT("llm/sft/random/win-rate", make_setup("random", content, folder), ("win-rate",))
     task.evaluate(_config(scale), fidelity=1, seed=10_000)
     seconds: dict[str, list[float]] = {"train": [], "trial": []}
     for seed in range(scale.trials):
@@ -138,7 +139,7 @@ def ours_per_trial(folder: Path, scale: Scale) -> tuple[dict[str, float], int]:
         result = task.evaluate(_config(scale), fidelity=1, seed=seed)
         seconds["trial"].append(time.perf_counter() - began)
         seconds["train"].append(result.metrics["train_seconds"])
-    with task.bench.base.untuned() as model:
+    with task.loaded.base.untuned() as model:
         weights = sum(weight.numel() for weight in model.parameters())
     return {name: float(np.mean(values)) for name, values in seconds.items()}, weights
 

@@ -54,7 +54,7 @@ def number_of_trials(tasks: int) -> int:
 
 def simulate(tasks: int, path: Path) -> None:
     """A results folder with one shard per task."""
-    os.fsync = lambda _descriptor: None  # nothing here is worth keeping
+    vars(os)["fsync"] = lambda _descriptor: None  # nothing here is worth keeping
     folder = ResultsFolder.create(path)
     for task in range(tasks):
         rng = np.random.default_rng([tasks, task])
@@ -118,7 +118,7 @@ def trials_on(task: int, rng: np.random.Generator) -> pa.Table:
         "evaluations": np.ones(count),
         "values": [None if bad else [loss] for bad, loss in zip(failed.tolist(), losses.tolist(), strict=True)],
         "status": np.where(failed, "crashed", "ok").astype(object),
-        "error": np.where(failed, "RuntimeError: diverged", None),
+        "error": np.where(failed, "RuntimeError: diverged", np.array(None)),
         "cost": seconds.astype(float),
         "ask_s": seconds / 3,
         "tell_s": seconds / 30,
@@ -160,7 +160,7 @@ def task_row(task: int) -> dict[str, str]:
 
 def report(path: Path) -> None:
     """The command itself, in this process."""
-    from optathlon.analysis import write_report
+    from optathlon.analysis.report import write_report
     from optathlon.cli.source import read_results
 
     page = write_report(read_results(path), path / "report")

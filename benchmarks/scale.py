@@ -39,7 +39,7 @@ from optathlon.results.compact import compact
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.accounting import RunOutcome, TrialRecord
 from optathlon.running.environment import pin
 from optathlon.task import short_hash
 from optathlon.trial import Status
@@ -96,9 +96,11 @@ def simulate(tasks: int, folder: Path) -> None:
     """Write finished runs in the order of the plan, as a worker does; `folder/N` has those of the first N tasks."""
     os.fsync = lambda _descriptor: None  # nothing here is worth keeping
     results = ResultsFolder.create(folder / "whole")
-    writer, session, now = ShardWriter(results), Session("scale", "host", "provenance"), datetime.now(UTC)
+    writer, session, now = ShardWriter(results), Session("host", "provenance"), datetime.now(UTC)
     for number, spec in enumerate(make_plan(experiment(tasks), ()).todo, start=1):
-        outcome = Outcome(Status.OK, [trial(number, index) for index in range(TRIALS_PER_RUN)], float(TRIALS_PER_RUN))
+        outcome = RunOutcome(
+            Status.OK, [trial(number, index) for index in range(TRIALS_PER_RUN)], float(TRIALS_PER_RUN)
+        )
         fingerprint = short_hash(spec.task)
         if not writer.has_described(spec.task):
             writer.describe(make_task(spec.task), fingerprint)

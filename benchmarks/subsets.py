@@ -159,12 +159,14 @@ def against_proven_optima() -> None:
     print()
 
 
-@numba.njit
-def evaluate_again(instance: Instance, work: Workspace, members: Points, weights: Integers, times: int) -> float:
+def _evaluate_again(instance: Instance, work: Workspace, members: Points, weights: Integers, times: int) -> float:
     total = 0.0
     for _ in range(times):
         total += worst_box(instance, work, members, weights, 0.0)
     return total
+
+
+evaluate_again = numba.njit(_evaluate_again)
 
 
 def evaluation_time(d: int, k: int, n: int, *, uniform: bool, budget: float) -> float:

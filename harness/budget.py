@@ -85,3 +85,14 @@ class Budget:
     def __str__(self) -> str:
         suffix = {BudgetUnit.EVALUATIONS: "", BudgetUnit.SECONDS: "s", BudgetUnit.COST: "cost"}[self.unit]
         return f"{self.amount:g}{suffix}" if float(f"{self.amount:g}") == self.amount else f"{self.amount!r}{suffix}"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `60s`, `10min` or `2h`."""
+    try:
+        duration = Budget.parse(text)
+    except UsageError:
+        duration = None
+    if duration is None or duration.unit is not BudgetUnit.SECONDS:
+        raise UsageError(f"can't read the duration {text!r}: give e.g. 60s, 10min or 2h")
+    return duration.amount

@@ -27,7 +27,7 @@ def data_root() -> Path:
 
 
 def cache_root() -> Path:
-    """The folder of what can be made anew: `$OPTATHLON_CACHE`, else `optathlon` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    """The folder of what can be made again: `$OPTATHLON_CACHE`, else `optathlon` in `$XDG_CACHE_HOME` or `~/.cache`."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")

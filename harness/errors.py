@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one clear line that says what, where, and what to do."""
+"""Errors that a user can fix: one clear line that says what, where, and what to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StorageError(Interruption):
     """Results can't be written: no space, no permission, no disk. What was written before is intact."""
 
 
-class Hindrance(Interruption):
+class Unavailable(Interruption):
     """Evaluations can't go on, whatever is proposed: what they need is away. What was measured before is intact."""
 
 
@@ -50,7 +50,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"can't write to {str(path)!r}: {error.strerror or error}: mend that and repeat the command; "
+            f"can't write to {str(path)!r}: {error.strerror or error}: fix that and repeat the command; "
             "what was stored is intact"
         ) from error
 

@@ -112,7 +112,7 @@ class FunctionTask(Task):
         return self._result(self._function(dict(config), **{name: known[name] for name in self._takes}))
 
     def fingerprint(self) -> str:
-        """A hash of the function's source: calling a user's function unasked may be dear."""
+        """A hash of the function's source: calling a user's function unasked may be expensive."""
         try:
             source = inspect.getsource(self._function)
         except (OSError, TypeError):  # no source file, or a callable object

@@ -41,7 +41,7 @@ class Optimizer(ABC):
     ----------------
     capabilities:
         What the method can make use of or represent.
-    needs:
+    requires:
         Capabilities that a task must call for, e.g. a Hyperband needs a fidelity.
     packages:
         Import names of the packages the adapter needs; checked before anything runs.
@@ -52,7 +52,7 @@ class Optimizer(ABC):
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
-    needs: ClassVar[frozenset[Capability]] = frozenset()
+    requires: ClassVar[frozenset[Capability]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     deterministic: ClassVar[bool] = True

@@ -47,7 +47,7 @@ class Task(ABC):
         """Evaluate the active hyperparameters `config` at level `fidelity` (`None`: the full one).
 
         `seed` (0 <= seed < 2**32) drives all noise: the same arguments give the same result. Exceptions are
-        recorded by the harness as a crashed trial, but for `optathlon.errors.Hindrance`: no trial can be evaluated
+        recorded by the harness as a crashed trial, but for `optathlon.errors.Unavailable`: no trial can be evaluated
         then, so that the command ends, and goes on from there when it is repeated.
         """
 
@@ -61,7 +61,7 @@ class Task(ABC):
         """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
 
         They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is
-        the same on every machine. A task whose values are not reproducible, or dear, overrides this.
+        the same on every machine. A task whose values are not reproducible, or expensive, overrides this.
         """
         from optathlon.space import probes
 

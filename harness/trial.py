@@ -71,7 +71,7 @@ class Result:
         The last lines of what went wrong.
     losses:
         What the optimizer learns from: one number to *minimise* per objective, always finite; for a failed
-        trial an imputed one (see `optathlon.running.loop`). Filled in by the harness before `tell`.
+        trial an imputed one (see `optathlon.running.accounting`). Filled in by the harness before `tell`.
     """
 
     values: tuple[float, ...] = ()

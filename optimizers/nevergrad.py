@@ -10,25 +10,15 @@ with numpy 2.4, and pycma's `fmin`, which is seeded by the clock and seeds numpy
 from __future__ import annotations
 
 import math
-import random
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from ConfigSpace.hyperparameters import (
-    CategoricalHyperparameter,
-    Constant,
-    FloatHyperparameter,
-    Hyperparameter,
-    IntegerHyperparameter,
-    OrdinalHyperparameter,
-)
 
+from optathlon.encoding import Choice, Dimension, Number, dimensions
+from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
-from optathlon.space import plain
 from optathlon.trial import Result, Trial
 
 
@@ -46,11 +36,10 @@ class _NevergradOptimizer(Optimizer):
     _takes_reference: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, seed: int, family: str, **options: Any) -> None:
-        with _undisturbed():
+        with LentGenerators(seed, "python", "numpy").lent():  # its import and its parametrizations change them
             import nevergrad as ng
 
-            free = {name: hp for name, hp in problem.space.items() if not isinstance(hp, Constant)}
-            parametrization = ng.p.Dict(**{name: _parameter(hyperparameter) for name, hyperparameter in free.items()})
+            parametrization = ng.p.Dict(**{one.name: _parameter(one) for one in dimensions(problem.space)})
             parametrization.random_state = np.random.RandomState(seed)
             evaluations = problem.budget.evaluations
             self._nevergrad = getattr(ng.families, family)(**options)(
@@ -134,7 +123,7 @@ class NevergradOnePlusOne(_NevergradOptimizer):
         See `Optimizer`.
     mutation:
         `"gaussian"` and `"cauchy"` steps move all coordinates of the best configuration; `"discrete"` (one on average),
-        `"portfolio"` (a random number) and `"doublefastga"` (a heavy-tailed one; Doerr et al. 2017) draw some anew.
+        `"portfolio"` (a random number) and `"doublefastga"` (a heavy-tailed one; Doerr et al. 2017) draw some again.
     """
 
     def __init__(
@@ -147,32 +136,13 @@ class NevergradOnePlusOne(_NevergradOptimizer):
         super().__init__(problem, seed, "ParametrizedOnePlusOne", mutation=mutation)
 
 
-def _parameter(hyperparameter: Hyperparameter[Any, Any]) -> Any:
+def _parameter(dimension: Dimension) -> Any:
     """How a Nevergrad user writes this hyperparameter."""
     import nevergrad as ng
 
-    match hyperparameter:
-        case FloatHyperparameter(lower=lower, upper=upper, log=log):
-            return (ng.p.Log if log else ng.p.Scalar)(lower=lower, upper=upper)
-        case IntegerHyperparameter(lower=lower, upper=upper, log=log):
-            return (ng.p.Log if log else ng.p.Scalar)(lower=lower, upper=upper).set_integer_casting()
-        case OrdinalHyperparameter(sequence=sequence):
-            return ng.p.TransitionChoice([plain(value) for value in sequence])
-        case CategoricalHyperparameter(choices=choices):
-            return ng.p.Choice([plain(choice) for choice in choices])
-        case _:
-            raise TypeError(
-                f"hyperparameter {hyperparameter.name!r}: the kind {type(hyperparameter).__name__} is not supported"
-            )
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put back numpy's and Python's generators and the warning filters, which Nevergrad's import changes."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+    match dimension:
+        case Number(lower=lower, upper=upper, log=log, integer=integer):
+            number = (ng.p.Log if log else ng.p.Scalar)(lower=lower, upper=upper)
+            return number.set_integer_casting() if integer else number
+        case Choice(values=values, ordered=ordered):
+            return (ng.p.TransitionChoice if ordered else ng.p.Choice)(list(values))

@@ -7,22 +7,15 @@ only where it is active. Failed trials are told as `TrialState.FAIL`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import (
-    CategoricalHyperparameter,
-    Constant,
-    FloatHyperparameter,
-    Hyperparameter,
-    IntegerHyperparameter,
-    OrdinalHyperparameter,
-)
+from ConfigSpace.hyperparameters import Constant
 
+from optathlon.encoding import Choice, Dimension, Number, dimensions, walk
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.space import plain
@@ -46,13 +39,13 @@ class _OptunaOptimizer(Optimizer):
         with _quiet():
             self._study = optuna.create_study(directions=["minimize"] * len(problem.objectives), sampler=make_sampler())
         self._space = problem.space
-        self._suggest = {name: _suggestion(hyperparameter) for name, hyperparameter in problem.space.items()}
+        self._suggest = _suggestions(problem.space)
         self._constraints = [constraint.name for constraint in problem.constraints]
 
     def ask(self) -> Trial:
         """Suggest the active hyperparameters one after the other."""
         trial = self._study.ask()
-        return Trial(_walk(self._space, self._suggest, trial), native=trial)
+        return Trial(walk(self._space, lambda name: self._suggest[name](trial)), native=trial)
 
     def tell(self, trial: Trial, result: Result) -> None:
         """Complete the trial, or mark it failed."""
@@ -220,7 +213,7 @@ class OptunaNSGAII(_OptunaOptimizer):
     crossover_prob:
         Probability that a child has two parents.
     mutation_prob:
-        Probability that a hyperparameter of a child is drawn anew; by default 1 / d.
+        Probability that a hyperparameter of a child is drawn again; by default 1 / d.
     """
 
     capabilities = OptunaGP.capabilities
@@ -246,38 +239,26 @@ class OptunaNSGAII(_OptunaOptimizer):
         super().__init__(problem, sampler)
 
 
-def _walk(space: ConfigurationSpace, suggest: Mapping[str, Suggest], trial: optuna.Trial) -> dict[str, Value]:
-    """Suggest what is active given the values suggested before it."""
-    if not space.conditions:
-        return {name: value(trial) for name, value in suggest.items()}
-    config: dict[str, Value] = {}
-    vector = np.full(len(space), np.nan)
-    for index, name in enumerate(space):  # parents come before their children
-        if all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name]):
-            config[name] = suggest[name](trial)
-            vector[index] = space[name].to_vector(config[name])
-    return config
+def _suggestions(space: ConfigurationSpace) -> dict[str, Suggest]:
+    """How an Optuna user suggests each hyperparameter; an ordered choice is an integer, the index of its value."""
+    constants = {name: _constant(plain(hp.value)) for name, hp in space.items() if isinstance(hp, Constant)}
+    return constants | {dimension.name: _suggestion(dimension) for dimension in dimensions(space)}
 
 
-def _suggestion(hyperparameter: Hyperparameter[Any, Any]) -> Suggest:
-    """How an Optuna user suggests this hyperparameter; an ordinal one is an integer, its place in the sequence."""
-    name = hyperparameter.name
-    match hyperparameter:
-        case FloatHyperparameter(lower=low, upper=high, log=log):
+def _constant(value: Value) -> Suggest:
+    return lambda trial: value
+
+
+def _suggestion(dimension: Dimension) -> Suggest:
+    match dimension:
+        case Number(name=name, lower=low, upper=high, log=log, integer=True):
+            return lambda trial: trial.suggest_int(name, int(low), int(high), log=log)
+        case Number(name=name, lower=low, upper=high, log=log):
             return lambda trial: trial.suggest_float(name, low, high, log=log)
-        case IntegerHyperparameter(lower=low, upper=high, log=log):
-            return lambda trial: trial.suggest_int(name, low, high, log=log)
-        case OrdinalHyperparameter(sequence=sequence):
-            ordered = [plain(value) for value in sequence]
-            return lambda trial: ordered[trial.suggest_int(name, 0, len(ordered) - 1)]
-        case CategoricalHyperparameter(choices=choices):
-            unordered = [plain(choice) for choice in choices]
-            return lambda trial: plain(trial.suggest_categorical(name, unordered))
-        case Constant(value=value):
-            constant = plain(value)
-            return lambda trial: constant
-        case _:
-            raise TypeError(f"hyperparameter {name!r}: the kind {type(hyperparameter).__name__} is not supported")
+        case Choice(name=name, values=values, ordered=True):
+            return lambda trial: values[trial.suggest_int(name, 0, len(values) - 1)]
+        case Choice(name=name, values=values):
+            return lambda trial: plain(trial.suggest_categorical(name, values))
 
 
 @contextmanager

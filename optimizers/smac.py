@@ -72,7 +72,7 @@ class _SmacOptimizer(Optimizer):
 
 
 class SmacBlackBox(_SmacOptimizer):
-    """`BlackBoxFacade`: a Gaussian process, for few dimensions and dear evaluations.
+    """`BlackBoxFacade`: a Gaussian process, for few dimensions and expensive evaluations.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class _SmacHyperbandOptimizer(_SmacOptimizer):
         Capability.MULTI_FIDELITY,
         Capability.RESUMABLE,
     }
-    needs = frozenset({Capability.MULTI_FIDELITY})
+    requires = frozenset({Capability.MULTI_FIDELITY})
 
     def __init__(self, problem: Problem, seed: int) -> None:
         assert problem.fidelity is not None

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from optathlon.subsets.discrepancy import Box as Box
     from optathlon.subsets.discrepancy import empirical_discrepancy as empirical_discrepancy
     from optathlon.subsets.discrepancy import star_discrepancy as star_discrepancy
-    from optathlon.subsets.features import Features as Features
-    from optathlon.subsets.features import features as features
+    from optathlon.subsets.points import TaskPoints as TaskPoints
+    from optathlon.subsets.points import task_points as task_points
     from optathlon.subsets.selection import Selection as Selection
     from optathlon.subsets.selection import select_disjoint as select_disjoint
     from optathlon.subsets.selection import select_subset as select_subset
@@ -27,15 +27,15 @@ _HOMES = {
     "Agreement": "validation",
     "Box": "discrepancy",
     "Certificate": "certificate",
-    "Features": "features",
     "Selection": "selection",
     "Subset": "subset",
+    "TaskPoints": "points",
     "certify": "certificate",
     "empirical_discrepancy": "discrepancy",
-    "features": "features",
     "select_disjoint": "selection",
     "select_subset": "selection",
     "star_discrepancy": "discrepancy",
+    "task_points": "points",
     "validate_subset": "validation",
 }
 
@@ -43,15 +43,15 @@ __all__ = [
     "Agreement",
     "Box",
     "Certificate",
-    "Features",
     "Selection",
     "Subset",
+    "TaskPoints",
     "certify",
     "empirical_discrepancy",
-    "features",
     "select_disjoint",
     "select_subset",
     "star_discrepancy",
+    "task_points",
     "validate_subset",
 ]
 

@@ -1,4 +1,4 @@
-"""Simulated annealing of one or more disjoint subsets, by exchanges that mend the worst box of the worst subset.
+"""Simulated annealing of one or more disjoint subsets, by exchanges that improve the worst box of the worst subset.
 
 An exchange takes a point out of a subset and puts another in. It is proposed so that the box where the subset's
 discrepancy is attained improves, and accepted if the greatest discrepancy stays below a threshold which is drawn
@@ -11,7 +11,7 @@ need not be evaluated exactly, only be shown to exceed the threshold, and that i
    open boxes the other way round too few.
 3. Where neither exceeds the old discrepancy and the worst box has improved, the greatest excess of the watched boxes is
    taken for the new discrepancy. All boxes are searched only when that comes within one temperature of the best found,
-   which therefore is exact; a box that comes to light then is watched from there on.
+   which therefore is exact; a box that is found then is watched from there on.
 """
 
 from __future__ import annotations
@@ -24,19 +24,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from optathlon.subsets.boxes import (
-    Floats,
-    Instance,
-    Integers,
-    Points,
-    Workspace,
-    make_workspace,
-    sorted_members,
-    subset_weights,
-)
+from optathlon.subsets import kernels
+from optathlon.subsets.boxes import Instance, Points, Workspace, make_workspace, sorted_members, subset_weights
+from optathlon.subsets.kernels import OUTSIDE, State
 
 STAGES = 256
-"""The temperature falls in so many steps, geometrically."""
+"""How many temperatures there are, each a fixed factor below the one before."""
 HOT, COLD = 0.08, 0.035
 """First and last temperature, in units of 1 / k, the excess of one point."""
 LOCALITY = (0.7, 0.97)
@@ -45,44 +38,6 @@ GUIDANCE = 0.9
 """The probability of proposing an exchange that improves the worst box; others let the subset drift."""
 WATCHED = 48
 """How many boxes each subset watches."""
-OUTSIDE = -1
-
-
-class State(NamedTuple):
-    """m disjoint subsets of k points each, during annealing.
-
-    `owner` (n): which subset has a point, or `OUTSIDE`. `members` (m, axes, k), `weights` (m, n): as `worst_box` takes
-    them. `discrepancies` (m), `box` (m, axes), `family` (m): the worst boxes. `best` (m, k), `best_energy` (1): the
-    best subsets so far.
-
-    Watched boxes (m, WATCHED): `corners` (m, axes, WATCHED), `signs` (1 for closed, -1 for open boxes), `counts`
-    (members inside), `offsets` (`cost` times points inside), `volumes`, `used` (when each was last of use, by `clock`).
-
-    Of an exchange that is being tried: `next_box`, `next_family`: the worst boxes after it; `ranks_out`, `ranks_in`
-    (axes): its points' ranks; `changes` (2, WATCHED): which watched boxes hold them; `excesses` (WATCHED): theirs then.
-    """
-
-    owner: Points
-    members: Points
-    weights: Integers
-    discrepancies: Floats
-    box: Integers
-    family: Integers
-    best: Points
-    best_energy: Floats
-    corners: Integers
-    signs: Floats
-    counts: Integers
-    offsets: Integers
-    volumes: Floats
-    used: Points
-    clock: Points
-    next_box: Integers
-    next_family: Integers
-    ranks_out: Integers
-    ranks_in: Integers
-    changes: Integers
-    excesses: Floats
 
 
 class Outcome(NamedTuple):
@@ -95,8 +50,6 @@ class Outcome(NamedTuple):
 
 def make_state(instance: Instance, work: Workspace, subsets: Points) -> State:
     """The state of the given disjoint subsets (m, k), each with its worst box watched."""
-    from optathlon.subsets import kernels
-
     m = len(subsets)
     axes, n = instance.ranks.shape
     state = State(
@@ -141,8 +94,6 @@ def anneal(
     stop: npt.NDArray[np.bool_],
 ) -> Outcome:
     """One annealing of `subsets` disjoint subsets, from random ones; it ends early if `stop[0]` becomes true."""
-    from optathlon.subsets import kernels
-
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(restart,)))
     n, k = instance.ranks.shape[1], instance.size
     start = random.permutation(n)[: subsets * k].reshape(subsets, k)

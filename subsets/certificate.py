@@ -107,7 +107,7 @@ def certify(
     k:
         The size of the subset, 1 to the number of points.
     target:
-        What the subset shall resemble: all points (`"empirical"`) or the uniform distribution on the unit cube
+        What the subset must resemble: all points (`"empirical"`) or the uniform distribution on the unit cube
         (`"uniform"`, the star discrepancy).
     incumbent:
         k distinct rows to start from; by default `select_subset` finds them.
@@ -262,7 +262,7 @@ class _Search:
 
 @dataclass(frozen=True)
 class _Space:
-    """All points, and the measure that a subset shall resemble.
+    """All points, and the measure that a subset must resemble.
 
     `values`: the distinct values by coordinate, ascending; `ranks` (n, d): where each point's stand in them.
     """

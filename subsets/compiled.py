@@ -19,10 +19,10 @@ def compiled(kernel: Kernel) -> Kernel:
     """Compile `kernel` on its first call; it releases the interpreter's lock while it runs.
 
     The result is kept on disk, beside the source or, where that can't be written, in the user's cache folder. numba
-    compares the age of the kernel's own file only, so kernels that call each other belong in one file, to be touched
-    where a constant or type that they import changes. Floating-point operations are neither reordered nor fused: a
-    kernel returns the same numbers compiled and interpreted. Only NaN and the sign of zero are ignored, without which a
-    maximum isn't vectorized.
+    compares the age of the kernel's own file only. So kernels that call each other belong in one file, with the
+    constants and types of their own; touch the file where a constant or type that they import changes. Floating-point
+    operations are neither reordered nor fused: a kernel returns the same numbers compiled and interpreted. Only NaN and
+    the sign of zero are ignored, without which a maximum isn't vectorized.
     """
     if not COMPILED:
         return kernel

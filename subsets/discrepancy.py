@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optathlon.subsets.boxes import Workspace
 
 Target = Literal["empirical", "uniform"]
-"""What a subset shall resemble: the full set's empirical distribution, or the uniform one on [0, 1]^d."""
+"""What a subset must resemble: the full set's empirical distribution, or the uniform one on [0, 1]^d."""
 
 HIGHEST_DIMENSION = 6
 """Exact evaluation is exponential in the dimension; beyond this it is of no use."""

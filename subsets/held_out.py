@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from optathlon.errors import UsageError, unknown
-from optathlon.subsets.features import Missing, features
 from optathlon.subsets.performance import performance
+from optathlon.subsets.points import Missing, task_points
 from optathlon.subsets.subset import Subset
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class HeldOut:
     ranks:
         Index (`task`, `seed`, `optimizer`), at the end of the budget, among the held-out optimizers.
     points:
-        Index `task`: what the subset was chosen by, made anew from these results; `None` where they lack runs for that.
+        Index `task`: what the subset was chosen by, made from these results; `None` where they lack runs for that.
     strata:
         Index `task`: its collection and number of hyperparameters.
     left_out:
@@ -123,7 +123,7 @@ def _refuse_changed_tasks(chosen: Performance, subset: Subset) -> None:
     if changed:
         raise UsageError(
             f"{len(changed)} of the {len(subset.tasks)} tasks have changed since the subset was chosen, first "
-            f"{changed[0]} (other fingerprint): choose a subset anew from these results"
+            f"{changed[0]} (other fingerprint): choose another subset from these results"
         )
 
 
@@ -152,7 +152,8 @@ def _all_others(known: Performance, subset: Subset) -> tuple[list[str], dict[str
 
 def _ranks(chosen: Performance) -> tuple[pd.Series, dict[str, str]]:
     """Ranks on what the optimizers share, and those left out with the reason."""
-    from optathlon.analysis import comparisons, ranks
+    from optathlon.analysis.stats.comparison import comparisons
+    from optathlon.analysis.stats.ranking import ranks
 
     losses = chosen.losses.to_frame()
     together = comparisons(losses, pd.Series("", index=chosen.tasks.index))
@@ -176,7 +177,7 @@ def _points(results: Results, subset: Subset, used: set[str]) -> pd.DataFrame | 
     missing: Missing = "worst" if subset.features.imputed else "drop"
     try:
         chosen = performance(results, type=subset.type, optimizers=sorted(used))
-        return features(chosen.regret, scale=subset.features.scale, missing=missing).points
+        return task_points(chosen.regret, scale=subset.features.scale, missing=missing).points
     except UsageError:
         return None
 

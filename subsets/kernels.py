@@ -11,10 +11,11 @@ axes are swept at once: for each *slab*, a prefix along the first of them,
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from optathlon.subsets.annealing import OUTSIDE, State
 from optathlon.subsets.boxes import (
     OVER,
     SWEPT,
@@ -31,6 +32,45 @@ from optathlon.subsets.compiled import compiled, inlined
 
 MISSED = 2.0
 """A side longer than any."""
+OUTSIDE = -1
+"""The owner of a point that is in no subset."""
+
+
+class State(NamedTuple):
+    """m disjoint subsets of k points each, during annealing.
+
+    `owner` (n): which subset has a point, or `OUTSIDE`. `members` (m, axes, k), `weights` (m, n): as `worst_box` takes
+    them. `discrepancies` (m), `box` (m, axes), `family` (m): the worst boxes. `best` (m, k), `best_energy` (1): the
+    best subsets so far.
+
+    Of the w watched boxes of each (m, w): `corners` (m, axes, w), `signs` (1 for closed, -1 for open boxes), `counts`
+    (members inside), `offsets` (`cost` times points inside), `volumes`, `used` (when each was last of use, by `clock`).
+
+    Of an exchange that is being tried: `next_box`, `next_family`: the worst boxes after it; `ranks_out`, `ranks_in`
+    (axes): its points' ranks; `changes` (2, w): which watched boxes hold them; `excesses` (w): theirs then.
+    """
+
+    owner: Points
+    members: Points
+    weights: Integers
+    discrepancies: Floats
+    box: Integers
+    family: Integers
+    best: Points
+    best_energy: Floats
+    corners: Integers
+    signs: Floats
+    counts: Integers
+    offsets: Integers
+    volumes: Floats
+    used: Points
+    clock: Points
+    next_box: Integers
+    next_family: Integers
+    ranks_out: Integers
+    ranks_in: Integers
+    changes: Integers
+    excesses: Floats
 
 
 @compiled

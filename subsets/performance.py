@@ -11,7 +11,7 @@ import pandas as pd
 from optathlon.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from optathlon.analysis.study import Study
+    from optathlon.analysis.analysis import Analysis
     from optathlon.results.frames import Results
 
 ANY_TYPE = "any"
@@ -48,7 +48,7 @@ class Performance:
     @property
     def regret(self) -> pd.Series:
         """The losses on a scale from 0 (best) to 1 (worst) per task, by these optimizers alone; NaN stays."""
-        from optathlon.analysis import normalised_regret
+        from optathlon.analysis.metrics.normalisation import normalised_regret
 
         return normalised_regret(self.losses, self.tasks).where(self.losses.notna())
 
@@ -79,7 +79,7 @@ def performance(
     Raises `UsageError` where tasks are of several types and none is chosen, an optimizer or type is not in the
     results, or runs on a task differ in their budget or another condition.
     """
-    from optathlon.analysis.study import Study
+    from optathlon.analysis.analysis import Analysis
 
     chosen = results.runs[results.runs["status"].astype(str) != "skipped"]
     if chosen.empty:
@@ -93,13 +93,13 @@ def performance(
     if optimizers is not None:
         _refuse_absent(optimizers, results.runs, chosen, type)
         chosen = chosen[chosen["optimizer"].astype(str).isin(list(optimizers))]
-    study = Study(replace(results, runs=chosen))
-    _refuse_divided(study)
+    analysis = Analysis(replace(results, runs=chosen))
+    _refuse_divided(analysis)
     budgets = chosen[["budget", "budget_unit"]].drop_duplicates().sort_values(["budget_unit", "budget"])
     return Performance(
         type,
-        study.losses.iloc[:, -1],
-        study.results.tasks,
+        analysis.losses.iloc[:, -1],
+        analysis.results.tasks,
         tuple(f"{amount:g} {unit}" for amount, unit in budgets.itertuples(index=False)),
     )
 
@@ -124,11 +124,11 @@ def _refuse_absent(names: Collection[str], runs: pd.DataFrame, chosen: pd.DataFr
             raise UsageError(f"{name} has no runs on any of the {count} {kind}tasks but skipped ones: leave it out")
 
 
-def _refuse_divided(study: Study) -> None:
-    if study.divided_tasks:
-        first = study.divided_tasks[0]
-        labels = [label for label in study.results.tasks.index if str(label).startswith(f"{first} (")]
+def _refuse_divided(analysis: Analysis) -> None:
+    if analysis.divided_tasks:
+        first = analysis.divided_tasks[0]
+        labels = [label for label in analysis.results.tasks.index if str(label).startswith(f"{first} (")]
         raise UsageError(
-            f"runs on {len(study.divided_tasks)} tasks differ in their conditions, e.g. {' and '.join(labels)}: "
+            f"runs on {len(analysis.divided_tasks)} tasks differ in their conditions, e.g. {' and '.join(labels)}: "
             "choose optimizers that share one, or keep each condition in a results folder of its own"
         )

@@ -35,7 +35,7 @@ class Selection:
     worst_box:
         A box where the discrepancy is attained.
     target:
-        What the subset shall resemble.
+        What the subset must resemble.
     seed:
         The seed of the selection.
     """
@@ -176,8 +176,8 @@ def _check_sizes(n: int, subsets: int, k: int) -> None:
     if k < 1:
         raise UsageError(f"a subset needs at least 1 point, not {k}")
     if n < subsets * k:
-        wanted = f"{k} points" if subsets == 1 else f"{subsets} disjoint subsets of {k} points"
-        raise UsageError(f"can't select {wanted} from {n}: select fewer or give more points")
+        asked = f"{k} points" if subsets == 1 else f"{subsets} disjoint subsets of {k} points"
+        raise UsageError(f"can't select {asked} from {n}: select fewer or give more points")
 
 
 def _check_informative(points: npt.NDArray[np.float64]) -> None:

@@ -36,7 +36,7 @@ class Part(BaseModel):
     other_discrepancy:
         That to the other target, for information.
     lower_bound:
-        What is proven to be the least that any set of as many tasks reaches alone; `None` where nothing was proven.
+        The proven lower bound on what any set of as many tasks reaches alone; `None` where nothing was proven.
     tasks:
         Fingerprints by task id; empty where a task has none.
     """
@@ -57,7 +57,7 @@ class Part(BaseModel):
 
 
 class FeatureRecord(BaseModel):
-    """What the points were made from; see `optathlon.subsets.Features`.
+    """What the points were made from; see `optathlon.subsets.TaskPoints`.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Subset(BaseModel):
                 raise _no_shipped(name)
             path = _SHIPPED / f"{name}.yaml"
         elif not path.is_file():
-            raise UsageError(f"no subset file {name!r}: make one with `optathlon subset RESULTS`, {_HINT}")
+            raise UsageError(f"no subset file {name!r}: make one with `optathlon subset select RESULTS`, {_HINT}")
         try:
             return cls._parsed(path.read_text(), name)
         except (OSError, UnicodeDecodeError) as error:
@@ -179,7 +179,7 @@ class Subset(BaseModel):
         except yaml.YAMLError as error:
             raise UsageError(f"{where!r} is not YAML: {' '.join(str(error).split())}") from None
         if not isinstance(content, Mapping):
-            raise UsageError(f"{where!r} is not a subset: make one with `optathlon subset RESULTS`")
+            raise UsageError(f"{where!r} is not a subset: make one with `optathlon subset select RESULTS`")
         try:
             return cls.model_validate(content)
         except ValidationError as error:
@@ -225,7 +225,7 @@ def subset_tasks(pattern: str) -> list[str]:
 
 def _no_shipped(name: str) -> UsageError:
     if name and Path(name).exists():
-        return UsageError(f"{name!r} is no subset: the names of subset files end in .yaml")
+        return UsageError(f"{name!r} is not a subset: the names of subset files end in .yaml")
     if not shipped():
-        return UsageError(f"unknown subset {name!r}: give a YAML file that `optathlon subset RESULTS` made")
+        return UsageError(f"unknown subset {name!r}: give a YAML file that `optathlon subset select RESULTS` made")
     return unknown("subset", name, shipped())

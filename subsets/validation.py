@@ -90,7 +90,7 @@ class Methods:
         quantiles. The percentiles, in [0, 1], say how the chosen subset stands among the draws: the share of draws
         that do worse, plus half the share that do as well.
     left_out:
-        By method that could not be carried out, why.
+        By method that could not be used, why.
     """
 
     measures: pd.DataFrame
@@ -149,7 +149,7 @@ def compare_methods(
     ranks, subset, resamples, level:
         As of `validate_subset`.
     points:
-        Index `task`: the points that subsets are chosen by, as `optathlon.subsets.features` gives them; no k-medoids
+        Index `task`: the points that subsets are chosen by, as `optathlon.subsets.task_points` gives them; no k-medoids
         without.
     strata:
         Index `task`: labels; no stratified subsets without.

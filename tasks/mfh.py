@@ -129,6 +129,8 @@ class HartmannTask(Task):
         """The Hartmann function with `drop` taken off each weight."""
         value = 0.0
         for alpha, term in self._terms:
-            exponent = sum(weight * (x - centre) ** 2 for x, (weight, centre) in zip(point, term, strict=True))
+            exponent = 0.0  # not `sum`, which rounds differently from Python 3.12 on
+            for x, (weight, centre) in zip(point, term, strict=True):
+                exponent += weight * (x - centre) ** 2
             value -= (alpha - drop) * math.exp(-exponent)
         return value

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,8 +37,6 @@ _TIMES = {
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
-NEED_TORCH = {point.name for point in entry_points(group="optathlon.optimizers") if "torch" in point.load().packages}
-
 GROUPS = {"processes", "torch", "browser", "cluster", "convergence", "slow"}
 
 
@@ -52,11 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test with an optimizer that needs torch needs it too; quick is what is in no group, and the smoke tests."""
+    """Mark as quick what is in no group, and the smoke tests of the groups."""
     for item in items:
-        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if any(isinstance(value, str) and value in NEED_TORCH for value in parameters):
-            item.add_marker("torch")
         marks = {mark.name for mark in item.iter_markers()}
         if "smoke" in marks or not marks & GROUPS:
             item.add_marker("quick")
@@ -164,21 +158,40 @@ OWN_REFERENCE = {"method": "full", "learning_rate": 5e-4, "batch_size": 4}
 
 @pytest.fixture(scope="session")
 def llm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache that holds nothing but the tiny model."""
+    """A cache of this process that holds nothing but the tiny model and, beside others of xdist, its reference."""
     for package in ("torch", "transformers", "peft"):
         pytest.importorskip(package, reason="the extra 'llm' is not installed")
-    from optathlon.llm.tiny.pretraining import tiny_model
-
-    made = tiny_model()
     cache = tmp_path_factory.mktemp("cache")
-    shutil.copytree(made, cache / "llm" / made.name)
-    before = os.environ.get("OPTATHLON_CACHE")
-    os.environ["OPTATHLON_CACHE"] = str(cache)
-    yield cache
-    if before is None:
-        del os.environ["OPTATHLON_CACHE"]
-    else:
-        os.environ["OPTATHLON_CACHE"] = before
+    shutil.copytree(_shared_llm_cache(tmp_path_factory.getbasetemp()), cache, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPTATHLON_CACHE", str(cache))
+        yield cache
+
+
+def _shared_llm_cache(own: Path) -> Path:
+    """What the first of all processes of xdist makes for all of them; `own` is this one's temporary folder.
+
+    The tiny model is pre-trained once for a machine: it stays in the user's cache.
+    """
+    from filelock import FileLock
+
+    from optathlon.llm.tiny.pretraining import tiny_model
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
+    from optathlon.tasks.llm.setups import TINY
+
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
+    cache = (own.parent if is_shared else own) / "shared-llm-cache"
+    with FileLock(f"{cache}.lock"):
+        if cache.exists():
+            return cache
+        made, unfinished = tiny_model(), cache.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(made, unfinished / "llm" / made.name)
+        if is_shared:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OPTATHLON_CACHE", str(unfinished))
+                LoadedSetup(TINY).prepare()
+        return unfinished.replace(cache)
 
 
 @pytest.fixture
@@ -187,7 +200,7 @@ def own_task(llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
     folder = tmp_path / "llm"
     folder.mkdir()
-    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    rows = {"train": ("sum of 1 2", "3"), "validation": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
     for part, (asked, answer) in rows.items():
         (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
     (folder / "bare.jsonl").write_text(json.dumps({"instruction": "mirror a b"}))

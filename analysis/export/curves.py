@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.axes import OrderedTrials
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
 from optathlon.analysis.metrics.objectives import is_multi_objective, optimal_loss, signs
-from optathlon.analysis.metrics.progress import Progress
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -218,17 +218,17 @@ def _dimension(task: pd.Series, metadata: Mapping[str, object]) -> int:
 
 def _curves(results: Results, functions: Mapping[str, Function]) -> list[Curve]:
     """The runs on these functions that have trials or failed, by optimizer, function and seed."""
-    progress = Progress(results)
-    signs_of_runs = progress.runs["task"].map({task: function.sign for task, function in functions.items()})
-    counts = countable(results.trials, results.tasks)[progress.rows]
-    values = signs_of_runs.to_numpy(dtype=float)[progress.run] * progress.column("value")
+    ordered = OrderedTrials(results)
+    signs_of_runs = ordered.runs["task"].map({task: function.sign for task, function in functions.items()})
+    counts = countable(results.trials, results.tasks)[ordered.rows]
+    values = signs_of_runs.to_numpy(dtype=float)[ordered.run] * ordered.column("value")
     losses = np.where(counts, values, np.nan)
-    evaluations = np.ceil(progress.spent("evaluations") - _SLACK).astype(int)
-    starts = np.searchsorted(progress.run, np.arange(len(progress.runs) + 1))
-    longest = pd.Series(evaluations).groupby(progress.runs["task"].to_numpy()[progress.run]).max().to_dict()
+    evaluations = np.ceil(ordered.spent("evaluations") - _SLACK).astype(int)
+    starts = np.searchsorted(ordered.run, np.arange(len(ordered.runs) + 1))
+    longest = pd.Series(evaluations).groupby(ordered.runs["task"].to_numpy()[ordered.run]).max().to_dict()
     found = []
-    labels = (progress.runs[label].astype(str).tolist() for label in ("optimizer", "task", "status"))
-    seeds = progress.runs["seed"].tolist()
+    labels = (ordered.runs[label].astype(str).tolist() for label in ("optimizer", "task", "status"))
+    seeds = ordered.runs["seed"].tolist()
     for start, end, optimizer, task, status, seed in zip(starts[:-1], starts[1:], *labels, seeds, strict=True):
         most = longest.get(task, 0) if status not in ("ok", "skipped") else 0
         if task in functions and (most or evaluations[start:end].any()):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.axes import BUDGET, positions_of_runs
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST, Normalisation
-from optathlon.analysis.metrics.progress import BUDGET, positions_of_runs
 
 GRID = tuple(np.round(np.arange(1, 51) / 50, 10).tolist())
 """Fifty points: 2 %, 4 %, …, 100 % of the budget."""

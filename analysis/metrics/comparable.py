@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from optathlon.analysis.metrics.progress import positions_of_runs
+from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ def coverage(runs: pd.DataFrame) -> pd.DataFrame:
     complete = pd.MultiIndex.from_product([optimizers, collections], names=["optimizer", "collection"])
     counts = counts.reindex(complete, fill_value=0)
     pairs = runs[["collection", "task", "seed"]].astype({"collection": str, "task": str}).drop_duplicates()
-    wanted = pairs.groupby("collection").size()
-    counts["missing"] = counts.index.get_level_values("collection").map(wanted.to_dict()) - counts.sum(axis=1)
+    expected = pairs.groupby("collection").size()
+    counts["missing"] = counts.index.get_level_values("collection").map(expected.to_dict()) - counts.sum(axis=1)
     counts.columns.name = None
     return counts
 

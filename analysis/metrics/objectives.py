@@ -51,7 +51,7 @@ def optimal_loss(task: pd.Series) -> float:
     return float(signs(task)[0] * number(task["objectives"][0].get("optimum")))
 
 
-def measure(task: pd.Series) -> str:
+def objective_label(task: pd.Series) -> str:
     """What is reported per run and which way is better, e.g. `"val_accuracy ↑"` or `"hypervolume ↑"`."""
     if is_multi_objective(task):
         return "hypervolume ↑"

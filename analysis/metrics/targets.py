@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from optathlon.analysis.metrics.anytime import CELL
+from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.normalisation import optimal_losses
-from optathlon.analysis.metrics.progress import positions_of_runs
 
 PRECISIONS = tuple((10.0 ** np.linspace(2, -8, 51)).tolist())
 """COCO's 51 targets: this far above the known optimum."""
@@ -73,7 +73,7 @@ def runtime_distribution(
     runtimes:
         As `runtimes` returns them, with the same tasks for every optimizer.
     evaluations:
-        Ascending: where the distribution is wanted, in evaluations or, with `scale`, in multiples of it.
+        Ascending: where to take the distribution, in evaluations or, with `scale`, in multiples of it.
     scale:
         By task, such as its dimension: what evaluations are divided by.
     restarts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.axes import AXES, OrderedTrials
 from optathlon.analysis.metrics.countable import countable, of_task
 from optathlon.analysis.metrics.hypervolume import running_hypervolume
 from optathlon.analysis.metrics.objectives import (
@@ -16,7 +17,6 @@ from optathlon.analysis.metrics.objectives import (
     optimal_hypervolume,
     signs,
 )
-from optathlon.analysis.metrics.progress import AXES, Progress
 from optathlon.analysis.metrics.references import reference_losses, stated_reference
 
 if TYPE_CHECKING:
@@ -40,29 +40,27 @@ def trajectories(results: Results) -> pd.DataFrame:
     the hypervolume of the non-dominated set so far, and `loss` is the optimal hypervolume minus it, or its negative
     where the optimal one is unknown.
     """
-    return incumbents(results, Progress(results))
+    return incumbents(results, OrderedTrials(results))
 
 
-def incumbents(results: Results, progress: Progress) -> pd.DataFrame:
+def incumbents(results: Results, ordered: OrderedTrials) -> pd.DataFrame:
     """As `trajectories`, of trials that are ordered already."""
     trials, tasks = results.trials, results.tasks
-    counts = countable(trials, tasks)[progress.rows]
+    counts = countable(trials, tasks)[ordered.rows]
     several = tasks.apply(is_multi_objective, axis=1) if len(tasks) else pd.Series(dtype=bool)
     first_sign = tasks.apply(lambda row: signs(row)[0], axis=1) if len(tasks) else pd.Series(dtype=float)
-    loss = of_task(trials, first_sign)[progress.rows] * progress.column("value")
+    loss = of_task(trials, first_sign)[ordered.rows] * ordered.column("value")
     loss[~counts] = np.inf
-    value = progress.column("value")
+    value = ordered.column("value")
     for name in several.index[several.to_numpy(dtype=bool)]:
-        chosen = np.flatnonzero((trials["task"] == name).to_numpy()[progress.rows])
-        volumes = _hypervolumes(
-            trials.iloc[progress.rows[chosen]], progress.run[chosen], counts[chosen], tasks.loc[name]
-        )
+        chosen = np.flatnonzero((trials["task"] == name).to_numpy()[ordered.rows])
+        volumes = _hypervolumes(trials.iloc[ordered.rows[chosen]], ordered.run[chosen], counts[chosen], tasks.loc[name])
         optimal = optimal_hypervolume(tasks.loc[name])
         value[chosen] = volumes
         loss[chosen] = np.where(counts[chosen], (0.0 if math.isnan(optimal) else optimal) - volumes, np.inf)
-    improves = np.flatnonzero(_is_best_so_far(loss, progress.run))
-    labels = trials.iloc[progress.rows[improves]][LABELS].reset_index(drop=True)
-    spent = {axis.name: progress.spent(axis.name)[improves] for axis in AXES}
+    improves = np.flatnonzero(_is_best_so_far(loss, ordered.run))
+    labels = trials.iloc[ordered.rows[improves]][LABELS].reset_index(drop=True)
+    spent = {axis.name: ordered.spent(axis.name)[improves] for axis in AXES}
     return labels.assign(**spent, value=value[improves], loss=loss[improves])
 
 

@@ -38,7 +38,7 @@ _LATEX = {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": 
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class ReportFigure:
     """A figure with its name (that of its files), what it shows in words, and the data it was made from."""
 
     name: str
@@ -61,15 +61,20 @@ class Drawing:
         return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{self.name}-", text)
 
 
-def save(drawing: Drawing, folder: Path, formats: Iterable[Format] = FORMATS) -> None:
+def suffix(comparison: str) -> str:
+    """What tells the files of several comparisons apart."""
+    return "" if comparison == "all tasks" else "_" + re.sub(r"[^a-z0-9]+", "_", comparison.lower())
+
+
+def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = FORMATS) -> None:
     """Write the figure in each format, `NAME.svg` …, and its data as `NAME.csv`.
 
     The same figure gives the same bytes. The PDF embeds its fonts as TrueType (Type 42), as journals ask for.
     """
     for name in formats:
-        content = drawing.svg.encode() if name == "svg" else _rendered(drawing, name)
-        (folder / f"{drawing.name}.{name}").write_bytes(content)
-    drawing.data.to_csv(folder / f"{drawing.name}.csv", lineterminator="\n")
+        content = shown.svg.encode() if name == "svg" else _rendered(shown, name)
+        (folder / f"{shown.name}.{name}").write_bytes(content)
+    shown.data.to_csv(folder / f"{shown.name}.csv", lineterminator="\n")
 
 
 def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[str, Best] | None = None) -> None:
@@ -94,21 +99,21 @@ def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[st
         (folder / f"{name}.md").write_text(_markdown(flat, bold), encoding="utf-8")
 
 
-def inline(drawing: Drawing) -> Markup:
+def inline(shown: ReportFigure) -> Markup:
     """The figure as an `<svg>` element that follows the page's colours."""
-    text = drawing.svg[drawing.svg.index("<svg") :]
+    text = shown.svg[shown.svg.index("<svg") :]
     for color, variable in _THEME.items():
         text = text.replace(color, variable)
     head, tail = text.split(">", 1)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    label = Markup(' role="img" aria-label="{}">').format(drawing.caption)
+    label = Markup(' role="img" aria-label="{}">').format(shown.caption)
     return Markup(head) + label + Markup(re.sub(r"\n\s*", "\n", tail))
 
 
-def _rendered(drawing: Drawing, name: Format) -> bytes:
+def _rendered(shown: ReportFigure, name: Format) -> bytes:
     """The figure in one format, drawn once (`Figure.savefig` would draw it twice, the first time for its layout)."""
-    figure, buffer = drawing.figure, io.BytesIO()
-    salt: dict[Any, Any] = {"svg.hashsalt": drawing.name}
+    figure, buffer = shown.figure, io.BytesIO()
+    salt: dict[Any, Any] = {"svg.hashsalt": shown.name}
     with style(), mpl.rc_context(salt):
         _settle(figure)
         match name:

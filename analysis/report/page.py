@@ -1,10 +1,8 @@
-"""Writing the report."""
+"""Writing the report: its sections, put together."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,43 +10,27 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from optathlon.analysis.metrics.coverage import coverage, run_failures, trial_failures
-from optathlon.analysis.metrics.objectives import row_of
-from optathlon.analysis.plots.style import Best, looks
-from optathlon.analysis.report import tables, words
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.plots.style import Best
+from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
-from optathlon.analysis.report.charts import Charts
-from optathlon.analysis.report.drawings import Drawings
-from optathlon.analysis.report.evidence import Evidence
-from optathlon.analysis.report.explanations import (
-    Estimate,
-    generalisation_rows,
-    sensitivity_table,
-    strengths_table,
-    task_facts,
-)
-from optathlon.analysis.report.figures import inline, save, save_table
-from optathlon.analysis.report.naming import suffix
+from optathlon.analysis.report.charts import GROUP, TASK, Chart, Option, control
+from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
-from optathlon.analysis.report.representativeness import Representativeness, conclusions, subset_study
-from optathlon.analysis.stats.importance import hyperparameter_importance
-from optathlon.analysis.study import Study, Verdict
+from optathlon.analysis.report.representativeness import subset_study
+from optathlon.analysis.report.section import ReportData, Section
+from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
-_MOST_FAILURES = 40
-"""Kinds of failure shown on the page; the rest are in the CSV file."""
-
 _BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
 """What is set in bold in the standings."""
 
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
-
-_ANALYSED_WITH = ("optathlon", "numpy", "scipy", "pandas", "pyarrow", "moocore", "scikit-posthocs", "matplotlib")
 
 
 def write_report(
@@ -85,173 +67,109 @@ def write_report(
     """
     if results.runs.empty:
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
-    study = Study(results, seed)
-    explained = study.labels_of([*importance])
+    analysis = Analysis(results, seed)
+    explained = analysis.labels_of([*importance])
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    page = _Page(study, found, title, explained)
-    content = page.content()
+    page = _Page(ReportData(analysis, subset=found, explained=explained))
+    html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    for drawing in page.drawings.all:
-        save(drawing, folder)
-    for name, table in page.tables():
-        save_table(name, table, folder, best=_BEST if name.startswith("standings") else None)
+    for section in page.sections:
+        for figure in section.figures():
+            save(figure, folder)
+        for name, table in section.tables():
+            save_table(name, table, folder, best=_BEST if name.startswith("standings") else None)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
-    path.write_text(_template().render(title=title, **content), encoding="utf-8")
+    path.write_text(html, encoding="utf-8")
     return path
 
 
 class _Page:
-    """The parts of the page."""
+    """The sections, and the page that they make."""
 
-    def __init__(self, study: Study, found: Representativeness | None, title: str, importance: Collection[str]) -> None:
-        self._study = study
-        self._found = found
-        self._looks = looks(study.optimizers)
-        subset = None if found is None else found.subset.tasks
-        self._evidence = {name: Evidence(study, part, subset) for name, part in study.groups.items()}
-        self._compared = [verdict for verdict in study.verdicts if _is_ranked(verdict)]
-        self._standings = {id(verdict): tables.standings_table(study, verdict) for verdict in study.verdicts}
-        self._importances = dict(_importances(study, importance))
-        self.drawings = Drawings(study, self._evidence, self._looks, found)
+    def __init__(self, data: ReportData) -> None:
+        self._data = data
+        self._chapters = [(chapter, [section(data) for section in chapter.sections]) for chapter in CHAPTERS]
+        self.sections = [section for _, sections in self._chapters for section in sections]
+        self._charts = {section: _with_views(section.charts()) for section in self.sections}
+        self._environment = _environment(data)
 
-    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """All tables by the name of their file."""
-        results = self._study.results
-        yield "coverage", coverage(results.runs)
-        yield "run_failures", run_failures(results.runs)
-        yield "trial_failures", trial_failures(results.trials)
-        yield "tasks", self._study.final_values
-        yield "task_features", self._study.features
-        yield "hypervolume_references", self._study.references
-        for verdict in self._study.verdicts:
-            yield f"standings{suffix(verdict.comparison.name)}", self._standings[id(verdict)]
-        for verdict in self._compared:
-            name, evidence = verdict.comparison.name, self._of(verdict)
-            yield f"sensitivity{suffix(name)}", evidence.sensitivity
-            yield f"pairs{suffix(name)}", evidence.pairs
-            yield f"strengths{suffix(name)}", evidence.strengths
-        yield "generalisation", self._study.generalisation
-        if self._importances:
-            yield (
-                "importance",
-                pd.concat({task: estimate.table for task, estimate in self._importances.items()}, names=["task"]),
-            )
-        if self._found:
-            yield "subset_methods", self._found.table
+    def html(self, title: str) -> str:
+        """The whole page."""
+        return self._environment.get_template("report.html").render(
+            title=title,
+            scope=_scope(self._data.analysis),
+            findings=[sentence for section in self.sections for sentence in section.findings()],
+            caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
+            chapters=list(self._shown()),
+            data=json_script(self._script_data()),
+            style=style(),
+            script=script(),
+        )
 
-    def content(self) -> dict[str, Any]:
-        """The variables of the template."""
-        study, runs = self._study, self._study.results.runs
-        collections, coverage_rows = tables.coverage_cells(runs)
-        data = Charts(study, self._evidence, self._looks).data()
+    def _shown(self) -> Iterator[tuple[str, str, list[Markup]]]:
+        """Anchor, heading and parts of each chapter with something to show."""
+        for chapter, sections in self._chapters:
+            parts = [part for part in map(self._part, sections) if part.strip()]
+            if parts:
+                yield chapter.anchor, chapter.heading, parts
+
+    def _part(self, section: Section) -> Markup:
+        template = self._environment.get_template(f"sections/{section.template}")
+        charts = list(self._charts[section])
+        return Markup(template.render(heading=section.heading, note=section.note, charts=charts, **section.content()))
+
+    def _script_data(self) -> dict[str, Any]:
+        """The page's data, as described in `assets/page.js`."""
+        tasks = self._data.analysis.results.tasks
+        options = [Option(str(name), str(name), str(row["collection"])) for name, row in tasks.iterrows()]
+        controls = {TASK: control("Task", options)}
+        if self._data.groups:
+            controls[GROUP] = control("Tasks", [Option(title, title) for title in self._data.groups])
         return {
-            "findings": [*words.findings(study), *self._robustness],
-            "caveats": words.caveats(study),
-            "scope": self._scope(),
-            "looks": self._looks,
-            "numbers": {name: number for number, name in enumerate(self._looks)},
-            "collections": collections,
-            "coverage": coverage_rows,
-            "run_failures": run_failures(runs).head(_MOST_FAILURES).to_dict("records"),
-            "trial_failures": trial_failures(study.results.trials).head(_MOST_FAILURES).to_dict("records"),
-            "verdicts": [self._verdict(verdict) for verdict in study.verdicts],
-            "comparisons": [self._comparison(verdict) for verdict in self._compared],
-            "generalisation": list(generalisation_rows(study.generalisation)),
-            "subset": self._subset(self._found) if self._found else None,
-            "overhead": inline(self.drawings.overhead) if self.drawings.overhead else None,
-            "tasks": list(task_facts(study.results.tasks, study.features, self._importances)),
-            "sections": tables.task_sections(study),
-            "made": self._made(),
-            "sessions": tables.provenance_sessions(study.results.provenance),
-            "charts": data["charts"],
-            "data": json_script(data),
-            "style": style(),
-            "script": script(),
-        }
-
-    @cached_property
-    def _robustness(self) -> list[Markup]:
-        return [
-            sentence
-            for verdict in self._compared
-            for sentence in (
-                *words.second_opinion(verdict, self._of(verdict).wilcoxon),
-                *words.robustness(verdict.comparison.name, self._of(verdict).sensitivity),
-            )
-        ]
-
-    def _of(self, verdict: Verdict) -> Evidence:
-        return self._evidence[verdict.comparison.name]
-
-    def _scope(self) -> list[tuple[str, str]]:
-        """Facts for the head of the page."""
-        results = self._study.results
-        started = pd.to_datetime(results.runs["started"], utc=True).dropna()
-        days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"}) if len(started) else []
-        facts = [
-            (f"{len(self._study.optimizers):,}", "optimizers"),
-            (f"{results.runs['task'].nunique():,}", "tasks"),
-            (f"{results.runs['seed'].nunique():,}", "seeds"),
-            (f"{len(results.runs):,}", "runs"),
-            (f"{len(results.trials):,}", "trials"),
-            (words.budget(results.runs), "budget"),
-            (" to ".join(days), "started (UTC)"),
-        ]
-        return [(value, label) for value, label in facts if value]
-
-    def _verdict(self, verdict: Verdict) -> dict[str, Any]:
-        return {
-            "name": verdict.comparison.name,
-            "standings": self._standings[id(verdict)].reset_index().to_dict("records"),
-            "compared": len(verdict.standings) if _is_ranked(verdict) else 0,
-            "tasks": len(verdict.comparison.tasks),
-        }
-
-    def _comparison(self, verdict: Verdict) -> dict[str, Any]:
-        evidence = self._of(verdict)
-        drawn = self.drawings.differences[verdict.comparison.name]
-        return {
-            "name": verdict.comparison.name,
-            "differences": [(inline(drawing), tested.note) for drawing, tested in drawn],
-            "power": words.power(evidence.power, verdict.standings["mean_rank"]),
-            "sensitivity": sensitivity_table(evidence.sensitivity),
-            "strengths": strengths_table(evidence.strengths),
-        }
-
-    def _subset(self, found: Representativeness) -> dict[str, Any]:
-        return {
-            "conclusions": conclusions(found),
-            "notes": found.notes,
-            "parts": [
-                (name, found.agreements[name].k, tables.method_rows(methods)) for name, methods in found.methods.items()
+            "optimizers": [
+                {"name": name, "color": look.color, "marker": look.marker, "dashed": look.line == "--"}
+                for name, look in self._data.looks.items()
             ],
-            "by_size": inline(self.drawings.by_size) if self.drawings.by_size else None,
+            "controls": controls,
+            "charts": {name: chart for charts in self._charts.values() for name, chart in charts.items()},
         }
 
-    def _made(self) -> list[str]:
-        """How this page came about."""
-        packages = ", ".join(f"{name} {version(name)}" for name in _ANALYSED_WITH)
-        return [f"This page was made with {packages}; every draw of the analysis is seeded with {self._study.seed}."]
+
+def _scope(analysis: Analysis) -> list[tuple[str, str]]:
+    """Facts for the head of the page."""
+    runs = analysis.results.runs
+    started = pd.to_datetime(runs["started"], utc=True).dropna()
+    days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"}) if len(started) else []
+    facts = [
+        (f"{len(analysis.optimizers):,}", "optimizers"),
+        (f"{runs['task'].nunique():,}", "tasks"),
+        (f"{runs['seed'].nunique():,}", "seeds"),
+        (f"{len(runs):,}", "runs"),
+        (f"{len(analysis.results.trials):,}", "trials"),
+        (_budget(runs), "budget"),
+        (" to ".join(days), "started (UTC)"),
+    ]
+    return [(value, label) for value, label in facts if value]
 
 
-def _importances(study: Study, tasks: Collection[str]) -> Iterator[tuple[str, Estimate]]:
-    """By task; `UsageError` where configurations were not loaded."""
-    if tasks and "config" not in study.results.trials:
-        raise UsageError("the importance of hyperparameters needs the column `config` of the trials: load it too")
-    for task in tasks:
-        trials = study.trials_of(task)
-        table = hyperparameter_importance(trials, row_of(study.results.tasks, task)["space"], seed=study.seed)
-        yield task, Estimate(table, len(trials), int(trials["loss"].isna().sum()))
+def _budget(runs: pd.DataFrame) -> str:
+    """The budgets of the runs, e.g. `"20 to 100 evaluations"`."""
+    parts = []
+    for unit, amounts in runs.groupby(runs["budget_unit"].astype(str))["budget"]:
+        low, high = amounts.min(), amounts.max()
+        amount = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        parts.append(f"{amount} {'full evaluations' if unit == 'evaluations' else unit}")
+    return ", ".join(parts)
 
 
-def _is_ranked(verdict: Verdict) -> bool:
-    return len(verdict.comparison.optimizers) > 1
+def _with_views(charts: Mapping[str, Chart]) -> dict[str, Chart]:
+    return {name: chart for name, chart in charts.items() if chart["views"]}
 
 
 def _remove_earlier(folder: Path) -> None:
@@ -262,14 +180,16 @@ def _remove_earlier(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _template() -> Any:
+def _environment(data: ReportData) -> Environment:
     environment = Environment(
         loader=PackageLoader("optathlon.analysis.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    for function in (tables.number, tables.fixed, tables.whole, tables.percent, tables.seconds):
+    for function in (cells.number, cells.fixed, cells.whole, cells.percent, cells.seconds):
         environment.filters[function.__name__] = function
-    return environment.get_template("report.html")
+    environment.globals.update(looks=data.looks, numbers=data.numbers)
+    return environment

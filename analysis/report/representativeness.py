@@ -57,7 +57,7 @@ class Representativeness:
     agreements, methods:
         By part of the subset, its agreement with the full set, and that of other subsets of its size.
     by_size:
-        How agreement depends on the size; `None` where subsets can't be chosen anew from these results.
+        How agreement depends on the size; `None` where subsets can't be chosen again from these results.
     smallest:
         The smallest size from which on the interval lies above the threshold; `None` where there is none.
     draws, level, threshold:
@@ -179,14 +179,14 @@ def _of_part(found: Representativeness, part: str) -> Iterator[str]:
     name = found.subset.name + ("" if part == "all" else f"/{part}")
     held = f"{len(found.optimizers)} held-out optimizers ({_listed(found.optimizers)})"
     yield (
-        f"{name} {_verdict(agreement, found.threshold)}: between the rankings of the {held} on its "
+        f"{name} {_conclusion(agreement, found.threshold)}: between the rankings of the {held} on its "
         f"{_counted(agreement.k, 'task')} and on all {found.tasks:,}, Kendall's τ is {_number(agreement.tau)}"
         f"{_interval(agreement, found.level)}. {_best(agreement)}"
     )
     yield _beside_random(found, part)
 
 
-def _verdict(agreement: Agreement, threshold: float) -> str:
+def _conclusion(agreement: Agreement, threshold: float) -> str:
     """Whether the subset says the same: tau and its interval against the threshold."""
     if agreement.tau <= threshold:
         return "does not say the same"
@@ -263,7 +263,7 @@ def _notes(
             "ranks is finer."
         )
     if all(agreement.seeds[1] == 1 for agreement in agreements.values()):
-        yield "There is one seed per task, so intervals can't be had: chance in the runs is not seen."
+        yield "There is one seed per task, so there are no intervals: chance in the runs is not seen."
     if held.points is None:
         yield (
             f"Not all of {_listed(subset.features.optimizers)}, by which the subset was chosen, have runs enough here, "

@@ -11,12 +11,12 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.anytime import incumbents_at
 from optathlon.analysis.metrics.attainment import median_attainment, objective_points
+from optathlon.analysis.metrics.axes import BUDGET, Axis
 from optathlon.analysis.metrics.final import grouped_quantiles, is_maximised
 from optathlon.analysis.metrics.objectives import row_of, signs
-from optathlon.analysis.metrics.progress import BUDGET, Axis
-from optathlon.analysis.study import Study
 
 _MOST_NUMBERS = 400_000
 """Numbers that all trajectories together may have: about 2.1 MB of the page."""
@@ -53,13 +53,13 @@ class Front:
 class TaskCurves:
     """The curves of all tasks or, where the page would grow too large, of every second, third, … one."""
 
-    def __init__(self, study: Study) -> None:
-        self._study = study
+    def __init__(self, analysis: Analysis) -> None:
+        self._analysis = analysis
 
     @cached_property
     def axes(self) -> list[Axis]:
         """The axes that trajectories are shown on."""
-        return self._study.curves.axes[: 3 if self._fits(3) else 1]
+        return self._analysis.curves.axes[: 3 if self._fits(3) else 1]
 
     @cached_property
     def stride(self) -> int:
@@ -94,7 +94,7 @@ class TaskCurves:
     @cached_property
     def fronts(self) -> Mapping[str, Front]:
         """By task with two objectives on which some optimizer attains something in half of its runs."""
-        tasks = self._study.results.tasks
+        tasks = self._analysis.results.tasks
         two = [task for task in self.tasks if len(row_of(tasks, task)["objectives"]) == 2]
         found = {task: self._front(task) for task in two}
         return {task: front for task, front in found.items() if front is not None}
@@ -107,17 +107,17 @@ class TaskCurves:
 
     def median(self, task: str, optimizer: str) -> float:
         """The median with which an optimizer ended; NaN where that run has no result."""
-        return float(self._study.final_values["median"][(task, optimizer)])
+        return float(self._analysis.final_values["median"][(task, optimizer)])
 
     def _on(self, axis: Axis) -> list[tuple[str, TaskCurve]]:
         """By task: curves at even steps up to the most that a run on the task spent on `axis`."""
         ends = self._ends(axis)
-        runs = self._study.results.runs
+        runs = self._analysis.results.runs
         runs = runs[runs["task"].isin(ends.index)]
-        of_runs = self._study.trajectories["task"].isin(ends.index).to_numpy()
+        of_runs = self._analysis.trajectories["task"].isin(ends.index).to_numpy()
         grid = np.arange(1, self._points + 1) / self._points
         values = incumbents_at(
-            self._study.trajectories[of_runs], runs, grid.tolist(), column="value", axis=axis.name, ends=ends
+            self._analysis.trajectories[of_runs], runs, grid.tolist(), column="value", axis=axis.name, ends=ends
         ).reorder_levels(["task", "optimizer", "seed"])
         values = values.sort_index()
         cells = cast("pd.MultiIndex", values.index).droplevel(["seed"])
@@ -135,11 +135,11 @@ class TaskCurves:
         return found
 
     def _front(self, task: str) -> Front | None:
-        corners = median_attainment(objective_points(self._study.results, task))
+        corners = median_attainment(objective_points(self._analysis.results, task))
         if corners.empty:
             return None
         first, second = (column for column in corners.columns if column != "optimizer")
-        flip = signs(row_of(self._study.results.tasks, task))
+        flip = signs(row_of(self._analysis.results.tasks, task))
         points = np.linspace(corners[first].min(), corners[first].max(), _FRONT_POINTS)
         surfaces = {}
         for name, own in corners.groupby("optimizer", sort=True):
@@ -152,7 +152,7 @@ class TaskCurves:
         """By shown task: what the axis ends at; tasks that don't have the axis are left out."""
         if axis == BUDGET:
             return pd.Series(1.0, index=self.tasks)
-        known = self._study.curves.ends[axis.name].reindex(self.tasks).dropna()
+        known = self._analysis.curves.ends[axis.name].reindex(self.tasks).dropna()
         return known[known > 0]
 
     @cached_property
@@ -165,15 +165,15 @@ class TaskCurves:
     @cached_property
     def _signs(self) -> dict[str, float]:
         """By task: -1 where larger values are better."""
-        return {str(name): -1.0 if is_maximised(row) else 1.0 for name, row in self._study.results.tasks.iterrows()}
+        return {str(name): -1.0 if is_maximised(row) else 1.0 for name, row in self._analysis.results.tasks.iterrows()}
 
     @property
     def _losses(self) -> pd.Series:
-        return self._study.final_losses
+        return self._analysis.final_losses
 
     @cached_property
     def _values(self) -> pd.Series:
-        return incumbents_at(self._study.trajectories, self._study.results.runs, [1.0], column="value").iloc[:, 0]
+        return incumbents_at(self._analysis.trajectories, self._analysis.results.runs, [1.0], column="value").iloc[:, 0]
 
     def _fits(self, axes: int, stride: int = 1) -> bool:
         cells = len(self._losses.groupby(level=["task", "optimizer"]).size())

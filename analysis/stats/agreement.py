@@ -1,7 +1,7 @@
 """How good a judge is: its agreement with people, theirs with each other, and its own when the answers are swapped.
 
 Labels are 1 (the first answer is better), 2 (the second one is), 0 (tie) and -1 (not understood). What was not
-understood is left out of every statistic but the counts; `as_ties` makes ties of it, as PandaLM's own evaluation does.
+understood is left out of every statistic but the counts.
 """
 
 from __future__ import annotations
@@ -67,11 +67,6 @@ class PositionConsistency:
     pairs: int
     consistent: float
     first_bias: float
-
-
-def as_ties(labels: np.ndarray) -> np.ndarray:
-    """The labels with ties for what was not understood."""
-    return np.where(labels == NOT_UNDERSTOOD, 0, labels)
 
 
 def majority(annotations: pd.DataFrame) -> np.ndarray:

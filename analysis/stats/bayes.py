@@ -24,7 +24,7 @@ def bayesian_signed_rank(task_scores: pd.DataFrame, *, rope: float, samples: int
     drawn from it is in favour of the first optimizer, in the region of practical equivalence, or in favour of the
     second; returned is how probable it is a posteriori that each of these is the likeliest, as by
     `baycomp.SignedRankTest`. Where optimizers don't differ and the rope is narrow, `better` or `worse` exceeds 0.95 in
-    about one case of eight, 0.975 in one of fifteen: it is no test of level 0.05.
+    about one case of eight, 0.975 in one of fifteen: it is not a test of level 0.05.
 
     Parameters
     ----------

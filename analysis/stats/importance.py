@@ -48,7 +48,7 @@ def hyperparameter_importance(
     space:
         ConfigSpace's dictionary, as stored.
     seed:
-        Seeds the drawing of configurations, the folds, the forests and the shuffling.
+        Seeds the choice of configurations, the folds, the forests and the shuffling.
     limit:
         If there are more configurations, so many are drawn.
 

@@ -88,7 +88,7 @@ def wilcoxon_holm(task_scores: pd.DataFrame) -> Significance:
     """Test the optimizers against each other by Wilcoxon's signed-rank test between pairs.
 
     Three or more: Friedman's test, then Wilcoxon's between pairs, corrected by Holm's procedure (Holm 1979; García and
-    Herrera 2008, JMLR 9:2677-2694). Unlike by Nemenyi's test, whether two differ doesn't hang on who else is compared
+    Herrera 2008, JMLR 9:2677-2694). Unlike by Nemenyi's test, whether two differ doesn't depend on who else is compared
     (Benavoli et al. 2016, JMLR 17:5), but for the correction; neither need it follow the mean ranks. Two, as
     `significance`. Where no outcome at all could reach `ALPHA` (too few tasks), nothing is tested and the note says so.
 

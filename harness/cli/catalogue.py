@@ -126,8 +126,8 @@ def _print_optimizer(name: str) -> None:
     cls = optimizer_class(name)
     print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
     print(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
-    if cls.needs:
-        print(f"needs          {', '.join(sorted(cls.needs))}")
+    if cls.requires:
+        print(f"requires       {', '.join(sorted(cls.requires))}")
     print(f"deterministic  {'yes' if cls.deterministic else 'no'}")
     options = list(inspect.signature(cls).parameters.values())[2:]
     print("options        " + ("none" if not options else ""))

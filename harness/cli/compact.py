@@ -13,8 +13,8 @@ def compact(results: Annotated[Path, typer.Argument(help="Results folder.")]) ->
 
     Runs may go on meanwhile, and the command may be killed and repeated.
     """
-    from optathlon.results import compact as store
+    from optathlon.results.compact import compact as compact_folder
     from optathlon.results.folder import ResultsFolder
 
-    done = store.compact(ResultsFolder.open(results))
+    done = compact_folder(ResultsFolder.open(results))
     print(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")

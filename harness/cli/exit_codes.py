@@ -3,7 +3,7 @@
 SOME_FAILED = 1
 """Some runs or checks failed."""
 BAD_INPUT = 2
-"""The command can't be carried out as it is given; no run was done."""
+"""The command can't be done as it is given; no run was done."""
 HARNESS_FAILED = 3
 """Optathlon itself failed."""
 INTERRUPTED = 130

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optathlon.errors import UsageError
+from optathlon.llm.judging import Failures
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from optathlon.analysis.stats.agreement import PositionConsistency
-    from optathlon.llm.labelled_pairs import JudgedItems
+    from optathlon.llm.labelled_pairs import LabelledPairs
 
 group = typer.Typer(help="Check judges, which tell the better of two answers, against people.")
 
@@ -27,7 +28,7 @@ def validate(
     answers: Annotated[Path | None, typer.Option(help="A judge's stored answers to these items.")] = None,
     judge: Annotated[str | None, typer.Option(help="A judge to ask, e.g. verifier.")] = None,
     failures: Annotated[
-        Literal["apart", "ties"],
+        Failures,
         typer.Option(help="What becomes of judgements that were not understood: left out, or ties as in PandaLM."),
     ] = "apart",
     seed: Annotated[int, typer.Option(min=0, help="Of the judge's chance and the bootstrap.")] = 0,
@@ -37,52 +38,46 @@ def validate(
     Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz. Without a judge, only people are
     compared. A judge that is asked sees both orders of the answers.
     """
-    from optathlon.llm.labelled_pairs import read_items
+    from optathlon.llm.labelled_pairs import read_labelled_pairs
 
     if answers and judge:
         raise UsageError("give --answers or --judge, not both")
-    items = read_items(data)
+    items = read_labelled_pairs(data)
     lines = [*_about_people(items)]
     if answers:
         lines += _about_judge(_stored(answers, items), items, failures, seed)
     elif judge:
-        lines += _about_judge(_asked(judge, items, failures, seed), items, failures, seed)
+        lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
     print("\n".join(lines))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Judged:
-    """What a judge said: its labels, how many were not understood, and whether it cares for the order, if known."""
+    """What a judge said of n pairs: preferences for the first answer of shape (orders, n), NaN if not understood."""
 
     name: str
-    labels: np.ndarray
-    failures: int
+    orders: np.ndarray
     position: PositionConsistency | None
 
 
-def _stored(answers: Path, items: JudgedItems) -> _Judged:
-    from optathlon.llm.labelled_pairs import NOT_UNDERSTOOD, read_answers
+def _stored(answers: Path, items: LabelledPairs) -> _Judged:
+    from optathlon.llm.labelled_pairs import preferences_of, read_answers
 
-    labels = read_answers(answers, items)
-    return _Judged(f"the answers in {answers.name}", labels, int((labels == NOT_UNDERSTOOD).sum()), None)
+    return _Judged(f"the answers in {answers.name}", preferences_of(read_answers(answers, items))[None], None)
 
 
-def _asked(call: str, items: JudgedItems, failures: str, seed: int) -> _Judged:
-    import numpy as np
-
+def _asked(call: str, items: LabelledPairs, seed: int) -> _Judged:
     from optathlon.analysis import position_consistency
-    from optathlon.llm.judging import make_judge
-    from optathlon.llm.labelled_pairs import ask_both_orders, decided, labels_of
+    from optathlon.llm.judging import ask_both_orders, make_judge
+    from optathlon.llm.labelled_pairs import labels_of
 
     judge = make_judge(call)
-    orders = ask_both_orders(judge, items, seed=seed)
-    missing = np.isnan(orders)
+    orders = ask_both_orders(judge, items.prompts, items.first, items.second, seed=seed).preferences
     position = None if judge.symmetric else position_consistency(labels_of(orders[0]), labels_of(orders[1]))
-    labels = labels_of(decided(np.where(missing, 0.5, orders) if failures == "ties" else orders))
-    return _Judged(call, labels, int(missing.any(axis=0).sum()), position)
+    return _Judged(call, orders, position)
 
 
-def _about_people(items: JudgedItems) -> Iterator[str]:
+def _about_people(items: LabelledPairs) -> Iterator[str]:
     from optathlon.analysis import kappas, label_counts, majority
 
     people = _people(items)
@@ -93,12 +88,16 @@ def _about_people(items: JudgedItems) -> Iterator[str]:
     yield from _table("Cohen's κ", kappas(with_majority))
 
 
-def _about_judge(judged: _Judged, items: JudgedItems, failures: str, seed: int) -> Iterator[str]:
-    from optathlon.analysis import as_ties, judge_quality, kappas, label_counts, majority
+def _about_judge(judged: _Judged, items: LabelledPairs, failures: Failures, seed: int) -> Iterator[str]:
+    import numpy as np
+
+    from optathlon.analysis import judge_quality, kappas, label_counts, majority
+    from optathlon.llm.judging import decided
+    from optathlon.llm.labelled_pairs import labels_of
 
     people = _people(items)
     truth = majority(people)
-    labels = as_ties(judged.labels) if failures == "ties" else judged.labels
+    labels = labels_of(decided(judged.orders, failures))
     found = judge_quality(labels, truth, seed=seed)
     yield f"\n{judged.name}, compared with the majority"
     yield f"accuracy         {_with_interval(found.accuracy, found.accuracy_interval)}"
@@ -106,7 +105,8 @@ def _about_judge(judged: _Judged, items: JudgedItems, failures: str, seed: int) 
     yield f"macro precision  {found.precision:.4f}"
     yield f"macro recall     {found.recall:.4f}"
     yield f"macro F1         {found.f1:.4f}"
-    yield f"not understood   {judged.failures} ({'left out' if failures == 'apart' else 'taken for ties'})"
+    not_understood = int(np.isnan(judged.orders).any(axis=0).sum())
+    yield f"not understood   {not_understood} ({'left out' if failures == 'apart' else 'counted as ties'})"
     yield from _about_order(judged.position)
     with_judge = people.assign(majority=truth, judge=labels)
     yield from _table("labels", label_counts(with_judge).loc[["judge"]])
@@ -121,7 +121,7 @@ def _about_order(position: PositionConsistency | None) -> Iterator[str]:
     yield f"order's bias     {position.first_bias:+.1%}: by so much does the answer shown first win more often"
 
 
-def _people(items: JudgedItems) -> pd.DataFrame:
+def _people(items: LabelledPairs) -> pd.DataFrame:
     """Items x annotators."""
     import pandas as pd
 

@@ -16,8 +16,8 @@ def merge(
 
     Repeating the command copies what is missing and nothing else.
     """
-    from optathlon.results import merge as store
+    from optathlon.results.merge import merge as merge_folders
 
-    merged = store.merge(out, sources)
+    merged = merge_folders(out, sources)
     print(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
     print(f"next: optathlon compact {out}")

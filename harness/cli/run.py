@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,10 +51,12 @@ def run(
     run_timeout: RunTimeout = None,
     isolate: Isolate = None,
     shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
-    executor: Annotated[str | None, typer.Option(help="local, ray or slurm. Default: local.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,
-    slurm: Annotated[
-        list[str] | None, typer.Option(help="SLURM option, e.g. partition=gpu or time=2h. Repeatable.")
+    executor: Annotated[
+        str | None, typer.Option(help="Where runs are done: local, ray, slurm, … Default: local.")
+    ] = None,
+    executor_options: Annotated[
+        list[str] | None,
+        typer.Option("--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable."),
     ] = None,
     root_seed: Annotated[int | None, typer.Option(help="What every other seed is derived from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
@@ -81,9 +83,7 @@ def run(
         "run_timeout": run_timeout,
         "isolate": isolate,
         "shard": shard,
-        "executor": executor,
-        "address": address,
-        "slurm": _pairs(slurm),
+        "executor": _section(executor, executor_options or ()),
         "out": out,
         "plugins": plugins,
         "root_seed": root_seed,
@@ -109,7 +109,7 @@ def interruptions() -> Iterator[None]:
 
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
-    from optathlon.results.presence import drivers
+    from optathlon.results.drivers import drivers
 
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
@@ -119,12 +119,15 @@ def report_summary(summary: Summary) -> None:
         raise typer.Exit(SOME_FAILED)
 
 
-def _pairs(options: list[str] | None) -> dict[str, str] | None:
-    """`key=value` flags as a mapping."""
-    for option in options or ():
-        if "=" not in option:
-            raise UsageError(f"can't read the SLURM option {option!r}: write --slurm key=value")
-    return {key: value for key, _, value in (option.partition("=") for option in options or ())} or None
+def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
+    """What flags say of the executor, as the section of an experiment file; empty where they say nothing."""
+    section = {"kind": executor} if executor else {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise UsageError(f"can't read the executor's option {option!r}: write --executor-option key=value")
+        section[key] = value
+    return section
 
 
 def _print_plan(plan: Plan) -> None:
@@ -155,5 +158,5 @@ def _print_summary(summary: Summary) -> None:
     if summary.missing:
         print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:
-        print(f"{summary.unplaced} runs want GPUs that are not here: see --dry-run")
+        print(f"{summary.unplaced} runs need GPUs that are not here: see --dry-run")
     print(f"next: optathlon report {summary.folder.path}")

@@ -20,12 +20,6 @@ Optimizers = Annotated[
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only these tasks. Repeatable.")]
 Maximize = Annotated[bool, typer.Option("--maximize", help="In a table, larger values are better.")]
 
-_ANALYSED = (
-    *("fidelity", "evaluations", "value", "constraint_1", "metrics", "status", "error", "cost"),
-    *("ask_s", "tell_s", "evaluate_s", "end", "over_budget"),
-)
-"""The columns of trials that a report is made of."""
-
 
 def read_results(
     path: Path,
@@ -46,8 +40,9 @@ def read_results(
     maximize:
         Whether larger values in a table are better; a results folder says so itself.
     configurations:
-        Whether the trials' `config` is wanted, which may be most of their size.
+        Whether to read the trials' `config`, too, which may be most of their size.
     """
+    from optathlon.analysis.metrics.columns import READ_COLUMNS
     from optathlon.results.frames import load, select
     from optathlon.results.tables import load_table
 
@@ -56,7 +51,7 @@ def read_results(
         return select(table, optimizers=optimizers, tasks=tasks)
     if maximize:
         raise UsageError(
-            f"{str(path)!r} is no table, and a results folder says itself what is better: leave --maximize out"
+            f"{str(path)!r} is not a table, and a results folder says itself what is better: leave --maximize out"
         )
-    columns = [*_ANALYSED, *(["config"] if configurations else [])]
+    columns = [*READ_COLUMNS, *(["config"] if configurations else [])]
     return load(path, optimizers=optimizers, tasks=tasks, columns=columns)

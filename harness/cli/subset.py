@@ -1,4 +1,4 @@
-"""`optathlon subset`: choose representative tasks, and check how representative they are."""
+"""`optathlon subset select`: choose representative tasks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from optathlon.cli import subset_validate
 from optathlon.cli.names import split_names
@@ -22,36 +20,12 @@ if TYPE_CHECKING:
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import PartName, Subset
 
-_DEFAULT = "select"
-
-
-class _Group(TyperGroup):
-    """A group whose first command needs no name."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the name in front where there is none."""
-        named = bool(args) and (args[0] in ctx.help_option_names or self._is_meant(args[0]))
-        return super().parse_args(ctx, args if named else [_DEFAULT, *args])
-
-    def _is_meant(self, word: str) -> bool:
-        """Whether the word is the name of a command, or one with a mistake and nothing else."""
-        return word in self.commands or (bool(get_close_matches(word, self.commands)) and not Path(word).exists())
-
-
-group = typer.Typer(
-    cls=_Group,
-    help=(
-        "Choose representative tasks, and check how representative they are.\n\n"
-        "optathlon subset RESULTS -k 20 --optimizers random,optuna-tpe,nevergrad-de --dev --test chooses tasks "
-        "(`select` may be left out); its options: optathlon subset select --help.\n\n"
-        "optathlon subset validate RESULTS SUBSET tells how well they rank other optimizers."
-    ),
-)
+group = typer.Typer(help="Choose representative tasks, and check how representative they are.")
 
 group.command("validate")(subset_validate.validate)
 
 
-@group.command(_DEFAULT)
+@group.command("select")
 def select(
     results: Annotated[Path, typer.Argument(help="Results folder.")],
     k: Annotated[int, typer.Option("-k", help="How many tasks; of each part, with --dev and --test.")],
@@ -69,7 +43,7 @@ def select(
     test: Annotated[bool, typer.Option("--test", help="Choose a part to test on; with --dev, a disjoint one.")] = False,
     target: Annotated[
         Literal["empirical", "uniform"],
-        typer.Option(help="What the tasks shall resemble: all tasks, or a uniform distribution."),
+        typer.Option(help="What the tasks must resemble: all tasks, or a uniform distribution."),
     ] = "empirical",
     scale: Annotated[
         Literal["auto", "linear", "log"], typer.Option(help="Of the regrets; auto: log where they are clumped.")
@@ -96,9 +70,9 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.experiments.experiment import parse_duration
+    from optathlon.budget import parse_duration
     from optathlon.results.frames import load
-    from optathlon.subsets.making import Search, make_subset
+    from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
 
     _refuse_numbers(k, seed, seconds, jobs)
@@ -110,7 +84,7 @@ def select(
     out = out or results / f"{known.type}-{k}.yaml"
     _refuse_target(out)
     _hint_at_numba()
-    subset = make_subset(
+    subset = subset_from_performance(
         known,
         k,
         search,
@@ -138,7 +112,7 @@ def _names(texts: list[str] | None, results: Results) -> list[str]:
 
 def _parts(dev: bool, test: bool) -> tuple[PartName, ...]:
     chosen: dict[PartName, bool] = {"dev": dev, "test": test}
-    return tuple(part for part, wanted in chosen.items() if wanted) or ("all",)
+    return tuple(part for part, asked in chosen.items() if asked) or ("all",)
 
 
 def _refuse_numbers(k: int, seed: int, seconds: float | None, jobs: int) -> None:
@@ -162,7 +136,7 @@ def _refuse_target(out: Path | None) -> None:
             Subset.read(str(out))
         except UsageError as error:
             raise UsageError(
-                f"won't write over {str(out)!r}, which is no subset ({error}): give another --out"
+                f"won't write over {str(out)!r}, which is not a subset ({error}): give another --out"
             ) from None
 
 

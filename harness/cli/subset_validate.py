@@ -53,13 +53,12 @@ def validate(
 
     _refuse_numbers(draws, threshold, seed)
     chosen = _only(Subset.read(subset), part, subset)
-    wanted = None if sizes is None else _sizes(sizes)
     folder = out or results / f"subset-{chosen.name}"
     found = subset_study(
         load(results),
         chosen,
         optimizers=split_names(held_out or ()) or None,
-        sizes=wanted,
+        sizes=None if sizes is None else _sizes(sizes),
         draws=draws,
         threshold=threshold,
         seed=seed,
@@ -111,7 +110,7 @@ def _tables(found: Representativeness) -> Iterator[str]:
         return
     measures = found.by_size.measures
     yield ""
-    yield _line("chosen anew, by size", (*_COLUMNS[:-1], "beats random ones"))
+    yield _line("chosen again, by size", (*_COLUMNS[:-1], "beats random ones"))
     rivals = dict(measures.xs(RANDOM, level="method").iterrows())
     for k, row in measures.xs(CHOSEN, level="method").iterrows():
         yield _line(f"{k} tasks", _cells(row, rivals[k]))
@@ -140,7 +139,7 @@ def _interval(value: float, low: float, high: float) -> str:
 def _write(found: Representativeness, folder: Path) -> None:
     import pandas as pd
 
-    from optathlon.analysis.report.figures import Drawing, save, save_table
+    from optathlon.analysis.report.figures import ReportFigure, save, save_table
     from optathlon.subsets.plots import plot_agreement
 
     save_table("methods", found.table, folder)
@@ -151,4 +150,4 @@ def _write(found: Representativeness, folder: Path) -> None:
     if found.by_size is not None:
         data = found.by_size.measures
         figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)
-        save(Drawing("by_size", "Agreement of subsets with all tasks, by size", figure, data), folder)
+        save(ReportFigure("by_size", "Agreement of subsets with all tasks, by size", figure, data), folder)

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
-import signal
-import threading
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pyarrow as pa
 
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import UsageError, storage_errors
-from optathlon.experiments.executors import make_executor
+from optathlon.experiments.executors.choice import choose_executor
+from optathlon.experiments.executors.executor import Assignment
 from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, make_plan
-from optathlon.experiments.progress import Progress
+from optathlon.experiments.progress import ProgressDisplay
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.plugins import load_plugin, loaded_plugins
 from optathlon.registry.tasks import make_task
+from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
 from optathlon.results.folder import ResultsFolder
-from optathlon.results.presence import Colleagues, Presence, shard_files
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock
-from optathlon.running.gpus import lacking, visible_gpus
+from optathlon.running.interruption import terminating_as_interrupt
 from optathlon.running.journal import discard_journal, journal_path, read_header, read_journal, salvaged
 from optathlon.running.runs import RunSpec
+from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
 _SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status"]
 _IDENTITY = [
-    "run", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers", "clock",
-    "attempt", "status",
+    "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
+    "clock", "attempt", "status",
 ]  # fmt: skip
 
 
@@ -65,7 +62,7 @@ class Summary:
     missing:
         How many of its runs are not stored, as other drivers are at them, or were.
     unplaced:
-        How many want GPUs that are not here.
+        How many need GPUs that are not here.
     damaged:
         Files of the results folder that were found damaged and set aside; their runs were done again.
     """
@@ -79,8 +76,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What a results folder held before it was decided what is to do: its shards, and its finished runs.
+class FolderContents:
+    """What a results folder held before it was decided what to do: its shards, and its finished runs.
 
     `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint` and `status`.
     """
@@ -89,7 +86,7 @@ class Snapshot:
     finished: pa.Table
 
     @classmethod
-    def of(cls, path: Path) -> Snapshot:
+    def of(cls, path: Path) -> FolderContents:
         """Look at the folder, which need not exist yet. Reading millions of runs takes a while: look once."""
         shards = shard_files(path)
         if ResultsFolder.is_new(path):
@@ -102,7 +99,7 @@ def plan_experiment(experiment: Experiment) -> Plan:
 
     Raises `UsageError` where the experiment can't be done.
     """
-    return _plan(experiment, _snapshot(experiment))
+    return _plan(experiment, _contents(experiment))
 
 
 def run_experiment(experiment: Experiment) -> Summary:
@@ -113,14 +110,14 @@ def run_experiment(experiment: Experiment) -> Summary:
     goes on.
     """
     damaged = _set_aside_damaged(experiment.out)
-    before = _snapshot(experiment)
+    before = _contents(experiment)
     plan = _plan(experiment, before)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
-        session = Session(experiment.name, platform.node(), record_provenance(folder))
+        session = Session(platform.node(), record_provenance(folder))
     bookkeeper = _Bookkeeper(folder, session)
-    bookkeeper.store((spec, Outcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = carry_out(experiment, folder, session, plan.todo, plan.gpus_wanted, before)
+    bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
+    elsewhere = _do(experiment, folder, session, plan.todo, before)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     attempted = len(plan.todo) + len(plan.skipped)
     statuses = _statuses(folder.finished() if attempted else before.finished, ids)
@@ -132,54 +129,72 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
     """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
 
     Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
-    known (any more), a task has another version now, or the GPUs that it wants are not here.
+    known (any more), a task has another version now, or the GPUs that it needs are not here.
     """
-    before = Snapshot.of(folder.path)
+    before = FolderContents.of(folder.path)
     stored = [row for row in folder.finished(_IDENTITY).to_pylist() if row["status"] in statuses]
     specs = [_again(row) for row in stored]
     possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
     todo = [spec for spec in specs if possible[spec.optimizer, spec.task, spec.n_workers]]
-    _require_present({(spec.task, spec.task_version, spec.at_once) for spec in todo})
-    gpus_wanted = {task: make_task(task).resources.gpus for task in {spec.task for spec in todo}}
+    tasks = {task: make_task(task) for task in {spec.task for spec in todo}}
+    _require_versions(todo, tasks)
+    todo = [replace(spec, gpus=tasks[spec.task].resources.gpus) for spec in todo]
     with storage_errors(folder.path):
-        session = Session("", platform.node(), record_provenance(folder))
-    elsewhere = carry_out(execution, folder, session, todo, gpus_wanted, before)
+        session = Session(platform.node(), record_provenance(folder))
+    elsewhere = _do(execution, folder, session, todo, before)
     return Summary(folder, _statuses(folder.finished(), {spec.id for spec in specs}), len(todo) - elsewhere)
 
 
-def carry_out(
-    execution: Execution,
-    folder: ResultsFolder,
-    session: Session,
-    runs: list[RunSpec],
-    gpus_wanted: Mapping[str, float],
-    before: Snapshot,
+@dataclass(frozen=True)
+class MachineDriver:
+    """Does runs in worker processes of the machine on which it is called; executors may send it to other machines."""
+
+    execution: Execution
+    folder: ResultsFolder
+    session: Session
+    plugins: tuple[Path, ...]
+
+    def __call__(self, runs: list[RunSpec]) -> int:
+        """Do those that are not stored, and store them; how many of them other drivers do."""
+        for plugin in self.plugins:
+            load_plugin(plugin)
+        before = FolderContents.of(self.folder.path)
+        return _do(self.execution, self.folder, self.session, list(_without_stored(runs, before)), before)
+
+
+def _do(
+    execution: Execution, folder: ResultsFolder, session: Session, runs: list[RunSpec], before: FolderContents
 ) -> int:
-    """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers took."""
+    """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
     if not runs:
         return 0
     _remove_stale_journals(folder, before)
+    choice = choose_executor(execution.executor)
     settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
-        Progress(len(runs), folder.path / "log.txt") as progress,
-        Presence(folder, execution.executor, execution.jobs, len(runs)) as presence,
+        ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
+        DriverRecord(folder, choice.kind, execution.jobs, len(runs)) as record,
     ):
-        colleagues = Colleagues(folder, presence.id, before.shards)
-        watcher = _Watcher(progress, presence, colleagues, _Bookkeeper(folder, session))
-        executor = make_executor(execution, settings, watcher, gpus_wanted)
-        executor.run(colleagues.in_order(runs), _fingerprints_to_verify(before, runs))
+        others = OtherDrivers(folder, record.id, before.shards)
+        watcher = _Watcher(progress, record, others, _Bookkeeper(folder, session))
+        locally = execution.model_copy(update={"executor": "local"})
+        drive = MachineDriver(locally, settings.for_other_machines().folder, session, settings.plugins)
+        executor = choice.start(Assignment(execution.jobs, settings, watcher, drive))
+        executor.run(others.in_order(runs), _fingerprints_to_verify(before, runs))
     return watcher.elsewhere_count
 
 
 class _Watcher:
     """Tells people and other drivers how it goes, and stores the runs that no worker can."""
 
-    def __init__(self, progress: Progress, presence: Presence, colleagues: Colleagues, bookkeeper: _Bookkeeper) -> None:
+    def __init__(
+        self, progress: ProgressDisplay, record: DriverRecord, others: OtherDrivers, bookkeeper: _Bookkeeper
+    ) -> None:
         self.elsewhere_count = 0
         self._progress = progress
-        self._presence = presence
-        self._colleagues = colleagues
+        self._record = record
+        self._others = others
         self._bookkeeper = bookkeeper
 
     def ended(self, status: Status) -> None:
@@ -195,14 +210,14 @@ class _Watcher:
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
-        self._presence.update(left, lines)
+        self._record.update(left, lines)
         self._progress.tick()
 
     def is_done(self, spec: RunSpec) -> bool:
-        return self._colleagues.have_done(spec)
+        return self._others.have_stored(spec)
 
     def is_stored(self, spec: RunSpec) -> bool:
-        return self._colleagues.is_stored(spec)
+        return self._others.is_stored(spec)
 
 
 class _Bookkeeper:
@@ -213,7 +228,7 @@ class _Bookkeeper:
         self._writer = ShardWriter(folder)
         self._session = session
 
-    def store(self, runs: Iterable[tuple[RunSpec, Outcome]]) -> None:
+    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]]) -> None:
         now = datetime.now(UTC)
         runs = iter(runs)
         while some := list(islice(runs, _ROWS_AT_ONCE)):
@@ -240,20 +255,26 @@ def _set_aside_damaged(path: Path) -> Sequence[str]:
         return ResultsFolder.open(path).set_aside_damaged()
 
 
-def _snapshot(experiment: Experiment) -> Snapshot:
+def _contents(experiment: Experiment) -> FolderContents:
     if experiment.out.is_file():
         raise UsageError(f"{str(experiment.out)!r} is a file: give another --out folder")
-    return Snapshot.of(experiment.out)
+    return FolderContents.of(experiment.out)
 
 
-def _plan(experiment: Experiment, before: Snapshot) -> Plan:
+def _plan(experiment: Experiment, before: FolderContents) -> Plan:
     for plugin in experiment.plugins:
         load_plugin(plugin)
-    gpus = len(visible_gpus()) if experiment.executor == "local" else math.inf
+    gpus = choose_executor(experiment.executor).cls.available_gpus()
     return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus)
 
 
-def _remove_stale_journals(folder: ResultsFolder, before: Snapshot) -> None:
+def _without_stored(runs: list[RunSpec], before: FolderContents) -> Iterator[RunSpec]:
+    stored = before.finished.select(["run", "attempt"]).to_pydict()
+    attempts = dict(zip(stored["run"], stored["attempt"], strict=True))
+    return (spec for spec in runs if spec.id not in attempts or (attempts[spec.id] or 1) < spec.attempt)
+
+
+def _remove_stale_journals(folder: ResultsFolder, before: FolderContents) -> None:
     """Remove journals of runs that were stored a moment before their worker was killed."""
     journals = {path.stem: path for path in (folder.path / "journal").glob("*.jsonl")}
     if journals:
@@ -268,15 +289,11 @@ def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:
     return not mismatch(choose_optimizer(optimizer).cls, problem)
 
 
-def _require_present(tasks: Iterable[tuple[str, str, int]]) -> None:
-    """Raise `UsageError` unless these tasks have these versions, and GPUs for so many trials at once."""
-    gpus = len(visible_gpus())
-    for id, version, at_once in tasks:
-        task = make_task(id)
-        if task.version != version:
-            raise UsageError(f"{id!r} has version {task.version} now, its runs have {version}: run it anew")
-        if missing := lacking(task.resources.gpus, at_once, gpus):
-            raise UsageError(f"{id!r} can't be done here: {missing}: retry where they are")
+def _require_versions(runs: Iterable[RunSpec], tasks: Mapping[str, Task]) -> None:
+    """Raise `UsageError` unless the tasks have the versions of the runs."""
+    for id, version in {(spec.task, spec.task_version) for spec in runs}:
+        if tasks[id].version != version:
+            raise UsageError(f"{id!r} has version {tasks[id].version} now, its runs have {version}: run it again")
 
 
 def _again(row: dict[str, Any]) -> RunSpec:
@@ -291,34 +308,18 @@ def _again(row: dict[str, Any]) -> RunSpec:
         row["n_workers"],
         Clock(row["clock"]),
         row["attempt"] + 1,
+        experiment=row["experiment"] or "",
     )
 
 
-def _fingerprints_to_verify(before: Snapshot, runs: Iterable[RunSpec]) -> dict[str, str]:
+def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
     """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
     stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
-    wanted = {(spec.task, spec.task_version) for spec in runs}
+    needed = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
-    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in wanted and fingerprint}
+    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
 
 
 def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
     rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
     return Counter(status for run, status in rows if run in ids)
-
-
-@contextmanager
-def terminating_as_interrupt() -> Iterator[None]:
-    """Within this block SIGTERM ends the experiment as cleanly as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -18,8 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from optathlon.budget import Budget, BudgetUnit
+from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.experiments.executors.choice import choose_executor, overlaid
 from optathlon.resources import Limits
 from optathlon.running.clocks import Clock
 
@@ -32,11 +33,7 @@ class Execution(BaseModel):
     jobs:
         How many workers do runs at the same time; on SLURM, on each node.
     executor:
-        Where the workers are: processes on this machine, a Ray cluster, or jobs of SLURM.
-    address:
-        Of the Ray cluster; by default one is started on this machine.
-    slurm:
-        Options of `optathlon.experiments.executors.slurm`.
+        Where the workers are: the `kind` of an executor, such as `local`, or a mapping of `kind` and its options.
     trial_timeout, run_timeout:
         Durations as `60s`, `10min` or `2h` after which a trial or a run is ended.
     trial_memory:
@@ -48,13 +45,17 @@ class Execution(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     jobs: int = Field(default=1, ge=1)
-    executor: Literal["local", "ray", "slurm"] = "local"
-    address: str | None = None
-    slurm: dict[str, str | int] = {}
+    executor: str | dict[str, Any] = "local"
     trial_timeout: str | None = None
     run_timeout: str | None = None
     trial_memory: ByteSize | None = None
     isolate: bool = False
+
+    @field_validator("executor")
+    @classmethod
+    def _executor(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
+        choose_executor(value)
+        return value
 
     @field_validator("trial_timeout", "run_timeout", mode="before")
     @classmethod
@@ -88,20 +89,20 @@ class Execution(BaseModel):
 
     @classmethod
     def read(cls, path: Path | None, flags: Mapping[str, Any]) -> Self:
-        """What a YAML file or flags alone say; flags win over the file.
+        """What a YAML file or flags alone say; flags win over the file, and options of one executor are joined.
 
         Raises `UsageError` in one line: an unknown key with the nearest match, a value of the wrong kind, a key that is
         missing.
         """
         settings = _yaml(path) if path else {}
         where = str(path) if path else "the command"
-        settings |= {key: value for key, value in flags.items() if value not in (None, [], ())}
+        given = {key: value for key, value in flags.items() if value not in (None, [], (), {})}
+        if executor := given.get("executor"):
+            given["executor"] = overlaid(settings.get("executor"), executor)
+        settings |= given
         for key in settings:
             if key not in cls.model_fields:
                 raise unknown("key", str(key), cls.model_fields, where=where)
-        for option, executor in (("slurm", "slurm"), ("address", "ray")):
-            if settings.get(option) and settings.get("executor") != executor:
-                raise UsageError(f"{option} in {where} goes with another executor: give --executor {executor} too")
         for key, field in cls.model_fields.items():
             if field.is_required() and not settings.get(key):
                 raise UsageError(f"no {key} in {where}: give -{key[0]} NAME or a key `{key}` in an experiment file")
@@ -201,17 +202,6 @@ def parse_seeds(value: str | int) -> list[int]:
     if not seeds or min(seeds) < 0:
         raise UsageError(f"the seeds {text!r} are none or negative: give at least one, e.g. --seeds 5")
     return list(dict.fromkeys(seeds))
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of `60s`, `10min` or `2h`."""
-    try:
-        duration = Budget.parse(text)
-    except UsageError:
-        duration = None
-    if duration is None or duration.unit is not BudgetUnit.SECONDS:
-        raise UsageError(f"can't read the duration {text!r}: give e.g. 60s, 10min or 2h")
-    return duration.amount
 
 
 def parse_shard(text: str) -> tuple[int, int]:

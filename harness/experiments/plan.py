@@ -14,7 +14,7 @@ from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
 from optathlon.running.clocks import Clock
-from optathlon.running.gpus import lacking
+from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
 from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
@@ -37,9 +37,7 @@ class Plan:
     done:
         Ids of the runs that the results folder already has.
     unplaced:
-        Runs that want more GPUs than there are, with the reason. They are neither done nor recorded.
-    gpus_wanted:
-        How many GPUs a trial of each task wants, for those that want any.
+        Runs that need more GPUs than there are, with the reason. They are neither done nor recorded.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -48,7 +46,6 @@ class Plan:
     skipped: list[tuple[RunSpec, str]]
     done: list[str]
     unplaced: list[tuple[RunSpec, str]]
-    gpus_wanted: dict[str, float]
 
     @property
     def total(self) -> int:
@@ -69,15 +66,12 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
     skipped: list[tuple[RunSpec, str]] = []
     done: list[str] = []
     unplaced: list[tuple[RunSpec, str]] = []
-    gpus_wanted: dict[str, float] = {}
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
         problem = _problem(task, budget, experiment)
-        if task.resources.gpus:
-            gpus_wanted[id] = task.resources.gpus
         at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
-        no_room = lacking(task.resources.gpus, at_once, gpus)
+        no_room = gpu_shortage(task.resources.gpus, at_once, gpus)
         reasons = {optimizer: mismatch(choice.cls, problem) for optimizer, choice in optimizers.items()}
         for spec in _runs_on(task, problem, optimizers, experiment):
             run, reason = spec.id, reasons[spec.optimizer]
@@ -91,7 +85,7 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
                 unplaced.append((spec, no_room))
             else:
                 todo.append(spec)
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, gpus_wanted)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced)
 
 
 def choose_tasks(patterns: Iterable[str]) -> list[str]:
@@ -125,4 +119,6 @@ def _runs_on(task: Task, problem: Problem, optimizers: Iterable[str], experiment
             problem.budget,
             problem.n_workers,
             clock,
+            gpus=task.resources.gpus,
+            experiment=experiment.name,
         )

@@ -19,7 +19,7 @@ from optathlon.trial import Status
 _LINE_EVERY_S = 10.0
 
 
-class Progress:
+class ProgressDisplay:
     """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
 
     def __init__(self, total: int, log: Path) -> None:

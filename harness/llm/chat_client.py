@@ -20,7 +20,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from optathlon.errors import Hindrance, UsageError
+from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.judging import Refusal
 
 BACKOFF = 1.0
@@ -76,8 +76,8 @@ class Client:
     def post(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer to a request.
 
-        Raises `UsageError` for what no retry mends, which is a `Refusal` where other requests may be answered,
-        `Hindrance` where all retries failed, and `TooLong`.
+        Raises `UsageError` for what no retry fixes, which is a `Refusal` where other requests may be answered,
+        `Unavailable` where all retries failed, and `TooLong`.
         """
         for attempt in range(self.retries + 1):
             _pace(self.url, self.per_minute).wait()
@@ -88,7 +88,7 @@ class Client:
                 waited = min(max(BACKOFF * 2**attempt, trouble.wait), LONGEST_WAIT)
             if attempt < self.retries:
                 time.sleep(waited)
-        raise Hindrance(
+        raise Unavailable(
             f"{self.url} fails, tried {self.retries + 1} times: {complaint}: see whether it runs, and try again"
         )
 

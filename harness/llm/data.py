@@ -82,7 +82,7 @@ def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list
 
 
 def read_rows(source: str, folder: Path, downloads: bool) -> list[Mapping[str, Any]]:
-    """The rows of a file as they stand there. Raises `UsageError` for one that is no object."""
+    """The rows of a file as they stand there. Raises `UsageError` for one that is not an object."""
     rows: list[Mapping[str, Any]] = []
     for row, where in rows_of(source, folder / source, downloads):
         if not isinstance(row, Mapping):
@@ -148,7 +148,7 @@ def _from_parquet(path: Path, source: str) -> list[dict[str, Any]]:
     try:
         return cast("list[dict[str, Any]]", pq.read_table(path).to_pylist())
     except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{source} is no Parquet file that can be read ({str(error).splitlines()[0]})") from None
+        raise UsageError(f"{source} is not a Parquet file that can be read ({str(error).splitlines()[0]})") from None
 
 
 def _missing(source: str, path: Path) -> UsageError:
@@ -199,7 +199,7 @@ def example_of(row: object, where: str, number: int) -> Example:
 def _from_chat(row: Mapping[Any, Any], where: str, id: str) -> Example:
     messages = row["messages"]
     if not isinstance(messages, list) or not messages:
-        raise UsageError(f"{where}: messages is no list of turns: {_FORMS}")
+        raise UsageError(f"{where}: messages is not a list of turns: {_FORMS}")
     turns = [_turn(message, where) for message in messages]
     response = turns.pop().content if turns[-1].role == "assistant" else ""
     if not turns or turns[-1].role != "user":

@@ -22,6 +22,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from optathlon.errors import UsageError, first_complaint, unknown
 
+Failures = Literal["apart", "ties"]
+"""What becomes of judgements that were not understood: they are left out and counted apart, or count as ties, as in
+PandaLM's own evaluation."""
+
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _EXAMPLE = "write NAME or NAME(argument, option=value), e.g. noisy(verifier, p_flip=0.1)"
 
@@ -135,6 +139,57 @@ class Comparison:
         return float(known.mean()) if len(known) else float("nan")
 
 
+class BothOrders(NamedTuple):
+    """What a judge says of n pairs of answers, with the first answer shown first, and with the second one shown first.
+
+    `preferences`, of shape (2, n), has the probability that the first answer is the better one, in either order; NaN
+    where what the judge said could not be understood. `metrics` has what the judging took, summed.
+    """
+
+    preferences: np.ndarray
+    metrics: Mapping[str, float]
+
+
+def ask_both_orders(
+    judge: Judge, prompts: Sequence[Prompt], first: Sequence[str], second: Sequence[str], *, seed: int = 0
+) -> BothOrders:
+    """Have n pairs of answers judged in both orders.
+
+    Parameters
+    ----------
+    judge:
+        Asked once where the order can't matter to it.
+    prompts, first, second:
+        Of the same length n, in the same order.
+    seed:
+        Drives all chance of the judge, in each order another.
+
+    Raises `UsageError` for a judge that doesn't give a probability, or NaN, for each pair.
+    """
+    shown = judge.prefer(prompts, first, second, seed=2 * seed)
+    first_shown = _checked(shown, judge, len(prompts))
+    if judge.symmetric:
+        return BothOrders(np.array([first_shown, first_shown]), shown.metrics)
+    swapped = judge.prefer(prompts, second, first, seed=2 * seed + 1)
+    second_shown = 1.0 - _checked(swapped, judge, len(prompts))
+    metrics = {
+        name: shown.metrics.get(name, 0.0) + swapped.metrics.get(name, 0.0)
+        for name in {**shown.metrics, **swapped.metrics}
+    }
+    return BothOrders(np.array([first_shown, second_shown]), metrics)
+
+
+def decided(orders: np.ndarray, failures: Failures) -> np.ndarray:
+    """Shape (n,): the mean preference over orders (shape (orders, n)), by what becomes of `failures`.
+
+    Apart, it is the mean over the orders that were understood, NaN where none was.
+    """
+    if failures == "ties":
+        orders = np.where(np.isnan(orders), 0.5, orders)
+    known = ~np.isnan(orders)
+    return np.where(known.any(axis=0), np.where(known, orders, 0.0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan)
+
+
 def compare(
     judge: Judge,
     prompts: Sequence[Prompt],
@@ -142,51 +197,34 @@ def compare(
     reference: Sequence[str],
     *,
     seed: int = 0,
-    failures: Literal["apart", "ties"] = "apart",
+    failures: Failures = "apart",
 ) -> Comparison:
-    """Judge n pairs of answers in both orders, and average.
+    """Judge n pairs of answers in both orders, and average; answers that are the same are ties without asking.
 
     Parameters
     ----------
-    judge:
-        Asked once where the order can't matter to it.
+    judge, seed:
+        As in `ask_both_orders`, which also says what is raised.
     prompts, candidate, reference:
         Of the same length n, in the same order.
-    seed:
-        Drives all chance of the judge.
     failures:
-        What becomes of judgements that were not understood: left out and counted `apart`, or counted as `ties` as
-        PandaLM's own evaluation does.
-
-    Raises `UsageError` for a judge that doesn't give a probability, or NaN, for each pair.
+        What becomes of judgements that were not understood.
     """
     if not len(prompts) == len(candidate) == len(reference):
         raise ValueError(f"{len(prompts)} prompts, {len(candidate)} and {len(reference)} answers are not as many")
     differ = [index for index in range(len(prompts)) if candidate[index].strip() != reference[index].strip()]
     if not differ:
         return Comparison(np.full(len(prompts), 0.5), failures=0, agreement=float("nan"), judged=0)
-    asked = [prompts[index] for index in differ]
     ours, theirs = [candidate[index] for index in differ], [reference[index] for index in differ]
-    orders = []
-    metrics: dict[str, float] = {}
-    for turn in range(1 if judge.symmetric else 2):
-        verdicts = judge.prefer(asked, *((ours, theirs) if turn == 0 else (theirs, ours)), seed=2 * seed + turn)
-        shown_first = _checked(verdicts, judge, len(asked))
-        orders.append(shown_first if turn == 0 else 1.0 - shown_first)
-        for name, value in verdicts.metrics.items():
-            metrics[name] = metrics.get(name, 0.0) + value
-    both = np.array(orders)
-    not_understood = np.isnan(both)
-    if failures == "ties":
-        both = np.where(not_understood, 0.5, both)
+    orders, metrics = ask_both_orders(judge, [prompts[index] for index in differ], ours, theirs, seed=seed)
     preferences = np.full(len(prompts), 0.5)
-    preferences[differ] = _mean_of_known(both)
-    understood = ~not_understood.any(axis=0)
-    same = np.sign(both[0] - 0.5) == np.sign(both[-1] - 0.5)
+    preferences[differ] = decided(orders, failures)
+    understood = ~np.isnan(orders).any(axis=0)
+    same = (np.sign(orders[0] - 0.5) == np.sign(orders[1] - 0.5))[understood]
     return Comparison(
         preferences=preferences,
         failures=int((~understood).sum()),
-        agreement=float(same[understood].mean()) if understood.any() else float("nan"),
+        agreement=float(same.mean()) if len(same) else float("nan"),
         judged=len(differ),
         metrics=metrics,
     )
@@ -204,7 +242,7 @@ def make_judge(call: str) -> Judge:
         raise UsageError(f"can't read the judge {call!r}: {_EXAMPLE}") from None
     made = _value(tree, call)
     if not isinstance(made, Judge):
-        raise UsageError(f"{call!r} is no judge: {_EXAMPLE}")
+        raise UsageError(f"{call!r} is not a judge: {_EXAMPLE}")
     return made
 
 
@@ -212,17 +250,11 @@ def _checked(verdicts: Verdicts, judge: Judge, count: int) -> np.ndarray:
     preferences = np.asarray(verdicts.preferences, dtype=float)
     if preferences.shape != (count,):
         raise UsageError(
-            f"the judge {judge.id} gave preferences of shape {preferences.shape} for {count} pairs: mend it"
+            f"the judge {judge.id} gave preferences of shape {preferences.shape} for {count} pairs: fix it"
         )
     if (outside := preferences[(preferences < 0.0) | (preferences > 1.0)]).size:
-        raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is no probability: mend it")
+        raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is not a probability: fix it")
     return preferences
-
-
-def _mean_of_known(orders: np.ndarray) -> np.ndarray:
-    """The mean over the first axis without NaN; NaN where there is nothing else."""
-    known = ~np.isnan(orders)
-    return np.where(known.any(axis=0), np.where(known, orders, 0.0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Items that people have judged, in the format of PandaLM's test set, and judges' answers to them.
+"""Pairs of answers that people have labelled, in the format of PandaLM's test set, and judges' answers to them.
 
 An item has `idx`, `instruction`, `response1`, `response2` and a label of each annotator, `annotator1`, `annotator2` and
 so on: 1 or 2 for the better response, 0 for a tie. It may have `input`, and `answer`, which is the right one. Texts
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from optathlon.errors import UsageError
-from optathlon.llm.judging import Judge, Prompt
+from optathlon.llm.judging import Prompt
 
 NOT_UNDERSTOOD = -1
 """The label of a judgement that can't be read."""
@@ -31,7 +31,7 @@ _ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedItems:
+class LabelledPairs:
     """n prompts with two answers each, and people's labels.
 
     Attributes
@@ -88,8 +88,8 @@ class _Record:
         return value
 
 
-def read_items(path: str | Path) -> JudgedItems:
-    """The judged items of a file (see the module for its format).
+def read_labelled_pairs(path: str | Path) -> LabelledPairs:
+    """The labelled pairs of a file (see the module for its format).
 
     Raises `UsageError` where the file can't be read, has no items, or an item lacks something: it names the first such
     item, counted from 1.
@@ -102,10 +102,10 @@ def read_items(path: str | Path) -> JudgedItems:
     prompts = [record.prompt for record in records]
     first, second = ([record.text(name) for record in records] for name in ("response1", "response2"))
     labels = {name: np.array([record.label(name) for record in records]) for name in annotators}
-    return JudgedItems(prompts, first, second, labels)
+    return LabelledPairs(prompts, first, second, labels)
 
 
-def read_answers(path: str | Path, items: JudgedItems) -> np.ndarray:
+def read_answers(path: str | Path, items: LabelledPairs) -> np.ndarray:
     """A judge's stored labels of the items.
 
     Each answer has the `idx` of its item, and one field whose name ends in `_result`: 0, 1, 2 or "tie" (also as text,
@@ -131,39 +131,14 @@ def read_answers(path: str | Path, items: JudgedItems) -> np.ndarray:
     return np.array([answers[id] for id in ids])
 
 
-def ask_both_orders(judge: Judge, items: JudgedItems, *, seed: int = 0) -> np.ndarray:
-    """What a judge says of the items, with the first answer shown first, and with the second one shown first.
-
-    Parameters
-    ----------
-    judge:
-        Asked once where the order can't matter to it.
-    items:
-        All are asked about.
-    seed:
-        Drives all chance of the judge.
-
-    Returns
-    -------
-    Shape (2, n): the probability that the item's first answer is the better one, in either order; NaN where what the
-    judge said was not understood.
-    """
-    shown = np.asarray(judge.prefer(items.prompts, items.first, items.second, seed=2 * seed).preferences, dtype=float)
-    if judge.symmetric:
-        return np.array([shown, shown])
-    swapped = judge.prefer(items.prompts, items.second, items.first, seed=2 * seed + 1).preferences
-    return np.array([shown, 1.0 - np.asarray(swapped, dtype=float)])
-
-
-def decided(orders: np.ndarray) -> np.ndarray:
-    """Shape (n,): the mean preference over the orders (shape (2, n)) that were understood; NaN where none was."""
-    mean: np.ndarray = np.ma.masked_invalid(orders).mean(axis=0).filled(np.nan)
-    return mean
-
-
 def labels_of(preferences: np.ndarray) -> np.ndarray:
     """The label that each preference for the first answer amounts to: 1 above 0.5, 2 below, 0 at it, -1 for NaN."""
     return np.select([preferences > 0.5, preferences < 0.5, preferences == 0.5], [1, 2, 0], NOT_UNDERSTOOD)
+
+
+def preferences_of(labels: np.ndarray) -> np.ndarray:
+    """The preference for the first answer that each label stands for: 1 for 1, 0 for 2, 0.5 for a tie, NaN for -1."""
+    return np.select([labels == 1, labels == 2, labels == 0], [1.0, 0.0, 0.5], np.nan)
 
 
 def _records(file: Path) -> Sequence[_Record]:
@@ -172,7 +147,7 @@ def _records(file: Path) -> Sequence[_Record]:
         raise UsageError(f"{str(file)!r} has no items: give a list of JSON objects, or one object per line")
     for number, value in enumerate(values, 1):
         if not isinstance(value, dict):
-            raise UsageError(f"item {number} of {str(file)!r} is no JSON object but {str(value)[:40]!r}")
+            raise UsageError(f"item {number} of {str(file)!r} is not a JSON object but {str(value)[:40]!r}")
     return [_Record(f"item {number} of {str(file)!r}", value) for number, value in enumerate(values, 1)]
 
 
@@ -188,7 +163,7 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{where} is no JSON: {error}") from None
+        raise UsageError(f"{where} is not JSON: {error}") from None
 
 
 def _text(file: Path) -> str:

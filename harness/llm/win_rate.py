@@ -57,7 +57,7 @@ class Judged:
         outside = (self.preferences < 0) | (self.preferences > 1)
         self._refuse(outside, self.preferences, "the preference {} for the prompt {!r} is not in [0, 1]")
         for lengths in (self.lengths, self.reference_lengths):
-            self._refuse(~((lengths >= 0) & np.isfinite(lengths)), lengths, "{} is no length (prompt {!r})")
+            self._refuse(~((lengths >= 0) & np.isfinite(lengths)), lengths, "{} is not a length (prompt {!r})")
 
     def _refuse(self, wrong: np.ndarray, values: np.ndarray, complaint: str) -> None:
         for row in np.flatnonzero(wrong).tolist():
@@ -81,7 +81,7 @@ class LengthControlled:
         In [0, 1]: the probability that the candidate's answer is preferred to an equally long one of the reference,
         averaged over the candidate's prompts. NaN where no preference for the candidate is known.
     standard_error:
-        Of `win_rate`, over prompts drawn anew; NaN where it is not `identified` or the prompts are too few.
+        Of `win_rate`, over prompts drawn again; NaN where it is not `identified` or the prompts are too few.
     length, difficulty, quality:
         The coefficients, in logits. `length` is above 0 where longer answers are preferred: the published weights of
         AlpacaEval have the opposite sign there. `difficulty` is 0 without difficulties.

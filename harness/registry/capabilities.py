@@ -16,7 +16,7 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
     for capability, reason in demands.items():
         if capability not in optimizer.capabilities:
             return reason
-    for capability in sorted(optimizer.needs - _offers(problem)):
+    for capability in sorted(optimizer.requires - _offers(problem)):
         return f"the optimizer needs a {capability} task"
     return ""
 
@@ -35,7 +35,7 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
     if problem.constraints:
         yield Capability.CONSTRAINTS, "the task has constraints"
     if problem.n_workers > 1:
-        yield Capability.ASYNCHRONOUS, f"{problem.n_workers} trials at once are wanted"
+        yield Capability.ASYNCHRONOUS, f"{problem.n_workers} trials at once are requested"
 
 
 def _offers(problem: Problem) -> set[Capability]:

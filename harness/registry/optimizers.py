@@ -36,7 +36,7 @@ class OptimizerChoice:
 def choose_optimizer(id: str) -> OptimizerChoice:
     """The optimizer of an id such as `smac-bb[acquisition=ei]`, `my_package:MyOptimizer` or `file.py:MyOptimizer`.
 
-    A class from a file gets the name that `load_plugin` gives it, so that results don't hang on where the file lies.
+    A class from a file gets the name that `load_plugin` gives it, so that results don't depend on where the file is.
 
     Raises `UsageError` for unknown names and options, with the nearest match, and `MissingDependency` where the
     library is not installed.

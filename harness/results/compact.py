@@ -90,7 +90,7 @@ def _inspected(folder: ResultsFolder, names: Sequence[str]) -> list[_Shard]:
 
 
 def _grouped(shards: Iterable[_Shard]) -> list[list[_Shard]]:
-    """Consecutive shards whose runs make one of the wanted size; what is left over goes to the last."""
+    """Consecutive shards whose runs make one of the intended size; what is left over goes to the last."""
     groups: list[list[_Shard]] = [[]]
     size = 0
     for shard in shards:

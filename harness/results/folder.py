@@ -116,7 +116,7 @@ class ResultsFolder:
         ----------
         wanted:
             From the table of all runs to a mask of those to read; by default all. Trials of others are not read where
-            none of the wanted is stored beside them.
+            none of those to read is stored beside them.
         columns:
             The columns of `TRIALS` to read; `run` and `trial` always are.
 
@@ -156,7 +156,7 @@ class ResultsFolder:
         return [{"provenance": path.stem} | json.loads(path.read_text()) for path in paths]
 
     def on_shards(self, read: Callable[[list[str]], T]) -> T:
-        """What `read` makes of the names of all shards; anew where it meets `ShardGone`."""
+        """What `read` makes of the names of all shards; again where it meets `ShardGone`."""
         while True:
             with suppress(ShardGone):
                 return read(self._shards())

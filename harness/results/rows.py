@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
 
 
@@ -16,14 +16,13 @@ from optathlon.running.runs import RunSpec
 class Session:
     """What the runs of one call of the harness share."""
 
-    experiment: str
     host: str
     provenance: str
 
 
 def run_row(
     spec: RunSpec,
-    outcome: Outcome,
+    outcome: RunOutcome,
     session: Session,
     options: Mapping[str, Any],
     fingerprint: str | None,
@@ -33,7 +32,7 @@ def run_row(
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
     return {
         "run": spec.id,
-        "experiment": session.experiment,
+        "experiment": spec.experiment,
         "optimizer": spec.optimizer,
         "options": json.dumps(options, sort_keys=True),
         "task": spec.task,

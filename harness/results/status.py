@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from optathlon.results.drivers import Driver, drivers
 from optathlon.results.folder import ResultsFolder
-from optathlon.results.presence import Driver, drivers
 
 WINDOW_S = 600.0
 """The rate is that of the runs which ended in so many last seconds."""

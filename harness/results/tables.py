@@ -119,7 +119,7 @@ class _Table:
         numbers: np.ndarray = pd.to_numeric(text, errors="coerce").to_numpy(dtype=float)
         wrong = np.isnan(numbers) & ~text.isin(_MISSING).to_numpy()
         example = text[wrong].iloc[0] if wrong.any() else ""
-        self.refuse(wrong, f"the {column} in {{}} is no number but {example!r}: mend it")
+        self.refuse(wrong, f"the {column} in {{}} is not a number but {example!r}: fix it")
         return numbers
 
     def _text(self, column: str) -> pa.ChunkedArray:
@@ -205,7 +205,7 @@ def _seeds(table: _Table) -> np.ndarray:
     seeds = table.numbers("seed")
     table.refuse(np.isnan(seeds), "no seed in {}: give one, or leave the row out")
     exact = (seeds == np.floor(seeds)) & (np.abs(seeds) <= _LARGEST_SEED)
-    table.refuse(~exact, f"the seed in {{}} is not a whole number up to {_LARGEST_SEED}: mend it")
+    table.refuse(~exact, f"the seed in {{}} is not a whole number up to {_LARGEST_SEED}: fix it")
     return seeds.astype(np.int64)
 
 
@@ -256,7 +256,7 @@ def _check_runs(table: _Table, rows: pd.DataFrame) -> None:
         return
     time = rows["time"]
     refuse(~((time >= 0) & np.isfinite(time)).to_numpy(), "no time >= 0 in {}: give all times, or no column 'time'")
-    refuse(same_run & (time.diff() < 0).to_numpy(), "the time in {} is before that of an earlier step: mend it")
+    refuse(same_run & (time.diff() < 0).to_numpy(), "the time in {} is before that of an earlier step: fix it")
 
 
 def _runs(rows: pd.DataFrame, source: str, provenance: str) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 Budget: a trial at fidelity z costs z / z_max full evaluations, a continued trial the increment over its parent, and
 one whose proposal was illegal a full one. Evaluations are charged when a trial is asked, so that pending trials count;
-seconds and reported cost are charged when it ends. The trial that oversteps the budget is stored as `over_budget`.
+seconds and reported cost are charged when it ends. The trial that exceeds the budget is stored as `over_budget`.
 
 Imputation: for a failed trial the optimizer is told the worst loss of the run so far (per objective), or the worst that
 the objective's bounds allow while nothing has succeeded, or 1e6 where there is no bound. No value is stored.
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
-from optathlon.running.evaluation import Evaluator, Finished, Job
+from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, plain
 from optathlon.trial import Result, Status, Trial, Value
 
@@ -56,7 +56,7 @@ class TrialRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended: `reason` in one line, `error` the last lines of an exception, `spent` in the budget's unit."""
 
     status: Status
@@ -66,7 +66,7 @@ class Outcome:
     error: str = ""
 
 
-class Diverged(Interruption):
+class ReplayMismatch(Interruption):
     """An optimizer asked something else than the journal of the run holds: it can't be replayed."""
 
 
@@ -77,7 +77,7 @@ class History:
     """The trials that an earlier process finished, by number, in the order in which they were told."""
 
     def add(self, record: TrialRecord) -> None:
-        """Take note of a finished trial, before it is told (so `tell_s` is NaN)."""
+        """Keep a finished trial, before it is told (so `tell_s` is NaN)."""
 
 
 @dataclass(slots=True)
@@ -89,14 +89,14 @@ class _Asked:
     ask_s: float
     evaluations: float
     over_budget: bool
-    finished: Finished | None = None
+    finished: FinishedTrial | None = None
 
 
 class Accounts:
     """Keeps the accounts of one run. Between `submit` and `record` a trial is pending.
 
-    Where `history` has trials of an earlier process, what is asked is compared with them, and `Diverged` is raised if
-    it differs; the evaluator is expected to give their results.
+    Where `history` has trials of an earlier process, what is asked is compared with them, and `ReplayMismatch` is
+    raised if it differs; the evaluator is expected to give their results.
     """
 
     def __init__(self, problem: Problem, evaluator: Evaluator, history: History) -> None:
@@ -107,7 +107,7 @@ class Accounts:
         self._active = active_checker(problem.space)
         self._imputed = [_ImputedLoss(objective) for objective in problem.objectives]
         self._asked: dict[int, _Asked] = {}
-        self._rejected: list[Finished] = []
+        self._rejected: list[FinishedTrial] = []
         self._records: dict[int, TrialRecord] = {}
         self._evaluations = 0.0
         self._cost = 0.0
@@ -141,9 +141,9 @@ class Accounts:
             and not self._failure
         )
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """Let the optimizer's own time pass on the clock."""
-        self._evaluator.think(seconds)
+        self._evaluator.charge_overhead(seconds)
 
     def submit(self, proposal: Trial, ask_s: float, seed: int) -> None:
         """Charge a proposed trial and start evaluating it; an illegal one is charged and fails at once.
@@ -168,11 +168,11 @@ class Accounts:
         self._seeds[trial.id] = seed
         paid = 0.0 if trial.parent is None else self._cost_from_scratch.get(trial.parent, 0.0)
         self._asked[trial.id] = _Asked(trial, paid, ask_s, evaluations, over_budget)
-        self.think(ask_s)
+        self.charge_overhead(ask_s)
         if rejection:
             now = self._evaluator.now()
             result = Result(status=Status.INVALID, error=rejection)
-            self._rejected.append(Finished(trial, result, now, now, 0, 0.0))
+            self._rejected.append(FinishedTrial(trial, result, now, now, 0, 0.0))
         else:
             self._evaluator.submit(Job(trial, seed, paid))
 
@@ -194,12 +194,12 @@ class Accounts:
     def record(self, trial_id: int, tell_s: float) -> None:
         """Close the account of a trial whose result was told."""
         if not math.isnan(tell_s):
-            self.think(tell_s)
+            self.charge_overhead(tell_s)
         asked = self._asked.pop(trial_id)
         if asked.finished is not None:
             self._records[trial_id] = _record(asked, asked.finished, tell_s)
 
-    def close(self) -> Outcome:
+    def close(self) -> RunOutcome:
         """The outcome of a run that has nothing left to do."""
         if self._failure:
             return self.outcome(Status.INVALID, self._failure)
@@ -208,11 +208,11 @@ class Accounts:
             return self.outcome(Status.STALLED, reason)
         return self.outcome(Status.OK)
 
-    def outcome(self, status: Status, reason: str = "", error: str = "") -> Outcome:
+    def outcome(self, status: Status, reason: str = "", error: str = "") -> RunOutcome:
         """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not."""
         for trial_id in [asked.trial.id for asked in self._asked.values() if asked.finished]:
             self.record(trial_id, tell_s=math.nan)
-        return Outcome(status, list(self._records.values()), self.spent, " ".join(reason.split()), error)
+        return RunOutcome(status, list(self._records.values()), self.spent, " ".join(reason.split()), error)
 
     def _admit(self, trial: Trial) -> tuple[Trial, float]:
         """The trial with active hyperparameters and its level, and what it costs in full evaluations."""
@@ -227,7 +227,7 @@ class Accounts:
         return trial, (level - self._continued_level(trial, fidelity)) / fidelity.upper
 
     def _continued_level(self, trial: Trial, fidelity: Fidelity) -> float:
-        """The level that `trial` continues from; 0 where it starts anew."""
+        """The level that `trial` continues from; 0 where it starts from scratch."""
         if trial.parent is None:
             return 0.0
         parent = self._records.get(trial.parent) if isinstance(trial.parent, int) else None
@@ -241,7 +241,7 @@ class Accounts:
             )
         return parent.fidelity or 0.0
 
-    def _charge(self, finished: Finished) -> None:
+    def _charge(self, finished: FinishedTrial) -> None:
         """Charge what only a finished trial shows: its end on the clock, its reported cost."""
         asked, result = self._asked[finished.trial.id], finished.result
         cost = result.cost or 0.0
@@ -279,7 +279,7 @@ class _ImputedLoss:
         self._without_success = bound if math.isfinite(bound) else IMPUTED_WITHOUT_BOUND
 
     def learn(self, loss: float) -> float:
-        """Take note of a success's loss, and return it."""
+        """Learn a success's loss, and return it."""
         self._worst = max(self._worst, loss)
         return loss
 
@@ -305,9 +305,9 @@ def _level(fidelity: Fidelity, level: float | None) -> float:
 
 
 def _require_same(trial: Trial, known: TrialRecord) -> None:
-    """Raise `Diverged` where an asked trial differs from the one of the same number in the journal."""
+    """Raise `ReplayMismatch` where an asked trial differs from the one of the same number in the journal."""
     if _as_stored(trial) != _as_stored(known):
-        raise Diverged(f"trial {trial.id} is {dict(trial.config)}, the journal has {dict(known.config)}")
+        raise ReplayMismatch(f"trial {trial.id} is {dict(trial.config)}, the journal has {dict(known.config)}")
 
 
 def _as_stored(trial: Trial | TrialRecord) -> str:
@@ -324,7 +324,7 @@ def _raw(trial: Trial) -> Trial:
     return replace(trial, config=stored, fidelity=None, parent=None)
 
 
-def _record(asked: _Asked, finished: Finished, tell_s: float) -> TrialRecord:
+def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecord:
     trial, result = asked.trial, finished.result
     return TrialRecord(
         trial=trial.id,

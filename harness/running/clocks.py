@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable
 from enum import StrEnum
 
-from optathlon.running.evaluation import Finished, Job, Measured
+from optathlon.running.evaluation import FinishedTrial, Job, TimedResult
 
 
 class Clock(StrEnum):
@@ -33,7 +33,7 @@ class VirtualEvaluator:
 
     Parameters
     ----------
-    measure:
+    evaluate:
         Evaluates a job; the time it takes itself does not count.
     n_workers:
         Number of simulated workers, at least 1.
@@ -43,18 +43,18 @@ class VirtualEvaluator:
 
     simulates = True
 
-    def __init__(self, measure: Callable[[Job], Measured], n_workers: int, clock: Clock) -> None:
-        self._measure = measure
+    def __init__(self, evaluate: Callable[[Job], TimedResult], n_workers: int, clock: Clock) -> None:
+        self._evaluate = evaluate
         self._charges = clock is Clock.CHARGED
         self._time = 0.0
         self._free = list(range(n_workers))
-        self._running: list[tuple[float, int, Finished]] = []
+        self._running: list[tuple[float, int, FinishedTrial]] = []
 
     def now(self) -> float:
         """Simulated seconds since the run began."""
         return self._time
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """Let the time pass, on a clock that charges it."""
         if self._charges:
             self._time += seconds
@@ -62,12 +62,12 @@ class VirtualEvaluator:
     def submit(self, job: Job) -> None:
         """Evaluate the trial, and keep its result until its simulated end."""
         worker = heapq.heappop(self._free)
-        result, seconds, peak_memory = self._measure(job)
+        result, seconds, peak_memory = self._evaluate(job)
         end = self._time + (result.cost or 0.0)
-        finished = Finished(job.trial, result, self._time, end, worker, seconds, peak_memory)
+        finished = FinishedTrial(job.trial, result, self._time, end, worker, seconds, peak_memory)
         heapq.heappush(self._running, (end, job.trial.id, finished))
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         """The trial that ends first; its worker is free from now on."""
         end, _, finished = heapq.heappop(self._running)
         self._time = max(self._time, end)

@@ -1,6 +1,6 @@
 """The environment that makes runs repeatable: a fixed hash seed, and one thread per worker.
 
-SMAC iterates over a set of configurations, whose order hangs on the hash seed; numerical libraries give slightly
+SMAC iterates over a set of configurations, whose order depends on the hash seed; numerical libraries give slightly
 different sums with different numbers of threads, and several threads per worker fight for the same cores. All of this
 is read when a process or a library starts, hence the environment variables.
 """
@@ -25,7 +25,7 @@ _THREADS = (
 _DEFAULTS = dict.fromkeys(_THREADS, "1") | {
     "OMP_WAIT_POLICY": "passive",
     # SMAC's random forest takes and gives back tens of megabytes per tree; by default glibc maps and clears them
-    # anew each time, which is half of its CPU time.
+    # again each time, which is half of its CPU time.
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
@@ -42,7 +42,7 @@ def is_pinned() -> bool:
 
 
 def pin() -> None:
-    """Start this process's command anew in such an environment, unless it runs in one."""
+    """Start this process's command again in such an environment, unless it runs in one."""
     if sys.platform != "win32" and not is_pinned():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ) | _wanted())
 

@@ -28,7 +28,7 @@ class Job(NamedTuple):
     paid: float = 0.0
 
 
-class Measured(NamedTuple):
+class TimedResult(NamedTuple):
     """What evaluating a job gave; the result's cost is what it adds to `Job.paid`."""
 
     result: Result
@@ -37,7 +37,7 @@ class Measured(NamedTuple):
     """Bytes, where the trial had a process of its own."""
 
 
-class Finished(NamedTuple):
+class FinishedTrial(NamedTuple):
     """A trial that has ended, with its times in seconds on the run's clock."""
 
     trial: Trial
@@ -58,13 +58,13 @@ class Evaluator(Protocol):
     def now(self) -> float:
         """Seconds on the run's clock."""
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """The optimizer has thought for so long; on the real clock that time has passed already."""
 
     def submit(self, job: Job) -> None:
         """Start evaluating a trial on a free worker."""
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         """The next trial to finish; only called while one is pending."""
 
 
@@ -76,35 +76,35 @@ class SequentialEvaluator:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._origin = time.perf_counter()
-        self._finished: list[Finished] = []
+        self._finished: list[FinishedTrial] = []
 
     def now(self) -> float:
         """Wall-clock seconds since the run began."""
         return time.perf_counter() - self._origin
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """Nothing: that time has passed."""
 
     def submit(self, job: Job) -> None:
         """Evaluate the trial at once."""
         start = self.now()
-        measured = measure(self._task, job)
-        end = start + measured.seconds
-        self._finished.append(Finished(job.trial, measured.result, start, end, 0, measured.seconds))
+        evaluated = evaluate_timed(self._task, job)
+        end = start + evaluated.seconds
+        self._finished.append(FinishedTrial(job.trial, evaluated.result, start, end, 0, evaluated.seconds))
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         """The oldest trial that was submitted."""
         return self._finished.pop(0)
 
 
-def measure(task: Task, job: Job) -> Measured:
+def evaluate_timed(task: Task, job: Job) -> TimedResult:
     """Evaluate a job in this process, and take the time."""
     began = time.perf_counter()
     result = evaluate(task, job.trial, job.seed)
     seconds = time.perf_counter() - began
     if result.cost is not None and job.paid:
         result = replace(result, cost=max(0.0, result.cost - job.paid))
-    return Measured(result, seconds)
+    return TimedResult(result, seconds)
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:

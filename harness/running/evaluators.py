@@ -10,7 +10,7 @@ from pathlib import Path
 from optathlon.resources import Resources
 from optathlon.running.accounting import History
 from optathlon.running.clocks import Clock, VirtualEvaluator
-from optathlon.running.evaluation import Evaluator, SequentialEvaluator, measure
+from optathlon.running.evaluation import Evaluator, SequentialEvaluator, evaluate_timed
 from optathlon.running.isolation import EvaluationProcess, ProcessEvaluator, Site
 from optathlon.running.journal import ReplayedEvaluator, recalling
 from optathlon.running.runs import RunSpec
@@ -58,8 +58,8 @@ def make_evaluator(
 ) -> Evaluator:
     """The evaluator of a run: on its clock, in `processes` if there are any, and with what is known of it already."""
     if spec.clock is not Clock.REAL:
-        here = partial(measure, task)
-        there = partial(processes[0].measure, task.id, resources=resources) if processes else here
+        here = partial(evaluate_timed, task)
+        there = partial(processes[0].evaluate, task.id, resources=resources) if processes else here
         return VirtualEvaluator(recalling(there, history.past), spec.n_workers, spec.clock)
     evaluator: Evaluator = ProcessEvaluator(task.id, resources, processes) if processes else SequentialEvaluator(task)
     return ReplayedEvaluator(evaluator, history.past) if history.past else evaluator

@@ -27,13 +27,13 @@ def ask_gpus(what: str) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-def lacking(amount: float, count: int, gpus: float) -> str:
-    """Why `count` processes that want `amount` GPUs each find no room on so many GPUs; empty where they do."""
+def gpu_shortage(amount: float, count: int, gpus: float) -> str:
+    """Why `count` processes that need `amount` GPUs each find no room on so many GPUs; empty where they do."""
     per_gpu = int(1 / amount + _TOLERANCE) if 0 < amount <= 1 else 1
     needed = 0 if amount == 0 else amount * count if amount > 1 else -(-count // per_gpu)
     if needed <= gpus:
         return ""
-    trials = f"{count} trials at once that want {amount:g} each" if count > 1 else f"trials want {amount:g}"
+    trials = f"{count} trials at once that need {amount:g} each" if count > 1 else f"trials need {amount:g}"
     return f"{trials} of a GPU, and {f'there are {gpus:g}' if gpus else 'there is none'}"
 
 
@@ -50,9 +50,9 @@ class GpuPool:
         self._free = dict.fromkeys(gpus, 1.0)
 
     def take(self, amount: float, count: int) -> list[str] | None:
-        """What each of `count` processes sees that wants `amount` GPUs; `None` where so much is not free now.
+        """What each of `count` processes sees that needs `amount` GPUs; `None` where so much is not free now.
 
-        Shares go to the fullest GPU that has room, so that whole ones stay free for those who want them.
+        Shares go to the fullest GPU that has room, so that whole ones stay free for those that need them.
         """
         taken: list[str] = []
         for _ in range(count):

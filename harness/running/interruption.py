@@ -6,8 +6,11 @@ block: a message that is half read, or results that are half written, would be w
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 class _State:
@@ -43,3 +46,20 @@ def forget(kind: type[BaseException]) -> None:
     """Nothing of this kind is to be raised any more."""
     if isinstance(_State.pending, kind):
         _State.pending = None
+
+
+@contextmanager
+def terminating_as_interrupt() -> Iterator[None]:
+    """Within this block SIGTERM is a KeyboardInterrupt, and so ends an experiment as cleanly as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -28,7 +28,7 @@ from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.running.environment import pinned, threads
-from optathlon.running.evaluation import Finished, Job, Measured, measure
+from optathlon.running.evaluation import FinishedTrial, Job, TimedResult, evaluate_timed
 from optathlon.running.interruption import held
 from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
@@ -75,11 +75,11 @@ class _Evaluation(NamedTuple):
 
 
 _Order = _Preparation | _Fingerprint | _Evaluation
-_Answer = Measured | str | UsageError | Interruption
+_Answer = TimedResult | str | UsageError | Interruption
 
 
 class EvaluationProcess:
-    """The parent's view of a process that evaluates. It starts when it is first needed, and anew after it was ended.
+    """The parent's view of a process that evaluates. It starts when it is first needed, and again after it was ended.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class EvaluationProcess:
         """Begin to evaluate a job; `poll` tells when it has ended."""
         self._begin(_Evaluation(task, job._replace(trial=replace(job.trial, native=None))), resources)
 
-    def poll(self) -> Measured | None:
+    def poll(self) -> TimedResult | None:
         """What the job gave, or `None` while it goes on. A process that broke a limit is ended here.
 
         Raises the `Interruption` that the task has raised.
@@ -136,16 +136,16 @@ class EvaluationProcess:
         answer = self._poll()
         if isinstance(answer, Interruption):
             raise answer
-        if answer is None or isinstance(answer, Measured):
+        if answer is None or isinstance(answer, TimedResult):
             return answer
-        return Measured(Result(status=Status.CRASHED, error=str(answer)), 0.0)
+        return TimedResult(Result(status=Status.CRASHED, error=str(answer)), 0.0)
 
-    def measure(self, task: str, job: Job, resources: Resources) -> Measured:
+    def evaluate(self, task: str, job: Job, resources: Resources) -> TimedResult:
         """Evaluate a job, and wait for it."""
         self.begin(task, job, resources)
-        while (measured := self.poll()) is None:
+        while (evaluated := self.poll()) is None:
             wait(self.signals, _TICK_S)
-        return measured
+        return evaluated
 
     def fingerprint(self, task: str, resources: Resources) -> str:
         """The task's fingerprint; empty where that can't be found: the task raises or dies on the probes.
@@ -229,7 +229,7 @@ class EvaluationProcess:
         assert self._process is not None and self._watch is not None
         is_dead = not self._process.is_alive()
         answer = self._receive()
-        if isinstance(answer, Measured) and self._watch.is_too_long(answer.seconds):  # nobody has looked in time
+        if isinstance(answer, TimedResult) and self._watch.is_too_long(answer.seconds):  # nobody has looked in time
             return answer._replace(result=Result(status=Status.TIMEOUT, error=self._watch.time_limit))
         if answer is not None:
             return answer
@@ -239,7 +239,7 @@ class EvaluationProcess:
             return self._end(*excess)
         return None
 
-    def _end(self, status: Status, reason: str) -> Measured:
+    def _end(self, status: Status, reason: str) -> TimedResult:
         """The result of a trial that has ended with its process; the reason stands last, as exceptions do."""
         assert self._watch is not None
         watch = self._watch
@@ -247,7 +247,7 @@ class EvaluationProcess:
         lines = [*_last(self._output), *peak, reason]
         self.stop()
         self.prepare(watch.task)
-        return Measured(Result(status=status, error="\n".join(lines)), watch.seconds, watch.peak)
+        return TimedResult(Result(status=status, error="\n".join(lines)), watch.seconds, watch.peak)
 
 
 class _Watch:
@@ -334,7 +334,7 @@ class ProcessEvaluator:
         """Wall-clock seconds since the run began."""
         return time.perf_counter() - self._origin
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """Nothing: that time has passed."""
 
     def submit(self, job: Job) -> None:
@@ -344,17 +344,17 @@ class ProcessEvaluator:
         self._waiting[worker] = job
         self._begin_where_ready()
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         """The next trial to end, by itself or at a limit."""
         while True:
             self._begin_where_ready()
             for worker, (trial, start) in self._running.items():
-                measured = self._processes[worker].poll()
-                if measured is not None:
+                evaluated = self._processes[worker].poll()
+                if evaluated is not None:
                     del self._running[worker]
                     self._idle.append(worker)
-                    result, seconds, peak_memory = measured
-                    return Finished(trial, result, start, self.now(), worker, seconds, peak_memory)
+                    result, seconds, peak_memory = evaluated
+                    return FinishedTrial(trial, result, start, self.now(), worker, seconds, peak_memory)
             began = time.perf_counter()
             busy = [*self._running, *self._waiting]
             wait([signal for worker in busy for signal in self._processes[worker].signals], _TICK_S)
@@ -404,7 +404,7 @@ def _answer(order: _Order) -> _Answer:
                 return task.fingerprint()
             case _Evaluation(_, job):
                 _reset_peak_memory()
-                return measure(task, job)._replace(peak_memory=_peak_memory())
+                return evaluate_timed(task, job)._replace(peak_memory=_peak_memory())
     except (UsageError, Interruption) as error:
         return error
     except Exception as error:  # a user's task may raise anything

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import Interruption, storage_errors
-from optathlon.running.accounting import Diverged, History, Outcome, TrialRecord
-from optathlon.running.evaluation import Evaluator, Finished, Job, Measured
+from optathlon.running.accounting import History, ReplayMismatch, RunOutcome, TrialRecord
+from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, TimedResult
 from optathlon.space import plain
 from optathlon.trial import Result, Status, Trial
 
@@ -45,7 +45,7 @@ class Journal(History):
     path:
         Where it is, or will be.
     identity:
-        JSON values that tell whether a journal is of the very same run; another one is begun anew.
+        JSON values that tell whether a journal is of the very same run; another one is begun from the start.
     patience:
         Seconds from now until a run without a journal gets one, with all its trials so far.
     on_long:
@@ -97,7 +97,7 @@ class Journal(History):
             self._write()
 
     def restart(self) -> None:
-        """Begin the file anew, without what an earlier process did."""
+        """Begin the file again, without what an earlier process did."""
         self.past, self.trials = {}, []
         with storage_errors(self._path):
             self._begin()
@@ -186,7 +186,7 @@ def discard_journal(path: Path) -> None:
         path.unlink()
 
 
-def salvaged(records: Sequence[TrialRecord], budget: Budget, status: Status, reason: str) -> Outcome:
+def salvaged(records: Sequence[TrialRecord], budget: Budget, status: Status, reason: str) -> RunOutcome:
     """The outcome of a run of which only its journal is left."""
     match budget.unit:
         case BudgetUnit.EVALUATIONS:
@@ -195,7 +195,7 @@ def salvaged(records: Sequence[TrialRecord], budget: Budget, status: Status, rea
             spent = max((record.end for record in records), default=0.0)
         case BudgetUnit.COST:
             spent = math.fsum(record.cost or 0.0 for record in records)
-    return Outcome(status, list(records), spent, reason)
+    return RunOutcome(status, list(records), spent, reason)
 
 
 class ReplayedEvaluator:
@@ -223,7 +223,7 @@ class ReplayedEvaluator:
         """Seconds on the run's clock, which goes on where the journal ends."""
         return self._time if self._untold else self._offset + self._evaluator.now()
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         """Nothing: that time has passed."""
 
     def submit(self, job: Job) -> None:
@@ -232,22 +232,22 @@ class ReplayedEvaluator:
         if id in self._untold:
             self._asked[id] = job.trial
         elif id in self._known:
-            raise Diverged(f"trial {id} was told before it was asked")
+            raise ReplayMismatch(f"trial {id} was told before it was asked")
         else:
             self._starts[id] = self.now()
             self._evaluator.submit(job)
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         """The next result of the journal; after its end, the next of the evaluator."""
         if self._untold:
             return self._recall()
         finished = self._evaluator.wait()
         return finished._replace(start=self._starts.pop(finished.trial.id), end=self._offset + finished.end)
 
-    def _recall(self) -> Finished:
+    def _recall(self) -> FinishedTrial:
         id = next(iter(self._untold))
         if id not in self._asked:
-            raise Diverged(f"trial {id} was told before it was asked")
+            raise ReplayMismatch(f"trial {id} was told before it was asked")
         record = self._untold.pop(id)
         self._time = max(self._time, record.end)
         if not self._untold:
@@ -259,14 +259,14 @@ class ReplayedEvaluator:
         self._offset = self._end - self._evaluator.now()
 
 
-def recalling(measure: Callable[[Job], Measured], past: Mapping[int, TrialRecord]) -> Callable[[Job], Measured]:
-    """`measure`, but for trials that a journal has: their results are taken from there."""
+def recalling(evaluate: Callable[[Job], TimedResult], past: Mapping[int, TrialRecord]) -> Callable[[Job], TimedResult]:
+    """`evaluate`, but for trials that a journal has: their results are taken from there."""
 
-    def recall(job: Job) -> Measured:
+    def recall(job: Job) -> TimedResult:
         record = past.get(job.trial.id)
         if record is None:
-            return measure(job)
-        return Measured(_result(record), record.evaluate_s, record.peak_memory)
+            return evaluate(job)
+        return TimedResult(_result(record), record.evaluate_s, record.peak_memory)
 
     return recall
 
@@ -276,8 +276,8 @@ def _was_rejected(record: TrialRecord) -> bool:
     return record.status == Status.INVALID and record.start == record.end
 
 
-def _finished(trial: Trial, record: TrialRecord) -> Finished:
-    return Finished(
+def _finished(trial: Trial, record: TrialRecord) -> FinishedTrial:
+    return FinishedTrial(
         trial,
         _result(record),
         record.start,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from optathlon.errors import Interruption
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
-from optathlon.running.accounting import Accounts, History, Outcome
+from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Evaluator, last_lines
 from optathlon.trial import Status
 
@@ -25,7 +25,7 @@ def run_loop(
     evaluator: Evaluator,
     noise: Iterator[int],
     history: History | None = None,
-) -> Outcome:
+) -> RunOutcome:
     """Run one optimizer on one problem until the budget ends.
 
     Parameters
@@ -55,7 +55,7 @@ def run_loop(
                 proposal = optimizer.ask()
                 ask_s = time.perf_counter() - began
                 if proposal is None:
-                    accounts.think(ask_s)
+                    accounts.charge_overhead(ask_s)
                     break
                 accounts.submit(proposal, ask_s, next(noise))
             if not accounts.pending:

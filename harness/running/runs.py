@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from optathlon.budget import Budget
 from optathlon.registry.optimizers import OptimizerChoice
-from optathlon.running.accounting import Diverged, History, Outcome
+from optathlon.running.accounting import History, ReplayMismatch, RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.evaluation import Evaluator
 from optathlon.running.journal import Journal
@@ -21,7 +21,17 @@ from optathlon.task import Task
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that determines a run, and so its id; `attempt` counts how often it is done on purpose."""
+    """All that determines a run, and so its id, and what does not enter the id.
+
+    Attributes
+    ----------
+    attempt:
+        How often the run has been done on purpose, this time included; not a part of the id.
+    gpus:
+        How many GPUs each of its trials needs, as in `Resources`; not a part of the id.
+    experiment:
+        The label of the experiment that it belongs to; not a part of the id.
+    """
 
     optimizer: str
     task: str
@@ -32,10 +42,12 @@ class RunSpec:
     n_workers: int = 1
     clock: Clock = Clock.REAL
     attempt: int = 1
+    gpus: float = 0.0
+    experiment: str = ""
 
     @property
     def id(self) -> str:
-        """A content hash of everything above but the attempt."""
+        """A content hash of everything above but `attempt`, `gpus` and `experiment`."""
         start, end = _around_the_seed(
             self.optimizer, self.task, self.task_version, self.root_seed, self.budget, self.n_workers, self.clock
         )
@@ -64,14 +76,14 @@ def execute(
     task: Task,
     make_evaluator: Callable[[History], Evaluator],
     journal: Journal,
-) -> Outcome:
+) -> RunOutcome:
     """Do a run, from where the journal ends.
 
-    A run that asks something else than the journal has starts anew, and says so in the outcome's reason. Raises
-    `optathlon.errors.Interruption` where the run can't go on here.
+    A run that asks something else than the journal has starts from the beginning, and says so in the outcome's reason.
+    Raises `optathlon.errors.Interruption` where the run can't go on here.
     """
 
-    def run() -> Outcome:
+    def run() -> RunOutcome:
         seed = optimizer_seed(spec.root_seed, spec.optimizer, spec.task, spec.seed)
         return run_loop(
             replace(task.problem, budget=spec.budget, n_workers=spec.n_workers),
@@ -83,7 +95,7 @@ def execute(
 
     try:
         return run()
-    except Diverged as divergence:
+    except ReplayMismatch as divergence:
         journal.restart()
         outcome = run()
-        return replace(outcome, reason=f"not replayable, so started anew: {divergence}. {outcome.reason}".strip())
+        return replace(outcome, reason=f"not replayable, so started again: {divergence}. {outcome.reason}".strip())

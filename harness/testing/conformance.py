@@ -39,7 +39,7 @@ from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import make_task
-from optathlon.running.accounting import Accounts, History, Outcome
+from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Job, SequentialEvaluator, evaluate
 from optathlon.running.loop import run_loop
 from optathlon.space import probes
@@ -169,7 +169,7 @@ def _forbidden_space() -> ConfigurationSpace:
     return space
 
 
-def _run(choice: OptimizerChoice, task: Task, seed: int = 0) -> Outcome:
+def _run(choice: OptimizerChoice, task: Task, seed: int = 0) -> RunOutcome:
     return run_loop(task.problem, lambda problem: choice.start(problem, seed), SequentialEvaluator(task), count())
 
 
@@ -324,12 +324,12 @@ def _check_run(task: Task) -> None:
     _expect_exact_budget(outcome, problem)
 
 
-def _expect_legal(outcome: Outcome) -> None:
+def _expect_legal(outcome: RunOutcome) -> None:
     for record in outcome.trials:
         _expect(record.status == Status.OK, f"trial {record.trial} is {record.status}: {record.error}")
 
 
-def _expect_exact_budget(outcome: Outcome, problem: Problem) -> None:
+def _expect_exact_budget(outcome: RunOutcome, problem: Problem) -> None:
     inside = [record for record in outcome.trials if not record.over_budget]
     spent = math.fsum(record.evaluations for record in inside)
     _expect(spent <= problem.budget.amount * (1 + 1e-9), f"{spent} evaluations exceed the budget {problem.budget}")

@@ -1,1 +1,1 @@
-"""Subsets that come with Optathlon, as YAML files; `optathlon.subsets.Subset.read` finds them by name."""
+"""Subsets that come with Optathlon, as YAML files; `optathlon.subsets.subset.Subset.read` finds them by name."""

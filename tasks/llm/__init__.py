@@ -11,24 +11,9 @@ from typing import ClassVar
 
 from optathlon.errors import UsageError
 from optathlon.task import Collection, Task
-from optathlon.tasks.llm.decode import Decode
-from optathlon.tasks.llm.exit import Exit
-from optathlon.tasks.llm.merge import Merge
-from optathlon.tasks.llm.preference import PreferenceTask
-from optathlon.tasks.llm.serve import Serve, ServeByVLLM
+from optathlon.tasks.llm.kinds import KINDS, SECTIONS
 from optathlon.tasks.llm.setups import load_setup, setup_names
-from optathlon.tasks.llm.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.task import LLMTask
-from optathlon.tasks.llm.watermark import WatermarkTask
-
-_KINDS: tuple[type[LLMTask], ...] = (
-    *(SFT, SFTByData, SFTByPrompts, PandaLMGrid),
-    *(PreferenceTask, Merge, Exit),
-    *(Decode, Serve, ServeByVLLM, WatermarkTask),
-)
-
-KINDS: dict[str, type[LLMTask]] = {cls.kind: cls for cls in _KINDS}
-"""The task classes, by the second part of their ids."""
 
 
 class LLM(Collection):
@@ -48,16 +33,17 @@ class LLM(Collection):
 
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""
-        _, kind, setup, objectives = id.split("/") if id.count("/") == 3 else (None, None, None, None)
-        if kind not in KINDS or setup is None or objectives is None:
+        parts = id.split("/")
+        if len(parts) != 4 or parts[1] not in KINDS:
             raise KeyError(id)
-        return KINDS[kind](id, load_setup(setup), tuple(objectives.split("+")))
+        _, kind, setup, objectives = parts
+        return KINDS[kind](id, load_setup(setup, SECTIONS), tuple(objectives.split("+")))
 
 
 def _fits(cls: type[LLMTask], name: str) -> bool:
     """Whether a setup has what a kind needs; one that can't be read passes, so that making the task tells why."""
     try:
-        setup = load_setup(name)
+        setup = load_setup(name, SECTIONS)
     except UsageError:
         return True
     try:

@@ -41,7 +41,7 @@ def remembered(kind: str, key: str, make: Callable[[], Mapping[str, Any]]) -> di
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a full disk is no reason to lose what has been made."""
+    """Write a file whole or not at all; a full disk must not lose what has been made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".")

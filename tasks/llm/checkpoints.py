@@ -29,7 +29,7 @@ class Checkpoints:
         self._quota = quota
 
     def save(self, key: str, epoch: int, state: dict[str, Any]) -> None:
-        """Write a state. Where there is no room, on the disk or in the quota, it is left out: it can be made anew."""
+        """Write a state. Where there is no room, on the disk or in the quota, it is left out: it can be made again."""
         import torch
 
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from optathlon.problem import Objective
+
+if TYPE_CHECKING:
+    from optathlon.tasks.llm.setups import Setup
+
+_CHARACTERS_PER_TOKEN = 8.0
 
 QUALITY: Mapping[str, Objective] = {
     "win-rate": Objective("1-win_rate", "minimize", 0.0, 1.0, reference=1.0),
@@ -13,3 +19,14 @@ QUALITY: Mapping[str, Objective] = {
     "loss": Objective("loss", "minimize", 0.0, reference=10.0),
 }
 """By the name in a task's id. The loss is in nats a token: 10 is what guessing among 22,000 tokens costs."""
+
+
+def training_objectives(setup: Setup) -> Mapping[str, Objective]:
+    """Win rates, exact match and loss; length of the answers, time, speed and memory."""
+    return {
+        **QUALITY,
+        "length": Objective("length", "minimize", 0.0, reference=_CHARACTERS_PER_TOKEN * setup.max_new_tokens),
+        "seconds": Objective("seconds", "minimize", 0.0, reference=setup.seconds),
+        "tokens-per-second": Objective("tokens_per_second", "maximize", 0.0, reference=0.0),
+        "peak-memory": Objective("peak_memory", "minimize", 0.0, reference=setup.memory),
+    }

@@ -24,7 +24,7 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """Prompts with the reference's answers, and who compares: the tuning side or the test side.
+    """Prompts with the reference's answers, and who compares: the validation side or the test side.
 
     Parameters
     ----------

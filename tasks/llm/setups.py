@@ -1,31 +1,30 @@
 """Setups: which model is tuned on which data, and who judges it. Everything but the hyperparameters.
 
 `tiny` is built in. `NAME.yaml` in the folder `llm` of the data folder makes a setup of one's own, whose keys are the
-fields of `Setup`; files that it names are relative to it.
+fields of `Setup`, and the names of the kinds of tasks that have a section (see `Section`). Files that it names are
+relative to it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
-from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, read_rows, refuse_shared_prompts
+from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_prompts
 from optathlon.llm.judging import make_judge
-from optathlon.llm.tiny.instructions import TOPICS, instructions, instructions_on
 from optathlon.resources import Resources
-from optathlon.tasks.llm.spaces import checked_hyperparameters
-
-PARTS = ("train", "tune", "test")
-"""What is trained on, what the optimizer is told of, and what reports score."""
-
+from optathlon.tasks.llm.hyperparameters import checked
+from optathlon.tasks.llm.instructions import instructions
+from optathlon.tasks.llm.parts import PARTS
 
 Method = Literal["full", "lora"]
 Count = Annotated[int, Field(ge=1)]
@@ -51,6 +50,31 @@ def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _checked_reference(reference: dict[str, str | int | float] | str) -> dict[str, str | int | float] | str:
+    return reference if isinstance(reference, str) else checked(reference)
+
+
+class Section(BaseModel):
+    """What one kind of task needs of a setup: the YAML file has it under the kind's name.
+
+    A kind declares its own as a subclass, whose fields are the keys with their checks. A setup without the section has
+    the fields' defaults.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def of_tiny(cls) -> Self:
+        """That of the setup `tiny`; by default the fields' defaults."""
+        return cls()
+
+
+_NONE: Mapping[str, type[Section]] = MappingProxyType({})
+
+SectionT = TypeVar("SectionT", bound=Section)
+Valid = TypeVar("Valid")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """A model, its data and its judges.
@@ -62,21 +86,14 @@ class Setup:
     model:
         `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
     data:
-        The source of each of `train`, `tune` and `test` (see `optathlon.llm.data.read_examples`); empty for the
-        instructions of `tiny`. No prompt may stand in two of them.
-    preferences:
-        The source of preference pairs, for `llm/preference`; empty for those that are made of `tiny`'s instructions.
-    experts:
-        For `llm/merge`, by names of one's own: models that were tuned from `model` (folders or ids on the hub), or the
-        sources of data (`.jsonl`, `.json`, `.parquet`) to tune experts on.
-    expert_tuning, expert_epochs:
-        Hyperparameters of that tuning, by default those of the reference, and how long it goes on.
+        The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
+        the instructions of `tiny`. No prompt may stand in two of them.
     judge, test_judge:
-        Calls of judges, for the tuning prompts and the test prompts. Files in them are relative to where the command
-        runs.
+        Calls of judges, for the validation prompts and the test prompts. Files in them are relative to where the
+        command runs.
     reference:
-        Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.spaces`), or the source
-        of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
+        Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.hyperparameters`), or
+        the source of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
     reference_epochs:
         How long that tuning goes on.
     concise, verbose:
@@ -94,7 +111,7 @@ class Setup:
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device, dtype, gradient_checkpointing:
-        See `optathlon.llm.models.Base`; `auto` is `cuda` where there is a GPU.
+        See `optathlon.tasks.llm.tunable_model.TunableModel`; `auto` is `cuda` where there is a GPU.
     answer_batch:
         Prompts that are answered at once.
     downloads:
@@ -105,18 +122,18 @@ class Setup:
         The coordinates of hypervolumes' reference points: seconds of a trial, bytes.
     cpus, gpus, trial_seconds, trial_memory:
         See `optathlon.resources.Resources`.
+    sections:
+        What single kinds of tasks need (see `section`).
     """
 
     name: str
     model: str
     data: dict[str, str] = field(default_factory=dict)
-    preferences: str = ""
-    experts: dict[str, str] = field(default_factory=dict)
-    expert_tuning: dict[str, str | int | float] = field(default_factory=dict)
-    expert_epochs: Count = 3
     judge: str = "likelihood('tiny')"
     test_judge: str = ""
-    reference: dict[str, str | int | float] | str = field(default_factory=dict)
+    reference: Annotated[dict[str, str | int | float] | str, AfterValidator(_checked_reference)] = field(
+        default_factory=dict
+    )
     reference_epochs: Count = 1
     concise: str = "Answer as concisely as possible."
     verbose: str = "Answer with as much detail as possible."
@@ -142,6 +159,7 @@ class Setup:
     trial_seconds: Positive | None = None
     trial_memory: Count | None = None
     folder: str = ""
+    sections: tuple[Section, ...] = ()
 
     @property
     def resources(self) -> Resources:
@@ -156,7 +174,7 @@ class Setup:
         return self.test_judge or self.judge
 
     def examples(self, part: str) -> tuple[Example, ...]:
-        """The examples of `train`, `tune` or `test`. Raises `UsageError` where the data are wrong."""
+        """The examples of `train`, `validation` or `test`. Raises `UsageError` where the data are wrong."""
         return _examples(self)[part]
 
     def located(self, model: str) -> str:
@@ -164,14 +182,17 @@ class Setup:
         folder = Path(self.folder) / Path(model).expanduser()
         return str(folder) if model != TINY.model and folder.is_dir() else model
 
-    def expert_examples(self, name: str) -> tuple[Example, ...] | None:
-        """What an expert is tuned on; `None` where it is a model. Raises `UsageError` as `examples`."""
-        return _expert_examples(self, name)
+    def section(self, kind: type[SectionT]) -> SectionT:
+        """What a kind needs of this setup, by the class of its section."""
+        given = [section for section in self.sections if isinstance(section, kind)]
+        if given:
+            return given[0]
+        return kind.of_tiny() if self.name == TINY.name else kind()
 
     @property
     def identity(self) -> str:
         """A hash of all that decides what is tuned on what, and how it is judged, but for the weights."""
-        identity = hashlib.sha256(repr([asdict(self)[name] for name in _DECISIVE]).encode())
+        identity = hashlib.sha256(repr([getattr(self, name) for name in _DECISIVE]).encode())
         for part in PARTS:
             identity.update(repr(self.examples(part)).encode())
         for call in (self.judge, self.scored_by):
@@ -204,8 +225,6 @@ TINY = Setup(
         **{"warmup": 0.1, "weight_decay": 0.01},
     },
     reference_epochs=2,
-    experts={topic: topic for topic in TOPICS},
-    expert_epochs=12,
     concise="briefly",
     verbose="in full",
     max_tokens=64,
@@ -227,18 +246,21 @@ def setup_names() -> list[str]:
     return [TINY.name, *sorted(path.stem for path in (data_root() / "llm").glob("*.yaml") if path.stem != TINY.name)]
 
 
-def load_setup(name: str) -> Setup:
-    """The setup of that name; `KeyError` where there is none, `UsageError` where its file is wrong."""
+def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
+    """The setup of that name; `KeyError` where there is none, `UsageError` where its file is wrong.
+
+    `sections` are those that it may have, by their keys.
+    """
     if name == TINY.name:
         return TINY
     path = data_root() / "llm" / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(name)
-    return read_setup(path)
+    return read_setup(path, sections)
 
 
-def read_setup(path: Path) -> Setup:
-    """The setup in a YAML file, named after it."""
+def read_setup(path: Path, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
+    """The setup in a YAML file, named after it; `sections` as in `load_setup`."""
     import yaml
 
     try:
@@ -246,36 +268,53 @@ def read_setup(path: Path) -> Setup:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"can't read the setup {str(path)!r}: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):
-        raise UsageError(f"the setup {str(path)!r} is no mapping: write `model: …`, `data: …`")
-    return make_setup(path.stem, content, path.parent)
+        raise UsageError(f"the setup {str(path)!r} is not a mapping: write `model: …`, `data: …`")
+    return make_setup(path.stem, content, path.parent, sections)
 
 
-def make_setup(name: str, content: Mapping[str, Any], folder: Path) -> Setup:
-    """A setup of what a YAML file holds. Raises `UsageError` for unknown keys, with the nearest match, and values."""
-    from pydantic import TypeAdapter, ValidationError
+def make_setup(
+    name: str, content: Mapping[str, Any], folder: Path, sections: Mapping[str, type[Section]] = _NONE
+) -> Setup:
+    """A setup of what a YAML file holds; `sections` as in `load_setup`.
 
+    Raises `UsageError` for unknown keys, with the nearest match, and wrong values.
+    """
     where = f"the setup {name!r}"
-    known = [one.name for one in fields(Setup) if one.name not in ("name", "folder")]
-    for key in content:
-        if key not in known:
-            raise unknown("key", str(key), known, where=where)
-    try:
-        setup = TypeAdapter(Setup).validate_python({**content, "name": name, "folder": str(folder)})
-    except ValidationError as error:
-        place, complaint = first_complaint(error)
-        raise UsageError(f"{where}: {place}: {complaint}") from None
+    shared = [one.name for one in fields(Setup) if one.name not in ("name", "folder", "sections")]
+    _refuse_unknown_keys(content, [*shared, *sections], where)
+    given = [
+        _read_section(content[key], section, f"{where}: {key}") for key, section in sections.items() if key in content
+    ]
+    values = {key: value for key, value in content.items() if key in shared}
+    setup = _validated(Setup, {**values, "name": name, "folder": str(folder), "sections": given}, where)
     if (setup.model != TINY.model or setup.data) and set(setup.data) != set(PARTS):
         raise UsageError(
             f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
         )
     for call in (setup.judge, setup.scored_by):
         make_judge(call)
-    reference, expert_tuning = setup.reference, setup.expert_tuning
-    if isinstance(reference, dict) and reference:
-        reference = checked_hyperparameters(reference, f"{where}: reference")
-    if expert_tuning:
-        expert_tuning = checked_hyperparameters(expert_tuning, f"{where}: expert_tuning")
-    return replace(setup, reference=reference, expert_tuning=expert_tuning)
+    return setup
+
+
+def _read_section(content: object, section: type[Section], where: str) -> Section:
+    if isinstance(content, Mapping):
+        _refuse_unknown_keys(content, section.model_fields, where)
+    return _validated(section, content, where)
+
+
+def _refuse_unknown_keys(content: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    for key in content:
+        if key not in known:
+            raise unknown("key", str(key), known, where=where)
+
+
+def _validated(kind: type[Valid], content: object, where: str) -> Valid:
+    """`content` as a `kind`. Raises `UsageError` with the first wrong value."""
+    try:
+        return TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        place, complaint = first_complaint(error)
+        raise UsageError(": ".join(filter(None, (where, place, complaint)))) from None
 
 
 @cache
@@ -291,15 +330,3 @@ def _examples(setup: Setup) -> Mapping[str, tuple[Example, ...]]:
 @cache
 def _reference_rows(setup: Setup) -> tuple[Mapping[str, Any], ...]:
     return tuple(read_rows(str(setup.reference), Path(setup.folder), setup.downloads))
-
-
-@cache
-def _expert_examples(setup: Setup, name: str) -> tuple[Example, ...] | None:
-    source = setup.experts[name]
-    if not setup.data:
-        return instructions_on(source)
-    if not source.endswith(DATA_SUFFIXES):
-        return None
-    examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
-    refuse_shared_prompts({f"the expert {name}": examples, **{part: setup.examples(part) for part in ("tune", "test")}})
-    return examples

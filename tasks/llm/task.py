@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
-from optathlon.errors import Hindrance, OptathlonError, UsageError
+from optathlon.errors import OptathlonError, Unavailable, UsageError
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
-from optathlon.tasks.llm.bench import Bench, bench
 from optathlon.tasks.llm.cache import key_of, remembered
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.scoring import NotUnderstood
-from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.training import Diverged
 from optathlon.trial import Result, Status
 
@@ -52,7 +53,9 @@ class LLMTask(Task):
     listed: ClassVar[tuple[str, ...]]
     """Which objectives the collection lists, several joined by `+`."""
     clocked: ClassVar[frozenset[str]] = frozenset()
-    """Which objectives hang on the machine and what else it does: trials that have one are measured every time."""
+    """Which objectives depend on the machine and what else it does: trials that have one are measured every time."""
+    section: ClassVar[type[Section] | None] = None
+    """What the kind needs of a setup under its own name, if anything."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
     """What each example must have for an objective, beside its prompt."""
 
@@ -93,9 +96,9 @@ class LLMTask(Task):
         return ""
 
     @property
-    def bench(self) -> Bench:
+    def loaded(self) -> LoadedSetup:
         """What this process has loaded for the setup."""
-        return bench(self.setup)
+        return loaded_setup(self.setup)
 
     @cached_property
     def problem(self) -> Problem:
@@ -105,14 +108,14 @@ class LLMTask(Task):
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Measure, or remember what was measured; what goes wrong is told by the result's status.
 
-        Raises `Hindrance` where it isn't the configuration that is wrong: a judge's server is down, or data are gone.
+        Raises `Unavailable` where it isn't the configuration that is wrong: a judge's server is down, or data are gone.
         """
         full = self.problem.fidelity
         level = full.upper if full is not None and fidelity is None else fidelity
         try:
             measured = self._known(config, level, seed)
-        except OptathlonError as hindrance:
-            raise Hindrance(str(hindrance)) from None
+        except OptathlonError as unavailable:
+            raise Unavailable(str(unavailable)) from None
         except Diverged as divergence:
             return Result(status=Status.DIVERGED, error=str(divergence))
         except NotUnderstood as complaint:
@@ -130,13 +133,13 @@ class LLMTask(Task):
         )
 
     def prepare(self) -> None:
-        """Load what every trial needs (see `Bench.prepare`).
+        """Load what every trial needs (see `LoadedSetup.prepare`).
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
-        for side in ("tune", "test"):
+        for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
-        self.bench.prepare()
+        self.loaded.prepare()
 
     def _known(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         def measure() -> dict[str, float]:
@@ -145,20 +148,29 @@ class LLMTask(Task):
 
         if not self.clocked.isdisjoint(self._names):
             return measure()
-        key = key_of(self.bench.key, self.kind, self.version, self.ingredients, dict(config), level, seed)
+        key = key_of(self.loaded.key, self.kind, self.version, self.ingredients, dict(config), level, seed)
         return remembered("results", key, measure)
 
     def fingerprint(self) -> str:
         """A hash of data, weights, judges, template, the reference's answers and the space.
 
         It differs between machines that train the tiny model or the reference differently by rounding: their results
-        are those of two tasks. Machines that share a cache share these. What is trained in trials is no part of it.
+        are those of two tasks. Machines that share a cache share these. What is trained in trials is not part of it.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         self.prepare()
         space = json.dumps(self.problem.space.to_serialized_dict(), sort_keys=True, default=str)
-        return short_hash(f"{self.bench.substance} {self.ingredients} {space}")
+        return short_hash(f"{self.loaded.substance} {self.ingredients} {space}")
+
+
+class ReferenceTask(LLMTask):
+    """A task on the model of the reference tuning (`LoadedSetup.reference_tuned`)."""
+
+    @classmethod
+    def require(cls, setup: Setup) -> None:
+        """Hyperparameters as the setup's reference, not a file of answers."""
+        reference_hyperparameters(setup)
 
 
 def _require(setup: Setup, side: str, needs: Collection[str]) -> None:

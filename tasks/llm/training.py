@@ -30,7 +30,7 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 class Diverged(Exception):
-    """The loss or its gradient is no number any more."""
+    """The loss or its gradient is not a number any more."""
 
 
 @dataclass(frozen=True, slots=True)

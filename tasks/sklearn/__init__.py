@@ -133,7 +133,7 @@ def _pipeline(core: BaseEstimator, learning: str) -> Any:
 
 
 def _fit(model: Any, train: Part) -> tuple[Any, float]:
-    """The fitted model and the wall-clock seconds it took, on one thread; a training cut short is no warning."""
+    """The fitted model and the wall-clock seconds it took, on one thread; an early end gives no warning."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 

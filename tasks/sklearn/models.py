@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TRAIN_SIZE = Fidelity("train_size", 1 / 9, 1.0, log=True)
 """The fraction of the training rows; nine rows in ten of the smallest data set are left out at the lowest level."""
 EPOCHS = Fidelity("epochs", 1, 81, kind="int", log=True)
-"""Passes over the training rows. Not resumable: networks are trained anew at each level."""
+"""Passes over the training rows. Not resumable: networks are trained from the beginning at each level."""
 
 Config = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ repository `slds-lmu/yahpo_data` (v1.0), one folder per scenario with `config_sp
 `model.onnx`, beside `global_statistics/` and `benchmark_suites/`. Source: Pfisterer et al., "YAHPO Gym – An Efficient
 Multi-Objective Multi-Fidelity Benchmark for Hyperparameter Optimization", AutoML 2022 (arXiv:2109.03670).
 
-The rules that every value hangs on are those of the `yahpo_gym` package 1.0:
+The rules that every value depends on are those of the `yahpo_gym` package 1.0:
 
 - How configurations are encoded: see `optathlon.tasks.yahpo.surrogate.Encoder`. The model answers differently if an
   inactive hyperparameter is given a value, so `evaluate` must get active ones only.

@@ -119,14 +119,14 @@ def _document(scenario: str) -> Mapping[str, Any]:
 @lru_cache
 def _checked_document(scenario: str, root: Path) -> Mapping[str, Any]:
     document: Mapping[str, Any] = read_json(f"{scenario}/{_CONFIG_SPACE}")
-    wanted = set(SCENARIOS[scenario].inputs) | {SCENARIOS[scenario].instance}
+    expected = set(SCENARIOS[scenario].inputs) | {SCENARIOS[scenario].instance}
     try:
         found = {entry["name"] for entry in document["hyperparameters"]} | {SCENARIOS[scenario].instance}
         forbiddens = document["forbiddens"]
     except (KeyError, TypeError):
         raise damaged(f"{scenario}/{_CONFIG_SPACE}", "it is not a search space of ConfigSpace 0.4") from None
-    if found != wanted:
-        raise damaged(f"{scenario}/{_CONFIG_SPACE}", f"its names differ from the model's: {sorted(found ^ wanted)}")
+    if found != expected:
+        raise damaged(f"{scenario}/{_CONFIG_SPACE}", f"its names differ from the model's: {sorted(found ^ expected)}")
     if forbiddens:
         raise damaged(f"{scenario}/{_CONFIG_SPACE}", "it has forbidden clauses, the release has none")
     return document

@@ -46,7 +46,7 @@ class Scenario:
     runtime:
         The target that is the cost of an evaluation, in seconds.
     default_instance:
-        The only instance, where `instance` is no input of the model.
+        The only instance, where `instance` is not an input of the model.
     constants:
         Hyperparameters that are fixed.
     """

@@ -82,8 +82,8 @@ def _session(scenario: str) -> InferenceSession:
     except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
         raise damaged(f"{scenario}/model.onnx", str(error).splitlines()[0]) from None
     spec = SCENARIOS[scenario]
-    wanted = {"x_cat": len(spec.categorical), "x_cont": len(spec.numerical), "output": len(spec.targets)}
+    expected = {"x_cat": len(spec.categorical), "x_cont": len(spec.numerical), "output": len(spec.targets)}
     found = {node.name: node.shape[-1] for node in (*session.get_inputs(), *session.get_outputs())}
-    if found != wanted:
-        raise damaged(f"{scenario}/model.onnx", f"its inputs and outputs have the sizes {found}, not {wanted}")
+    if found != expected:
+        raise damaged(f"{scenario}/model.onnx", f"its inputs and outputs have the sizes {found}, not {expected}")
     return session

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from optathlon.analysis import (
-    as_ties,
     cohens_kappa,
     judge_quality,
     kappas,
@@ -83,11 +82,9 @@ def test_labels_are_counted() -> None:
     assert counts.loc["other"].to_dict() == {"first better": 0, "second better": 5, "tie": 0, "not understood": 0}
 
 
-def test_what_was_not_understood_may_be_a_tie() -> None:
+def test_what_was_not_understood_is_left_out() -> None:
     judged, truth = np.array([-1, 1, 2, -1]), np.array([0, 1, 1, 2])
     assert judge_quality(judged, truth).accuracy == 1 / 2
-    assert judge_quality(as_ties(judged), truth).accuracy == 2 / 4
-    assert judge_quality(as_ties(judged), truth).confusion.loc["second better", "tie"] == 1
 
 
 def test_intervals_are_those_of_the_binomial_distribution() -> None:

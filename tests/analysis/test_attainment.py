@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,8 @@ from optathlon.results.frames import Results
 
 SIDE = 6
 
+NOTHING: list[tuple[float, float]] = [(np.nan, np.nan)]
+
 
 def brute_median(runs: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int]]:
     """The non-dominated points of the grid that at least half of the runs attain."""
@@ -25,8 +29,8 @@ def brute_median(runs: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int]
     return [(x, y) for x, y in grid if not any(a <= x and b <= y and (a, b) != (x, y) for a, b in grid)]
 
 
-def points_of(runs: dict[int, list[tuple[int, int]]], optimizer: str = "a") -> pd.DataFrame:
-    rows = [(optimizer, seed, *point) for seed, points in runs.items() for point in points or [(np.nan, np.nan)]]
+def points_of(runs: Mapping[int, Sequence[tuple[float, float]]], optimizer: str = "a") -> pd.DataFrame:
+    rows = [(optimizer, seed, *point) for seed, points in runs.items() for point in points or NOTHING]
     return pd.DataFrame(rows, columns=["optimizer", "seed", "f", "g"])
 
 

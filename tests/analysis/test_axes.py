@@ -12,17 +12,18 @@ from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis import incumbents_at, overhead, trajectories
 from optathlon.analysis.metrics.anytime import anytime_auc
+from optathlon.analysis.metrics.axes import AXES, OrderedTrials
 from optathlon.analysis.metrics.normalisation import (
     BEST_TO_WORST,
     NORMALISATIONS,
     OPTIMUM,
     QUANTILE,
     RANDOM,
+    Normalisation,
     between,
     log_regret,
     normalised_regret,
 )
-from optathlon.analysis.metrics.progress import AXES, Progress
 from optathlon.analysis.metrics.targets import PRECISIONS, expected_runtime, runtime_distribution, runtimes
 from optathlon.results.frames import Results
 
@@ -70,12 +71,12 @@ def test_unknown_seconds_are_not_zero() -> None:
 def test_only_trials_at_full_fidelity_are_counted_as_such(messy: Results) -> None:
     trials = messy.trials[(messy.trials["task"] == "curves/mnist") & (messy.trials["optimizer"] == "random")]
     expected = trials[(trials["fidelity"] == 27) & ~trials["over_budget"]].groupby("seed").size()
-    progress = Progress(replace(messy, runs=messy.runs[messy.runs["run"].isin(trials["run"].unique())]))
+    progress = OrderedTrials(replace(messy, runs=messy.runs[messy.runs["run"].isin(trials["run"].unique())]))
     assert progress.of_whole_runs("full_fidelity_trials").tolist() == expected.tolist()
 
 
 def test_axes_never_fall_and_end_where_the_run_ends(messy: Results) -> None:
-    progress = Progress(messy)
+    progress = OrderedTrials(messy)
     same_run = progress.run[1:] == progress.run[:-1]
     for axis in AXES:
         spent = progress.spent(axis.name)
@@ -127,7 +128,7 @@ LOSSES = frame({"a": [[np.nan, 2.0], [6.0, 3.0]], "random": [[5.0, 5.0], [8.0, 7
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_normalisations_by_hand(normalisation: object, expected: list[list[float]]) -> None:
+def test_normalisations_by_hand(normalisation: Normalisation, expected: list[list[float]]) -> None:
     assert normalisation(LOSSES, tasks(1.0)).to_numpy() == pytest.approx(np.array(expected))
 
 
@@ -228,7 +229,7 @@ def test_auc_is_the_integral_of_the_steps(messy: Results) -> None:
 def of_targets(results: Results) -> pd.DataFrame:
     found = trajectories(results)
     losses = incumbents_at(found, results.runs, [1.0]).iloc[:, 0]
-    spent = Progress(results).of_whole_runs("evaluations")
+    spent = OrderedTrials(results).of_whole_runs("evaluations")
     return runtimes(found, results.runs, spent, losses, results.tasks)
 
 

@@ -55,12 +55,12 @@ def test_results_do_not_differ_from_themselves(messy: Results) -> None:
 
 
 def test_a_planted_change_is_found() -> None:
-    before = [SimulatedOptimizer("mended", 1.0), SimulatedOptimizer("spoilt", 4.0)]
-    after = [SimulatedOptimizer("mended", 4.0), SimulatedOptimizer("spoilt", 1.0)]
+    before = [SimulatedOptimizer("fixed", 1.0), SimulatedOptimizer("spoilt", 4.0)]
+    after = [SimulatedOptimizer("fixed", 4.0), SimulatedOptimizer("spoilt", 1.0)]
     table = changes(paired_runs(simulate(before, TOYS), simulate(after, TOYS, root=1)))
-    assert table["verdict"].to_dict() == {"mended": "better", "spoilt": "worse"}
-    assert table.loc["mended", "high"] < 0 < table.loc["spoilt", "low"]
-    assert table.loc["mended", "better"] > table.loc["mended", "worse"]
+    assert table["verdict"].to_dict() == {"fixed": "better", "spoilt": "worse"}
+    assert table.loc["fixed", "high"] < 0 < table.loc["spoilt", "low"]
+    assert table.loc["fixed", "better"] > table.loc["fixed", "worse"]
 
 
 @pytest.mark.slow

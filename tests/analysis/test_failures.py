@@ -10,8 +10,13 @@ import pandas as pd
 import pytest
 from simulation import TASKS, SimulatedOptimizer, simulate, together
 
-from optathlon.analysis.report.evidence import Evidence
-from optathlon.analysis.study import Study
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.sections.aggregates import summaries
+from optathlon.analysis.report.sections.pairwise import pairs
+from optathlon.analysis.report.sections.profiles import profiles
+from optathlon.analysis.report.sections.robustness import rankings
+from optathlon.analysis.report.sections.runtimes import distribution
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
 
@@ -47,7 +52,7 @@ def with_runs_cut(results: Results, kept: int) -> Results:
 
 
 @pytest.fixture(params=["trials fail", "runs end early", "runs have no trials"])
-def study(request: pytest.FixtureRequest) -> Study:
+def analysis(request: pytest.FixtureRequest) -> Analysis:
     results = simulate([SimulatedOptimizer("a", 2.0), SimulatedOptimizer("c", 1.5)], TASKS, seeds=4)
     results = replace(results, trials=results.trials.assign(tokens=100.0 + 50.0 * (results.trials["trial"] % 3)))
     copy = copied(results)
@@ -58,7 +63,7 @@ def study(request: pytest.FixtureRequest) -> Study:
             failing = with_runs_cut(copy, 5)
         case _:
             failing = with_runs_cut(copy, 0)
-    return Study(together(replace(results, runs=results.runs.astype(TEXT)), failing))
+    return Analysis(together(replace(results, runs=results.runs.astype(TEXT)), failing))
 
 
 def loss(table: pd.DataFrame, column: str, level: str) -> float:
@@ -67,23 +72,24 @@ def loss(table: pd.DataFrame, column: str, level: str) -> float:
     return float((wide.loc["b"] - wide.loc["a"]).min())
 
 
-def test_failing_never_pays(study: Study) -> None:
-    (verdict,) = study.verdicts
-    assert verdict.comparison.optimizers == ["a", "b", "c"]
-    evidence = Evidence(study, verdict.comparison)
-    assert verdict.standings.loc["b", "mean_rank"] > verdict.standings.loc["a", "mean_rank"]
-    for curve in study.curves.all(verdict.comparison):
+def test_failing_never_pays(analysis: Analysis) -> None:
+    (result,) = analysis.comparisons
+    assert result.comparison.optimizers == ["a", "b", "c"]
+    group = Group(analysis, result.comparison)
+    pair = pairs(group).loc[("a", "b")]
+    assert result.standings.loc["b", "mean_rank"] > result.standings.loc["a", "mean_rank"]
+    for curve in analysis.curves.all(result.comparison):
         slack = 0.05 if curve.axis.name == "tokens" else 1e-9  # what failed trials don't report is estimated
         assert loss(curve.bands, "mean", curve.bands.index.names[1]) > -slack, (curve.measure.name, curve.axis.name)
-    for statistic, table in evidence.summaries.items():
+    for statistic, table in summaries(group).items():
         assert table.loc["b", "estimate"] > table.loc["a", "estimate"], statistic.name
-    assert evidence.improvement.loc[("a", "b"), "estimate"] > 0.5
-    assert loss(-evidence.profiles, "share", "threshold") > -1e-9
-    assert loss(-evidence.runtime_distribution, "share", "evaluations") > -0.01  # it is drawn
-    assert evidence.equivalence.loc[("a", "b"), "better"] > evidence.equivalence.loc[("a", "b"), "worse"]
-    scores = evidence.sensitivity["score"].unstack("optimizer")
+    assert pair["improvement"] > 0.5
+    assert loss(-profiles(group), "share", "threshold") > -1e-9
+    assert loss(-distribution(group), "share", "evaluations") > -0.01  # it is drawn
+    assert pair["bayes_better"] > pair["bayes_worse"]
+    scores = rankings(group)["score"].unstack("optimizer")
     assert (scores["b"] >= scores["a"] - 1e-12).all()
-    tested = study.generalisation.xs("test/error", level="metric")
+    tested = analysis.generalisation.xs("test/error", level="metric")
     assert tested.loc["b", "test_rank"] > tested.loc["a", "test_rank"]
 
 
@@ -93,10 +99,10 @@ def test_failing_most_of_the_time_is_worse_than_being_bad(tmp_path: Path) -> Non
     rows += [("crashy", f"t{task}", seed, 1, 0.0 if seed == 3 else np.nan) for task in range(10) for seed in range(4)]
     table = pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"])
     table.to_csv(tmp_path / "t.csv", index=False)
-    study = Study(load_table(tmp_path / "t.csv"))
-    (verdict,) = study.verdicts
-    pair = Evidence(study, verdict.comparison).pairs.loc[("crashy", "poor")]
-    assert verdict.standings.index[0] == "poor"
+    analysis = Analysis(load_table(tmp_path / "t.csv"))
+    (result,) = analysis.comparisons
+    pair = pairs(Group(analysis, result.comparison)).loc[("crashy", "poor")]
+    assert result.standings.index[0] == "poor"
     assert pair["improvement"] == pair["a12"] == 0.25
     assert pair["bayes_better"] < 0.05
     assert pair["new_task_better"] < 0.5

@@ -25,8 +25,7 @@ from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.plots.matrices import plot_pairs, plot_task_correlation
 from optathlon.analysis.plots.sensitivity import plot_sensitivity
 from optathlon.analysis.plots.style import Best, looks
-from optathlon.analysis.plots.tasks import plot_finals, plot_task
-from optathlon.analysis.report.figures import FORMATS, Drawing, Format, inline, save, save_table
+from optathlon.analysis.report.figures import FORMATS, Format, ReportFigure, inline, save, save_table
 
 NAMES = ["a", "b", "<script>alert(1)</script> $x$"]
 HOSTILE = [
@@ -54,18 +53,18 @@ def bands(names: list[str] = NAMES) -> pd.DataFrame:
     return pd.DataFrame({"mean": mean, "low": mean - 0.5, "high": mean + 0.5}, index=index)
 
 
-def drawing(name: str = "curve") -> Drawing:
+def example(name: str = "curve") -> ReportFigure:
     data = bands()
     figure = plot_curves(data, looks(NAMES), x_title="x", y_title="y")
-    return Drawing(name, 'a "caption" <i>', figure, data)
+    return ReportFigure(name, 'a "caption" <i>', figure, data)
 
 
 SAVE_ELSEWHERE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_figures import drawing, save
-save(drawing(), Path(sys.argv[2]))
+from test_figures import example, save
+save(example(), Path(sys.argv[2]))
 """
 
 
@@ -81,7 +80,7 @@ def test_the_same_figure_has_the_same_bytes_in_every_process(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_path: Path) -> None:
-    fresh, used = drawing(), drawing()
+    fresh, used = example(), example()
     save(fresh, tmp_path, [kind])
     alone = (tmp_path / f"curve.{kind}").read_bytes()
     save(used, tmp_path, reversed(FORMATS))
@@ -90,7 +89,7 @@ def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_pat
 
 
 def test_formats_are_what_they_say(tmp_path: Path) -> None:
-    save(drawing(), tmp_path)
+    save(example(), tmp_path)
     pdf = (tmp_path / "curve.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf
@@ -99,7 +98,7 @@ def test_formats_are_what_they_say(tmp_path: Path) -> None:
     png = (tmp_path / "curve.png").read_bytes()
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
-    assert [width, height] == pytest.approx((drawing().figure.get_size_inches() * 200).tolist(), abs=1)
+    assert [width, height] == pytest.approx((example().figure.get_size_inches() * 200).tolist(), abs=1)
     ElementTree.parse(tmp_path / "curve.svg")
     svg = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert "<!--" not in svg
@@ -108,7 +107,7 @@ def test_formats_are_what_they_say(tmp_path: Path) -> None:
 
 
 def test_inlined_figures_share_no_ids_and_name_optimizers_by_number() -> None:
-    page = f"<main>{inline(drawing('one'))}{inline(drawing('two'))}</main>"
+    page = f"<main>{inline(example('one'))}{inline(example('two'))}</main>"
     root = ElementTree.fromstring(page)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids)) > 0
@@ -118,7 +117,7 @@ def test_inlined_figures_share_no_ids_and_name_optimizers_by_number() -> None:
 
 
 def test_groups_of_an_optimizer_are_in_its_color() -> None:
-    root = ElementTree.fromstring(inline(drawing()))
+    root = ElementTree.fromstring(inline(example()))
     all_looks = looks(NAMES).values()
     for look in all_looks:
         groups = root.findall(f".//*[@data-optimizer='{look.number}']")
@@ -299,30 +298,6 @@ def test_sensitivity_shows_positions_with_the_first_on_top() -> None:
     assert [text.get_text() for text in labels] == last.sort_values().index.tolist()
 
 
-def test_trajectories_of_a_task_are_steps_through_its_medians() -> None:
-    median = pd.DataFrame([[np.nan, 2.0, 1.0], [3.0, 3.0, 0.5]], index=["a", "b"], columns=[1.0, 2.0, 4.0])
-    axes = plot_task(
-        median, median - 0.1, median + 0.1, looks(["a", "b"]), title="t", x_title="trials", y_title="error"
-    ).axes[0]
-    lines = {line.get_label(): line for line in axes.lines}
-    for name, values in median.iterrows():
-        np.testing.assert_array_equal(lines[name].get_ydata(), values)
-        assert lines[name].get_xdata().tolist() == [1.0, 2.0, 4.0]
-        assert lines[name].get_drawstyle() == "steps-post"
-    assert (axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()) == ("t", "trials", "error (low is best)")
-
-
-@pytest.mark.parametrize(("best", "expected"), [("low", ["b", "a", "c"]), ("high", ["a", "b", "c"])])
-def test_final_values_count_missing_ones_as_worst(best: Best, expected: list[str]) -> None:
-    values = {"a": np.array([4.0, 5.0, 6.0]), "b": np.array([1.0, 2.0, np.nan]), "c": np.array([0.0, np.nan, np.nan])}
-    axes = plot_finals(values, looks(values), title="t", x_title="error", best=best).axes[0]
-    assert rows_from_the_top(axes) == expected
-    notes = {text.xy[1]: text.get_text() for text in axes.texts}
-    assert notes == {expected.index("b"): "1 of 3 without result", expected.index("c"): "2 of 3 without result"}
-    ticks = {int(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "|"}
-    assert ticks == {expected.index("a"): 5.0, expected.index("b"): 2.0 if best == "low" else 1.0}
-
-
 def intervals(names: list[str]) -> pd.DataFrame:
     estimate = np.random.default_rng(0).random(len(names))
     index = pd.Index(names, name="optimizer")
@@ -344,9 +319,7 @@ def scenarios(names: list[str]) -> pd.DataFrame:
 def figures(count: int) -> dict[str, Figure]:
     names = [f"optimizer-{i:02}[acquisition=ei,restarts=10]" for i in range(count)]
     all_looks, rng = looks(names), np.random.default_rng(0)
-    curves = pd.DataFrame(rng.random((count, 10)), index=pd.Index(names, name="optimizer"))
     scores = pd.DataFrame(rng.normal(size=(40, count)) + np.linspace(0, 3, count), columns=names)
-    finals = {name: np.array([*rng.random(4), np.nan]) for name in names}
     return {
         "curves": plot_curves(bands(names), all_looks, x_title="x", y_title="y"),
         "intervals": plot_intervals({"one": intervals(names), "two": intervals(names)}, all_looks, best="low"),
@@ -354,8 +327,6 @@ def figures(count: int) -> dict[str, Figure]:
         "correlation": plot_task_correlation(scores.corr()),
         "sensitivity": plot_sensitivity(scenarios(names), all_looks),
         "critical difference": plot_critical_difference(wilcoxon_holm(scores), all_looks),
-        "task": plot_task(curves, curves, curves, all_looks, title="t", x_title="x", y_title="y"),
-        "finals": plot_finals(finals, all_looks, title="t", x_title="x"),
     }
 
 

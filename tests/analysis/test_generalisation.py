@@ -12,7 +12,7 @@ from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuff
 
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.report import write_report
-from optathlon.analysis.report.explanations import generalisation_rows
+from optathlon.analysis.report.sections.generalisation import generalisation_tables
 from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -156,10 +156,12 @@ def test_runs_without_incumbent_rank_last(results: Results) -> None:
 
 def test_what_is_left_out_is_named(results: Results) -> None:
     lacking = without_error(without_error(results, optimizer="b"), optimizer="a", task="toy/box")
-    (accuracy, error) = generalisation_rows(generalisation(lacking, trajectories(lacking)))
+    (accuracy, error) = generalisation_tables(generalisation(lacking, trajectories(lacking)))
     assert accuracy.left_out is None
     assert ([row["optimizer"] for row in error.rows], error.tasks) == (["a", "c"], "1 task")
-    assert error.left_out == "Left out for want of test results: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."
+    assert (
+        error.left_out == "Left out, as test results are missing: 1 optimizer (<b>b</b>) and 1 task (<b>toy/box</b>)."
+    )
 
 
 def improvements(run: pd.DataFrame) -> pd.DataFrame:
@@ -215,7 +217,7 @@ def test_one_task_logged_otherwise_is_enough(tmp_path: Path) -> None:
 def test_the_page_says_what_regret_is_and_what_is_left_out(tmp_path: Path) -> None:
     untested = logged(tmp_path, lambda run: run.assign(test_value=np.nan))
     page = write_report(untested, tmp_path / "report").read_text(encoding="utf-8")
-    assert "Left out for want of test results: 1 optimizer (<b>c</b>)." in page
+    assert "Left out, as test results are missing: 1 optimizer (<b>c</b>)." in page
     assert "Regret: by how much the run’s best trial by test does better than the chosen one" in page
 
 

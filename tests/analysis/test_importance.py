@@ -43,7 +43,10 @@ def sobol_total(sample: Any, loss: Any, count: int = 20_000) -> dict[str, float]
     rng = np.random.default_rng(0)
     first, second = sample(rng, count), sample(rng, count)
     values = np.sort(loss(first))
-    rank = lambda points: np.searchsorted(values, loss(points)) / count  # noqa: E731
+
+    def rank(points: Any) -> np.ndarray:
+        return np.searchsorted(values, loss(points)) / count
+
     return {
         name: float(((rank(first) - rank(first | {name: second[name]})) ** 2).mean() / 2 / rank(first).var())
         for name in first
@@ -92,9 +95,10 @@ def test_a_conditional_hyperparameter_does_not_take_the_credit_of_its_condition(
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_choice_has_its_credit_though_each_option_has_hyperparameters_that_betray_it(nested: bool) -> None:
     space = ConfigurationSpace({"x": (0.0, 1.0), "gate": ["g", "h"]})
-    kind = Categorical("kind", ["a", "b", "c"])
+    options = ["a", "b", "c"]
+    kind = Categorical("kind", options)
     space.add(kind)
-    for option, i in product(kind.choices, range(4)):
+    for option, i in product(options, range(4)):
         child, leaf = Categorical(f"{option}{i}", ["p", "q"]), Categorical(f"{option}{i}/leaf", ["p", "q"])
         chosen = EqualsCondition(child, kind, option)
         if nested:

@@ -13,8 +13,8 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from simulation import MULTI_FIDELITY, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, simulate
 
-from optathlon.analysis import write_report
-from optathlon.analysis.study import Study
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.report import write_report
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -105,9 +105,9 @@ def test_a_table_of_another_program_has_no_search_space(tmp_path: Path) -> None:
 def test_ids_labels_and_patterns_of_tasks(page: Path, results: Results) -> None:
     both = ["toy/split (budget 20)", "toy/split (budget 30)"]
     assert {*both} < {*said_on(page)}
-    study = Study(results)
-    assert study.labels_of(["toy/split"]) == both
-    assert study.labels_of([both[1], "toy/fl*", "toy/flat"]) == ["toy/flat", both[1]]
-    assert study.labels_of([]) == []
+    analysis = Analysis(results)
+    assert analysis.labels_of(["toy/split"]) == both
+    assert analysis.labels_of([both[1], "toy/fl*", "toy/flat"]) == ["toy/flat", both[1]]
+    assert analysis.labels_of([]) == []
     with pytest.raises(UsageError, match="toy/spilt"):
-        study.labels_of(["toy/spilt"])
+        analysis.labels_of(["toy/spilt"])

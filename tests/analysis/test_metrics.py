@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,7 @@ from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 
 
-def rectangles(points: list[tuple[float, float]], reference: tuple[float, float]) -> float:
+def rectangles(points: Sequence[tuple[float, ...]], reference: tuple[float, float]) -> float:
     """The area that 2-D points dominate: sweep by the first coordinate, sum rectangles."""
     inside = sorted(point for point in points if point[0] < reference[0] and point[1] < reference[1])
     area, height = 0.0, reference[1]

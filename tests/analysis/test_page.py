@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from browser import browser, opened
 
-from optathlon.analysis import write_report
+from optathlon.analysis.report import write_report
 from optathlon.results.frames import Results
 
 pytestmark = pytest.mark.browser
 
-WIDE = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}}
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="module")

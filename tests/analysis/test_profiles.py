@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from score_frames import scores_of, with_seeds
 
-from optathlon.analysis.stats.profiles import performance_profiles, ratio_profiles
-from optathlon.errors import UsageError
+from optathlon.analysis.stats.profiles import performance_profiles
 
 
 def test_shares_are_counted() -> None:
@@ -32,20 +31,3 @@ def test_profiles_end_where_all_is_solved_whatever_the_order_of_rows() -> None:
     assert (found["share"].unstack("threshold").diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
     assert (found.xs(1.0, level="threshold") == 1.0).all(axis=None)
     pd.testing.assert_frame_equal(found, performance_profiles(regret.sample(frac=1, random_state=0)))
-
-
-def test_ratio_profiles_by_hand() -> None:
-    inf = np.inf
-    costs = pd.DataFrame(
-        {"b": [20.0, 30.0, inf, inf], "a": [10.0, 90.0, 5.0, inf]}, index=pd.Index(list("tuvw"), name="task")
-    )
-    found = ratio_profiles(costs, (1.0, 2.0, 3.0, 1e9))["share"].unstack("ratio")
-    assert found.loc["a"].tolist() == [0.5, 0.5, 0.75, 0.75]
-    assert found.loc["b"].tolist() == [0.25, 0.5, 0.5, 0.5]
-    assert found.index.tolist() == ["a", "b"]
-
-
-@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan])
-def test_costs_are_positive(wrong: float) -> None:
-    with pytest.raises(UsageError, match="'t1' must be positive"):
-        ratio_profiles(pd.DataFrame({"a": [1.0, wrong], "b": [1.0, 2.0]}, index=["t0", "t1"]))

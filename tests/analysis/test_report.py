@@ -12,18 +12,20 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import Markup
 from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
-from optathlon.analysis import write_report
-from optathlon.analysis.plots.style import looks
-from optathlon.analysis.report import task_curves
-from optathlon.analysis.report.charts import Charts
-from optathlon.analysis.report.drawings import Drawings
-from optathlon.analysis.report.evidence import Evidence
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.report import task_curves, write_report
+from optathlon.analysis.report.section import ReportData
+from optathlon.analysis.report.sections import CHAPTERS
+from optathlon.analysis.report.sections.anytime import Anytime
+from optathlon.analysis.report.sections.differences import power_sentences
+from optathlon.analysis.report.sections.robustness import robustness, second_opinion
+from optathlon.analysis.report.sections.standings import findings
+from optathlon.analysis.report.sections.task_results import TaskResults
 from optathlon.analysis.report.task_curves import TaskCurves
-from optathlon.analysis.report.words import caveats, findings, power, robustness, second_opinion
 from optathlon.analysis.stats.power import Power
-from optathlon.analysis.study import Study
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -59,6 +61,12 @@ def report(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(messy, tmp_path_factory.mktemp("report") / "out")
 
 
+def caveats(analysis: Analysis) -> list[Markup]:
+    """What all sections warn of."""
+    data = ReportData(analysis)
+    return [caveat for chapter in CHAPTERS for section in chapter.sections for caveat in section(data).caveats()]
+
+
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -83,19 +91,22 @@ def test_hostile_names_are_shown_not_run(report: Path) -> None:
         assert "<script" not in text_of(figure)
 
 
-def test_every_figure_and_table_is_written(report: Path) -> None:
-    names = {path.name for path in (report.parent / "figures").iterdir()}
-    figures = {
+def test_every_figure_and_table_is_written(messy: Results, report: Path) -> None:
+    data = ReportData(Analysis(messy))
+    sections = [section(data) for chapter in CHAPTERS for section in chapter.sections]
+    figures = {figure.name for section in sections for figure in section.figures()}
+    tables = {name for section in sections for name, _ in section.tables()}
+    assert figures >= {
         *("ranks", "ranks_by_type", "regret", "critical_difference", "wilcoxon_holm", "overhead", "aggregates"),
         *("profiles", "runtimes", "improvement", "sensitivity_of_ranking", "task_correlation"),
     }
-    tables = {
+    assert tables >= {
         *("coverage", "run_failures", "trial_failures", "tasks", "standings", "hypervolume_references"),
         *("task_features", "sensitivity", "pairs", "strengths", "generalisation"),
     }
     expected = {f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")}
     expected |= {f"{name}.{kind}" for name in tables for kind in ("csv", "tex", "md")}
-    assert names == expected | {"files.txt"}
+    assert {path.name for path in (report.parent / "figures").iterdir()} == expected | {"files.txt"}
     assert {*text_of(report.parent / "figures" / "files.txt").split()} == expected
     table = pd.read_csv(report.parent / "figures" / "standings.csv", index_col="optimizer")
     assert table.index[-1] == "broken"
@@ -126,13 +137,13 @@ def test_order_of_the_page(report: Path) -> None:
 
 
 def test_words_of_a_messy_experiment(messy: Results) -> None:
-    study = Study(messy)
-    lead, separation, *_ = findings(study)
+    analysis = Analysis(messy)
+    lead, separation, *_ = findings(analysis)
     assert str(lead).startswith("<b>smac-bb</b> has the best mean rank: ")
     assert "among 5 optimizers at the end of the budget" in lead
     assert "over 9 of 12 tasks with 4 seeds each" in lead
     assert "can't be told apart from <b>hebo[acq=ei]</b>" in separation
-    said = " ".join(map(str, caveats(study)))
+    said = " ".join(map(str, caveats(analysis)))
     for words in (
         "not ranked: <b>broken</b>",
         "48 of 288 runs did not end well",
@@ -146,15 +157,15 @@ def test_words_of_a_messy_experiment(messy: Results) -> None:
 def test_tasks_without_a_common_seed_are_told(plain: Results) -> None:
     runs = plain.runs
     uncommon = (runs["task"] == "toy/f1") & ((runs["optimizer"] == "opt-1") == (runs["seed"] > 1))
-    said = " ".join(map(str, caveats(Study(replace(plain, runs=runs[~uncommon])))))
-    assert Study(replace(plain, runs=runs[~uncommon])).results.trials["run"].nunique() == (~uncommon).sum()
+    said = " ".join(map(str, caveats(Analysis(replace(plain, runs=runs[~uncommon])))))
+    assert Analysis(replace(plain, runs=runs[~uncommon])).results.trials["run"].nunique() == (~uncommon).sum()
     assert "1 of 12 tasks are left out of the ranking, as no seed there was run by all: <b>toy/f1</b>" in said
 
 
 def test_clean_experiment_has_no_caveats(plain: Results) -> None:
-    study = Study(plain)
-    assert caveats(study) == []
-    assert str(findings(study)[0]).startswith("<b>opt-4</b> has the best mean rank")
+    analysis = Analysis(plain)
+    assert caveats(analysis) == []
+    assert str(findings(analysis)[0]).startswith("<b>opt-4</b> has the best mean rank")
 
 
 def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
@@ -169,8 +180,9 @@ def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
     results = simulate(optimizers, tasks, seeds=2, budget=8)
     text = text_of(write_report(results, tmp_path))
     assert "ranked separately for each type of task" in text
-    assert "<h2>Standings: blackbox</h2>" in text
-    assert "<h2>Standings: multi-objective</h2>" in text
+    assert re.search(r"<h2>Standings</h2>\s*<h3>blackbox</h3>", text)
+    standings = text[text.index("<h2>Standings</h2>") : text.index("</section>", text.index("<h2>Standings</h2>"))]
+    assert "<h3>multi-objective</h3>" in standings
     assert (tmp_path / "figures" / "ranks_multi_objective.svg").exists()
 
 
@@ -195,8 +207,8 @@ def test_small_experiments_are_reported(optimizers: list[SimulatedOptimizer], wo
 
 
 def said(results: Results) -> str:
-    study = Study(results)
-    return " ".join(map(str, [*findings(study), *caveats(study)]))
+    analysis = Analysis(results)
+    return " ".join(map(str, [*findings(analysis), *caveats(analysis)]))
 
 
 def test_identical_optimizers_lead_nobody(plain: Results) -> None:
@@ -230,11 +242,11 @@ def test_results_beyond_the_optimum_are_told(plain: Results) -> None:
 
 
 def test_a_test_against_the_leader_is_told(plain: Results) -> None:
-    study = Study(plain)
-    (verdict,) = study.verdicts
-    scores = -verdict.significance.scores
-    study.verdicts = [replace(verdict, significance=replace(verdict.significance, scores=scores))]
-    words = " ".join(map(str, findings(study)))
+    analysis = Analysis(plain)
+    (result,) = analysis.comparisons
+    scores = -result.significance.scores
+    analysis.comparisons = [replace(result, significance=replace(result.significance, scores=scores))]
+    words = " ".join(map(str, findings(analysis)))
     assert "significantly better than <b>opt-4</b>: the two ways of averaging disagree" in words
     assert "It is significantly better" not in words
 
@@ -275,8 +287,8 @@ def test_curves_over_a_part_of_the_tasks_say_so(plain: Results) -> None:
     tasks = plain.tasks.copy()
     for name in ("toy/f1", "toy/f2"):
         tasks.at[name, "objectives"] = [{**tasks.loc[name, "objectives"][0], "optimum": None}]
-    study = Study(replace(plain, tasks=tasks))
-    found = Charts(study, {}, looks(study.optimizers)).data()["charts"]["anytime"]["views"]
+    analysis = Analysis(replace(plain, tasks=tasks))
+    found = Anytime(ReportData(analysis)).charts()["anytime"]["views"]
     assert found["optimum|fraction|all tasks"]["note"].endswith("Only 10 of the 12 tasks have this.")
     assert "Only" not in found["rank|fraction|all tasks"]["note"]
 
@@ -303,36 +315,34 @@ def test_words_tell_what_was_tried_and_what_flips() -> None:
 def test_words_tell_what_could_be_seen() -> None:
     ranks = pd.Series({"a": 1.4, "b": 1.6})
     found = Power(tasks=12, seeds=4.0, between=1.0, within=1.0, alpha=0.05, power=0.8)
-    first, second = power(found, ranks)
+    first, second = power_sentences(found, ranks)
     assert "below 1.0" in first or "below 0.9" in first
     assert "less than 80 % of such experiments would find it, in one of 1 comparison with the leader" in first
     assert f"0.20 ranks, would take {found.tasks_needed(0.2)} tasks like these; more seeds on these alone" in second
-    assert len(power(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
-    assert power(None, ranks) == []
-    hopeless, _ = power(replace(found, tasks=2), ranks)
+    assert len(power_sentences(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
+    hopeless, _ = power_sentences(replace(found, tasks=2), ranks)
     assert hopeless.startswith(
         "With 2 tasks and 4 seeds, even the largest difference of mean ranks there can be, 1, can't reliably be told"
     )
 
 
 def test_another_test_that_disagrees_is_told(plain: Results) -> None:
-    (verdict,) = Study(plain).verdicts
-    tested = verdict.significance
+    (result,) = Analysis(plain).comparisons
+    tested = result.significance
     assert tested.is_better("opt-4", "opt-1")
-    assert second_opinion(verdict, tested) == []
+    assert second_opinion(result, tested) == []
     alike = replace(tested, test="Wilcoxon-Holm", pairwise=tested.pairwise * 0 + 1.0)
-    (lost,) = second_opinion(verdict, alike)
-    beaten = [name for name in verdict.standings.index[1:] if tested.is_better("opt-4", name)]
+    (lost,) = second_opinion(result, alike)
+    beaten = [name for name in result.standings.index[1:] if tested.is_better("opt-4", name)]
     assert "<b>opt-4</b> can't be told apart from" in lost
     assert all(f"<b>{name}</b>" in lost for name in beaten)
-    (gained,) = second_opinion(replace(verdict, significance=alike), tested)
+    (gained,) = second_opinion(replace(result, significance=alike), tested)
     assert "significantly better than" in gained
-    assert second_opinion(verdict, replace(alike, test="")) == []
+    assert second_opinion(result, replace(alike, test="")) == []
 
 
 def trajectories_of(results: Results) -> dict[str, Any]:
-    chart: dict[str, Any] = Charts(Study(results), {}, looks(sorted(set(results.runs["optimizer"])))).data()["charts"]
-    return chart["trajectories"]
+    return TaskResults(ReportData(Analysis(results))).charts()["trajectories"]
 
 
 def unpacked(numbers: dict[str, Any]) -> np.ndarray:
@@ -363,9 +373,9 @@ def test_a_task_that_is_left_out_of_the_page_is_said_to_be(plain: Results, monke
 def test_optimizers_that_fail_often_are_not_listed_first(plain: Results) -> None:
     failed = (plain.runs["optimizer"] == "opt-4") & (plain.runs["seed"] < 3)
     trials = plain.trials[~plain.trials["run"].isin(plain.runs.loc[failed, "run"])]
-    curves = TaskCurves(Study(replace(plain, trials=trials)))
+    curves = TaskCurves(Analysis(replace(plain, trials=trials)))
     assert all(curves.best_first(task)[-1] == "opt-4" for task in curves.tasks)
-    assert TaskCurves(Study(plain)).best_first("toy/f0")[0] == "opt-4"
+    assert TaskCurves(Analysis(plain)).best_first("toy/f0")[0] == "opt-4"
 
 
 def test_shorter_runs_are_told_and_logging_less_gains_nothing(tmp_path: Path) -> None:
@@ -379,10 +389,10 @@ def test_shorter_runs_are_told_and_logging_less_gains_nothing(tmp_path: Path) ->
                 rows.append(("improvements", f"t{task}", seed, step, value))
             best = min(best, value)
     pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(tmp_path / "t.csv", index=False)
-    study = Study(load_table(tmp_path / "t.csv"))
-    runtimes = study.runtimes
+    analysis = Analysis(load_table(tmp_path / "t.csv"))
+    runtimes = analysis.runtimes
     pd.testing.assert_frame_equal(runtimes.loc["all"], runtimes.loc["improvements"])
-    words = " ".join(map(str, caveats(study)))
+    words = " ".join(map(str, caveats(analysis)))
     assert "Much shorter runs than others have on the same tasks" in words
     assert "<b>improvements (" in words
     assert "<b>all (" not in words
@@ -392,7 +402,7 @@ def test_a_run_that_fails_at_once_is_no_free_restart(plain: Results) -> None:
     failed = (plain.runs["optimizer"] == "opt-4") & (plain.runs["seed"] == 0)
     runs = plain.runs.assign(status=plain.runs["status"].astype(str).where(~failed, "crashed"))
     trials = plain.trials[~plain.trials["run"].isin(runs.loc[failed, "run"])]
-    spent = Study(replace(plain, runs=runs, trials=trials)).runtimes["spent"]
+    spent = Analysis(replace(plain, runs=runs, trials=trials)).runtimes["spent"]
     assert (spent.xs("opt-4", level="optimizer") == 20).all()
 
 
@@ -402,10 +412,10 @@ def test_no_runs_is_a_usage_error(plain: Results, tmp_path: Path) -> None:
 
 
 def test_saved_curves_of_counts_and_incumbents_are_steps(plain: Results) -> None:
-    study = Study(plain)
-    evidence = {name: Evidence(study, part) for name, part in study.groups.items()}
-    drawings = Drawings(study, evidence, looks(study.optimizers), None).all
-    curves = {each.name: each.figure for each in drawings if each.name in ("ranks", "regret", "profiles", "runtimes")}
+    analysis = Analysis(plain)
+    data = ReportData(analysis)
+    figures = [figure for chapter in CHAPTERS for section in chapter.sections for figure in section(data).figures()]
+    curves = {each.name: each.figure for each in figures if each.name in ("ranks", "regret", "profiles", "runtimes")}
     assert len(curves) == 4
     for name, figure in curves.items():
         labelled = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ def score(table: pd.DataFrame, *scenario: str) -> dict[str, float]:
     return table.xs(scenario, level=["choice", "scenario"])["score"].to_dict()
 
 
-def brute_mean_ranks(losses: pd.Series) -> dict[str, float]:
+def brute_mean_ranks(losses: pd.Series) -> Any:
     wide = losses.fillna(np.inf).unstack("optimizer")
     by_task: dict[str, list[np.ndarray]] = {}
     for (task, _), row in wide.iterrows():
@@ -113,7 +114,7 @@ def test_nothing_to_compare() -> None:
     assert (len(table), flips(table), leader_changes(table)) == (0, [], [])
 
 
-def two(first: list[list[float]], second: list[list[float]]) -> pd.Series:
+def two(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> pd.Series:
     return losses_of({"first": np.array(first, float), "second": np.array(second, float)})
 
 

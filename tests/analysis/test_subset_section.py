@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
-from optathlon.analysis import write_report
-from optathlon.analysis.report import representativeness
+from optathlon.analysis.report import representativeness, write_report
 from optathlon.analysis.report.representativeness import conclusions, subset_study
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
@@ -193,7 +193,7 @@ def test_what_is_dropped_is_said(grid: Results) -> None:
 
 def test_one_seed_is_said(grid: Results) -> None:
     found = subset_study(replace(grid, runs=grid.runs[grid.runs["seed"] == 0]), SUBSET, draws=5)
-    assert any("one seed per task, so intervals can't be had" in note for note in found.notes)
+    assert any("one seed per task, so there are no intervals" in note for note in found.notes)
     assert "interval" not in conclusions(found)[0]
     assert found.smallest is None
 
@@ -224,7 +224,7 @@ def agreement(**changes: object) -> Agreement:
     return Agreement(**(values | changes))
 
 
-def told(percentiles: tuple[float, float] = (0.7, 0.7), *, smallest: int | None = None, **changes: object) -> str:
+def told(percentiles: tuple[float, float] = (0.7, 0.7), *, smallest: int | None = None, **changes: Any) -> str:
     """The conclusions of a study with one part, whose agreement is as given."""
     row = {"draws": 200, "tau": 0.8, "tau_percentile": percentiles[0], "rank_error_percentile": percentiles[1]}
     index = pd.MultiIndex.from_tuples([(RANDOM, 6), (CHOSEN, 6)], names=["method", "k"])
@@ -252,7 +252,7 @@ def test_words_follow_the_numbers() -> None:
     assert "does not say the same" in told(tau=0.8, tau_low=0.7)
     assert "does not say the same: " in (words := told(tau=-0.5, tau_low=-1.0))
     assert "τ is −0.50 (95 % interval −1.00 to 1.00)" in words
-    unknown = {"tau_low": np.nan, "tau_high": np.nan, "top1_share": np.nan}
+    unknown: dict[str, Any] = {"tau_low": np.nan, "tau_high": np.nan, "top1_share": np.nan}
     assert "as far as one seed per task can tell" in told(**unknown)
     assert "interval" not in told(smallest=5, **unknown).partition("suffice")[0]
     ranks = pd.DataFrame({"full": [1.0, 2.0], "subset": [2.0, 1.0]}, index=["a", "b"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_all_tied_do_not_differ() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("test", [significance, wilcoxon_holm])
 @pytest.mark.parametrize("tasks", [12, 30])
-def test_identical_optimizers_rarely_differ(test: type[Significance], tasks: int) -> None:
+def test_identical_optimizers_rarely_differ(test: Callable[[pd.DataFrame], Significance], tasks: int) -> None:
     """Friedman's test and any pair after it: at most 5 % of the time, but for the simulation's error (3 of its SDs)."""
     rng = np.random.default_rng(tasks)
     names = list("abcdef")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from optathlon import Experiment, Resources
 from optathlon.errors import UsageError
 from optathlon.resources import Limits
-from optathlon.running.gpus import GpuPool, lacking
+from optathlon.running.gpus import GpuPool, gpu_shortage
 
 
 @given(st.floats(0.01, 1), st.integers(1, 8), st.integers(0, 8), st.lists(st.integers(0, 3), max_size=30))
@@ -25,7 +25,9 @@ def test_gpus_are_never_lent_twice(amount: float, count: int, gpus: int, steps: 
             assert sum(mask == gpu for masks in lent for mask in masks) * amount <= 1 + 1e-6
     for masks in lent:
         pool.give_back(amount, masks)
-    assert (pool.take(amount, count) is None) == bool(lacking(amount, count, gpus)), "the plan says what is possible"
+    assert (pool.take(amount, count) is None) == bool(gpu_shortage(amount, count, gpus)), (
+        "the plan says what is possible"
+    )
 
 
 @pytest.mark.parametrize("amount", [1, 2, 3])
@@ -33,7 +35,7 @@ def test_gpus_are_never_lent_twice(amount: float, count: int, gpus: int, steps: 
 @pytest.mark.parametrize("count", [1, 2])
 def test_whole_gpus(amount: int, gpus: int, count: int) -> None:
     masks = GpuPool(map(str, range(gpus))).take(amount, count)
-    assert (masks is None) == (amount * count > gpus) == bool(lacking(amount, count, gpus))
+    assert (masks is None) == (amount * count > gpus) == bool(gpu_shortage(amount, count, gpus))
     seen = [gpu for mask in masks or () for gpu in mask.split(",")]
     assert len(seen) == len(set(seen)) == (amount * count if masks else 0)
 
@@ -71,16 +73,6 @@ def test_impossible_resources_are_refused(bad: dict[str, float]) -> None:
 def test_durations_need_a_unit(flag: str, text: str) -> None:
     with pytest.raises(UsageError, match="can't read the duration"):
         Experiment.read(None, {"optimizers": ["random"], "tasks": ["a/b"], flag: text})
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "executor"), [("slurm", {"time": "2h"}, "slurm"), ("address", "auto", "ray")]
-)
-def test_options_go_with_their_executor(option: str, value: object, executor: str) -> None:
-    flags = {"optimizers": ["random"], "tasks": ["a/b"], option: value}
-    with pytest.raises(UsageError, match=f"{option} in the command .* give --executor {executor} too"):
-        Experiment.read(None, flags)
-    assert Experiment.read(None, flags | {"executor": executor}).executor == executor
 
 
 @pytest.mark.parametrize("memory", ["lots", "0", -5])

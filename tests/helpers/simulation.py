@@ -153,7 +153,7 @@ def _simulate_trials(
             "constraint_1": np.where(failed | (not task.constrained), np.nan, rng.normal(size=count)),
             "test/error": loss,
             "status": np.where(failed, "crashed", "ok"),
-            "error": np.where(failed, "Traceback\nRuntimeError: diverged", None),
+            "error": np.where(failed, "Traceback\nRuntimeError: diverged", np.array(None)),
             "cost": 2.0,
             "ask_s": (rng.lognormal(size=count) * optimizer.seconds).astype(np.float32),
             "tell_s": (rng.lognormal(size=count) * optimizer.seconds / 10).astype(np.float32),
@@ -184,7 +184,7 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _provenance() -> pd.DataFrame:
-    row = {
+    row: dict[str, object] = {
         "provenance": "p1",
         "packages": {"numpy": "2.0", "smac": "2.4"},
         "command": "optathlon run --tasks 'x<y'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -18,11 +18,11 @@ from optathlon import Budget, Status, as_task
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.accounting import RunOutcome, TrialRecord
 from optathlon.running.runs import RunSpec
 from optathlon.task import Task
 
-SESSION = Session("mine", "host", "0123")
+SESSION = Session("host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 TOYS: tuple[Task, ...] = tuple(
     as_task(f"toy/{name}", space={"x": (0.0, 1.0)})(lambda config: config["x"]) for name in "abc"
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        return replace(RunSpec("random", self.task.id, "1", self.seed, 7, Budget(5)), attempt=self.attempt)
+        return RunSpec("random", self.task.id, "1", self.seed, 7, Budget(5), attempt=self.attempt, experiment="mine")
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -60,7 +60,7 @@ def trial_record(trial: int, value: float) -> TrialRecord:
 
 def collect(writer: ShardWriter, run: Run, fingerprint: str = "f1") -> None:
     """Give a run to a writer, as a worker does."""
-    outcome = Outcome(Status.OK, run.records, float(run.trials))
+    outcome = RunOutcome(Status.OK, run.records, float(run.trials))
     writer.describe(run.task, fingerprint)
     writer.add(run_row(run.spec, outcome, SESSION, {"a": 1}, fingerprint, STARTED, 1.5), outcome.trials)
 

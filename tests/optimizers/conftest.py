@@ -1,8 +1,11 @@
 """Spaces, objectives and the ask/tell loop that the tests of all adapters share."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ConfigSpace import (
@@ -22,7 +25,7 @@ from optathlon import Budget, Fidelity, Objective, Problem, Result
 from optathlon.space import active_checker
 
 
-def flat_space(activation="relu"):
+def flat_space(activation: Any = "relu") -> Any:
     space = ConfigurationSpace()
     space.add(
         Categorical("activation", ["relu", "tanh", "gelu"], default=activation),
@@ -36,7 +39,7 @@ def flat_space(activation="relu"):
     return space
 
 
-def numeric_space():
+def numeric_space() -> Any:
     space = ConfigurationSpace()
     space.add(
         Float("learning_rate", (1e-4, 0.3), log=True),
@@ -47,7 +50,7 @@ def numeric_space():
     return space
 
 
-def conditional_space():
+def conditional_space() -> Any:
     """Two levels of conditions: `degree` needs model=svm and kernel=poly."""
     space = ConfigurationSpace()
     model = Categorical("model", ["svm", "forest"])
@@ -67,7 +70,7 @@ def conditional_space():
     return space
 
 
-def forbidden_space():
+def forbidden_space() -> Any:
     """The flat space without relu at fewer than eight layers: most of a third of it."""
     space = flat_space(activation="tanh")  # the default configuration must be allowed
     for layers in range(1, 8):
@@ -79,7 +82,7 @@ def forbidden_space():
     return space
 
 
-def flat_loss(config):
+def flat_loss(config: dict[str, Any]) -> Any:
     """Smooth, deterministic, best near the middle; defined on the flat, forbidden and numeric spaces."""
     loss = (math.log10(config["learning_rate"]) + 2) ** 2 + (config["momentum"] - 0.3) ** 2
     loss += abs(config["layers"] - 4) / 5 + (math.log2(config["units"]) - 6) ** 2 / 4
@@ -87,27 +90,27 @@ def flat_loss(config):
     return loss + {"s": 1.0, "m": 0.0, "l": 0.7}[config.get("size", "m")]
 
 
-def conditional_loss(config):
+def conditional_loss(config: dict[str, Any]) -> Any:
     if config["model"] == "svm":
         return (math.log10(config["cost"]) - 1) ** 2 + (0.5 if config["kernel"] == "rbf" else 0.1 * config["degree"])
     return (math.log10(config["trees"]) - 2) ** 2 + 0.05 * config.get("depth", 10)
 
 
-def two_losses(config):
+def two_losses(config: dict[str, Any]) -> Any:
     """Small networks against good ones."""
     return flat_loss(config), math.log2(config["units"])
 
 
-def make_problem(space, *, budget=20, objectives=1, **rest):
+def make_problem(space: Any, *, budget: Any = 20, objectives: Any = 1, **rest: Any) -> Any:
     names = [Objective(f"f{index}") for index in range(objectives)]
     return Problem(space, objectives=tuple(names), budget=Budget(budget), **rest)
 
 
-def succeed(*losses, **rest):
+def succeed(*losses: Any, **rest: Any) -> Any:
     return Result(values=losses, losses=losses, **rest)
 
 
-def drive(optimizer, problem, objective, n):
+def drive(optimizer: Any, problem: Any, objective: Any, n: int) -> Any:
     """Ask and tell `n` times as the harness does, checking every proposal; the trials with their active values.
 
     `objective` maps a configuration to a loss, a tuple of losses or a `Result`.
@@ -125,11 +128,11 @@ def drive(optimizer, problem, objective, n):
     return trials
 
 
-def configs(trials):
+def configs(trials: Any) -> Any:
     return [dict(trial.config) for trial in trials]
 
 
-def same(config, expected):
+def same(config: dict[str, Any], expected: Any) -> Any:
     """Equal but for rounding: HEBO computes in single precision and maps its space there and back."""
     return config.keys() == expected.keys() and all(
         math.isclose(config[name], value, rel_tol=1e-6) if isinstance(value, float) else config[name] == value
@@ -138,7 +141,7 @@ def same(config, expected):
 
 
 @pytest.fixture
-def kit():
+def kit() -> Any:
     """The helpers above, for test modules, which can't import a conftest."""
     return SimpleNamespace(
         conditional_loss=conditional_loss,

@@ -1,12 +1,16 @@
 """HEBO through the adapter against HEBO as its users call it, and its hold on the global random generators."""
 
+from __future__ import annotations
+
 import math
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import Problem, Result, Status
@@ -20,7 +24,7 @@ pytestmark = pytest.mark.torch
 SEED = 11
 
 
-def small_space():
+def small_space() -> Any:
     space = ConfigurationSpace()
     space.add(
         Categorical("activation", ["relu", "tanh", "gelu"]),
@@ -33,13 +37,13 @@ def small_space():
     return space
 
 
-def small_loss(config):
+def small_loss(config: Mapping[str, Any]) -> Any:
     loss = (math.log10(config["learning_rate"]) + 2) ** 2 + abs(config["layers"] - 4) / 5
     loss += {"relu": 0.0, "tanh": 1.0, "gelu": 0.5}[config["activation"]] + (math.log2(config["units"]) - 6) ** 2 / 4
     return loss + {"s": 1.0, "m": 0.0, "l": 0.7}[config["size"]]
 
 
-def native_configs(n, loss):
+def native_configs(n: int, loss: Any) -> Any:
     """HEBO on the small space, seeded as far as HEBO lets its users, and pymoo, which it does not, by hand."""
     from hebo.acq_optimizers import evolution_optimizer
     from hebo.design_space.design_space import DesignSpace
@@ -47,7 +51,7 @@ def native_configs(n, loss):
 
     minimize = evolution_optimizer.minimize
 
-    def seeded(*args, **kwargs):
+    def seeded(*args: Any, **kwargs: Any) -> Any:
         return minimize(*args, seed=np.random.randint(2**31), **kwargs)
 
     np.random.seed(SEED)
@@ -73,18 +77,18 @@ def native_configs(n, loss):
     return configs
 
 
-def test_native(kit):
+def test_native(kit: Any) -> None:
     problem = kit.problem(small_space())
     trials = kit.drive(_disturbed(Hebo(problem, SEED, n_initial=4)), problem, small_loss, 6)
     for trial, config in zip(trials, native_configs(6, small_loss), strict=True):
         assert kit.same(trial.config, config | {"version": 3})
 
 
-def _disturbed(optimizer):
+def _disturbed(optimizer: Any) -> Any:
     """Between any two asks other code draws from the global generators, a different number each time."""
     ask = optimizer.ask
 
-    def disturbed_ask():
+    def disturbed_ask() -> Any:
         np.random.seed()
         torch.seed()
         random.seed()
@@ -94,7 +98,7 @@ def _disturbed(optimizer):
     return optimizer
 
 
-def test_leaves_the_global_generators_and_threads_alone(kit):
+def test_leaves_the_global_generators_and_threads_alone(kit: Any) -> None:
     np.random.seed(0)
     expected = np.random.rand(2)
     torch.manual_seed(0)
@@ -116,13 +120,13 @@ def test_leaves_the_global_generators_and_threads_alone(kit):
     assert torch.cat(observed_torch).tolist() == expected_torch.tolist()
 
 
-def test_seeds_differ(kit):
+def test_seeds_differ(kit: Any) -> None:
     problem = kit.problem(small_space())
     first, second = (kit.drive(Hebo(problem, seed), problem, small_loss, 4) for seed in (0, 1))
     assert kit.configs(first) != kit.configs(second)
 
 
-def test_failures_and_ties(kit):
+def test_failures_and_ties(kit: Any) -> None:
     """Failed trials carry the imputed loss; all losses equal is what a run of failures looks like."""
     problem = kit.problem(small_space())
     failure = Result(status=Status.CRASHED, losses=(3.0,))
@@ -130,7 +134,7 @@ def test_failures_and_ties(kit):
     assert len({tuple(trial.config.values()) for trial in trials}) == 3
 
 
-def test_pending_trials(kit):
+def test_pending_trials(kit: Any) -> None:
     problem = kit.problem(small_space())
     optimizer = Hebo(problem, SEED, n_initial=2, model="rf")
     kit.drive(optimizer, problem, small_loss, 2)
@@ -140,18 +144,17 @@ def test_pending_trials(kit):
         optimizer.tell(trial, kit.succeed(small_loss(trial.config)))
 
 
-def test_choices_keep_their_types(kit):
+def test_choices_keep_their_types(kit: Any) -> None:
     space = ConfigurationSpace()
     space.add(Categorical("mixed", [True, "auto", 2]), Categorical("rate", [0.1, 0.5]), Categorical("one", ["only"]))
     problem = kit.problem(space)
-    trials = kit.drive(Hebo(problem, SEED, n_initial=3), problem, lambda config: config["rate"], 4)
+    trials = kit.drive(Hebo(problem, SEED, n_initial=3, model="rf"), problem, lambda config: config["rate"], 4)
     assert {type(trial.config["mixed"]) for trial in trials} <= {bool, str, int}
     assert {type(trial.config["rate"]) for trial in trials} == {float}
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_stays_in_bounds_that_single_precision_oversteps(data):
+def test_stays_in_bounds_that_single_precision_exceeds(data: st.DataObject) -> None:
     """HEBO's tensors are float32: 0.8 becomes 0.800000012, and 10**log10(upper) misses upper."""
     bounds = st.tuples(st.floats(1e-6, 1e3), st.floats(1.001, 1e6)).map(lambda pair: (pair[0], pair[0] * pair[1]))
     counts = st.tuples(st.integers(1, 10**6), st.integers(1, 10**9)).map(lambda pair: (pair[0], sum(pair)))
@@ -166,9 +169,11 @@ def test_stays_in_bounds_that_single_precision_oversteps(data):
     optimizer = Hebo(Problem(space), SEED)
     suggest = optimizer._hebo.space
     corners = torch.stack([suggest.opt_lb, suggest.opt_ub]).float()
-    optimizer._hebo.suggest = lambda n_suggestions: suggest.inverse_transform(corners[[row]], corners[:1, :0])
     for row in (0, 1):
+        corner = suggest.inverse_transform(corners[[row]], corners[:1, :0])
+        optimizer._hebo.suggest = lambda n_suggestions, corner=corner: corner
         config = check(optimizer.ask().config)
         for name, value in config.items():
-            bound = (space[name].lower, space[name].upper)[row]
+            number: Any = space[name]
+            bound = (number.lower, number.upper)[row]
             assert value == pytest.approx(bound, rel=1e-5)

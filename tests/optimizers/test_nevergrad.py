@@ -1,10 +1,13 @@
 """Nevergrad through the adapters against Nevergrad as its users call it, and the global random generators."""
 
+from __future__ import annotations
+
 import random
 import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import nevergrad as ng
 import numpy as np
@@ -42,7 +45,7 @@ OPTIONS = [
 ]
 
 
-def numeric_parameters():
+def numeric_parameters() -> Any:
     return {
         "layers": ng.p.Scalar(lower=1, upper=10).set_integer_casting(),
         "learning_rate": ng.p.Log(lower=1e-4, upper=0.3),
@@ -51,7 +54,7 @@ def numeric_parameters():
     }
 
 
-def flat_parameters():
+def flat_parameters() -> Any:
     numbers = numeric_parameters()
     return {
         "activation": ng.p.Choice(["relu", "tanh", "gelu"]),
@@ -63,7 +66,7 @@ def flat_parameters():
     }
 
 
-def native_configs(family, parameters, loss, n, *, workers=1, reference=None):
+def native_configs(family: Any, parameters: Any, loss: Any, n: int, *, workers: Any = 1, reference: Any = None) -> Any:
     """The first `n` configurations, `workers` of them pending at a time, which are told last in, first out."""
     parametrization = ng.p.Instrumentation(**parameters)
     parametrization.random_state.seed(SEED)
@@ -80,11 +83,11 @@ def native_configs(family, parameters, loss, n, *, workers=1, reference=None):
     return configs
 
 
-def disturbed(optimizer):
+def disturbed(optimizer: Any) -> Any:
     """Between any two asks other code draws from the global generators, a different number each time."""
     ask = optimizer.ask
 
-    def disturbed_ask():
+    def disturbed_ask() -> Any:
         np.random.seed()
         random.seed()
         return ask()
@@ -93,26 +96,26 @@ def disturbed(optimizer):
     return optimizer
 
 
-def driven(kit, adapter, problem, loss, n=TRIALS, **options):
+def driven(kit: Any, adapter: Any, problem: Any, loss: Any, n: int = TRIALS, **options: Any) -> Any:
     return kit.configs(kit.drive(disturbed(adapter(problem, SEED, **options)), problem, loss, n))
 
 
 @methods
-def test_native_numbers(kit, adapter, family):
+def test_native_numbers(kit: Any, adapter: Any, family: Any) -> None:
     problem = kit.problem(kit.numeric_space(), budget=100)
     expected = native_configs(family, numeric_parameters(), kit.flat_loss, TRIALS)
     assert driven(kit, adapter, problem, kit.flat_loss) == expected
 
 
 @methods
-def test_native_mixed(kit, adapter, family):
+def test_native_mixed(kit: Any, adapter: Any, family: Any) -> None:
     problem = kit.problem(kit.flat_space(), budget=100)
     expected = native_configs(family, flat_parameters(), kit.flat_loss, TRIALS)
     assert driven(kit, adapter, problem, kit.flat_loss) == [config | {"version": 3} for config in expected]
 
 
 @pytest.mark.parametrize(("adapter", "options", "family"), OPTIONS)
-def test_native_options(kit, adapter, options, family):
+def test_native_options(kit: Any, adapter: Any, options: Any, family: Any) -> None:
     problem = kit.problem(kit.numeric_space(), budget=100)
     expected = native_configs(family, numeric_parameters(), kit.flat_loss, 30)
     assert driven(kit, adapter, problem, kit.flat_loss, 30, **options) == expected
@@ -120,7 +123,7 @@ def test_native_options(kit, adapter, options, family):
 
 
 @methods
-def test_native_pending(kit, adapter, family):
+def test_native_pending(kit: Any, adapter: Any, family: Any) -> None:
     problem = kit.problem(kit.numeric_space(), budget=100, n_workers=4)
     optimizer = disturbed(adapter(problem, SEED))
     asked = []
@@ -133,14 +136,14 @@ def test_native_pending(kit, adapter, family):
 
 
 @methods
-def test_native_several_objectives(kit, adapter, family):
+def test_native_several_objectives(kit: Any, adapter: Any, family: Any) -> None:
     problem = kit.problem(kit.numeric_space(), budget=100, objectives=2)
     expected = native_configs(family, numeric_parameters(), kit.two_losses, TRIALS)
     assert driven(kit, adapter, problem, kit.two_losses) == expected
 
 
 @methods
-def test_native_reference_point(kit, adapter, family):
+def test_native_reference_point(kit: Any, adapter: Any, family: Any) -> None:
     """The reference of a maximised objective is told as a loss; DE is told none, as in Nevergrad's documentation."""
     objectives = (Objective("loss", reference=20.0), Objective("speed", "maximize", reference=-9.0))
     problem = replace(kit.problem(kit.numeric_space(), budget=100), objectives=objectives)
@@ -150,11 +153,11 @@ def test_native_reference_point(kit, adapter, family):
 
 
 @methods
-def test_failed_trials_are_told_with_their_imputed_loss(kit, adapter, family):
-    def loss(config):
+def test_failed_trials_are_told_with_their_imputed_loss(kit: Any, adapter: Any, family: Any) -> None:
+    def loss(config: dict[str, Any]) -> Any:
         return 50.0 if config["layers"] > 5 else kit.flat_loss(config)
 
-    def result(config):
+    def result(config: dict[str, Any]) -> Any:
         failed = config["layers"] > 5
         return Result(status=Status.CRASHED, losses=(50.0,)) if failed else kit.succeed(kit.flat_loss(config))
 
@@ -163,7 +166,7 @@ def test_failed_trials_are_told_with_their_imputed_loss(kit, adapter, family):
 
 
 @adapters
-def test_goes_on_where_all_trials_fail(kit, adapter):
+def test_goes_on_where_all_trials_fail(kit: Any, adapter: Any) -> None:
     failure = Result(status=Status.CRASHED, losses=(1e300, 1e300))
     problem = kit.problem(kit.numeric_space(), objectives=2)
     with warnings.catch_warnings():
@@ -173,15 +176,15 @@ def test_goes_on_where_all_trials_fail(kit, adapter):
 
 
 @adapters
-def test_budget_in_full_evaluations(kit, adapter):
-    def budget(amount):
+def test_budget_in_full_evaluations(kit: Any, adapter: Any) -> None:
+    def budget(amount: Any) -> Any:
         return adapter(replace(kit.problem(kit.numeric_space()), budget=Budget.parse(amount)), SEED)._nevergrad.budget
 
     assert (budget("50"), budget("12.5"), budget("600s"), budget("600cost")) == (50, 13, None, None)
 
 
 @adapters
-def test_choices_keep_their_types(kit, adapter):
+def test_choices_keep_their_types(kit: Any, adapter: Any) -> None:
     space = ConfigurationSpace()
     space.add(Categorical("mixed", [True, "auto", 2]), Categorical("rate", [0.1, 0.5]), Categorical("one", ["only"]))
     space.add(Categorical("level", [1, 2, 3], ordered=True), Integer("n", (1, 2)))
@@ -194,7 +197,7 @@ def test_choices_keep_their_types(kit, adapter):
     assert {type(value) for value in values["level"]} == {int}
 
 
-def test_leaves_the_global_generators_and_warning_filters_alone():
+def test_leaves_the_global_generators_and_warning_filters_alone() -> None:
     """From the import on, in a new process; Nevergrad's import alone changes all three."""
     script = """
 import random, warnings

@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,7 +10,7 @@ from optathlon.space import active_checker, plain
 
 
 @pytest.mark.parametrize("name", ["flat_space", "conditional_space", "forbidden_space"])
-def test_proposes_what_configspace_samples(kit, name):
+def test_proposes_what_configspace_samples(kit: Any, name: str) -> None:
     make_space = getattr(kit, name)
     problem = kit.problem(make_space())
     optimizer = RandomSearch(problem, seed=7)
@@ -19,7 +23,7 @@ def test_proposes_what_configspace_samples(kit, name):
     assert kit.configs(trials) == native
 
 
-def test_the_budget_does_not_change_the_sequence(kit):
+def test_the_budget_does_not_change_the_sequence(kit: Any) -> None:
     short, long = (
         kit.drive(RandomSearch(problem, seed=3), problem, lambda config: 0.0, 5)
         for problem in (kit.problem(kit.flat_space(), budget=budget) for budget in (5, 500))
@@ -27,7 +31,7 @@ def test_the_budget_does_not_change_the_sequence(kit):
     assert kit.configs(short) == kit.configs(long)
 
 
-def test_never_forbidden_and_covers_what_is_allowed(kit):
+def test_never_forbidden_and_covers_what_is_allowed(kit: Any) -> None:
     problem = kit.problem(kit.forbidden_space())
     trials = kit.drive(RandomSearch(problem, seed=0), problem, lambda config: 0.0, 2000)
     relu = [trial.config["layers"] for trial in trials if trial.config["activation"] == "relu"]
@@ -36,14 +40,14 @@ def test_never_forbidden_and_covers_what_is_allowed(kit):
     assert len(relu) / len(trials) == pytest.approx(3 / 23, abs=0.03)
 
 
-def test_log_floats_are_uniform_in_log_space(kit):
+def test_log_floats_are_uniform_in_log_space(kit: Any) -> None:
     problem = kit.problem(kit.flat_space())
     optimizer = RandomSearch(problem, seed=1)
     logs = np.log([optimizer.ask().config["learning_rate"] for _ in range(2000)])
     assert np.mean(logs) == pytest.approx((np.log(1e-4) + np.log(0.3)) / 2, abs=0.2)
 
 
-def test_values_are_plain_python(kit):
+def test_values_are_plain_python(kit: Any) -> None:
     problem = kit.problem(kit.conditional_space())
     optimizer = RandomSearch(problem, seed=1)
     check = active_checker(problem.space)

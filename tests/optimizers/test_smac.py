@@ -1,8 +1,11 @@
 """Each facade proposes what it proposes to a native SMAC user with the same scenario."""
 
+from __future__ import annotations
+
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
@@ -20,16 +23,18 @@ SEED = 11
 NATIVE = {SmacBlackBox: BlackBoxFacade, SmacHPO: HyperparameterOptimizationFacade}
 
 
-def never_called(config, seed=0, budget=None):
+def never_called(config: dict[str, Any], seed: int = 0, budget: Any = None) -> None:
     raise AssertionError("ask and tell evaluate outside SMAC")
 
 
-def native_facade(facade, space, folder, *, components=lambda scenario: {}, **settings):
+def native_facade(
+    facade: Any, space: Any, folder: Any, *, components: Any = lambda scenario: {}, **settings: Any
+) -> Any:
     scenario = Scenario(space, output_directory=folder, deterministic=True, seed=SEED, **settings)
     return facade(scenario, never_called, logging_level=False, overwrite=True, **components(scenario))
 
 
-def native_trials(facade, loss, n, origin="Acquisition Function"):
+def native_trials(facade: Any, loss: Any, n: int, origin: Any = "Acquisition Function") -> Any:
     """(active values, budget) of the first `n` trials, some of that origin among them; told with SMAC's defaults."""
     trials, origins = [], set()
     for _ in range(n):
@@ -52,7 +57,7 @@ def native_trials(facade, loss, n, origin="Acquisition Function"):
         (SmacHPO, 8, "conditional"),
     ],
 )
-def test_native(kit, tmp_path, optimizer_class, n, kind):
+def test_native(kit: Any, tmp_path: Path, optimizer_class: Any, n: int, kind: str) -> None:
     make_space, loss = getattr(kit, f"{kind}_space"), getattr(kit, f"{kind}_loss")
     problem = kit.problem(make_space(), budget=n)
     trials = kit.drive(optimizer_class(problem, SEED), problem, loss, n)
@@ -64,7 +69,7 @@ def test_native(kit, tmp_path, optimizer_class, n, kind):
     ("optimizer_class", "native", "origin"),
     [(SmacMultiFidelity, MultiFidelityFacade, "Acquisition Function"), (SmacHyperband, HyperbandFacade, "Random")],
 )
-def test_native_hyperband(kit, tmp_path, optimizer_class, native, origin):
+def test_native_hyperband(kit: Any, tmp_path: Path, optimizer_class: Any, native: Any, origin: Any) -> None:
     """Far enough to promote, to start further brackets and to fit the forest."""
     problem = kit.problem(kit.conditional_space(), budget=8, fidelity=kit.levels)
     trials = kit.drive(optimizer_class(problem, SEED), problem, kit.conditional_loss, 26)
@@ -77,7 +82,7 @@ def test_native_hyperband(kit, tmp_path, optimizer_class, native, origin):
     assert {trial.fidelity for trial in trials} == {1, 3, 9}
 
 
-def test_native_parego(kit, tmp_path):
+def test_native_parego(kit: Any, tmp_path: Path) -> None:
     problem = kit.problem(kit.flat_space(), budget=12, objectives=2)
     trials = kit.drive(SmacHPO(problem, SEED), problem, kit.two_losses, 6)
     facade = native_facade(
@@ -91,7 +96,7 @@ def test_native_parego(kit, tmp_path):
     assert kit.configs(trials) == [config for config, _ in native_trials(facade, kit.two_losses, 6)]
 
 
-def test_native_acquisition_function(kit, tmp_path):
+def test_native_acquisition_function(kit: Any, tmp_path: Path) -> None:
     problem = kit.problem(kit.numeric_space(), budget=8)
     trials = kit.drive(SmacBlackBox(problem, SEED, acquisition="lcb"), problem, kit.flat_loss, 4)
     facade = native_facade(
@@ -104,8 +109,8 @@ def test_native_acquisition_function(kit, tmp_path):
     assert kit.configs(trials) == [config for config, _ in native_trials(facade, kit.flat_loss, 4)]
 
 
-def test_failures_keep_their_status(kit, tmp_path):
-    def evaluate(config):
+def test_failures_keep_their_status(kit: Any, tmp_path: Path) -> None:
+    def evaluate(config: dict[str, Any]) -> Any:
         if config["layers"] > 7:
             return Result(status=Status.CRASHED, losses=(9.0,))
         if config["layers"] > 5:
@@ -116,7 +121,7 @@ def test_failures_keep_their_status(kit, tmp_path):
     trials = kit.drive(SmacHPO(problem, SEED), problem, evaluate, 8)
 
     facade = native_facade(HyperparameterOptimizationFacade, kit.numeric_space(), tmp_path, n_trials=12)
-    native = []
+    native: list[dict[str, Any]] = []
     for _ in range(8):
         info = facade.ask()
         native.append({name: plain(value) for name, value in info.config.items()})
@@ -131,7 +136,7 @@ def test_failures_keep_their_status(kit, tmp_path):
 
 @pytest.mark.parametrize("status", [Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.INVALID])
 @pytest.mark.parametrize("objectives", [1, 2])
-def test_goes_on_when_all_trials_fail(kit, status, objectives):
+def test_goes_on_when_all_trials_fail(kit: Any, status: Any, objectives: Any) -> None:
     problem = kit.problem(kit.flat_space(), budget=8, objectives=objectives)
     failure = Result(status=status, losses=(1.0,) * objectives)
     trials = kit.drive(SmacHPO(problem, SEED), problem, lambda config: failure, 5)
@@ -139,7 +144,7 @@ def test_goes_on_when_all_trials_fail(kit, status, objectives):
 
 
 @pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO, SmacMultiFidelity])
-def test_never_forbidden(kit, optimizer_class):
+def test_never_forbidden(kit: Any, optimizer_class: Any) -> None:
     fidelity = kit.levels if optimizer_class is SmacMultiFidelity else None
     problem = kit.problem(kit.forbidden_space(), budget=12, fidelity=fidelity)
     n = {SmacBlackBox: 4, SmacHPO: 6, SmacMultiFidelity: 14}[optimizer_class]
@@ -147,7 +152,7 @@ def test_never_forbidden(kit, optimizer_class):
 
 
 @pytest.mark.parametrize("optimizer_class", [SmacMultiFidelity, SmacHyperband])
-def test_hyperband_continues_trials(kit, optimizer_class):
+def test_hyperband_continues_trials(kit: Any, optimizer_class: Any) -> None:
     problem = kit.problem(kit.flat_space(), budget=100, fidelity=kit.levels)
     trials = kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, 30)
     promoted = [trial for trial in trials if trial.parent is not None]
@@ -161,8 +166,8 @@ def test_hyperband_continues_trials(kit, optimizer_class):
     assert {trial.parent for trial in promoted if trial.parent < 9} >= {trial.id for trial in first}
 
 
-def test_hyperband_does_not_continue_failures_nor_what_cannot_be_continued(kit):
-    def evaluate(config):
+def test_hyperband_does_not_continue_failures_nor_what_cannot_be_continued(kit: Any) -> None:
+    def evaluate(config: dict[str, Any]) -> Any:
         return Result(status=Status.CRASHED, losses=(50.0,))
 
     problem = kit.problem(kit.flat_space(), budget=20, fidelity=kit.levels)
@@ -174,7 +179,7 @@ def test_hyperband_does_not_continue_failures_nor_what_cannot_be_continued(kit):
 
 
 @pytest.mark.parametrize(("lower", "upper", "levels"), [(1, 52, {2, 6, 17, 52}), (1, 81, {1, 3, 9, 27, 81})])
-def test_integer_levels(kit, lower, upper, levels):
+def test_integer_levels(kit: Any, lower: Any, upper: Any, levels: Any) -> None:
     """Hyperband's levels are upper / 3**i; 52 / 3 and the like are rounded for the task."""
     fidelity = Fidelity("epochs", lower, upper, "int")
     problem = kit.problem(kit.numeric_space(), budget=1000, fidelity=fidelity)  # all from the initial design
@@ -186,7 +191,7 @@ def test_integer_levels(kit, lower, upper, levels):
 
 
 @pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO, SmacMultiFidelity])
-def test_pending_trials(kit, optimizer_class):
+def test_pending_trials(kit: Any, optimizer_class: Any) -> None:
     fidelity = kit.levels if optimizer_class is SmacMultiFidelity else None
     problem = kit.problem(kit.numeric_space(), budget=12, fidelity=fidelity)
     optimizer = optimizer_class(problem, SEED)
@@ -198,13 +203,13 @@ def test_pending_trials(kit, optimizer_class):
     assert len({tuple(trial.config.values()) for trial in (*first, *later)}) == 6
 
 
-def test_hyperband_is_single_objective():
+def test_hyperband_is_single_objective() -> None:
     """SMAC 2.4 fails an assertion of its own once two incumbents stand at different levels."""
     assert Capability.MULTI_OBJECTIVE in SmacHPO.capabilities
     assert Capability.MULTI_OBJECTIVE not in SmacMultiFidelity.capabilities
 
 
-def test_nothing_left_to_try(kit):
+def test_nothing_left_to_try(kit: Any) -> None:
     space = ConfigurationSpace()
     space.add(Categorical("a", [0, 1]), Categorical("b", [0, 1]))
     problem = kit.problem(space, budget=20)
@@ -214,13 +219,13 @@ def test_nothing_left_to_try(kit):
     assert optimizer.ask() is None
 
 
-def test_other_budgets_leave_smacs_default(kit):
+def test_other_budgets_leave_smacs_default(kit: Any) -> None:
     problem = Problem(kit.numeric_space(), budget=Budget.parse("10min"))
     # a quarter of SMAC's 100 trials is the most that the initial design may take of its 4 * 8 configurations
     assert len(SmacBlackBox(problem, SEED)._facade._config_selector._initial_design_configs) == 25
 
 
-def test_leaves_logging_and_the_disk_alone(kit, tmp_path, monkeypatch):
+def test_leaves_logging_and_the_disk_alone(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     root = logging.getLogger()

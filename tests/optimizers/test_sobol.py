@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import warnings
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ from optathlon.optimizers.random import RandomSearch
 from optathlon.optimizers.sobol import SobolSearch
 
 
-def test_maps_scipys_sequence_through_the_quantiles(kit):
+def test_maps_scipys_sequence_through_the_quantiles(kit: Any) -> None:
     problem = kit.problem(kit.flat_space())
     trials = kit.drive(SobolSearch(problem, seed=5), problem, lambda config: 0.0, 130)
 
@@ -40,7 +43,7 @@ def test_maps_scipys_sequence_through_the_quantiles(kit):
         assert config["version"] == 3
 
 
-def test_integers_and_choices_get_equal_shares(kit):
+def test_integers_and_choices_get_equal_shares(kit: Any) -> None:
     space = ConfigurationSpace()
     space.add(
         Integer("layers", (3, 10)),
@@ -55,7 +58,7 @@ def test_integers_and_choices_get_equal_shares(kit):
     assert Counter(trial.config["size"] for trial in trials) == dict.fromkeys((1, 2, 4, 8), 32)
 
 
-def test_priors(kit):
+def test_priors(kit: Any) -> None:
     space = ConfigurationSpace()
     space.add(NormalFloatHyperparameter("x", mu=1, sigma=2, lower=-4, upper=4))
     space.add(BetaIntegerHyperparameter("n", alpha=5, beta=1, lower=0, upper=9))
@@ -70,7 +73,7 @@ def test_priors(kit):
     assert np.mean([trial.config["n"] for trial in trials]) == pytest.approx(9 * 5 / 6, abs=0.5)
 
 
-def test_conditional_spaces(kit):
+def test_conditional_spaces(kit: Any) -> None:
     problem = kit.problem(kit.conditional_space())
     trials = kit.drive(SobolSearch(problem, seed=1), problem, lambda config: 0.0, 256)
     for trial in trials:
@@ -83,7 +86,7 @@ def test_conditional_spaces(kit):
     assert Counter(trial.config["model"] for trial in trials) == {"svm": 128, "forest": 128}
 
 
-def test_forbidden_points_are_skipped_in_order(kit):
+def test_forbidden_points_are_skipped_in_order(kit: Any) -> None:
     free, restricted = kit.problem(kit.flat_space()), kit.problem(kit.forbidden_space())
     points = kit.configs(kit.drive(SobolSearch(free, seed=4), free, lambda config: 0.0, 200))
     allowed = [point for point in points if point["activation"] != "relu" or point["layers"] > 7]
@@ -91,7 +94,7 @@ def test_forbidden_points_are_skipped_in_order(kit):
     assert kit.configs(trials) == allowed
 
 
-def test_gives_up_with_one_clear_line_where_all_is_forbidden(kit):
+def test_gives_up_with_one_clear_line_where_all_is_forbidden(kit: Any) -> None:
     space = ConfigurationSpace()
     choice = Categorical("choice", ["a", "b"], weights=[1, 1e-9], default="b")
     space.add(choice)
@@ -100,7 +103,7 @@ def test_gives_up_with_one_clear_line_where_all_is_forbidden(kit):
         SobolSearch(kit.problem(space), seed=0).ask()
 
 
-def test_without_scrambling_it_starts_at_the_lower_corner(kit):
+def test_without_scrambling_it_starts_at_the_lower_corner(kit: Any) -> None:
     space = ConfigurationSpace()
     space.add(Float("x", (-5, 5)), Float("y", (1, 100), log=True), Constant("c", "fixed"))
     first, second = (SobolSearch(kit.problem(space), seed=seed, scramble=False) for seed in (0, 1))
@@ -109,10 +112,10 @@ def test_without_scrambling_it_starts_at_the_lower_corner(kit):
     assert [second.ask().config["x"] for _ in range(2)] == [-5.0, 0.0]
 
 
-def test_more_even_than_random_and_free_of_warnings(kit):
+def test_more_even_than_random_and_free_of_warnings(kit: Any) -> None:
     space = ConfigurationSpace({f"x{index}": (0.0, 1.0) for index in range(5)})
 
-    def unevenness(optimizer_class):
+    def unevenness(optimizer_class: Any) -> Any:
         optimizer = optimizer_class(kit.problem(space), 0)
         return discrepancy([list(optimizer.ask().config.values()) for _ in range(100)])
 

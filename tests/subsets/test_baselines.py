@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -111,10 +112,11 @@ def test_without_its_package_k_medoids_says_how_to_get_it(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("k", [0, 4])
 def test_sizes_that_cannot_be_are_refused(k: int) -> None:
     message = f"a subset of {k} tasks can't be chosen among 3: give a size from 1 to 3"
-    for choose in (
+    choices: list[Callable[[], object]] = [
         lambda: random_subsets(3, k, draws=1),
         lambda: stratified_subsets(np.array(list("abc")), k, draws=1),
         lambda: k_medoids(np.eye(3), k),
-    ):
+    ]
+    for choose in choices:
         with pytest.raises(UsageError, match=message):
             choose()

@@ -1,8 +1,11 @@
 """Selected subsets: optimal where that can be enumerated or is proven, and the same wherever they are computed."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,22 +15,22 @@ from optathlon.subsets import empirical_discrepancy, select_disjoint, select_sub
 
 PROVEN = [
     (2, 60, 6, 0.1940588198),
-    (2, 60, 10, 0.1310760001),
-    (2, 60, 20, 0.0820511120),
-    (2, 100, 10, 0.1282186797),
+    pytest.param(2, 60, 10, 0.1310760001, marks=pytest.mark.slow),
+    pytest.param(2, 60, 20, 0.0820511120, marks=pytest.mark.slow),
+    pytest.param(2, 100, 10, 0.1282186797, marks=pytest.mark.slow),
     (2, 100, 20, 0.0796500464),
-    (3, 60, 6, 0.2570726948),
+    pytest.param(3, 60, 6, 0.2570726948, marks=pytest.mark.slow),
     (3, 60, 10, 0.1927164179),
-    (3, 60, 20, 0.1304257064),
+    pytest.param(3, 60, 20, 0.1304257064, marks=pytest.mark.slow),
 ]
 """Dimension, points, size and the least star discrepancy, proven by an exact solver."""
 
 
-def cloud(d, n):
+def cloud(d: int, n: int) -> Any:
     return np.random.default_rng([2024, d, n]).random((n, d))
 
 
-def value(points, subset, target):
+def value(points: Any, subset: Any, target: Any) -> Any:
     subset = list(subset)
     return star_discrepancy(points[subset]) if target == "uniform" else empirical_discrepancy(points, subset)
 
@@ -35,7 +38,7 @@ def value(points, subset, target):
 @pytest.mark.parametrize("target", ["empirical", "uniform"])
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.parametrize("tied", ["distinct", "tied"])
-def test_small_cases_are_solved(target, d, tied):
+def test_small_cases_are_solved(target: Any, d: int, tied: Any) -> None:
     points = np.random.default_rng(d).random((12, d))
     points = np.round(points * 5) / 5 if tied == "tied" else points
     least = min(value(points, subset, target) for subset in combinations(range(12), 4))
@@ -45,7 +48,7 @@ def test_small_cases_are_solved(target, d, tied):
 
 
 @pytest.mark.parametrize("target", ["empirical", "uniform"])
-def test_small_pairs_are_solved_jointly(target):
+def test_small_pairs_are_solved_jointly(target: Any) -> None:
     points = np.random.default_rng(7).random((10, 2))
     values = {frozenset(subset): value(points, subset, target) for subset in combinations(range(10), 3)}
     least = min(max(values[a], values[b]) for a in values for b in values if not a & b)
@@ -55,14 +58,14 @@ def test_small_pairs_are_solved_jointly(target):
 
 
 @pytest.mark.parametrize(("d", "n", "k", "least"), PROVEN)
-def test_close_to_proven_optima(d, n, k, least):
+def test_close_to_proven_optima(d: int, n: int, k: int, least: Any) -> None:
     found = select_subset(cloud(d, n), k, target="uniform")
     # the optimum of the one exception is hidden: most restarts end 1.16 % above it, and `certify` finds it
     allowed = 1.012 if (d, n, k) == (3, 60, 20) else 1.01
     assert least - 1e-9 <= found.discrepancy <= allowed * least
 
 
-def test_the_worst_box_attains_the_discrepancy():
+def test_the_worst_box_attains_the_discrepancy() -> None:
     points = cloud(3, 60)
     found = select_subset(points, 8, target="uniform", iterations=2000)
     chosen, corner = points[list(found.indices)], found.worst_box.corner
@@ -72,27 +75,27 @@ def test_the_worst_box_attains_the_discrepancy():
 
 
 @pytest.mark.parametrize("select", [select_subset, select_disjoint])
-def test_the_same_on_any_number_of_workers(select):
+def test_the_same_on_any_number_of_workers(select: Any) -> None:
     points = cloud(3, 100)
     alone = select(points, 9, seed=3, iterations=5000)
     assert select(points, 9, seed=3, iterations=5000, workers=8) == alone
     assert select(points, 9, seed=4, iterations=5000) != alone
 
 
-def test_more_restarts_never_do_worse():
+def test_more_restarts_never_do_worse() -> None:
     points = cloud(2, 100)
     found = [select_subset(points, 12, restarts=n, iterations=3000).discrepancy for n in (1, 2, 6)]
     assert found == sorted(found, reverse=True)
 
 
-def test_a_time_limit_gives_the_best_so_far():
+def test_a_time_limit_gives_the_best_so_far() -> None:
     points = cloud(3, 200)
     found = select_subset(points, 20, seconds=0.2, iterations=10**9)
     assert len(set(found.indices)) == 20
     assert found.discrepancy == pytest.approx(value(points, found.indices, "empirical"), abs=1e-12)
 
 
-def test_everything_can_be_selected():
+def test_everything_can_be_selected() -> None:
     points = cloud(2, 60)[:6]
     assert select_subset(points, 6).indices == tuple(range(6))
     assert select_subset(points, 6).discrepancy == 0
@@ -111,7 +114,7 @@ print(select_disjoint(points, 4, restarts=1, iterations=100))
 """
 
 
-def test_interpreted_and_compiled_and_from_the_cache_alike():
+def test_interpreted_and_compiled_and_from_the_cache_alike() -> None:
     said = []
     for blocked in (True, False, False):
         code = _SMALL.format(blocked=blocked)
@@ -135,12 +138,12 @@ def test_interpreted_and_compiled_and_from_the_cache_alike():
         (np.full((3, 2), 0.5), {"k": 2, "seconds": 0}, "seconds"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(points, options, said):
+def test_bad_input_is_refused_in_one_line(points: Any, options: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said) as error:
         select_subset(points, **options)
     assert "\n" not in str(error.value)
 
 
-def test_too_few_points_for_two_subsets():
+def test_too_few_points_for_two_subsets() -> None:
     with pytest.raises(UsageError, match="2 disjoint subsets of 3 points"):
         select_disjoint(np.random.default_rng(0).random((5, 2)), 3)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import ioh
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon.problem import TaskType
@@ -16,11 +17,11 @@ from optathlon.trial import Result
 BBOB = Bbob()
 
 
-def at(point) -> dict[str, float]:
+def at(point: Any) -> dict[str, float]:
     return {f"x{index}": float(value) for index, value in enumerate(point)}
 
 
-def value(task, point) -> float:
+def value(task: Any, point: Any) -> float:
     result = task.evaluate(at(point), fidelity=None, seed=0)
     (number,) = result.values
     return number
@@ -66,7 +67,7 @@ def optimal_point(function: int, dimension: int, instance: int) -> np.ndarray:
     return 8 * np.floor(1e4 * uniform(dimension, seed_of(function, instance))) / 1e4 - 4
 
 
-def test_lists_24_functions_in_6_dimensions_and_15_instances_in_natural_order():
+def test_lists_24_functions_in_6_dimensions_and_15_instances_in_natural_order() -> None:
     ids = list(BBOB.ids())
     assert len(ids) == len(set(ids)) == 24 * 6 * 15
     assert ids[:2] == ["bbob/f1/d2/i1", "bbob/f1/d2/i2"]
@@ -75,7 +76,7 @@ def test_lists_24_functions_in_6_dimensions_and_15_instances_in_natural_order():
     assert keys == sorted(keys)
 
 
-def test_makes_what_it_lists():
+def test_makes_what_it_lists() -> None:
     for id in BBOB.ids():
         assert BBOB.make(id).id == id
 
@@ -99,21 +100,21 @@ def test_makes_what_it_lists():
         "",
     ],
 )
-def test_other_ids_are_key_errors(id):
+def test_other_ids_are_key_errors(id: str) -> None:
     with pytest.raises(KeyError) as caught:
         BBOB.make(id)
     assert caught.value.args == (id,)
 
 
 @pytest.mark.parametrize("id", ["bbob/f1/d7/i1", "bbob/f24/d4/i16", "bbob/f9/d64/i99", "bbob/f24/d2/i214748"])
-def test_unlisted_dimensions_and_instances_can_be_made(id):
+def test_unlisted_dimensions_and_instances_can_be_made(id: str) -> None:
     task = BBOB.make(id)
     assert math.isfinite(value(task, np.zeros(task.metadata["dimension"])))
 
 
 @pytest.mark.parametrize("function", range(1, 25))
 @pytest.mark.parametrize("dimension", [2, 5, 40])
-def test_the_optimum_is_attained_at_the_best_point(function, dimension):
+def test_the_optimum_is_attained_at_the_best_point(function: Any, dimension: int) -> None:
     task = BBOB.make(f"bbob/f{function}/d{dimension}/i1")
     best = ioh.get_problem(function, 1, dimension, ioh.ProblemClass.BBOB).optimum.x
     (objective,) = task.problem.objectives
@@ -122,28 +123,26 @@ def test_the_optimum_is_attained_at_the_best_point(function, dimension):
 
 
 @pytest.mark.parametrize("function", range(1, 25))
-def test_optima_are_those_of_the_published_generator(function):
+def test_optima_are_those_of_the_published_generator(function: Any) -> None:
     for instance in (*range(1, 16), 1000):
         (objective,) = BBOB.make(f"bbob/f{function}/d2/i{instance}").problem.objectives
         assert objective.optimum == pytest.approx(optimal_value(function, instance), abs=1e-12)
         assert objective.direction == "minimize"
 
 
-def test_the_first_sphere_has_its_published_optimum():
+def test_the_first_sphere_has_its_published_optimum() -> None:
     assert BBOB.make("bbob/f1/d10/i1").problem.objectives[0].optimum == 79.48
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 30), st.lists(st.floats(-5, 5), min_size=2, max_size=12))
-def test_sphere_is_its_closed_form(instance, point):
+def test_sphere_is_its_closed_form(instance: int, point: Any) -> None:
     task = BBOB.make(f"bbob/f1/d{len(point)}/i{instance}")
     squares = (np.array(point) - optimal_point(1, len(point), instance)) ** 2
     assert value(task, point) == pytest.approx(squares.sum() + optimal_value(1, instance), rel=1e-12, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 30), st.lists(st.floats(-5, 5), min_size=2, max_size=12))
-def test_rosenbrock_is_its_closed_form(instance, point):
+def test_rosenbrock_is_its_closed_form(instance: int, point: Any) -> None:
     dimension = len(point)
     task = BBOB.make(f"bbob/f8/d{dimension}/i{instance}")
     z = max(1, math.sqrt(dimension) / 8) * (np.array(point) - 0.75 * optimal_point(8, dimension, instance)) + 1
@@ -152,7 +151,7 @@ def test_rosenbrock_is_its_closed_form(instance, point):
 
 
 @pytest.mark.parametrize("function", range(1, 25))
-def test_values_are_those_of_ioh_whatever_was_evaluated_before(function):
+def test_values_are_those_of_ioh_whatever_was_evaluated_before(function: Any) -> None:
     points = np.random.default_rng(function).uniform(-5, 5, (20, 5))
     task = BBOB.make(f"bbob/f{function}/d5/i3")
     native = [ioh.get_problem(function, 3, 5, ioh.ProblemClass.BBOB)(point.tolist()) for point in points]
@@ -160,20 +159,20 @@ def test_values_are_those_of_ioh_whatever_was_evaluated_before(function):
     assert [value(task, point) for point in points[::-1]] == native[::-1]
 
 
-def test_the_order_of_names_in_a_configuration_is_of_no_consequence():
+def test_the_order_of_names_in_a_configuration_is_of_no_consequence() -> None:
     task = BBOB.make("bbob/f2/d5/i1")
     config = at([1, -2, 3, -4, 0.5])
     backwards = dict(reversed(config.items()))
     assert task.evaluate(config, fidelity=None, seed=0) == task.evaluate(backwards, fidelity=None, seed=0)
 
 
-def test_results_are_plain_numbers_without_cost():
+def test_results_are_plain_numbers_without_cost() -> None:
     result = BBOB.make("bbob/f3/d2/i1").evaluate(at([0, 1]), fidelity=None, seed=5)
     assert type(result.values[0]) is float
     assert result == Result(result.values)
 
 
-def test_problem_and_metadata():
+def test_problem_and_metadata() -> None:
     task = BBOB.make("bbob/f13/d20/i4")
     assert task.metadata == {
         "function": 13,
@@ -184,22 +183,23 @@ def test_problem_and_metadata():
     }
     space = task.problem.space
     assert set(space) == {f"x{index}" for index in range(20)}
-    assert all((hp.lower, hp.upper) == (-5, 5) for hp in space.values())
+    hyperparameters: list[Any] = list(space.values())
+    assert all((hp.lower, hp.upper) == (-5, 5) for hp in hyperparameters)
     assert task.problem.type is TaskType.BLACKBOX
 
 
-def test_groups_are_cocos():
+def test_groups_are_cocos() -> None:
     groups = [BBOB.make(f"bbob/f{function}/d2/i1").metadata["group"] for function in range(1, 25)]
     assert [groups.count(group) for group in dict.fromkeys(groups)] == [5, 4, 5, 5, 5]
 
 
 @pytest.mark.parametrize(("dimension", "budget"), [(2, 77), (3, 90), (5, 110), (10, 147), (20, 199), (40, 273)])
-def test_default_budgets(dimension, budget):
+def test_default_budgets(dimension: int, budget: Any) -> None:
     assert dimension in DIMENSIONS
     assert BBOB.make(f"bbob/f1/d{dimension}/i1").problem.budget.evaluations == budget
 
 
-def test_fingerprints_tell_tasks_apart_and_are_stable():
+def test_fingerprints_tell_tasks_apart_and_are_stable() -> None:
     prints = {
         id: BBOB.make(id).fingerprint() for id in ("bbob/f1/d2/i1", "bbob/f1/d2/i2", "bbob/f2/d2/i1", "bbob/f1/d3/i1")
     }
@@ -207,7 +207,7 @@ def test_fingerprints_tell_tasks_apart_and_are_stable():
     assert all(BBOB.make(id).fingerprint() == fingerprint for id, fingerprint in prints.items())
 
 
-def test_probes_are_legal():
+def test_probes_are_legal() -> None:
     task = BBOB.make("bbob/f20/d10/i7")
     for config in probes(task.problem.space, 5):
         assert math.isfinite(task.evaluate(config, fidelity=None, seed=0).values[0])

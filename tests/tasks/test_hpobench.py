@@ -166,7 +166,7 @@ def test_the_space_is_the_grid(id: str) -> None:
     family = id.split("/")[1]
     assert task.metadata["dimension"] == len(task.problem.space) == len(BENCHMARKS[family].grid)
     for name, values in BENCHMARKS[family].grid.items():
-        hyperparameter = task.problem.space[name]
+        hyperparameter: Any = task.problem.space[name]
         domain = hyperparameter.sequence if hasattr(hyperparameter, "sequence") else hyperparameter.choices
         assert list(domain) == list(values)
         assert hasattr(hyperparameter, "sequence") == (not isinstance(values[0], str))  # numbers are ordered

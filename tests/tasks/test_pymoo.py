@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import moocore
 import numpy as np
@@ -26,22 +27,22 @@ def parts(id: str) -> tuple[str, int, int]:
     return name, int(objectives[1:]), int(dimension[1:])
 
 
-def native(id: str):
+def native(id: str) -> Any:
     name, n_objectives, dimension = parts(id)
     if name == "zdt5":
         return get_problem("zdt5", m=1 + (dimension - 30) // 5)
     return get_problem(name, n_var=dimension, **({} if name.startswith("zdt") else {"n_obj": n_objectives}))
 
 
-def at(point) -> dict[str, float]:
+def at(point: Any) -> dict[str, float]:
     return {f"x{index}": value for index, value in enumerate(np.asarray(point).tolist())}
 
 
-def evaluate(task, point) -> tuple[float, ...]:
+def evaluate(task: Any, point: Any) -> tuple[float, ...]:
     return task.evaluate(at(point), fidelity=None, seed=0).values
 
 
-def reference(task) -> list[float]:
+def reference(task: Any) -> list[float]:
     return [objective.reference for objective in task.problem.objectives]
 
 
@@ -87,11 +88,11 @@ def dependence(mean: np.ndarray) -> np.ndarray:
     return 0.02 + 49.98 * (a - (1 - 2 * mean) * np.abs(np.floor(0.5 - mean) + a))
 
 
-def a_task(name: str, n_objectives: int):
+def a_task(name: str, n_objectives: int) -> Any:
     return PYMOO.make(next(id for id in IDS if id.startswith(f"pymoo/{name}/m{n_objectives}/")))
 
 
-def test_lists_every_problem_with_its_objectives_and_dimensions():
+def test_lists_every_problem_with_its_objectives_and_dimensions() -> None:
     assert len(IDS) == len(set(IDS))
     assert {parts(id)[:2] for id in IDS} == set(FRONTS)
     for standard in ("zdt1/m2/d30", "zdt4/m2/d10", "zdt5/m2/d80", "dtlz1/m3/d7", "dtlz2/m3/d12", "dtlz7/m3/d22"):
@@ -123,7 +124,7 @@ def test_lists_every_problem_with_its_objectives_and_dimensions():
         "",
     ],
 )
-def test_other_ids_are_key_errors(id):
+def test_other_ids_are_key_errors(id: str) -> None:
     with pytest.raises(KeyError):
         PYMOO.make(id)
 
@@ -135,14 +136,14 @@ def test_other_ids_are_key_errors(id):
         *("pymoo/wfg1/m2/d5", "pymoo/wfg2/m3/d8"),
     ],
 )
-def test_unlisted_dimensions_can_be_made(id):
+def test_unlisted_dimensions_can_be_made(id: str) -> None:
     task = PYMOO.make(id)
     for config in probes(task.problem.space, 3):
         assert all(math.isfinite(value) for value in task.evaluate(config, fidelity=None, seed=0).values)
 
 
 @pytest.mark.parametrize("id", IDS)
-def test_values_are_those_of_pymoo(id):
+def test_values_are_those_of_pymoo(id: str) -> None:
     task, problem = PYMOO.make(id), native(id)
     points = np.random.default_rng(1).uniform(problem.xl, problem.xu, (5, problem.n_var))
     if parts(id)[0] == "zdt5":
@@ -155,14 +156,15 @@ def test_values_are_those_of_pymoo(id):
 
 
 @pytest.mark.parametrize("id", IDS)
-def test_spaces_are_pymoos(id):
-    problem, space = native(id), PYMOO.make(id).problem.space
+def test_spaces_are_pymoos(id: str) -> None:
+    problem = native(id)
+    space: Any = PYMOO.make(id).problem.space
     assert len(space) == problem.n_var
     assert [space[f"x{index}"].lower for index in range(problem.n_var)] == problem.xl.tolist()
     assert [space[f"x{index}"].upper for index in range(problem.n_var)] == problem.xu.tolist()
 
 
-def test_zdt5_has_bits():
+def test_zdt5_has_bits() -> None:
     task = PYMOO.make("pymoo/zdt5/m2/d35")
     assert {type(value) for config in probes(task.problem.space, 5) for value in config.values()} == {int}
     # all of the first 30 bits set: f1 is at its worst, f2 at its best; deception: no bit set costs 2, all five 1
@@ -171,9 +173,8 @@ def test_zdt5_has_bits():
     assert evaluate(task, [0] * 35) == pytest.approx((0, (2 - 1 / 31) / (1 - 1 / 31)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.floats(0, 1), st.sampled_from(["zdt1", "zdt2", "zdt3", "zdt4", "zdt6"]))
-def test_pareto_set_of_zdt_lies_on_its_front(x, name):
+def test_pareto_set_of_zdt_lies_on_its_front(x: Any, name: str) -> None:
     f1, f2 = evaluate(a_task(name, 2), [x] + [0.0] * 5)
     front = {
         "zdt1": 1 - math.sqrt(f1),
@@ -186,9 +187,8 @@ def test_pareto_set_of_zdt_lies_on_its_front(x, name):
     assert f1 == (pytest.approx(x) if name != "zdt6" else pytest.approx(max(f1, 0.28077)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["dtlz1", "dtlz2", "dtlz3", "dtlz4", "dtlz5", "dtlz6"]))
-def test_pareto_set_of_dtlz_lies_on_its_front(x, y, name):
+def test_pareto_set_of_dtlz_lies_on_its_front(x: Any, y: Any, name: str) -> None:
     values = evaluate(a_task(name, 3), [x, y] + [0.0 if name == "dtlz6" else 0.5] * 4)
     if name == "dtlz1":
         assert sum(values) == pytest.approx(0.5)
@@ -200,7 +200,7 @@ def test_pareto_set_of_dtlz_lies_on_its_front(x, y, name):
 
 @pytest.mark.parametrize("name", [f"wfg{number}" for number in range(4, 10)])
 @pytest.mark.parametrize("n_objectives", [2, 3])
-def test_pareto_set_of_wfg4_to_9_lies_on_its_ellipsoid(name, n_objectives):
+def test_pareto_set_of_wfg4_to_9_lies_on_its_ellipsoid(name: str, n_objectives: int) -> None:
     task = a_task(name, n_objectives)
     axes = np.arange(2, 2 * n_objectives + 1, 2)
     for point in pareto_set(task.id, 30):
@@ -208,7 +208,7 @@ def test_pareto_set_of_wfg4_to_9_lies_on_its_ellipsoid(name, n_objectives):
 
 
 @pytest.mark.parametrize(("name", "n_objectives"), FRONTS)
-def test_optimal_hypervolume_is_the_limit_of_dense_pareto_sets(name, n_objectives):
+def test_optimal_hypervolume_is_the_limit_of_dense_pareto_sets(name: str, n_objectives: int) -> None:
     # WFG1 sends a distance of 1e-17 to 0.46, and in more than 5 dimensions its optimum is not a floating-point number
     task = PYMOO.make(f"pymoo/wfg1/m{n_objectives}/d5") if name == "wfg1" else a_task(name, n_objectives)
     if (name, n_objectives) == UNKNOWN_FRONT:
@@ -230,14 +230,14 @@ def test_optimal_hypervolume_is_the_limit_of_dense_pareto_sets(name, n_objective
     assert fine < 1e-3 if n_objectives == 2 else fine < 1.0
 
 
-def test_published_hypervolumes():
+def test_published_hypervolumes() -> None:
     # BoTorch's ZDT1, ZDT2 and ZDT3 against the reference point (11, 11)
     assert optimal_hypervolume("zdt1", (11.0, 11.0)) == pytest.approx(120 + 2 / 3, rel=1e-9)
     assert optimal_hypervolume("zdt2", (11.0, 11.0)) == pytest.approx(120 + 1 / 3, rel=1e-9)
     assert optimal_hypervolume("zdt3", (11.0, 11.0)) == pytest.approx(128.7781161306907606, rel=1e-9)
 
 
-def test_closed_form_hypervolumes():
+def test_closed_form_hypervolumes() -> None:
     first = 0.2807753191  # of ZDT6's front
     assert optimal_hypervolume("zdt4", (1.1, 1.1)) == pytest.approx(1.21 - 1 / 3, rel=1e-9)
     assert optimal_hypervolume("zdt6", (11.0, 11.0)) == pytest.approx(
@@ -251,27 +251,27 @@ def test_closed_form_hypervolumes():
     assert optimal_hypervolume("wfg3", (3.0, 5.0)) == 15 - 8 / 2
 
 
-def test_reference_points():
+def test_reference_points() -> None:
     assert reference(PYMOO.make("pymoo/zdt1/m2/d30")) == [11, 11]
     assert reference(PYMOO.make("pymoo/dtlz1/m3/d7")) == [400] * 3
     assert reference(PYMOO.make("pymoo/dtlz2/m2/d6")) == [1.1] * 2
     assert reference(PYMOO.make("pymoo/wfg4/m3/d10")) == [3, 5, 7]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)  # each of the problems must come up several times
 @given(st.data())
-def test_reference_points_set_by_largest_values_bound_every_value(data):
+def test_reference_points_set_by_largest_values_bound_every_value(data: st.DataObject) -> None:
     bounded = ("zdt", "dtlz6/", "wfg")
     id = data.draw(st.sampled_from([id for id in IDS if id.split("/", 1)[1].startswith(bounded) and "/d6" in id]))
     task = PYMOO.make(id)
     unit = data.draw(st.lists(st.floats(0, 1), min_size=6, max_size=6))
-    space = task.problem.space
+    space: Any = task.problem.space
     bounds = [(space[f"x{index}"].lower, space[f"x{index}"].upper) for index in range(6)]
     values = evaluate(task, [lower + u * (upper - lower) for u, (lower, upper) in zip(unit, bounds, strict=True)])
     assert all(value <= limit + 1e-9 for value, limit in zip(values, reference(task), strict=True))
 
 
-def test_problem_and_metadata():
+def test_problem_and_metadata() -> None:
     task = PYMOO.make("pymoo/dtlz2/m3/d12")
     assert task.metadata == {
         "function": "dtlz2",
@@ -286,7 +286,7 @@ def test_problem_and_metadata():
     assert task.problem.budget.evaluations == math.ceil(20 + 40 * math.sqrt(12))
 
 
-def test_fingerprints_tell_tasks_apart_and_are_stable():
+def test_fingerprints_tell_tasks_apart_and_are_stable() -> None:
     ids = ("pymoo/zdt1/m2/d6", "pymoo/zdt2/m2/d6", "pymoo/zdt1/m2/d30", "pymoo/dtlz2/m2/d6", "pymoo/dtlz2/m3/d6")
     prints = [PYMOO.make(id).fingerprint() for id in ids]
     assert len(set(prints)) == len(ids)

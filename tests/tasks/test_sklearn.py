@@ -49,7 +49,7 @@ def _by_hand(estimator: Any, dataset: str) -> tuple[float, float]:
     return wrong[0], wrong[1]
 
 
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], Callable[[int], Any]]] = {
     "svm/iris": ({"C": 2.0, "kernel": "rbf", "gamma": 0.2}, lambda seed: SVC(C=2.0, gamma=0.2)),
     "svm/digits": (
         {"C": 0.5, "kernel": "poly", "gamma": 0.05, "degree": 2, "coef0": 0.5},

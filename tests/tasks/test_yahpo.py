@@ -169,8 +169,10 @@ def test_results_do_not_depend_on_the_seed(data: Path) -> None:
 def test_lcbench_problem(data: Path) -> None:
     problem = Yahpo().make("yahpo/lcbench/167168/val_accuracy").problem
     assert set(problem.space) == {*LCBENCH_INPUTS.split()} - {"epoch"}
-    assert problem.space["learning_rate"].log
-    assert (problem.space["max_units"].lower, problem.space["max_units"].upper) == (64, 1024)
+    rate: Any = problem.space["learning_rate"]
+    units: Any = problem.space["max_units"]
+    assert rate.log
+    assert (units.lower, units.upper) == (64, 1024)
     assert not problem.space.conditions
     assert problem.fidelity is not None
     assert (problem.fidelity.name, problem.fidelity.lower, problem.fidelity.upper) == ("epoch", 1, 52)

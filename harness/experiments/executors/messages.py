@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optathlon.errors import Interruption
@@ -25,17 +25,23 @@ class WorkerSettings:
     driver: int | None
     """The process id of the driver that is the worker's parent; a worker whose driver is gone stores nothing more."""
 
+    def for_other_machines(self) -> WorkerSettings:
+        """The same for workers that another program starts, maybe on another machine."""
+        return replace(self, folder=ResultsFolder(self.folder.path.absolute()), driver=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Order: compare fingerprints of tasks (by id) with those of the results folder."""
+    """Order: compare the fingerprint of a task with that of the results folder; its trials need so many GPUs."""
 
-    fingerprints: dict[str, str]
+    task: str
+    fingerprint: str
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Order: do these runs; `gpus` are what each of a run's evaluation processes sees, where the task wants any."""
+    """Order: do these runs; `gpus` are what each of a run's evaluation processes sees, where the task needs any."""
 
     runs: list[RunSpec]
     gpus: list[str] | None = None
@@ -65,7 +71,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class RunElsewhere:
     """Report: another process is doing this run."""
 
     run: str
@@ -80,7 +86,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Report: the last order is carried out."""
+    """Report: the worker is ready for the next order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Hindered:
+class Interrupted:
     """Report: runs can't go on, and nobody's proposal is to blame; results can't be written, for example."""
 
     error: Interruption
 
 
 Order = Batch | Verify | Flush
-Report = Began | Ended | Elsewhere | Stored | Ready | Refused | Hindered
+Report = Began | Ended | RunElsewhere | Stored | Ready | Refused | Interrupted

@@ -1,6 +1,6 @@
 """What all executors that hand runs to workers share: batches, deaths, limits and GPUs.
 
-`LocalExecutor` and `RayExecutor` add how a worker is started, spoken to and ended.
+Each adds how a worker is started, spoken to and ended.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
 from optathlon.errors import OptathlonError, UsageError
+from optathlon.experiments.executors.executor import Assignment, Executor
 from optathlon.experiments.executors.messages import (
     Batch,
     Began,
-    Elsewhere,
     Ended,
     Flush,
-    Hindered,
+    Interrupted,
     Order,
     Ready,
     Refused,
     Report,
+    RunElsewhere,
     Stored,
     Verify,
-    WorkerSettings,
 )
 from optathlon.running.gpus import GpuPool
 from optathlon.running.journal import PATIENCE_S
@@ -42,39 +42,6 @@ _ATTEMPTS = 2
 TICK_S = 0.2
 _LATE_S = 10.0
 """A run that does not end by itself so many seconds after its limit is ended with its worker."""
-
-
-class Watcher(Protocol):
-    """Hears from an executor what becomes of the runs."""
-
-    def ended(self, status: Status) -> None:
-        """A run is stored."""
-
-    def elsewhere(self, spec: RunSpec) -> None:
-        """A run is being done by another driver."""
-
-    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
-        """A run was ended together with its worker; the watcher must store it."""
-
-    def tick(self, running: Sequence[RunSpec], left: int) -> None:
-        """Called a few times a second, with the runs that are going on, and how many have not ended."""
-
-    def is_done(self, spec: RunSpec) -> bool:
-        """Whether another driver has stored the run meanwhile."""
-
-    def is_stored(self, spec: RunSpec) -> bool:
-        """Whether the run is stored, by whomever; this always looks."""
-
-
-class Executor(Protocol):
-    """Does runs."""
-
-    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
-        """Do all runs. Tasks that the results folder has already are verified before anything runs.
-
-        Raises `UsageError` where a task can't be run, and `Interruption` where runs can't go on, after all
-        workers have stored what they had finished. A KeyboardInterrupt stops the workers in the same way and goes on.
-        """
 
 
 @dataclass(eq=False)
@@ -120,47 +87,27 @@ class WorkerHandle(ABC):
         """End the worker at once, whatever it does, and let go of it."""
 
 
-class WorkerPool(ABC):
-    """Does runs in `size` workers.
+class WorkerPool(Executor):
+    """Does runs in as many workers as the assignment has jobs."""
 
-    Parameters
-    ----------
-    size:
-        Number of workers.
-    settings:
-        What the workers need to know.
-    watcher:
-        Hears what becomes of the runs.
-    gpus:
-        The GPUs that may be used, as in `CUDA_VISIBLE_DEVICES`.
-    gpus_wanted:
-        How many GPUs a trial of each task wants; tasks that want none may be absent.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        settings: WorkerSettings,
-        watcher: Watcher,
-        gpus: Sequence[str],
-        gpus_wanted: Mapping[str, float],
-    ) -> None:
-        self._size = size
-        self._settings = settings
-        self._watcher = watcher
-        self._gpus = GpuPool(gpus)
-        self._gpus_wanted = gpus_wanted
+    def __init__(self, options: Any, assignment: Assignment) -> None:
+        self._options = options
+        self._size = assignment.jobs
+        self._settings = assignment.settings
+        self._watcher = assignment.watcher
+        self._gpus = GpuPool([])
         self._workers: list[WorkerHandle] = []
         self._queues: dict[float, deque[RunSpec]] = {}
         self._checks: deque[Verify] = deque()
         self._attempts: dict[str, int] = {}
         self._seconds, self._count = 0.0, 0
 
-    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+    def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs; see `Executor`."""
         for spec in runs:
-            self._queues.setdefault(self._gpus_wanted.get(spec.task, 0.0), deque()).append(spec)
-        self._checks = deque(Verify({id: fingerprint}) for id, fingerprint in stored_fingerprints.items())
+            self._queues.setdefault(spec.gpus, deque()).append(spec)
+        gpus = {spec.task: spec.gpus for spec in runs}
+        self._checks = deque(Verify(task, value, gpus.get(task, 0.0)) for task, value in stored_fingerprints.items())
         try:
             for number in range(min(self._size, self._queued)):
                 self._workers.append(self.start_worker(number))
@@ -190,9 +137,9 @@ class WorkerPool(ABC):
         """The next check that the worker can do."""
         return self._checks.popleft() if self._checks else None
 
-    def lend_gpus(self, worker: WorkerHandle, wanted: float, count: int) -> list[str] | None:
-        """What each of `count` processes of the worker sees that wants so many GPUs; `None` where they must wait."""
-        return self._gpus.take(wanted, count) if wanted else []
+    def lend_gpus(self, worker: WorkerHandle, amount: float, count: int) -> list[str] | None:
+        """What each of `count` processes of the worker sees that needs so many GPUs; `None` where they must wait."""
+        return self._gpus.take(amount, count) if amount else []
 
     @property
     def _queued(self) -> int:
@@ -229,7 +176,7 @@ class WorkerPool(ABC):
                 worker.unstored[spec.id] = spec, status
                 worker.since = math.inf
                 self._seconds, self._count = self._seconds + seconds, self._count + 1
-            case Elsewhere():
+            case RunElsewhere():
                 self._watcher.elsewhere(worker.runs.popleft())
                 worker.since = math.inf
             case Stored(runs):
@@ -242,7 +189,7 @@ class WorkerPool(ABC):
                 self._take_back_gpus(worker)
             case Refused(message):
                 raise UsageError(message)
-            case Hindered(error):
+            case Interrupted(error):
                 raise error
 
     def _feed_idle_workers(self) -> None:
@@ -261,16 +208,16 @@ class WorkerPool(ABC):
             worker.give(Flush())
 
     def _next_batch(self, worker: WorkerHandle) -> Batch | None:
-        """The next runs for which there are GPUs: one where it wants GPUs or is tried again, else about a second's."""
-        for wanted, queue in self._queues.items():
+        """The next runs for which there are GPUs: one where it needs GPUs or is tried again, else about a second's."""
+        for gpus, queue in self._queues.items():
             self._drop_done(queue)
             if not queue:
                 continue
-            masks = self.lend_gpus(worker, wanted, queue[0].at_once)
+            masks = self.lend_gpus(worker, gpus, queue[0].at_once)
             if masks is None:
                 continue
-            worker.gpus = wanted, masks
-            size = 1 if wanted or queue[0].id in self._attempts else self._batch_size(len(queue))
+            worker.gpus = gpus, masks
+            size = 1 if gpus or queue[0].id in self._attempts else self._batch_size(len(queue))
             batch = [queue.popleft()]
             while len(batch) < size and queue and queue[0].id not in self._attempts:
                 batch.append(queue.popleft())
@@ -299,8 +246,8 @@ class WorkerPool(ABC):
         if worker.starting and not self._may_try_again(f"worker {worker.number}"):
             raise OptathlonError(f"{reason} before it could do any run")
         if worker.check is not None:
-            if not self._may_try_again(*worker.check.fingerprints):
-                raise OptathlonError(f"{reason}, twice, when it checked {', '.join(worker.check.fingerprints)}")
+            if not self._may_try_again(worker.check.task):
+                raise OptathlonError(f"{reason}, twice, when it checked {worker.check.task!r}")
             self._checks.append(worker.check)
         again = []
         for spec, ended in worker.unstored.values():
@@ -315,12 +262,11 @@ class WorkerPool(ABC):
             else:
                 self._watcher.lost(running, status, reason)
         for spec in reversed([*again, *worker.runs]):
-            self._queues[self._gpus_wanted.get(spec.task, 0.0)].appendleft(spec)
+            self._queues[spec.gpus].appendleft(spec)
         if self._queued or self._checks:
             self._workers.append(self.start_worker(worker.number))
 
-    def _may_try_again(self, *ids: str) -> bool:
+    def _may_try_again(self, id: str) -> bool:
         """Whether what was going on in a worker that died may be tried again."""
-        for id in ids:
-            self._attempts[id] = self._attempts.get(id, 0) + 1
-        return max(self._attempts[id] for id in ids) < _ATTEMPTS
+        self._attempts[id] = self._attempts.get(id, 0) + 1
+        return self._attempts[id] < _ATTEMPTS

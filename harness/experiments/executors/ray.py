@@ -1,6 +1,6 @@
 """Runs in workers on a Ray cluster, which places them and says when one of them or its node is lost.
 
-Each worker is an actor with one CPU, and with the GPUs for one run where its tasks want any. Workers read the plugins
+Each worker is an actor with one CPU, and with the GPUs for one run where its tasks need any. Workers read the plugins
 from where the driver found them and append to the results folder themselves: all nodes see the same files under the
 same absolute paths, and have the same packages installed. Without an address, Ray is started here for the experiment.
 """
@@ -16,18 +16,19 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optathlon.errors import MissingDependency, UsageError
+from optathlon.errors import UsageError
+from optathlon.experiments.executors.executor import Assignment, ExecutorOptions
 from optathlon.experiments.executors.messages import Batch, Order, Ready, Refused, Report, Verify, WorkerSettings
-from optathlon.experiments.executors.pool import Watcher, WorkerHandle, WorkerPool
+from optathlon.experiments.executors.pool import WorkerHandle, WorkerPool
 from optathlon.experiments.executors.worker import Stop, Worker
 from optathlon.running.environment import pinning
-from optathlon.running.gpus import GpuPool, lacking, visible_gpus
+from optathlon.running.gpus import GpuPool, gpu_shortage, visible_gpus
 from optathlon.running.runs import RunSpec
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ _GRACE_S = 3.0
 _TOLERANCE = 1e-9
 _DECIMALS = 4
 """Ray counts GPUs in ten-thousandths."""
+
+
+class RayOptions(ExecutorOptions):
+    """Options of the executor `ray`.
+
+    Attributes
+    ----------
+    address:
+        `HOST:PORT` of the cluster's head, or `auto` for the one that this machine is part of. By default Ray is started
+        here. Where this process is connected to Ray already, that is used.
+    """
+
+    address: str | None = None
 
 
 class _Actor:
@@ -59,13 +73,13 @@ class _Actor:
         else:
             yield Ready()
 
-    def carry_out(self, order: Order) -> Iterator[Report]:
-        """Carry out an order, as `Worker.carry_out` does, on the GPUs that Ray has lent to this process."""
+    def handle(self, order: Order) -> Iterator[Report]:
+        """Do what the order says, as `Worker.handle` does, on the GPUs that Ray has lent to this process."""
         if self._share and isinstance(order, Batch):
             order = replace(order, gpus=GpuPool(visible_gpus()).take(self._share, order.runs[0].at_once))
         rays_own = signal.signal(signal.SIGTERM, self._worker.stop)
         try:
-            yield from self._worker.carry_out(order)
+            yield from self._worker.handle(order)
         except Stop:
             self.close()
             raise SystemExit from None
@@ -88,7 +102,7 @@ class _RayWorker(WorkerHandle):
 
     def send(self, order: Order) -> None:
         """Send an order, and expect the answers to it instead of those to the last one."""
-        self.answers = self.actor.carry_out.remote(order)
+        self.answers = self.actor.handle.remote(order)
 
     def reports(self) -> list[Report]:
         """Those that have arrived. Raises what the worker raised, which is an error of the harness."""
@@ -131,43 +145,24 @@ class RayExecutor(WorkerPool):
     """Does runs on a Ray cluster; see `WorkerPool`.
 
     Workers for which the cluster has no room wait until it has, while the others go on. A worker does the runs that
-    want one amount of GPUs per trial; when there are no more of these, it makes way for one for another amount.
+    need one amount of GPUs per trial; when there are no more of these, it makes way for one for another amount.
 
-    Parameters
-    ----------
-    size:
-        Number of workers.
-    settings:
-        What the workers need to know.
-    watcher:
-        Hears what becomes of the runs.
-    gpus_wanted:
-        How many GPUs a trial of each task wants; tasks that want none may be absent.
-    address:
-        `HOST:PORT` of the cluster's head, or `auto` for the one that this machine is part of; `None` starts Ray here.
-        Where this process is connected to Ray already, that is used.
-
-    `run` raises `MissingDependency` without Ray, and `UsageError` where the cluster can't be reached or has not enough
-    GPUs on any node.
+    `run` raises `UsageError` where the cluster can't be reached or has not enough GPUs on any node.
     """
 
-    def __init__(
-        self,
-        size: int,
-        settings: WorkerSettings,
-        watcher: Watcher,
-        gpus_wanted: Mapping[str, float],
-        address: str | None,
-    ) -> None:
-        folder = replace(settings.folder, path=settings.folder.path.absolute())
-        super().__init__(size, replace(settings, folder=folder, driver=None), watcher, [], gpus_wanted)
-        self._address = address
+    options = RayOptions
+    packages = ("ray",)
+    install = "pip install 'optathlon[ray]'"
+
+    def __init__(self, options: RayOptions, assignment: Assignment) -> None:
+        super().__init__(options, assignment)
+        self._settings = self._settings.for_other_machines()
+        self._address = options.address
         self._at_once: dict[float, int] = {}
         self._room: dict[float, float] = {}
 
-    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+    def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs; see `Executor`."""
-        runs = list(runs)
         with _connected(self._address, self._size):
             self._find_room(runs)
             super().run(runs, stored_fingerprints)
@@ -195,16 +190,16 @@ class RayExecutor(WorkerPool):
             worker.kill()
 
     def next_check(self, worker: WorkerHandle) -> Verify | None:
-        """A check of tasks that want what the worker has."""
+        """A check of a task that needs what the worker has."""
         for check in self._checks:
-            if isinstance(worker, _RayWorker) and self._share(check) == worker.share:
+            if isinstance(worker, _RayWorker) and check.gpus == worker.share:
                 self._checks.remove(check)
                 return check
         return None
 
-    def lend_gpus(self, worker: WorkerHandle, wanted: float, count: int) -> list[str] | None:
-        """Nothing: the actor has its GPUs from Ray, or it has not what is wanted."""
-        return [] if isinstance(worker, _RayWorker) and worker.share == wanted else None
+    def lend_gpus(self, worker: WorkerHandle, amount: float, count: int) -> list[str] | None:
+        """Nothing: the actor has its GPUs from Ray, or it has not what is needed."""
+        return [] if isinstance(worker, _RayWorker) and worker.share == amount else None
 
     def _feed(self, worker: WorkerHandle) -> None:
         super()._feed(worker)
@@ -217,7 +212,7 @@ class RayExecutor(WorkerPool):
 
     def _needed_instead(self, own: float) -> float | None:
         """For which GPUs per trial a worker is needed more than the idle one that has `own`."""
-        unchecked = {self._share(check) for check in self._checks}
+        unchecked = {check.gpus for check in self._checks}
         unserved = [share for share in unchecked if not self._number_with(share)]
         if unserved:
             return max(unserved)
@@ -232,9 +227,6 @@ class RayExecutor(WorkerPool):
 
     def _number_with(self, share: float) -> int:
         return sum(isinstance(worker, _RayWorker) and worker.share == share for worker in self._workers)
-
-    def _share(self, check: Verify) -> float:
-        return max(self._gpus_wanted.get(task, 0.0) for task in check.fingerprints)
 
     def _start(self, number: int, share: float) -> _RayWorker:
         import ray
@@ -253,20 +245,20 @@ class RayExecutor(WorkerPool):
         )
         return _RayWorker(number, actor=actor, share=share, answers=actor.begin.remote())
 
-    def _find_room(self, runs: Iterable[RunSpec]) -> None:
+    def _find_room(self, runs: Sequence[RunSpec]) -> None:
         """How many workers for which GPUs there can be; `UsageError` where it is none."""
         nodes = _gpus_of_nodes()
         for spec in runs:
-            share = self._gpus_wanted.get(spec.task, 0.0)
+            share = spec.gpus
             if spec.at_once > self._at_once.get(share, 0):
                 self._at_once[share] = spec.at_once
-                if missing := lacking(share, spec.at_once, max(nodes)):
+                if missing := gpu_shortage(share, spec.at_once, max(nodes)):
                     raise UsageError(
                         f"no node of the Ray cluster has room for {spec.task!r}: {missing}: leave it out, or add a node"
                     )
         for share, count in self._at_once.items():
-            wanted = _gpus_for(share, count)
-            self._room[share] = sum(_fitting(wanted, gpus) for gpus in nodes)
+            needed = _gpus_for(share, count)
+            self._room[share] = sum(_fitting(needed, gpus) for gpus in nodes)
 
 
 def _gpus_for(share: float, count: int) -> float:
@@ -277,11 +269,11 @@ def _gpus_for(share: float, count: int) -> float:
     return math.ceil(count / per_gpu)
 
 
-def _fitting(wanted: float, gpus: float) -> float:
-    """How many workers that want so many GPUs each fit on a node with `gpus`."""
-    if not wanted:
+def _fitting(needed: float, gpus: float) -> float:
+    """How many workers that need so many GPUs each fit on a node with `gpus`."""
+    if not needed:
         return math.inf
-    return int(1 / wanted + _TOLERANCE) * int(gpus) if wanted <= 1 else gpus // wanted
+    return int(1 / needed + _TOLERANCE) * int(gpus) if needed <= 1 else gpus // needed
 
 
 def _gpus_of_nodes() -> list[float]:
@@ -299,10 +291,8 @@ def _gpus_of_nodes() -> list[float]:
 def _connected(address: str | None, cpus: int) -> Iterator[None]:
     """Within this block there is Ray: that of the process, that at the address, or one started here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise MissingDependency("the executor 'ray'", "ray", "pip install 'optathlon[ray]'") from None
+    import ray
+
     if ray.is_initialized():
         yield
         return

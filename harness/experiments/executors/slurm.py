@@ -1,7 +1,6 @@
 """Runs in jobs of SLURM: one array of jobs, each of which is a driver with workers on its node.
 
-`SlurmOptions` says which options there are, as `--slurm KEY=VALUE` or under `slurm:` in an experiment file. The logs of
-the jobs are in the folder `slurm` of the results folder.
+The logs of the jobs are in the folder `slurm` of the results folder.
 """
 
 from __future__ import annotations
@@ -14,29 +13,26 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from optathlon.errors import Interruption, MissingDependency, OptathlonError, UsageError, first_complaint, unknown
-from optathlon.experiments.driver import Snapshot, carry_out, terminating_as_interrupt
-from optathlon.experiments.executors.messages import Hindered, Refused, WorkerSettings
-from optathlon.experiments.executors.pool import TICK_S, Watcher
-from optathlon.experiments.experiment import Execution, parse_duration
-from optathlon.registry.plugins import load_plugin
+from optathlon.budget import parse_duration
+from optathlon.errors import Interruption, OptathlonError, UsageError, unknown
+from optathlon.experiments.executors.executor import Assignment, Executor, ExecutorOptions
+from optathlon.experiments.executors.messages import Interrupted, Refused
 from optathlon.results.folder import ResultsFolder, ShardGone
-from optathlon.results.rows import Session
 from optathlon.results.schema import RUNS
 from optathlon.running.environment import pinned
-from optathlon.running.gpus import lacking, visible_gpus
+from optathlon.running.gpus import gpu_shortage
+from optathlon.running.interruption import terminating_as_interrupt
 from optathlon.running.isolation import cause
 from optathlon.running.runs import RunSpec
 from optathlon.trial import Status
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
 
 _EXTRA = "extra_"
 _POLL_S = 1.0
+_TICK_S = 0.2
 _SETTLE_S = 60.0
 """So long may a file system take to show here what a job has stored on its node."""
 _GRACE_S = 20.0
@@ -57,8 +54,8 @@ _PR_SET_PDEATHSIG = 1
 _INTERRUPTED = 130
 
 
-class SlurmOptions(BaseModel):
-    """Options of the jobs.
+class SlurmOptions(ExecutorOptions):
+    """Options of the executor `slurm`.
 
     Attributes
     ----------
@@ -80,8 +77,6 @@ class SlurmOptions(BaseModel):
         What is given as `extra_KEY`: further options of `submitit.SlurmExecutor`, such as `extra_constraint`.
     """
 
-    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
-
     array: int = Field(default=10, ge=1)
     time: str = "4h"
     requeues: int = Field(default=20, ge=0)
@@ -92,7 +87,7 @@ class SlurmOptions(BaseModel):
     cpus_per_task: int | None = Field(default=None, ge=1)
     gpus_per_node: int = Field(default=0, ge=0)
     cluster: Literal["slurm", "local", "debug"] = "slurm"
-    extra: dict[str, str | int] = {}
+    extra: dict[str, str | int] = Field(default_factory=dict)
 
     @field_validator("time")
     @classmethod
@@ -100,20 +95,14 @@ class SlurmOptions(BaseModel):
         parse_duration(value)
         return value
 
+    @model_validator(mode="before")
     @classmethod
-    def parse(cls, options: Mapping[str, str | int]) -> Self:
-        """Read options; `UsageError` in one line for an unknown key, with the nearest match, or a wrong value."""
-        extra = {key.removeprefix(_EXTRA): _number(value) for key, value in options.items() if key.startswith(_EXTRA)}
-        own = {key: value for key, value in options.items() if not key.startswith(_EXTRA)}
-        known = [name for name in cls.model_fields if name != "extra"]
-        for key in own:
-            if key not in known:
-                raise unknown("SLURM option", key, known)
-        try:
-            return cls.model_validate(own | {"extra": extra})
-        except ValidationError as error:
-            place, complaint = first_complaint(error)
-            raise UsageError(f"the SLURM option {place}={own.get(place)}: {complaint}") from None
+    def _collect_extra(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        extra = {key.removeprefix(_EXTRA): _number(value) for key, value in given.items() if key.startswith(_EXTRA)}
+        own = {key: value for key, value in given.items() if not key.startswith(_EXTRA)}
+        return own | ({"extra": extra} if extra else {})
 
     @property
     def minutes(self) -> int:
@@ -122,60 +111,52 @@ class SlurmOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Through:
+class JobDone:
     """What a job leaves behind that did its runs, but for `elsewhere` of them that other drivers do."""
 
     elsewhere: int
 
 
 @dataclass(frozen=True)
-class Broken:
+class JobFailed:
     """What a job leaves behind that failed, and why."""
 
     reason: str
 
 
-JobResult = Through | Refused | Hindered | Broken
+JobResult = JobDone | Refused | Interrupted | JobFailed
+Drive = Callable[[list[RunSpec]], int]
 
 
-class SlurmExecutor:
+class SlurmExecutor(Executor):
     """Does runs in an array of SLURM jobs.
 
     Each job is a driver of its own, that starts workers on its node, leaves out what the results folder has, and stores
     what it does. This process looks on: it may be killed without harm to the jobs. An interrupt or SIGTERM cancels
     them, so that nothing goes on unseen.
 
-    Parameters
-    ----------
-    execution:
-        Number of workers per job, limits, and the SLURM options.
-    settings:
-        What the workers need to know.
-    watcher:
-        Hears what becomes of the runs.
-    gpus_wanted:
-        How many GPUs a trial of each task wants; tasks that want none may be absent.
-
-    Raises `UsageError` for wrong options, and where submitit or SLURM is not installed.
+    Raises `UsageError` where SLURM is not installed.
     """
 
-    def __init__(
-        self, execution: Execution, settings: WorkerSettings, watcher: Watcher, gpus_wanted: Mapping[str, float]
-    ) -> None:
-        self._options = SlurmOptions.parse(execution.slurm)
-        _require_installed(self._options)
-        self._folder = ResultsFolder(settings.folder.path.absolute())
-        self._execution = execution.model_copy(update={"executor": "local"})
-        self._work = Work(self._execution, self._folder, settings.session, settings.plugins, dict(gpus_wanted))
-        self._watcher = watcher
+    options = SlurmOptions
+    packages = ("submitit",)
+    install = "pip install 'optathlon[slurm]'"
 
-    def run(self, runs: Iterable[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
+    def __init__(self, options: SlurmOptions, assignment: Assignment) -> None:
+        _require_slurm(options)
+        self._options = options
+        self._jobs = assignment.jobs
+        self._folder = assignment.settings.for_other_machines().folder
+        self._drive = assignment.drive
+        self._watcher = assignment.watcher
+
+    def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs; see `Executor`. Each job verifies the tasks of its runs before it begins.
 
         Raises `OptathlonError` where jobs failed for good and runs are missing therefore.
         """
         todo = list(runs)
-        _require_room(todo, self._work.gpus_wanted, self._options.gpus_per_node)
+        _require_room(todo, self._options.gpus_per_node)
         self._pending = _Pending(self._folder, todo)
         parts = cut(todo, self._options.array)
         going_on = dict(zip(self._submit(parts), parts, strict=True))
@@ -199,7 +180,7 @@ class SlurmExecutor:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         try:
-            return self._submitter().map_array(ArrayJob(self._work), parts)
+            return self._submitter().map_array(ArrayJob(self._drive), parts)
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"SLURM refuses the jobs: {' '.join(str(error).split())}") from None
 
@@ -210,7 +191,7 @@ class SlurmExecutor:
         known = submitit.SlurmExecutor._valid_parameters()
         for key in options.extra:
             if key not in known:
-                raise unknown("SLURM option", _EXTRA + key, (_EXTRA + name for name in known))
+                raise unknown("option", _EXTRA + key, (_EXTRA + name for name in known), where="the executor 'slurm'")
         submitter = submitit.AutoExecutor(
             self._folder.path / "slurm",
             cluster=options.cluster,
@@ -220,7 +201,7 @@ class SlurmExecutor:
         submitter.update_parameters(
             name="optathlon",
             timeout_min=options.minutes,
-            cpus_per_task=options.cpus_per_task or self._execution.jobs,
+            cpus_per_task=options.cpus_per_task or self._jobs,
             gpus_per_node=options.gpus_per_node or None,
             slurm_partition=options.partition,
             slurm_account=options.account,
@@ -234,7 +215,7 @@ class SlurmExecutor:
         """Wait so long, and tell the watcher what was stored meanwhile."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            time.sleep(TICK_S)
+            time.sleep(_TICK_S)
             self._watcher.tick((), len(self._pending))
         for status in self._pending.look():
             self._watcher.ended(status)
@@ -244,13 +225,13 @@ class SlurmExecutor:
         match _result(job):
             case Refused(message):
                 raise UsageError(message)
-            case Hindered(error):
+            case Interrupted(error):
                 raise error
-            case Broken(reason):
+            case JobFailed(reason):
                 self._wait(_POLL_S)
                 print(_failure_line(job, reason), file=sys.stderr, flush=True)
                 return len(self._pending.of(runs))
-            case Through(elsewhere):
+            case JobDone(elsewhere):
                 deadline = time.monotonic() + _SETTLE_S
                 while len(self._pending.of(runs)) > elsewhere and time.monotonic() < deadline:
                     self._wait(_POLL_S)
@@ -270,49 +251,18 @@ def cut(runs: list[RunSpec], count: int) -> list[list[RunSpec]]:
     return [[spec for block in blocks[part::count] for spec in block] for part in range(count)]
 
 
-@dataclass(frozen=True)
-class Work:
-    """What all jobs need to know to do runs."""
-
-    execution: Execution
-    folder: ResultsFolder
-    session: Session
-    plugins: tuple[Path, ...]
-    gpus_wanted: dict[str, float]
-
-    def do(self, runs: list[RunSpec]) -> JobResult:
-        """Do those that are not stored, in workers on this machine."""
-        try:
-            for plugin in self.plugins:
-                load_plugin(plugin)
-            before = Snapshot.of(self.folder.path)
-            todo = list(_without_stored(runs, before))
-            _require_room(todo, self.gpus_wanted, len(visible_gpus()) if any(self.gpus_wanted.values()) else 0)
-            return Through(carry_out(self.execution, self.folder, self.session, todo, self.gpus_wanted, before))
-        except UsageError as refusal:
-            return Refused(str(refusal))
-        except Interruption as error:
-            return Hindered(error)
-
-
-def _without_stored(runs: list[RunSpec], before: Snapshot) -> Iterator[RunSpec]:
-    stored = before.finished.select(["run", "attempt"]).to_pydict()
-    attempts = dict(zip(stored["run"], stored["attempt"], strict=True))
-    return (spec for spec in runs if spec.id not in attempts or (attempts[spec.id] or 1) < spec.attempt)
-
-
 class ArrayJob:
     """What a job calls. The driver is a process of its own: it starts in the pinned environment, and can be ended."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
         self._driver: SpawnProcess | None = None
 
     def __call__(self, runs: list[RunSpec]) -> JobResult:
         """Do the runs. An interrupt or SIGTERM, as by `scancel`, ends the driver cleanly and goes on."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        self._driver = context.Process(target=_drive, args=(self._work, runs, theirs))
+        self._driver = context.Process(target=_serve, args=(self._drive, runs, theirs))
         with terminating_as_interrupt(), ours:
             try:
                 with pinned(), theirs:
@@ -327,7 +277,7 @@ class ArrayJob:
 
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # SLURM sends it when the job is requeued
         self._end_driver()
-        return DelayedSubmission(ArrayJob(self._work), runs)
+        return DelayedSubmission(ArrayJob(self._drive), runs)
 
     def _result(self, connection: Connection) -> JobResult:
         assert self._driver is not None
@@ -335,7 +285,7 @@ class ArrayJob:
             result: JobResult = connection.recv()
         except EOFError:
             self._driver.join()
-            return Broken(f"its driver died {cause(self._driver.exitcode)}")
+            return JobFailed(f"its driver died {cause(self._driver.exitcode)}")
         self._driver.join(_GRACE_S)
         return result
 
@@ -349,7 +299,7 @@ class ArrayJob:
                 self._driver.kill()
 
 
-def _drive(work: Work, runs: list[RunSpec], connection: Connection) -> None:
+def _serve(drive: Drive, runs: list[RunSpec], connection: Connection) -> None:
     """The life of a job's driver."""
     from submitit import JobEnvironment
 
@@ -359,9 +309,18 @@ def _drive(work: Work, runs: list[RunSpec], connection: Connection) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     try:
-        connection.send(work.do(runs))
+        connection.send(_result_of(drive, runs))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _result_of(drive: Drive, runs: list[RunSpec]) -> JobResult:
+    try:
+        return JobDone(drive(runs))
+    except UsageError as refusal:
+        return Refused(str(refusal))
+    except Interruption as error:
+        return Interrupted(error)
 
 
 class _Pending:
@@ -400,23 +359,19 @@ class _Pending:
         return pa.schema([RUNS.field(name) for name in ("run", "attempt", "status")])
 
 
-def _require_installed(options: SlurmOptions) -> None:
-    if find_spec("submitit") is None:
-        raise MissingDependency("the executor 'slurm'", "submitit", "pip install 'optathlon[slurm]'")
+def _require_slurm(options: SlurmOptions) -> None:
     if options.cluster == "slurm" and not (shutil.which("sbatch") and shutil.which("srun")):
         raise UsageError(
             "no SLURM here, as there are no commands sbatch and srun: log in to a machine that submits jobs, "
-            "or try things out with --slurm cluster=local"
+            "or try things out with --executor-option cluster=local"
         )
 
 
-def _require_room(runs: Iterable[RunSpec], gpus_wanted: Mapping[str, float], gpus: int) -> None:
-    """Raise `UsageError` where a run wants more GPUs than a job has: it would wait forever."""
-    for task, at_once in {(spec.task, spec.at_once) for spec in runs if gpus_wanted.get(spec.task)}:
-        if reason := lacking(gpus_wanted[task], at_once, gpus):
-            raise UsageError(
-                f"no job has room for {task!r}: {reason}: give --slurm gpus_per_node=N, on nodes with as many"
-            )
+def _require_room(runs: Iterable[RunSpec], gpus: int) -> None:
+    """Raise `UsageError` where a run needs more GPUs than a job has: it would wait forever."""
+    for task, amount, at_once in {(spec.task, spec.gpus, spec.at_once) for spec in runs if spec.gpus}:
+        if missing := gpu_shortage(amount, at_once, gpus):
+            raise UsageError(f"no job has room for {task!r}: {missing}: give --executor-option gpus_per_node=N")
 
 
 def _result(job: Job[JobResult]) -> JobResult:
@@ -425,7 +380,7 @@ def _result(job: Job[JobResult]) -> JobResult:
     try:
         return job.result()
     except UncompletedJobError:
-        return Broken(f"it broke off in the state {job.state}")
+        return JobFailed(f"it broke off in the state {job.state}")
 
 
 def _failure_line(job: Job[JobResult], reason: str) -> str:

@@ -18,14 +18,14 @@ from optathlon.errors import Interruption, StorageError, UsageError, storage_err
 from optathlon.experiments.executors.messages import (
     Batch,
     Began,
-    Elsewhere,
     Ended,
     Flush,
-    Hindered,
+    Interrupted,
     Order,
     Ready,
     Refused,
     Report,
+    RunElsewhere,
     Stored,
     Verify,
     WorkerSettings,
@@ -36,7 +36,7 @@ from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
 from optathlon.running.interruption import forget, held, interrupt
 from optathlon.running.isolation import EvaluationProcess
@@ -57,7 +57,7 @@ class Stop(BaseException):
 
 
 class Worker:
-    """Carries out orders, one after the other.
+    """Follows orders, one after the other.
 
     Parameters
     ----------
@@ -83,13 +83,12 @@ class Worker:
         for plugin in settings.plugins:
             load_plugin(plugin)
 
-    def carry_out(self, order: Order) -> Iterator[Report]:
-        """Carry out an order; the last report is `Ready`, or says why there will be no more."""
+    def handle(self, order: Order) -> Iterator[Report]:
+        """Do what the order says; the last report is `Ready`, or says why there will be no more."""
         try:
             match order:
-                case Verify(fingerprints):
-                    for task_id, expected in fingerprints.items():
-                        self._verify(task_id, expected)
+                case Verify(task_id, expected):
+                    self._verify(task_id, expected)
                 case Batch(runs):
                     for spec in runs:
                         yield from self._do(spec, order)
@@ -100,7 +99,7 @@ class Worker:
         except UsageError as refusal:
             yield Refused(str(refusal))
         except Interruption as error:
-            yield Hindered(error)
+            yield Interrupted(error)
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Raise `Stop` as soon as that does no harm; a signal handler."""
@@ -137,7 +136,7 @@ class Worker:
         return self._settings.driver in (None, os.getppid())
 
     def _tell(self) -> Iterator[Report]:
-        """What is new, as a generator: Ray sends to what `carry_out` yields from."""
+        """What is new, as a generator: Ray sends to what `handle` yields from."""
         news, self._news = self._news, []
         return (report for report in news)
 
@@ -157,7 +156,7 @@ class Worker:
             outcome = self._limited(spec, journal, partial(execute, spec, optimizer, task, evaluator, journal))
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
-            self._news.append(Elsewhere(spec.id))
+            self._news.append(RunElsewhere(spec.id))
             yield from self._tell()
             return
         finally:
@@ -182,7 +181,7 @@ class Worker:
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
-    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], Outcome]) -> Outcome:
+    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], RunOutcome]) -> RunOutcome:
         """The outcome of a run that can be stopped, and ends at its limit."""
         try:
             with self.interruptible(), _time_limit(self._settings.limits.run_seconds, journal.elapsed):

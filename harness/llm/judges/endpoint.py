@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from optathlon.errors import Hindrance, UsageError
+from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.chat_client import Client, TooLong
 from optathlon.llm.judges.calls import call
 from optathlon.llm.judging import Judge, Prompt, Verdicts
@@ -141,7 +141,7 @@ class Endpoint(Judge):
         """Ask about one short pair. Raises `UsageError` as `prefer` does, and where the server fails for good."""
         try:
             self.prefer([Prompt("check", "Say hello.")], ["hello"], ["good bye"], seed=0)
-        except Hindrance as outage:
+        except Unavailable as outage:
             raise UsageError(str(outage)) from None
 
     def prefer(
@@ -149,9 +149,9 @@ class Endpoint(Judge):
     ) -> Verdicts:
         """Ask about each pair.
 
-        Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is no such server,
-        `Refusal` where the server refuses a request, as by a filter of contents,
-        and `Hindrance` where the server fails for good.
+        Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is not such a
+        server, `Refusal` where the server refuses a request, as by a filter of contents, and `Unavailable` where the
+        server fails for good.
         """
         if not prompts:
             return Verdicts(np.ones(0))
@@ -269,7 +269,7 @@ def _check_address(url: str) -> None:
     if password or parts.query or parts.fragment:
         raise UsageError("the address of endpoint has a password or a query, which would be stored: use key= instead")
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise UsageError(f"{url!r} is no address of an endpoint: write e.g. https://api.openai.com/v1")
+        raise UsageError(f"{url!r} is not an address of an endpoint: write e.g. https://api.openai.com/v1")
     if parts.path.rstrip("/").endswith("/chat/completions"):
         raise UsageError(f"give endpoint the address up to /chat/completions, without it, not {url!r}")
 

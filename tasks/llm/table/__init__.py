@@ -3,7 +3,7 @@
 `llm-table/sft-tiny` has the objective `1-lc_win_rate`, `llm-table/sft-tiny/OBJECTIVE[+OBJECTIVE…]` others out of
 `OFFERED`. Epochs are the fidelity. A trial's `seed` picks one of the stored seeds, number `seed % n`; known optima are
 those of the mean over the stored seeds, so that single results can be better. The cost is the seconds that the tuning
-and scoring took. `optathlon.tasks.llm.table.making` makes the table anew.
+and scoring took. `optathlon.tasks.llm.table.generate` makes the table again.
 """
 
 from __future__ import annotations

@@ -42,6 +42,21 @@ class Right(Judge):
     def prefer(self, prompts, candidate, reference, *, seed):
         right = np.array([prompt.answer for prompt in prompts])
         return Verdicts((1 + (np.array(candidate) == right) * 1.0 - (np.array(reference) == right)) / 2)
+
+
+class Above(Judge):
+    id = "above"
+
+    def prefer(self, prompts, candidate, reference, *, seed):
+        return Verdicts(np.full(len(prompts), 1.7))
+
+
+class Below(Judge):
+    id = "below"
+    symmetric = True
+
+    def prefer(self, prompts, candidate, reference, *, seed):
+        return Verdicts(np.full(len(prompts), -3.0))
 """
 
 ROOT = Path(os.environ.get("OPTATHLON_TEST_DATA", "")) / "pandalm_testset"
@@ -70,7 +85,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "judges_of_this_test.py").write_text(JUDGES)
-    named = {"longer": "Longer", "first": "ShownFirst", "right": "Right"}
+    named = {"longer": "Longer", "first": "ShownFirst", "right": "Right", "above": "Above", "below": "Below"}
     entries = {name: EntryPoint(name, f"judges_of_this_test:{cls}", "optathlon.judges") for name, cls in named.items()}
     monkeypatch.setattr(judge, "_entries", lambda: entries)
     (tmp_path / "items.json").write_text(json.dumps(ITEMS))
@@ -109,7 +124,7 @@ def test_people_alone(here: Path, in_process: InProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "accuracy", "counted"), [("apart", "0.6667", "left out"), ("ties", "0.5000", "taken for ties")]
+    ("failures", "accuracy", "counted"), [("apart", "0.6667", "left out"), ("ties", "0.5000", "counted as ties")]
 )
 def test_stored_answers_are_joined_by_idx(
     here: Path, in_process: InProcess, failures: str, accuracy: str, counted: str
@@ -142,6 +157,14 @@ def test_a_judge_that_prefers_what_it_sees_first(here: Path, in_process: InProce
     assert row(as_ties.stdout, "accuracy")[0].startswith("0.2500")
 
 
+@pytest.mark.parametrize(("name", "given"), [("above", "1.7"), ("below", "-3")])
+def test_a_judge_that_gives_no_probabilities_is_refused(
+    here: Path, in_process: InProcess, name: str, given: str
+) -> None:
+    complaint = f"the judge {name} gave the preference {given}, which is not a probability"
+    refused(in_process("judge", "validate", "items.json", "--judge", name), complaint)
+
+
 def test_a_judge_sees_the_right_answers(here: Path, in_process: InProcess) -> None:
     items = [item(1, "4", "5", 1, answer="4"), item(2, "4", "5", 2, answer="5"), item(3, "4", "5", 0, answer="6")]
     (here / "items.json").write_text(json.dumps(items))
@@ -165,7 +188,7 @@ def without(field: str) -> dict[str, object]:
     [
         ([], "'items.json' has no items: give a list of JSON objects, or one object per line"),
         ({"items": ITEMS}, "'items.json' has no items: give a list of JSON objects, or one object per line"),
-        ([ITEMS[0], "text"], "item 2 of 'items.json' is no JSON object but 'text'"),
+        ([ITEMS[0], "text"], "item 2 of 'items.json' is not a JSON object but 'text'"),
         ([ITEMS[1], without("idx")], "item 2 of 'items.json': no field 'idx': add it"),
         (
             [ITEMS[1], {**without("response2"), "respons2": "x"}],
@@ -205,8 +228,8 @@ def test_answers_that_cannot_be_used(here: Path, in_process: InProcess, answers:
     [
         ("absent.json", None, "no file 'absent.json'"),
         ("items.csv", b"", "can't tell what 'items.csv' is: name it .json, .jsonl, .json.gz, .jsonl.gz"),
-        ("cut.json", b'[{"idx": 1', "'cut.json' is no JSON: Expecting"),
-        ("cut.jsonl", b'{"idx": 1}\n\n{"idx"', "line 3 of 'cut.jsonl' is no JSON: Expecting"),
+        ("cut.json", b'[{"idx": 1', "'cut.json' is not JSON: Expecting"),
+        ("cut.jsonl", b'{"idx": 1}\n\n{"idx"', "line 3 of 'cut.jsonl' is not JSON: Expecting"),
         ("plain.json.gz", b"[]", "can't read 'plain.json.gz': Not a gzipped file"),
         ("cut.json.gz", gzip.compress(b"[" + 99 * b"1, ", mtime=0)[:-9], "can't read 'cut.json.gz': "),
         ("latin.json", '["é"]'.encode("latin-1"), "can't read 'latin.json': 'utf-8' codec"),

@@ -44,6 +44,7 @@ def two(config):
 
 InProcess = Callable[..., Any]
 Command = Callable[..., Any]
+SELECT = ("subset", "select")
 SPANNED_BY = ("--optimizers", "random,sobol")
 
 
@@ -100,11 +101,11 @@ def test_names_are_split_outside_of_brackets() -> None:
 
 
 def test_a_subset_and_its_record(in_process: InProcess, here: Path) -> None:
-    done = in_process("subset", "g", "-k", "6", *SPANNED_BY, "--out", "made/mine.yaml")
+    done = in_process(*SELECT, "g", "-k", "6", *SPANNED_BY, "--out", "made/mine.yaml")
     assert done.returncode == 0, done.stderr
     made = Subset.read("made/mine.yaml")
     assert (made.name, made.type, made.target, made.seed) == ("mine", "blackbox", "empirical", 0)
-    assert made.command == "optathlon subset g -k 6 --optimizers random,sobol --out made/mine.yaml"
+    assert made.command == "optathlon subset select g -k 6 --optimizers random,sobol --out made/mine.yaml"
     assert made.features.optimizers == ["random", "sobol"]
     assert made.features.budgets == ["8 evaluations"]
     assert (made.features.tasks, made.features.seeds) == (24, (2, 2))
@@ -122,16 +123,16 @@ def test_a_subset_and_its_record(in_process: InProcess, here: Path) -> None:
 
 def test_the_same_command_makes_the_same_file_however_many_workers(in_process: InProcess, here: Path) -> None:
     arguments = ("-k", "5", *SPANNED_BY, "--dev", "--test", "--seed", "3")
-    assert in_process("subset", "g", *arguments, "--out", "a.yaml").returncode == 0
+    assert in_process(*SELECT, "g", *arguments, "--out", "a.yaml").returncode == 0
     first = Path("a.yaml").read_bytes()
-    assert in_process("subset", "g", *arguments, "--out", "a.yaml").returncode == 0
+    assert in_process(*SELECT, "g", *arguments, "--out", "a.yaml").returncode == 0
     assert Path("a.yaml").read_bytes() == first
-    assert in_process("subset", *arguments, "-j", "2", "g", "--out", "b.yaml").returncode == 0
+    assert in_process(*SELECT, *arguments, "-j", "2", "g", "--out", "b.yaml").returncode == 0
     assert content("b.yaml") == content("a.yaml")
 
 
 def test_dev_and_test_are_disjoint_and_can_be_run(in_process: InProcess, here: Path) -> None:
-    assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
+    assert in_process(*SELECT, "g", "-k", "4", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
     made = Subset.read("s.yaml")
     assert list(made.parts) == ["dev", "test"]
     assert len(set(made.tasks)) == 8
@@ -148,23 +149,23 @@ def test_another_choice_is_not_written_over_unasked(in_process: InProcess, here:
     file = Path("g/blackbox-4.yaml")
     try:
         for _ in range(2):
-            assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--dev", "--test").returncode == 0
+            assert in_process(*SELECT, "g", "-k", "4", *SPANNED_BY, "--dev", "--test").returncode == 0
         before = file.read_bytes()
-        done = in_process("subset", "g", "-k", "4", *SPANNED_BY)
+        done = in_process(*SELECT, "g", "-k", "4", *SPANNED_BY)
         assert (done.returncode, "would be lost: give --out" in done.stderr) == (2, True)
         assert file.read_bytes() == before
-        assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--out", str(file)).returncode == 0
+        assert in_process(*SELECT, "g", "-k", "4", *SPANNED_BY, "--out", str(file)).returncode == 0
     finally:
         file.unlink(missing_ok=True)
 
 
 def test_one_part_alone(in_process: InProcess, here: Path) -> None:
-    assert in_process("subset", "g", "-k", "4", *SPANNED_BY, "--test", "--out", "s.yaml").returncode == 0
+    assert in_process(*SELECT, "g", "-k", "4", *SPANNED_BY, "--test", "--out", "s.yaml").returncode == 0
     assert list(Subset.read("s.yaml").parts) == ["test"]
 
 
 def test_the_proof_bounds_what_was_found(in_process: InProcess, here: Path) -> None:
-    done = in_process("subset", "g", "-k", "3", *SPANNED_BY, "--certify", "10s", "--out", "s.yaml")
+    done = in_process(*SELECT, "g", "-k", "3", *SPANNED_BY, "--certify", "10s", "--out", "s.yaml")
     part = Subset.read("s.yaml").parts["all"]
     assert part.lower_bound is not None
     assert 0 < part.lower_bound <= part.discrepancy + 1e-9
@@ -176,14 +177,27 @@ def test_held_out_optimizers_have_no_influence(in_process: InProcess, here: Path
     (here / "toys.py").write_text(PLUGIN)
     run = ("run", "--plugin", "toys.py", "-t", "toy/f*", "-o", "random", "-o", "sobol", "--seeds", "2")
     in_process(*run, "--out", "without")
-    assert in_process("subset", "without", "-k", "2", *SPANNED_BY, "--out", "a.yaml").returncode == 0
+    assert in_process(*SELECT, "without", "-k", "2", *SPANNED_BY, "--out", "a.yaml").returncode == 0
     in_process(*run, "-o", "optuna-nsga2", "--out", "with")
-    assert in_process("subset", "with", "-k", "2", *SPANNED_BY, "--out", "b.yaml").returncode == 0
+    assert in_process(*SELECT, "with", "-k", "2", *SPANNED_BY, "--out", "b.yaml").returncode == 0
     assert content("a.yaml") == content("b.yaml")
 
 
 def test_options_that_are_recorded(in_process: InProcess, here: Path) -> None:
-    arguments = ("subset", "g", "-k", "5", *SPANNED_BY, "--target", "uniform", "--scale", "log", "--seconds", "0.5")
+    arguments = (
+        "subset",
+        "select",
+        "g",
+        "-k",
+        "5",
+        *SPANNED_BY,
+        "--target",
+        "uniform",
+        "--scale",
+        "log",
+        "--seconds",
+        "0.5",
+    )
     done = in_process(*arguments, "--out", str(here / "s.yaml"))
     made = Subset.read("s.yaml")
     assert (made.target, made.features.scale) == ("uniform", "log")
@@ -195,7 +209,19 @@ def test_options_that_are_recorded(in_process: InProcess, here: Path) -> None:
 
 
 def test_missing_runs_can_be_dropped_or_imputed_and_failed_ones_are_counted(in_process: InProcess, here: Path) -> None:
-    arguments = ("subset", "t", "--type", "blackbox", "-k", "2", "--optimizers", "random,optuna-tpe", "--out", "s.yaml")
+    arguments = (
+        "subset",
+        "select",
+        "t",
+        "--type",
+        "blackbox",
+        "-k",
+        "2",
+        "--optimizers",
+        "random,optuna-tpe",
+        "--out",
+        "s.yaml",
+    )
     dropped = in_process(*arguments, "--missing", "drop")
     assert "2 tasks left out" in dropped.stdout
     made = Subset.read("s.yaml").features
@@ -211,14 +237,14 @@ def test_several_objectives(in_process: InProcess, here: Path) -> None:
     tasks = ("-t", "pymoo/zdt[1234]/m2/d6", "-t", "pymoo/dtlz[1-4]/m2/d6")
     names = ("-o", "random", "-o", "sobol", "-o", "optuna-nsga2")
     assert in_process("run", *tasks, *names, "--budget", "8", "--out", "m").returncode == 0
-    done = in_process("subset", "m", "-k", "3", "--optimizers", "random,sobol")
+    done = in_process(*SELECT, "m", "-k", "3", "--optimizers", "random,sobol")
     assert done.returncode == 0, done.stderr
     made = Subset.read("m/multi-objective-3.yaml")
     assert (made.type, made.features.tasks, len(made.tasks)) == ("multi-objective", 8, 3)
 
 
 def test_validate(in_process: InProcess, here: Path) -> None:
-    assert in_process("subset", "g", "-k", "6", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
+    assert in_process(*SELECT, "g", "-k", "6", *SPANNED_BY, "--dev", "--test", "--out", "s.yaml").returncode == 0
     arguments = ("subset", "validate", "g", "s.yaml", "--sizes", "4,8", "--draws", "20")
     done = in_process(*arguments, "--out", "v")
     assert done.returncode == 0, done.stderr
@@ -261,7 +287,7 @@ def files(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "test": Part(discrepancy=0.2, tasks=dict(chosen[4:])),
         },
         optathlon="0.1.0",
-        command="optathlon subset g",
+        command="optathlon subset select g",
     )
     subset.write(folder / "s.yaml")
     text = (folder / "s.yaml").read_text()
@@ -273,37 +299,39 @@ def files(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SUBSET = ("subset", "g", "-k", "4", *SPANNED_BY)
-TOYS = ("subset", "t", "-k", "2", "--type", "blackbox")
+SELECT_G = (*SELECT, "g", "-k", "4", *SPANNED_BY)
+TOYS = (*SELECT, "t", "-k", "2", "--type", "blackbox")
 VALIDATE = ("subset", "validate", "g")
 BAD = [
-    (("subset",), "Missing argument"),
-    (("subset", "g"), "-k"),
-    (("subset", "nothing", "-k", "4", *SPANNED_BY), "no results folder 'nothing'"),
+    (("subset",), "Missing command"),
+    (("subset", "g", "-k", "4", *SPANNED_BY), "No such command 'g'"),
+    (SELECT, "Missing argument"),
+    ((*SELECT, "g"), "-k"),
+    ((*SELECT, "nothing", "-k", "4", *SPANNED_BY), "no results folder 'nothing'"),
     (("subset", "vaildate", "g", "s.yaml"), "validate"),
-    (("subset", "g", "-k", "4"), "of these: optuna-cmaes, optuna-nsga2, optuna-tpe, random, sobol"),
-    (("subset", "g", "-k", "4", "--optimizers", "randon,sobol"), "did you mean 'random'?"),
-    (("subset", "g", "-k", "4", "--optimizers", "random[x"), "can't read"),
-    (("subset", "g", "-k", "0", *SPANNED_BY), "-k must be at least 1, not 0"),
-    (("subset", "g", "-k", "25", *SPANNED_BY), "can't choose 25 tasks out of 24 tasks: give at most -k 24"),
+    ((*SELECT, "g", "-k", "4"), "of these: optuna-cmaes, optuna-nsga2, optuna-tpe, random, sobol"),
+    ((*SELECT, "g", "-k", "4", "--optimizers", "randon,sobol"), "did you mean 'random'?"),
+    ((*SELECT, "g", "-k", "4", "--optimizers", "random[x"), "can't read"),
+    ((*SELECT, "g", "-k", "0", *SPANNED_BY), "-k must be at least 1, not 0"),
+    ((*SELECT, "g", "-k", "25", *SPANNED_BY), "can't choose 25 tasks out of 24 tasks: give at most -k 24"),
     (
-        ("subset", "g", "-k", "13", *SPANNED_BY, "--dev", "--test"),
+        (*SELECT, "g", "-k", "13", *SPANNED_BY, "--dev", "--test"),
         "can't choose 13 tasks for each of dev and test out of 24 tasks: give at most -k 12",
     ),
-    ((*SUBSET, "--type", "blackbx"), "did you mean 'blackbox'?"),
-    ((*SUBSET, "--target", "normal"), "normal"),
-    ((*SUBSET, "--scale", "square"), "square"),
-    ((*SUBSET, "--certify", "60"), "can't read the duration '60'"),
-    ((*SUBSET, "--seconds", "0"), "--seconds"),
-    ((*SUBSET, "--seconds", "nan"), "--seconds"),
-    ((*SUBSET, "--seed", "-1"), "--seed"),
-    ((*SUBSET, "-j", "0"), "--jobs"),
-    ((*SUBSET, "--out", "list.txt"), "ends in .yaml"),
-    ((*SUBSET, "--out", "note.yaml"), "won't write over 'note.yaml'"),
-    (("subset", "t", "-k", "2", *SPANNED_BY), "6 blackbox, 1 multi-objective"),
+    ((*SELECT_G, "--type", "blackbx"), "did you mean 'blackbox'?"),
+    ((*SELECT_G, "--target", "normal"), "normal"),
+    ((*SELECT_G, "--scale", "square"), "square"),
+    ((*SELECT_G, "--certify", "60"), "can't read the duration '60'"),
+    ((*SELECT_G, "--seconds", "0"), "--seconds"),
+    ((*SELECT_G, "--seconds", "nan"), "--seconds"),
+    ((*SELECT_G, "--seed", "-1"), "--seed"),
+    ((*SELECT_G, "-j", "0"), "--jobs"),
+    ((*SELECT_G, "--out", "list.txt"), "ends in .yaml"),
+    ((*SELECT_G, "--out", "note.yaml"), "won't write over 'note.yaml'"),
+    ((*SELECT, "t", "-k", "2", *SPANNED_BY), "6 blackbox, 1 multi-objective"),
     ((*TOYS, "--optimizers", "random,optuna-tpe"), "optuna-tpe lacks 8 of 12 runs (on 6 of 6 tasks, first toy/f0)"),
     (
-        ("subset", "t", "-k", "1", "--type", "multi-objective", "--optimizers", "random,flat"),
+        (*SELECT, "t", "-k", "1", "--type", "multi-objective", "--optimizers", "random,flat"),
         "flat has no runs on any of the 1 multi-objective tasks but skipped ones",
     ),
     ((*TOYS, "--optimizers", "random,broken", "--missing", "drop"), "none of the 6 runs of broken has a result"),
@@ -344,27 +372,26 @@ def test_bad_input(in_process: InProcess, here: Path, files: Path, arguments: tu
 
 def test_without_numba_there_is_a_hint(in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    done = in_process("subset", "g", "-k", "2", *SPANNED_BY, "--out", "s.yaml")
+    done = in_process(*SELECT, "g", "-k", "2", *SPANNED_BY, "--out", "s.yaml")
     assert done.returncode == 0
     assert "pip install 'optathlon[subsets]'" in done.stderr
 
 
 def test_help(in_process: InProcess) -> None:
     both = in_process("subset", "--help").stdout
+    assert "select" in both
     assert "validate" in both
-    assert "-k 20" in both
-    for arguments in (("subset", "select", "--help"), ("subset", "g", "--help")):
-        assert "--certify" in in_process(*arguments).stdout
+    assert "--certify" in in_process(*SELECT, "--help").stdout
     assert "--held-out" in in_process("subset", "validate", "--help").stdout
 
 
 def test_list_and_info(in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert in_process("subset", "g", "-k", "3", *SPANNED_BY, "--dev", "--out", "shipped/small.yaml").returncode == 0
+    assert in_process(*SELECT, "g", "-k", "3", *SPANNED_BY, "--dev", "--out", "shipped/small.yaml").returncode == 0
     monkeypatch.setattr("optathlon.subsets.subset._SHIPPED", here / "shipped")
     assert in_process("list", "subsets", "--names").stdout == "small\n"
     listed = in_process("list", "subsets").stdout
     assert listed.split(maxsplit=1) == ["small", "blackbox: 3 dev of 24 tasks, by random, sobol\n"]
     told = in_process("info", "subset:small").stdout
-    for words in ("empirical", "8 evaluations", "optathlon subset g -k 3", *Subset.read("small").tasks):
+    for words in ("empirical", "8 evaluations", "optathlon subset select g -k 3", *Subset.read("small").tasks):
         assert words in told
     assert in_process("info", "subset:shipped/small.yaml").stdout == told

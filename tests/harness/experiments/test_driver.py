@@ -96,9 +96,16 @@ def two(config):
     return config["x"], 1 - config["x"]
 
 
+CALLS = []
+
+
 @as_task("timed/brief", space=SPACE, budget=10)
 def brief(config, seed):
+    """After eleven runs of ten trials a process waits for the file that TOY_GATE names, where it names one."""
     note_pid("brief")
+    CALLS.append(seed)
+    while len(CALLS) > 110 and not os.path.exists(os.environ.get("TOY_GATE", "/")):
+        time.sleep(0.02)
     time.sleep(0.01)
     return config["x"] + seed / 2**32
 
@@ -354,7 +361,7 @@ def stored_runs(out: Path) -> int:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     return process.returncode, out, err
 
 
@@ -379,11 +386,12 @@ def test_a_driver_that_is_ended_half_way_goes_on_when_repeated(
 ) -> None:
     out = tmp_path / "out"
     arguments = ("run", *GRID, "--plugin", plugin, "-j", 2, "--out", out)
-    process = start_command(*arguments, TOY_PIDS=str(noted), TMPDIR=str(tmp_path))
+    gate = str(tmp_path / "never")
+    process = start_command(*arguments, TOY_PIDS=str(noted), TMPDIR=str(tmp_path), TOY_GATE=gate)
     wait_for(lambda: stored_runs(out) >= 10, "ten stored runs")
     process.send_signal(number)
     code, _, err = finish(process)
-    wait_for(lambda: not any(map(is_alive, pids(noted))), "the end of the workers", 10)
+    wait_for(lambda: not any(map(is_alive, pids(noted))), "the end of the workers")
     stored = stored_runs(out)
     assert 10 <= stored < 96, "the signal came half-way"
     if number is signal.SIGKILL:
@@ -450,7 +458,7 @@ def test_workers_in_a_long_run_end_with_their_driver(
     wait_for(lambda: len(pids(noted)) == 2, "two workers")
     process.kill()
     try:
-        wait_for(lambda: not any(map(is_alive, pids(noted))), "the end of the workers", 5)
+        wait_for(lambda: not any(map(is_alive, pids(noted))), "the end of the workers")
     finally:
         for pid in filter(is_alive, pids(noted)):
             os.kill(pid, signal.SIGKILL)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from grids import wait_for
 
 from optathlon import Experiment, load
+from optathlon.cli import status
+from optathlon.results.drivers import OtherDrivers, drivers
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results
-from optathlon.results.presence import Colleagues, drivers
 
 pytestmark = pytest.mark.processes
 
@@ -30,6 +31,16 @@ import os
 import time
 
 from optathlon import as_task
+
+
+CALLS = []
+
+
+def pause():
+    # after nine trials a process waits for the file that FAULT_GATE names, where it names one
+    CALLS.append(1)
+    while len(CALLS) > 9 and not os.path.exists(os.environ.get("FAULT_GATE", "/")):
+        time.sleep(0.02)
 
 
 @as_task("fault/quick", space={"x": (0.0, 1.0)}, budget=5)
@@ -45,6 +56,7 @@ def brief(config, seed):
 
 @as_task("fault/long", space={"x": (0.0, 1.0)}, budget=12)
 def long(config, seed):
+    pause()
     time.sleep(0.25)
     with open(os.environ["FAULT_LOG"], "a") as file:
         file.write(f"{os.getpid()} {config['x']}\\n")
@@ -56,12 +68,6 @@ def moody(config):
     if "FAULT_MOOD" in os.environ:
         os._exit(1)
     return long(config, 0)
-
-
-@as_task("fault/longer", space={"x": (0.0, 1.0)}, budget=28)
-def longer(config):
-    time.sleep(0.25)
-    return config["x"]
 
 
 @as_task("fault/bulky", space={"x": (0.0, 1.0)}, budget=3000)
@@ -96,6 +102,13 @@ def worker_of(driver: subprocess.Popen[str]) -> int:
     return min(child.pid for child in psutil.Process(driver.pid).children())
 
 
+def has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @pytest.mark.parametrize("victim", ["driver", "worker"])
 def test_a_long_run_goes_on_where_it_was_killed(
     command: Command, start_command: Start, plugin: Path, tmp_path: Path, log: dict[str, str], timeless: Timeless,
@@ -103,10 +116,13 @@ def test_a_long_run_goes_on_where_it_was_killed(
 ) -> None:  # fmt: skip
     out = tmp_path / "out"
     grid = ("run", "-o", "random", "-o", "optuna-tpe[n_startup_trials=3]", "-t", "fault/long", "--plugin", plugin)
-    process = start_command(*grid, "--out", out, **log)
+    process = start_command(*grid, "--out", out, **log, FAULT_GATE=str(tmp_path / "gate"))
     wait_for(lambda: trials_in_journals(out) >= 5, "five trials in a journal")
-    os.kill(process.pid if victim == "driver" else worker_of(process), signal.SIGKILL)
-    process.wait(30) if victim == "driver" else process.communicate(timeout=60)
+    worker = worker_of(process)
+    os.kill(process.pid if victim == "driver" else worker, signal.SIGKILL)
+    wait_for(lambda: has_ended(worker), "the end of the worker")
+    (tmp_path / "gate").touch()
+    process.communicate(timeout=240)
     done = command(*grid, "--out", out, **log)
     assert done.returncode == 0, done.stderr
     counts = {x: evaluations(tmp_path).count(x) for x in evaluations(tmp_path)}
@@ -129,7 +145,7 @@ def test_two_drivers_on_one_folder_share_the_work(
     wait_for(lambda: (out / "drivers").exists() and trials_in_journals(out), "a long run")
     second = start_command(*grid, "--out", out, **log)
     for process in (first, second):
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=240)
         assert process.returncode == 0, err
     results = load(out)
     assert len(results.runs) == results.runs["run"].nunique() == 8
@@ -137,14 +153,15 @@ def test_two_drivers_on_one_folder_share_the_work(
     assert len(set(long)) == 2 * 2 * 12
     assert len(long) <= 2 * 2 * 12 + 8, "no long run is done twice, but for its first trials"
     alone = start_command(*grid, "-j", 2, "--out", tmp_path / "alone", **log)
-    alone.communicate(timeout=120)
+    alone.communicate(timeout=240)
     assert timeless(results) == timeless(load(tmp_path / "alone"))
     assert not list((out / "drivers").iterdir())
 
 
 def test_a_driver_that_was_killed_is_not_taken_for_alive(start_command: Start, plugin: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = start_command("run", "-o", "random", "-t", "fault/long", "--plugin", plugin, "--out", out)
+    gate = {"FAULT_GATE": str(tmp_path / "never")}
+    process = start_command("run", "-o", "random", "-t", "fault/long", "--plugin", plugin, "--out", out, **gate)
     wait_for(lambda: (out / "drivers").exists() and list((out / "drivers").glob("*.json")), "a driver's file")
     folder = ResultsFolder.open(out)
     (driver,) = drivers(folder).values()
@@ -165,10 +182,10 @@ def test_an_older_attempt_is_no_reason_to_leave_a_run_out(
     assert command("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
     load_plugin(plugin)
     (spec,) = make_plan(Experiment(optimizers=["random"], tasks=["fault/quick"], out=out), set()).todo
-    colleagues = Colleagues(ResultsFolder.open(out), "0", seen=set())
-    assert colleagues.is_stored(spec)
-    assert not colleagues.is_stored(replace(spec, attempt=2))
-    assert not colleagues.is_stored(replace(spec, seed=1))
+    others = OtherDrivers(ResultsFolder.open(out), "0", seen=set())
+    assert others.is_stored(spec)
+    assert not others.is_stored(replace(spec, attempt=2))
+    assert not others.is_stored(replace(spec, seed=1))
 
 
 @pytest.fixture
@@ -277,7 +294,8 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
         "    return config['x']\n"
     )
     out = tmp_path / "out"
-    grid = ("run", "-o", "random", "-o", "sobol", "-t", "flaky/one", "--seeds", 2, "--plugin", plugin, "--out", out)
+    grid = ("run", "-o", "random", "-o", "sobol", "-t", "flaky/one", "--seeds", 2, "--plugin", plugin, "--out", out,
+            "--name", "flaky tasks")  # fmt: skip
     assert command(*grid, FLAKY="1").returncode == 1
     assert set(load(out).runs["status"]) == {"crashed"}
     again = command(*grid)
@@ -291,6 +309,7 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
     assert retried.returncode == 0, retried.stderr
     results = load(out)
     assert (set(results.runs["status"]), set(results.runs["attempt"])) == ({"ok"}, {2})
+    assert set(results.runs["experiment"]) == {"flaky tasks"}, "the label stays"
     assert len(results.runs) == results.runs["run"].nunique() == 4
     assert len(results.trials) == 12
     assert command(*grid).returncode == 0
@@ -303,7 +322,7 @@ def test_a_killed_retry_goes_on_where_it_was(
     grid = ("run", "-o", "random", "-t", "fault/moody", "--plugin", plugin, "--out", out)
     assert command(*grid, FAULT_MOOD="bad", **log).returncode == 1
     retry = ("retry", out, "--status", "crashed", "--plugin", plugin)
-    process = start_command(*retry, **log)
+    process = start_command(*retry, **log, FAULT_GATE=str(tmp_path / "never"))
     wait_for(lambda: trials_in_journals(out) >= 5, "five trials in a journal")
     process.kill()
     process.communicate()
@@ -339,14 +358,16 @@ def test_a_run_that_is_left_to_nobody_is_no_success(
 
 def test_status_tells_what_goes_on(command: Command, start_command: Start, plugin: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/longer", "--plugin", plugin, "--out", out)
-    process = start_command(*grid)
-    wait_for(lambda: trials_in_journals(out) >= 9, "a run that has gone on for two seconds")
+    grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/long", "--plugin", plugin, "--out", out)
+    process = start_command(*grid, FAULT_GATE=str(tmp_path / "never"))
+    wait_for(lambda: trials_in_journals(out) == 9, "a run that has gone on for two seconds")
+    (file,) = (out / "drivers").glob("*.json")
+    wait_for(lambda: "fault/long" in file.read_text(), "word of it")
     going = command("status", out)
     assert going.returncode == 0, going.stderr
     assert f"done      1 runs in {out}: 1 ok" in going.stdout
     assert "running   1 runs, 1 of 2 left (local, 1 workers, process " in going.stdout
-    assert "random on fault/longer with seed 0" in going.stdout
+    assert "random on fault/long with seed 0" in going.stdout
     assert "rate " in going.stdout
     process.kill()
     process.communicate()
@@ -360,17 +381,20 @@ def test_status_tells_what_goes_on(command: Command, start_command: Start, plugi
     assert (nothing.returncode, "no results folder" in nothing.stderr) == (2, True)
 
 
-def test_watching_ends_with_an_interrupt(start_command: Start, command: Command, plugin: Path, tmp_path: Path) -> None:
-    assert command("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", tmp_path).returncode in (
-        0,
-        2,
-    )
+def test_watching_ends_with_an_interrupt(
+    in_process: Callable[..., SimpleNamespace], plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
-    assert command("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
-    process = start_command("status", out, "--watch")
-    time.sleep(4)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Traceback" not in err
+    assert in_process("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
+    shown: list[float] = []
+
+    def wait(seconds: float) -> None:
+        shown.append(seconds)
+        if len(shown) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status, "time", SimpleNamespace(sleep=wait))
+    watched = in_process("status", out, "--watch")
+    assert (watched.returncode, len(shown)) == (130, 3)
+    assert "done      1 runs" in watched.stdout
+    assert "Traceback" not in watched.stderr

@@ -23,8 +23,9 @@ from optathlon.running.clocks import Clock
 from optathlon.running.runs import RunSpec
 
 
-def declaring(*capabilities: Capability, needs: tuple[Capability, ...] = ()) -> type[Optimizer]:
-    return type("Declaring", (RandomSearch,), {"capabilities": frozenset(capabilities), "needs": frozenset(needs)})
+def declaring(*capabilities: Capability, requires: tuple[Capability, ...] = ()) -> type[Optimizer]:
+    declared = {"capabilities": frozenset(capabilities), "requires": frozenset(requires)}
+    return type("Declaring", (RandomSearch,), declared)
 
 
 def continuous(**rest: object) -> Problem:
@@ -85,7 +86,7 @@ def test_a_fidelity_need_not_be_used() -> None:
     ],
 )
 def test_what_an_optimizer_needs(need: Capability, fits: Problem, fails: Problem) -> None:
-    cls = declaring(*Capability, needs=(need,))
+    cls = declaring(*Capability, requires=(need,))
     assert not mismatch(cls, fits)
     assert f"needs a {need} task" in mismatch(cls, fails)
 
@@ -148,7 +149,7 @@ def test_an_experiment_sets_workers_and_clock() -> None:
     experiment = Experiment(optimizers=["random", "simple"], tasks=["toy/one"], workers_per_run=3, clock="virtual")
     plan = make_plan(experiment, ())
     assert plan.todo == [RunSpec("random", "toy/one", "1", 0, 0, Budget(7), 3, Clock.VIRTUAL)]
-    assert [reason for _, reason in plan.skipped] == ["3 trials at once are wanted"]
+    assert [reason for _, reason in plan.skipped] == ["3 trials at once are requested"]
 
 
 @pytest.mark.usefixtures("toys")
@@ -160,7 +161,7 @@ def test_runs_that_find_no_gpu_are_left_to_others() -> None:
         experiment = Experiment(optimizers=["random"], tasks=["toy/one", "toy/learner"], **settings)
         return make_plan(experiment, (), gpus)
 
-    assert plan(0).gpus_wanted == {"toy/learner": 0.5}
+    assert {spec.task: spec.gpus for spec in plan(1).todo} == {"toy/one": 0.0, "toy/learner": 0.5}
     assert [(len(plan(gpus).todo), len(plan(gpus).unplaced)) for gpus in (0, 1)] == [(1, 1), (2, 0)]
     ((spec, reason),) = plan(0).unplaced
     assert (spec.task, plan(0).total) == ("toy/learner", 2)

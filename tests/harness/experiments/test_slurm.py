@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from grids import wait_for
 
 from optathlon import Budget, Experiment, load, run_experiment
 from optathlon.errors import MissingDependency, OptathlonError, UsageError
-from optathlon.experiments.experiment import Execution
+from optathlon.experiments.executors.choice import choose_executor
 from optathlon.results.frames import Results
 from optathlon.running.runs import RunSpec
 
@@ -50,10 +52,18 @@ def other(config):
     return config["x"]
 
 
+CALLS = []
+
+
 @as_task("toy/long", space=SPACE, budget=20)
 def long(config):
+    # after nine trials a process waits until the test has done what it does in between
+    calls = Path(os.environ["TOY_CALLS"])
+    CALLS.append(config)
+    while len(CALLS) > 9 and not calls.with_name("gate").exists():
+        time.sleep(0.02)
     time.sleep(0.1)
-    with (Path(os.environ["TOY_CALLS"])).open("a") as file:
+    with calls.open("a") as file:
         file.write(f"{config['x']!r}\\n")
     return config["x"]
 """
@@ -118,7 +128,7 @@ def run_grid(
     monkeypatch.setattr(submitit.LocalJob, "_results_timeout_s", 1)
 
     def run(optimizers: str, tasks: str, seeds: int = 2, out: str = "out", **rest: Any) -> Any:
-        settings = {"executor": "slurm", "slurm": {"cluster": "local", "array": 2}, "plugins": [plugin]} | rest
+        settings = {"executor": {"kind": "slurm", "cluster": "local", "array": 2}, "plugins": [plugin]} | rest
         return run_experiment(
             Experiment(optimizers=optimizers.split(), tasks=tasks.split(), seeds=seeds, out=tmp_path / out, **settings)
         )
@@ -162,16 +172,26 @@ def job_processes(out: Path) -> list[Any]:
     return [child for pid in controllers if psutil.pid_exists(pid) for child in psutil.Process(pid).children()]
 
 
-def meanwhile(out: Path, act: Callable[[], object]) -> threading.Thread:
-    """A thread that acts once the journal of a long run has seven trials."""
+@contextmanager
+def meanwhile(out: Path, act: Callable[[], object]) -> Iterator[None]:
+    """Beside the block: act once the journal of a long run has seven trials, and then let that run go on."""
 
     def wait_and_act() -> None:
-        wait_for(lambda: journal_lines(out) > 7, "a journal")
-        act()
+        try:
+            wait_for(lambda: journal_lines(out) > 7, "a journal")
+            act()
+        finally:
+            out.with_name("gate").touch()
 
-    thread = threading.Thread(target=wait_and_act)
-    thread.start()
-    return thread
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(wait_and_act)
+        yield
+        done.result()
+
+
+def starts(out: Path) -> int:
+    """How often submitit's local jobs have started."""
+    return sum(log.read_text().count("Starting with") for log in (out / "slurm").glob("*_log.out"))
 
 
 def assert_evaluated_once(results: Results, calls: Path, in_flight: int = 1) -> None:
@@ -206,7 +226,9 @@ def test_jobs_give_the_results_of_local_workers(
 
 def test_jobs_may_be_tried_out_in_this_process(run_grid: Run, tmp_path: Path, timeless: Timeless) -> None:
     run_grid("random", "toy/quick toy/other", executor="local", out="workers")
-    assert run_grid("random", "toy/quick toy/other", slurm={"cluster": "debug", "array": 2}).new == 4
+    assert (
+        run_grid("random", "toy/quick toy/other", executor={"kind": "slurm", "cluster": "debug", "array": 2}).new == 4
+    )
     assert timeless(load(tmp_path / "out")) == timeless(load(tmp_path / "workers"))
 
 
@@ -221,16 +243,15 @@ def test_the_rest_of_a_killed_job_is_done_by_the_same_command(
         (job,) = (child for child in job_processes(out) if is_alive(child))
         family.extend(job.children(recursive=True))
         job.kill()
+        wait_for(lambda: not any(map(is_alive, family)), "the end of the job's processes")
 
     run_grid("random", "toy/quick", seeds=2, executor="local")
-    killer = meanwhile(out, kill)
-    with pytest.raises(OptathlonError, match=r"1 of 1 runs are missing as jobs failed.*same command does the rest"):
+    missing = r"1 of 1 runs are missing as jobs failed.*same command does the rest"
+    with pytest.raises(OptathlonError, match=missing), meanwhile(out, kill):
         run_grid("random", "toy/long toy/quick", seeds=1)
-    killer.join()
     (line,) = (line for line in capsys.readouterr().err.splitlines() if " failed: " in line)
     assert "broke off" in line
     assert str(out / "slurm") in line
-    wait_for(lambda: not any(map(is_alive, family)), "the end of the job's processes", 10)
     assert len(load(out).runs) == 2
 
     assert run_grid("random", "toy/long toy/quick", seeds=1).new == 1
@@ -251,15 +272,15 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
         (job,) = (child for child in job_processes(out) if is_alive(child))
         for process in [job, *job.children(recursive=True)]:
             process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: starts(out) == 2, "the second start of the job")
 
-    signaller = meanwhile(out, signal_limit)
-    options = {"cluster": "local", "array": 1, "time": "1min", "requeues": 3}
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, slurm=options)
-    signaller.join()
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 3}
+    with meanwhile(out, signal_limit):
+        summary = run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     (log,) = (out / "slurm").glob("*_log.out")
     assert "this job is timed-out" in (out / "slurm" / log.name.replace(".out", ".err")).read_text()
-    assert log.read_text().count("Starting with") == 2
+    assert starts(out) == 2
     assert_evaluated_once(load(out), calls)
 
 
@@ -271,7 +292,7 @@ def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -
     run_grid("random", "toy/quick", seeds=1, executor="local", plugins=[path])
     path.write_text(PLUGIN.replace('config["x"] * config["y"]', 'config["x"]'))
     with pytest.raises(UsageError, match=r"'toy/quick' gives other values.*another --out"):
-        run_grid("random", "toy/quick", seeds=2, slurm={"cluster": "debug"}, plugins=[path])
+        run_grid("random", "toy/quick", seeds=2, executor={"kind": "slurm", "cluster": "debug"}, plugins=[path])
     assert len(load(tmp_path / "out").runs) == 1
 
 
@@ -280,11 +301,15 @@ def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -
 def test_a_job_that_hits_its_limit_too_often_is_reported(
     run_grid: Run, tmp_path: Path, calls: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    signaller = meanwhile(tmp_path / "out", lambda: job_processes(tmp_path / "out")[0].send_signal(signal.SIGUSR2))
-    options = {"cluster": "local", "array": 1, "time": "1min", "requeues": 0}
-    with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"):
-        run_grid("random", "toy/quick toy/long", seeds=1, slurm=options)
-    signaller.join()
+    def signal_limit() -> None:
+        (job,) = (child for child in job_processes(tmp_path / "out") if is_alive(child))
+        driver = job.children(recursive=True)
+        job.send_signal(signal.SIGUSR2)
+        wait_for(lambda: not any(map(is_alive, driver)), "the end of the job's driver")
+
+    options = {"kind": "slurm", "cluster": "local", "array": 1, "time": "1min", "requeues": 0}
+    with pytest.raises(OptathlonError, match=r"[12] of 2 runs are missing"), meanwhile(tmp_path / "out", signal_limit):
+        run_grid("random", "toy/quick toy/long", seeds=1, executor=options)
     assert "timed-out too many times" in capsys.readouterr().err
     assert journal_lines(tmp_path / "out") > 7, "to go on with"
 
@@ -298,13 +323,11 @@ def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Pat
         for job in job_processes(out):
             family.extend(processes(job.ppid()))
         os.kill(os.getpid(), signal.SIGINT)
+        wait_for(lambda: not any(map(is_alive, family)), "the end of the jobs")
 
-    interrupter = meanwhile(out, interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), meanwhile(out, interrupt):
         run_grid("random", "toy/quick toy/long", seeds=2)
-    interrupter.join()
     assert len(family) >= 8, "two controllers, jobs, drivers and workers"
-    wait_for(lambda: not any(map(is_alive, family)), "the end of the jobs", 20)
     assert set(load(out).runs["task"]) <= {"toy/quick"}
     assert journal_lines(out) > 7, "to go on with"
 
@@ -312,25 +335,33 @@ def test_an_interrupt_cancels_the_jobs(run_grid: Run, tmp_path: Path, calls: Pat
 def test_slurm_gets_one_array_and_the_options(
     run_grid: Run, fake_slurm: Path, tmp_path: Path, timeless: Timeless, calls: Path
 ) -> None:
-    options = {"array": "2", "time": "90s", "partition": "short", "account": 123, "mem": "2GB", "gpus_per_node": 1}
-    options |= {"extra_constraint": "avx2", "extra_signal_delay_s": "30"}
+    options: dict[str, Any] = {"kind": "slurm", "array": "2", "time": "90s", "partition": "short"}
+    options |= {
+        "account": 123,
+        "mem": "2GB",
+        "gpus_per_node": 1,
+        "extra_constraint": "avx2",
+        "extra_signal_delay_s": "30",
+    }
 
     def signal_limit() -> None:
         for task in fake_slurm.glob("task-*"):
             for process in filter(is_alive, processes(int(task.name.partition("-")[2]))):
                 if process.cmdline()[2:4] == ["-m", "submitit.core._submit"]:
                     process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: "Requeued job 77_" in logs(), "a job that is requeued")
 
-    limit = meanwhile(tmp_path / "out", signal_limit)
-    summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, slurm=options)
-    limit.join()
+    def logs() -> str:
+        return "".join(log.read_text() for log in (tmp_path / "out" / "slurm").glob("*_log.out"))
+
+    with meanwhile(tmp_path / "out", signal_limit):
+        summary = run_grid("random", "toy/quick toy/long", seeds=1, jobs=2, executor=options)
     assert (summary.statuses, summary.new) == ({"ok": 2}, 2)
     flags = {line.removeprefix("#SBATCH --") for line in (fake_slurm / "script").read_text().splitlines()}
     assert {"array=0-1%2", "time=2", "partition=short", "account=123", "mem=2GB", "gpus-per-node=1"} <= flags
     assert {"cpus-per-task=2", "constraint=avx2", "signal=USR2@30", "job-name=optathlon"} <= flags
     run_grid("random", "toy/quick toy/long", seeds=1, out="workers", executor="local")
     assert timeless(load(tmp_path / "out")) == timeless(load(tmp_path / "workers"))
-    assert "Requeued job 77_" in "".join(log.read_text() for log in (tmp_path / "out" / "slurm").glob("*_log.out"))
 
 
 def test_an_interrupt_cancels_what_waits_in_the_queue(
@@ -345,31 +376,31 @@ def test_an_interrupt_cancels_what_waits_in_the_queue(
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        run_grid("random", "toy/quick", seeds=3, slurm={"array": 3})
+        run_grid("random", "toy/quick", seeds=3, executor={"kind": "slurm", "array": 3})
     assert (fake_slurm / "cancelled").read_text().split() == ["77_0", "77_1", "77_2"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"partitoin": "gpu"}, r"unknown SLURM option 'partitoin': did you mean 'partition'\?"),
-        ({"cluster": "local", "extra_constrain": "x"}, r"unknown SLURM option 'extra_constrain': did you mean 'extra_"),
+        ({"partitoin": "gpu"}, r"unknown option 'partitoin' in the executor 'slurm': did you mean 'partition'\?"),
+        ({"cluster": "local", "extra_constrain": "x"}, r"unknown option 'extra_constrain' in .*: did you mean 'extra_"),
         ({"time": "soon"}, r"can't read the duration 'soon'"),
-        ({"array": 0}, r"SLURM option array=0: input should be greater than or equal to 1"),
-        ({"array": "many"}, r"SLURM option array=many: input should be a valid integer"),
-        ({"cluster": "cloud"}, r"SLURM option cluster=cloud: input should be 'slurm', 'local' or 'debug'"),
+        ({"array": 0}, r"option array=0 of the executor 'slurm': input should be greater than or equal to 1"),
+        ({"array": "many"}, r"option array=many .*: input should be a valid integer"),
+        ({"cluster": "cloud"}, r"option cluster=cloud .*: input should be 'slurm', 'local' or 'debug'"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(run_grid: Run, options: dict[str, str | int], message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        run_grid("random", "toy/quick", slurm=options)
+        run_grid("random", "toy/quick", executor={"kind": "slurm"} | options)
     assert "\n" not in str(caught.value)
 
 
 def test_without_slurm_nothing_is_submitted(run_grid: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match=r"no commands sbatch and srun.*--slurm cluster=local"):
-        run_grid("random", "toy/quick", slurm={})
+    with pytest.raises(UsageError, match=r"no commands sbatch and srun.*--executor-option cluster=local"):
+        run_grid("random", "toy/quick", executor="slurm")
     assert not (tmp_path / "out" / "slurm").exists()
 
 
@@ -382,22 +413,22 @@ def test_without_submitit_it_says_what_to_install(run_grid: Run, monkeypatch: py
 def test_what_slurm_refuses_is_one_line(run_grid: Run, fake_slurm: Path) -> None:
     (fake_slurm / "bin" / "fake").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: x' >&2; exit 1\n")
     with pytest.raises(UsageError, match=r"SLURM refuses the jobs: sbatch: error: invalid partition: x"):
-        run_grid("random", "toy/quick", slurm={"partition": "x"})
+        run_grid("random", "toy/quick", executor={"kind": "slurm", "partition": "x"})
 
 
 def test_a_task_that_wants_gpus_needs_an_option(run_grid: Run, plugin: Path, tmp_path: Path) -> None:
     path = tmp_path / "wants.py"
     text = 'from optathlon import Resources, as_task\n\n\n@as_task("gpu/one", space={"x": (0.0, 1.0)}, budget=2'
     path.write_text(f"{text}, resources=Resources(gpus=1))\ndef one(config):\n    return config['x']\n")
-    with pytest.raises(UsageError, match=r"no job has room for 'gpu/one'.*give --slurm gpus_per_node=N"):
+    with pytest.raises(UsageError, match=r"no job has room for 'gpu/one'.*give --executor-option gpus_per_node=N"):
         run_grid("random", "gpu/one", plugins=[path])
 
 
 def test_options_have_defaults_and_numbers_may_be_text() -> None:
-    assert SlurmOptions.parse({}) == SlurmOptions()
-    options = SlurmOptions.parse({"array": "3", "time": "61s", "account": 7, "extra_nice": "5"})
+    assert choose_executor("slurm").options == SlurmOptions()
+    options = choose_executor({"kind": "slurm", "array": "3", "time": "61s", "account": 7, "extra_nice": "5"}).options
+    assert isinstance(options, SlurmOptions)
     assert (options.array, options.minutes, options.account, options.extra) == (3, 2, "7", {"nice": 5})
-    assert Execution(slurm={"array": 3}).slurm == {"array": 3}
 
 
 @pytest.mark.parametrize(("number", "count"), [(1, 10), (7, 3), (100, 10), (1000, 7), (12, 12)])

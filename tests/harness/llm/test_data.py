@@ -12,7 +12,6 @@ import pytest
 from optathlon.errors import MissingData, MissingDependency, UsageError
 from optathlon.llm.data import Example, Turn, example_of, read_examples, refuse_shared_prompts
 from optathlon.llm.judging import Prompt
-from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup, setup_names
 
 ALPACA = {"instruction": "Add", "input": "1 2", "output": "3", "answer": 3}
 CHAT = {
@@ -59,7 +58,7 @@ def test_alpaca_and_chat_rows_mean_the_same_in_all_formats(tmp_path: Path) -> No
         ({"instruction": " "}, "line 2: instruction is empty"),
         ({"instruction": 3}, "line 2: instruction is 3"),
         ({"instruction": "x", "output": 4}, "line 2: output is 4"),
-        ({"messages": []}, "line 2: messages is no list of turns"),
+        ({"messages": []}, "line 2: messages is not a list of turns"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "line 2: a turn has no role"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "line 2: the last turn before the response"),
         ({**ALPACA, "id": "0"}, "the id '0' stands twice"),
@@ -94,7 +93,7 @@ def test_what_can_not_be_found_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="no examples"):
         read_examples(write(tmp_path / "none.jsonl"), tmp_path)
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UsageError, match=r"torn\.parquet is no Parquet file that can be read"):
+    with pytest.raises(UsageError, match=r"torn\.parquet is not a Parquet file that can be read"):
         read_examples("torn.parquet", tmp_path)
     with pytest.raises(UsageError, match="can't read the data 'name'"):
         read_examples("name", tmp_path)
@@ -107,92 +106,3 @@ def test_prompts_in_two_parts_are_refused() -> None:
     refuse_shared_prompts({"train": [ours, ours], "test": [Example(Prompt("c", "say bye"))]})
     with pytest.raises(UsageError, match=r"1 prompts stand both in train and in test, the first is 'b'"):
         refuse_shared_prompts({"train": [ours], "test": [theirs]})
-
-
-def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
-    (tmp_path / "llm").mkdir()
-    for part in ("train", "tune", "test"):
-        write(tmp_path / "llm" / f"{part}.jsonl", {**ALPACA, "instruction": part})
-    sources = "{train: train.jsonl, tune: tune.jsonl, test: test.jsonl}"
-    (tmp_path / "llm" / "mine.yaml").write_text(
-        f"model: /some/where\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
-    )
-    assert setup_names() == ["tiny", "mine"]
-    setup = load_setup("mine")
-    assert (setup.name, setup.epochs, setup.learning_rates) == ("mine", 2, (1e-5, 1e-3))
-    assert setup.examples("tune")[0].prompt.instruction == "tune"
-    assert load_setup("tiny") is TINY
-    with pytest.raises(KeyError):
-        load_setup("absent")
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ({"model": "tiny", "epoch": 3}, "unknown key 'epoch' in the setup 'x': did you mean 'epochs'"),
-        ({"model": "tiny", "epochs": "many"}, "the setup 'x': epochs: "),
-        ({"epochs": 3}, "the setup 'x': model: "),
-        ({"model": "a/b", "data": {"train": "x.jsonl"}}, "data needs exactly the sources train, tune, test, not train"),
-        ({"model": "tiny", "dtype": "float16"}, "the setup 'x': dtype: "),
-        ({"model": "tiny", "data": {"tune": "x.jsonl"}}, "data needs exactly the sources train, tune, test, not tune"),
-        ({"model": "tiny", "epochs": 0}, "the setup 'x': epochs: input should be greater than or equal to 1"),
-        ({"model": "tiny", "answer_batch": 0}, "the setup 'x': answer_batch: input should be greater"),
-        ({"model": "tiny", "max_new_tokens": -1}, "the setup 'x': max_new_tokens: input should be greater"),
-        ({"model": "tiny", "learning_rates": [1e-2, 1e-4]}, "learning_rates: a lower bound is followed by a higher"),
-        ({"model": "tiny", "learning_rates": [0, 1e-4]}, "learning_rates.0: input should be greater than 0"),
-        ({"model": "tiny", "batch_sizes": [8, 4]}, "batch_sizes: the lower bound stands first, not 8 before 4"),
-        ({"model": "tiny", "ranks": [0, 8]}, "ranks.0: input should be greater than or equal to 1"),
-        ({"model": "tiny", "methods": []}, "methods: tuple should have at least 1 item"),
-        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each method stands once, not lora, lora"),
-        ({"model": "tiny", "methods": ["qlora"]}, "methods.0: input should be 'full' or 'lora'"),
-        ({"model": "tiny", "trial_seconds": 0}, "trial_seconds: input should be greater than 0"),
-        (
-            {"model": "tiny", "reference": {"learning_rate": -1e-3, "batch_size": 8}},
-            "reference: learning_rate: input should be greater than 0",
-        ),
-        (
-            {"model": "tiny", "reference": {"learning_rate": 1e-3, "batch_size": 0}},
-            "reference: batch_size: input should be greater than or equal to 1",
-        ),
-    ],
-)
-def test_a_wrong_setup_is_refused(content: dict[str, object], complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=complaint):
-        make_setup("x", content, tmp_path)
-
-
-def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text(
-        "model: tiny\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
-    )
-    setup = read_setup(tmp_path / "x.yaml")
-    assert setup.learning_rates == (1e-5, 1e-3)
-    assert setup.reference == {"method": "full", "learning_rate": 5e-4, "batch_size": 8}
-
-
-def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
-    from optathlon.tasks.llm.sft import SFT, PandaLMGrid
-
-    only = {method: make_setup("x", {"model": "tiny", "methods": [method]}, tmp_path) for method in ("full", "lora")}
-    spaces = {method: SFT("llm/sft/x/loss", setup, ("loss",)).problem.space for method, setup in only.items()}
-    full, lora = (spaces[method].sample_configuration(20) for method in only)
-    assert {config["method"] for config in full} == {"full"} and "rank" not in spaces["full"]
-    assert {config["method"] for config in lora} == {"lora"} and all("rank" in config for config in lora)
-    with pytest.raises(UsageError, match="the setup 'x' allows no full tuning, which the grid is made of"):
-        PandaLMGrid("llm/pandalm-grid/x/win-rate", only["lora"], ("win-rate",))
-
-
-def test_bounds_that_meet_leave_a_constant(tmp_path: Path) -> None:
-    from optathlon.tasks.llm.spaces import sft_space
-
-    setup = make_setup("x", {"model": "tiny", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
-    for config in map(dict, sft_space(setup).sample_configuration(20)):
-        assert config["batch_size"] == 16
-        assert config.get("rank") == (8 if config["method"] == "lora" else None), "inactive ones are not there"
-
-
-def test_a_setup_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text("- a")
-    with pytest.raises(UsageError, match="no mapping"):
-        read_setup(tmp_path / "x.yaml")

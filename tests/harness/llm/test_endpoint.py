@@ -126,7 +126,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def judge(server: Server, **options: Any) -> Endpoint:
-    return Endpoint(server.url, "some-model", **({"key": NAME, "at_once": 1, "retries": 3} | options))
+    settings: dict[str, Any] = {"key": NAME, "at_once": 1, "retries": 3}
+    return Endpoint(server.url, "some-model", **(settings | options))
 
 
 def failure(asked: Endpoint) -> BaseException:
@@ -356,7 +357,11 @@ def test_a_server_that_is_down_is_told(waits: list[float]) -> None:
 
 
 def test_a_server_that_is_silent_is_told(server: Server, waits: list[float]) -> None:
-    server.answer = lambda number, body: (time.sleep(0.5), said("1"))[1]
+    def late(number: int, body: Any) -> Any:
+        time.sleep(0.5)
+        return said("1")
+
+    server.answer = late
     assert "timed out" in str(failure(judge(server, timeout=0.1, retries=0)))
     assert waits == []
 
@@ -537,10 +542,10 @@ def test_a_key_in_the_place_of_its_name_is_refused_and_not_shown(key: str) -> No
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("api.openai.com/v1", "'api.openai.com/v1' is no address of an endpoint: write e.g. https://"),
-        ("ftp://h/v1", "'ftp://h/v1' is no address"),
-        ("http:///v1", "'http:///v1' is no address"),
-        ("http://h /v1", "'http://h /v1' is no address"),
+        ("api.openai.com/v1", "'api.openai.com/v1' is not an address of an endpoint: write e.g. https://"),
+        ("ftp://h/v1", "'ftp://h/v1' is not an address"),
+        ("http:///v1", "'http:///v1' is not an address"),
+        ("http://h /v1", "'http://h /v1' is not an address"),
         ("http://[h/v1", "the address of endpoint can't be read"),
         (f"http://me:{KEY}@h/v1", "the address of endpoint has a password or a query, which would be stored"),
         (f"http://h/v1?key={KEY}", "the address of endpoint has a password or a query, which would be stored"),

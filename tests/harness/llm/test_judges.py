@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from optathlon.errors import UsageError
-from optathlon.llm.judges.crowd import Noisy, Pool
-from optathlon.llm.judges.taste import Length
+from optathlon.llm.judges.length_preference import Length
+from optathlon.llm.judges.simulated_annotators import Noisy, Pool
 from optathlon.llm.judges.verifier import Verifier, is_right
 from optathlon.llm.judging import Judge, Prompt, Verdicts, compare, make_judge
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from optathlon.errors import UsageError
 from optathlon.llm import judging as judges
-from optathlon.llm.judging import Judge, Prompt, Verdicts, compare, make_judge
+from optathlon.llm.judging import Failures, Judge, Prompt, Verdicts, ask_both_orders, compare, decided, make_judge
+from optathlon.llm.labelled_pairs import labels_of, preferences_of
 
 NAN = float("nan")
 
@@ -71,7 +72,8 @@ def test_both_orders_are_averaged() -> None:
     found = compare(judge, prompts(3), ["a", "b", "c"], ["x", "y", "z"])
     assert found.preferences == pytest.approx([(0.9 + 0.7) / 2, (0.2 + 0.6) / 2, (1.0 + 0.0) / 2])
     assert found.win_rate == pytest.approx((0.8 + 0.4 + 0.5) / 3)
-    assert (found.failures, found.judged, found.agreement) == (0, 3, pytest.approx(1 / 3))
+    assert (found.failures, found.judged) == (0, 3)
+    assert found.agreement == pytest.approx(1 / 3)
 
 
 def test_each_order_is_asked_with_the_answers_exchanged_and_chance_of_its_own() -> None:
@@ -136,18 +138,27 @@ def test_what_the_judging_took_is_summed() -> None:
     assert compare(judge, prompts(1), ["a"], ["x"]).metrics == {"judge/dollars": 0.5}
 
 
+def test_one_order_alone_is_decided_as_two_are() -> None:
+    orders = np.array([[1.0, 0.0, NAN]])
+    assert decided(orders, "apart") == pytest.approx([1.0, 0.0, NAN], nan_ok=True)
+    assert decided(orders, "ties").tolist() == [1.0, 0.0, 0.5]
+    assert preferences_of(np.array([1, 2, 0, -1])) == pytest.approx([1.0, 0.0, 0.5, NAN], nan_ok=True)
+    assert labels_of(preferences_of(np.array([1, 2, 0, -1]))).tolist() == [1, 2, 0, -1]
+
+
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ([0.5], "the judge scripted gave preferences of shape (1,) for 2 pairs: mend it"),
-        ([0.5, 1.5], "the judge scripted gave the preference 1.5, which is no probability: mend it"),
-        ([-0.5, NAN], "the judge scripted gave the preference -0.5, which is no probability: mend it"),
+        ([0.5], "the judge scripted gave preferences of shape (1,) for 2 pairs: fix it"),
+        ([0.5, 1.5], "the judge scripted gave the preference 1.5, which is not a probability: fix it"),
+        ([-0.5, NAN], "the judge scripted gave the preference -0.5, which is not a probability: fix it"),
     ],
 )
 def test_a_judge_that_errs_is_told(given_: list[float], message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        compare(Scripted(given_), prompts(2), ["a", "b"], ["x", "y"])
-    assert str(caught.value) == message
+    for ask in (compare, ask_both_orders):
+        with pytest.raises(UsageError) as caught:
+            ask(Scripted(given_), prompts(2), ["a", "b"], ["x", "y"])
+        assert str(caught.value) == message
 
 
 def test_answers_that_do_not_belong_together_are_refused() -> None:
@@ -159,11 +170,13 @@ def test_answers_that_do_not_belong_together_are_refused() -> None:
     st.lists(st.tuples(*[st.floats(0, 1) | st.just(NAN)] * 2), min_size=1, max_size=8),
     st.sampled_from(["apart", "ties"]),
 )
-def test_exchanging_the_answers_exchanges_the_preferences(orders: list[tuple[float, float]], failures: str) -> None:
+def test_exchanging_the_answers_exchanges_the_preferences(
+    orders: list[tuple[float, float]], failures: Failures
+) -> None:
     first, second = [order[0] for order in orders], [order[1] for order in orders]
     ours, theirs = [f"a{number}" for number in range(len(orders))], [f"b{number}" for number in range(len(orders))]
-    one = compare(Scripted(first, second), prompts(len(orders)), ours, theirs, failures=failures)  # type: ignore[arg-type]
-    other = compare(Scripted(second, first), prompts(len(orders)), theirs, ours, failures=failures)  # type: ignore[arg-type]
+    one = compare(Scripted(first, second), prompts(len(orders)), ours, theirs, failures=failures)
+    other = compare(Scripted(second, first), prompts(len(orders)), theirs, ours, failures=failures)
     assert one.preferences == pytest.approx(1 - other.preferences, nan_ok=True)
     assert one.agreement == pytest.approx(other.agreement, nan_ok=True)
 
@@ -230,7 +243,7 @@ def test_arguments_reach_the_judge() -> None:
         ("strict(", "can't read the judge 'strict(': write NAME or NAME(argument, option=value), e.g. noisy("),
         ("", "can't read the judge '': write NAME"),
         ("a\0b", "can't read the judge 'a\\x00b': write NAME"),
-        ("'strict'", "\"'strict'\" is no judge: write NAME"),
+        ("'strict'", "\"'strict'\" is not a judge: write NAME"),
         ("strict(1 + 1)", "can't read '1 + 1' in the judge 'strict(1 + 1)': write NAME"),
         ("strict(*x)", "can't read '*x' in the judge 'strict(*x)': write NAME"),
         ("strict(**x)", "can't read 'strict(**x)' in the judge"),

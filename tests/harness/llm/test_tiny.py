@@ -1,4 +1,4 @@
-"""The tiny preset: answers against Python's own operations, disjoint prompts, and a model that knows its operations."""
+"""The tiny model: answers against Python's own operations, and a model that knows its operations."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.tiny.corpus import text, vocabulary
-from optathlon.llm.tiny.instructions import SIZES, instructions
 from optathlon.llm.tiny.operations import OPERATIONS
 
 LETTERS = "abcdefgh"
@@ -56,31 +54,10 @@ def test_answers_are_right(operation: object) -> None:
         assert operation.answer(given) == by_hand(operation.name, given)  # type: ignore[attr-defined]
 
 
-def test_no_prompt_stands_in_two_parts_and_each_answer_is_right() -> None:
-    seen: set[str] = set()
-    styles = {" briefly": "", " in full": "gives", "": "the answer is"}
-    for part, size in SIZES.items():
-        examples = instructions(part)
-        assert len(examples) == size
-        for example in examples:
-            asked = example.prompt.instruction
-            style = next(style for style in styles if asked.endswith(style))
-            asked = asked.removesuffix(style)
-            assert asked not in seen
-            seen.add(asked)
-            assert (part == "train") or style == ""
-            given = example.response.split(styles[style] or None, 1)[-1] if styles[style] else example.response
-            assert is_right(given, example.prompt.answer or "")
-            assert styles[style] in example.response
-
-
 def test_the_vocabulary_holds_every_word() -> None:
     words = set(vocabulary())
     assert len(words) == len(vocabulary())
     assert set(text(np.random.default_rng(1), 20_000).split()) <= words
-    for part in SIZES:
-        for example in instructions(part):
-            assert set(f"{example.prompt.instruction} {example.response}".split()) <= words
 
 
 @pytest.mark.torch

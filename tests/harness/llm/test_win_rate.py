@@ -129,7 +129,9 @@ def test_what_was_planted_is_found() -> None:
     assert found.length == pytest.approx(LENGTH, abs=0.06)
     assert found.difficulty == pytest.approx(DIFFICULTY, abs=0.04)
     assert found.quality == pytest.approx(QUALITY, abs=0.04)
-    assert found.win_rate == pytest.approx(predicted_win_rate(QUALITY, DIFFICULTY, [*difficulty.values()]), abs=0.01)
+    assert found.win_rate == pytest.approx(
+        predicted_win_rate(QUALITY, DIFFICULTY, np.array([*difficulty.values()])), abs=0.01
+    )
     assert win_rate(candidate.preferences).rate > found.win_rate + 0.05
 
 
@@ -257,8 +259,8 @@ def test_without_a_known_preference_there_is_no_rate() -> None:
         ({"ids": ["a", "b", "a"]}, "the prompt 'a' is judged twice: give one judgement of each prompt"),
         ({"preferences": [0.5, 1.0]}, "preferences of shape (2,) for 3 prompts: give one for each"),
         ({"preferences": [0.5, 1.5, 0.0]}, "the preference 1.5 for the prompt 'b' is not in [0, 1]"),
-        ({"lengths": [1, 2, -3]}, "-3 is no length (prompt 'c')"),
-        ({"reference_lengths": [1, np.nan, 3]}, "nan is no length (prompt 'b')"),
+        ({"lengths": [1, 2, -3]}, "-3 is not a length (prompt 'c')"),
+        ({"reference_lengths": [1, np.nan, 3]}, "nan is not a length (prompt 'b')"),
     ],
 )
 def test_judgements_that_do_not_fit_together_are_refused(changes: dict[str, object], message: str) -> None:

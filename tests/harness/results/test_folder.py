@@ -31,10 +31,10 @@ from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.rows import Session, run_row
 from optathlon.results.schema import FORMAT, RUNS, TRIALS
 from optathlon.results.writer import ShardWriter, write_shard
-from optathlon.running.accounting import Outcome, TrialRecord
+from optathlon.running.accounting import RunOutcome, TrialRecord
 from optathlon.running.runs import RunSpec
 
-SESSION = Session("mine", "host", "0123")
+SESSION = Session("host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
@@ -79,7 +79,7 @@ def store(
     folder = ResultsFolder.create(path)
     writer = ShardWriter(folder)
     for spec, trials in runs:
-        outcome = Outcome(status, trials, float(len(trials)))
+        outcome = RunOutcome(status, trials, float(len(trials)))
         writer.add(run_row(spec, outcome, SESSION, {"a": 1}, fingerprint, STARTED, 1.5), trials)
     writer.describe(task, fingerprint)
     assert writer.flush() == [spec.id for spec, _ in runs]
@@ -87,7 +87,7 @@ def store(
 
 
 def spec(seed: int = 0, optimizer: str = "random", task: str = "toy/plain") -> RunSpec:
-    return RunSpec(optimizer, task, "1", seed, 7, Budget(5))
+    return RunSpec(optimizer, task, "1", seed, 7, Budget(5), experiment="mine")
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -605,7 +605,7 @@ def test_a_full_disk_loses_nothing_and_leaves_nothing_behind(
     writer = ShardWriter(folder)
 
     def add(seed: int) -> str:
-        outcome = Outcome(Status.OK, [record(0), record(1)], 2.0)
+        outcome = RunOutcome(Status.OK, [record(0), record(1)], 2.0)
         writer.describe(plain_task, "f1")
         writer.add(run_row(spec(seed), outcome, SESSION, {}, "f1", STARTED, 1.5), outcome.trials)
         return spec(seed).id
@@ -645,7 +645,7 @@ def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> None:
     writer = ShardWriter(folder)
     for seed in range(3):
         trials = [record(trial, error=Random(trial).randbytes(40).hex()) for trial in range(100)]
-        writer.add(run_row(spec(seed), Outcome(Status.OK, trials, 9.0), SESSION, {}, "f1", STARTED, 1.5), trials)
+        writer.add(run_row(spec(seed), RunOutcome(Status.OK, trials, 9.0), SESSION, {}, "f1", STARTED, 1.5), trials)
     writer.describe(plain_task, "f1")
     filler = small_disk / "filler"
     with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:

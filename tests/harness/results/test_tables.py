@@ -144,7 +144,7 @@ def test_incumbents_in_place_of_values_make_no_difference(
 
 
 def test_the_report_takes_a_table(tmp_path: Path) -> None:
-    from optathlon.analysis import write_report
+    from optathlon.analysis.report import write_report
 
     rng = np.random.default_rng(0)
     runs = [(o, f"t{t}", s, step) for o in "abc" for t in range(8) for s in range(2) for step in (1, 5, 10)]

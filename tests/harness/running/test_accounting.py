@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import Budget, BudgetUnit, Constraint, Fidelity, Objective, Optimizer, Problem, Result, Status, Trial
-from optathlon.running.accounting import Accounts, History, Outcome
-from optathlon.running.evaluation import Finished, Job
+from optathlon.running.accounting import Accounts, History, RunOutcome
+from optathlon.running.evaluation import FinishedTrial, Job
 from optathlon.running.loop import run_loop
 
 OK = Result(values=(1.0,))
@@ -49,16 +49,16 @@ class Clockwork:
     def now(self) -> float:
         return self.time
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         pass
 
     def submit(self, job: Job) -> None:
         self.pending.append(job.trial)
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         trial, start = self.pending.pop(0), self.time
         self.time += next(self.seconds)
-        return Finished(trial, next(self.results), start, self.time, 0, self.time - start)
+        return FinishedTrial(trial, next(self.results), start, self.time, 0, self.time - start)
 
 
 def make_problem(budget: Budget | float, **rest: object) -> Problem:
@@ -66,7 +66,7 @@ def make_problem(budget: Budget | float, **rest: object) -> Problem:
     return Problem(ConfigurationSpace({"x": (0.0, 1.0)}), budget=budget, **rest)
 
 
-def run(problem: Problem, trials: Iterable[Trial | None], **evaluator: Iterable) -> tuple[Outcome, Scripted]:
+def run(problem: Problem, trials: Iterable[Trial | None], **evaluator: Iterable) -> tuple[RunOutcome, Scripted]:
     optimizer = Scripted(trials)
     return run_loop(problem, lambda _: optimizer, Clockwork(**evaluator), count()), optimizer
 
@@ -81,7 +81,7 @@ def ending(costs: Iterable[Fraction], budget: Fraction) -> tuple[int, bool]:
     raise AssertionError("the costs are endless")
 
 
-def flags(outcome: Outcome) -> list[bool]:
+def flags(outcome: RunOutcome) -> list[bool]:
     return [record.over_budget for record in outcome.trials]
 
 
@@ -175,7 +175,7 @@ def test_pending_trials_count_whatever_the_order_in_which_they_finish(
     number, over = ending((Fraction(level, upper) for level in levels), budget)
 
     class Shuffled(Clockwork):
-        def wait(self) -> Finished:
+        def wait(self) -> FinishedTrial:
             random.shuffle(self.pending)
             return super().wait()
 

@@ -29,9 +29,9 @@ from optathlon import (
     run_experiment,
 )
 from optathlon.errors import UsageError
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock, VirtualEvaluator
-from optathlon.running.evaluation import Job, Measured, measure
+from optathlon.running.evaluation import Job, TimedResult, evaluate_timed
 from optathlon.running.loop import run_loop
 
 
@@ -64,7 +64,7 @@ class Scripted(Optimizer):
         self.events: list[tuple[str, int]] = []
 
     def ask(self) -> Trial | None:
-        self.think()
+        self.charge_overhead()
         x = next(self.xs, None)
         return None if x is None else Trial({"x": x})
 
@@ -72,12 +72,12 @@ class Scripted(Optimizer):
         self.events.append(("told", trial.id))
 
 
-def simulate(task: Task, optimizer: Optimizer, clock: Clock = Clock.VIRTUAL) -> Outcome:
-    evaluator = VirtualEvaluator(lambda job: measure(task, job), task.problem.n_workers, clock)
+def simulate(task: Task, optimizer: Optimizer, clock: Clock = Clock.VIRTUAL) -> RunOutcome:
+    evaluator = VirtualEvaluator(lambda job: evaluate_timed(task, job), task.problem.n_workers, clock)
     return run_loop(task.problem, lambda _: optimizer, evaluator, count())
 
 
-def schedule(outcome: Outcome) -> list[tuple[int, int, float, float]]:
+def schedule(outcome: RunOutcome) -> list[tuple[int, int, float, float]]:
     """Trial, worker, start and end, in the order in which they were told."""
     return [(record.trial, record.worker, record.start, record.end) for record in outcome.trials]
 
@@ -140,14 +140,14 @@ def test_thinking_is_charged_where_wanted_and_results_wait_meanwhile() -> None:
     """Thinking takes 10 simulated seconds an ask: both trials have ended before the next ask has."""
     clock = Clock.CHARGED
     task = Costly(costs_x, n_workers=2, budget=Budget(4))
-    evaluator = VirtualEvaluator(lambda job: measure(task, job), 2, clock)
+    evaluator = VirtualEvaluator(lambda job: evaluate_timed(task, job), 2, clock)
 
     class Slow:
         simulates = True
         now, wait = evaluator.now, evaluator.wait
 
-        def think(self, seconds: float) -> None:
-            evaluator.think(10.0 if asking else 0.0)
+        def charge_overhead(self, seconds: float) -> None:
+            evaluator.charge_overhead(10.0 if asking else 0.0)
 
         def submit(self, job: Job) -> None:
             evaluator.submit(job)
@@ -367,6 +367,6 @@ def test_what_can_not_be_is_one_line() -> None:
 
 def test_measured_costs_of_continued_trials_are_increments() -> None:
     task = Costly(lambda config, fidelity: Result((1.0,), cost=5.0))
-    assert measure(task, Job(Trial({"x": 1.0}), 0, paid=3.0)).result.cost == 2.0
-    assert measure(task, Job(Trial({"x": 1.0}), 0, paid=7.0)).result.cost == 0.0
-    assert isinstance(measure(task, Job(Trial({"x": 1.0}), 0)), Measured)
+    assert evaluate_timed(task, Job(Trial({"x": 1.0}), 0, paid=3.0)).result.cost == 2.0
+    assert evaluate_timed(task, Job(Trial({"x": 1.0}), 0, paid=7.0)).result.cost == 0.0
+    assert isinstance(evaluate_timed(task, Job(Trial({"x": 1.0}), 0)), TimedResult)

@@ -19,7 +19,7 @@ from optathlon.registry.plugins import load_plugin, plugins
 from optathlon.registry.tasks import make_task
 from optathlon.resources import IN_PROCESS
 from optathlon.results.frames import Results
-from optathlon.running.evaluation import Job, Measured
+from optathlon.running.evaluation import Job, TimedResult
 from optathlon.running.isolation import EvaluationProcess, ProcessEvaluator, Site
 
 MIB = 2**20
@@ -290,9 +290,9 @@ def process(tmp_path: Path, plugin: Path) -> Iterator[EvaluationProcess]:
     process.stop()
 
 
-def evaluate(process: EvaluationProcess, name: str) -> Measured:
+def evaluate(process: EvaluationProcess, name: str) -> TimedResult:
     task = make_task(f"iso/{name}")
-    return process.measure(task.id, Job(Trial({"x": 0.5, "n": 3}, id=0), 1), task.resources)
+    return process.evaluate(task.id, Job(Trial({"x": 0.5, "n": 3}, id=0), 1), task.resources)
 
 
 @pytest.mark.parametrize(
@@ -327,18 +327,18 @@ def test_a_trial_that_took_too_long_has_no_result_even_if_nobody_looked_in_time(
     task = make_task("iso/late")
     process.begin(task.id, Job(Trial({"x": 0.5, "n": 3}, id=0), 1), task.resources)
     wait(process.signals)
-    measured = process.poll()
-    assert measured is not None and measured.seconds >= 0.6
-    assert (measured.result.status, measured.result.values) == (Status.TIMEOUT, ())
-    assert measured.result.error == "ended at the limit of 0.4 s"
+    evaluated = process.poll()
+    assert evaluated is not None and evaluated.seconds >= 0.6
+    assert (evaluated.result.status, evaluated.result.values) == (Status.TIMEOUT, ())
+    assert evaluated.result.error == "ended at the limit of 0.4 s"
 
 
 def test_a_process_is_used_again_and_its_memory_is_that_of_the_trial(process: EvaluationProcess) -> None:
     first, second = evaluate(process, "fine"), evaluate(process, "fine")
     assert first.result.metrics["test/pid"] == second.result.metrics["test/pid"] != os.getpid()
-    for measured in (first, second):
-        assert measured.peak_memory is not None
-        assert 10 * MIB < measured.peak_memory < 2000 * MIB
+    for evaluated in (first, second):
+        assert evaluated.peak_memory is not None
+        assert 10 * MIB < evaluated.peak_memory < 2000 * MIB
 
 
 def test_a_trial_that_forks_is_told_once(process: EvaluationProcess) -> None:
@@ -503,8 +503,8 @@ def test_a_run_that_ends_at_its_limit_spoils_no_other_run(grid: Callable[..., Re
 
 
 def test_memory_that_is_shared_with_children_counts_once(process: EvaluationProcess) -> None:
-    measured = evaluate(process, "shares")
-    assert measured.result.ok, measured.result.error
+    evaluated = evaluate(process, "shares")
+    assert evaluated.result.ok, evaluated.result.error
 
 
 def test_no_word_of_semaphores_that_are_cleared_away(
@@ -570,7 +570,7 @@ def test_without_the_gpus_the_plan_says_so(
     assert "to do    1" in plan.stdout
     assert "no GPU   1" in plan.stdout
     have = "there are 1" if visible else "there is none"
-    assert f"random: trials want 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
+    assert f"random: trials need 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
     done = command(*arguments, CUDA_VISIBLE_DEVICES=visible)
     assert done.returncode == 1, "the grid is not complete"
     assert "1 runs want GPUs that are not here" in done.stdout
@@ -579,6 +579,6 @@ def test_without_the_gpus_the_plan_says_so(
 
 def test_a_task_that_is_gone_in_the_process_is_said_in_the_trial(process: EvaluationProcess) -> None:
     plugins.tasks["iso/here"] = make_task("iso/fine")
-    measured = process.measure("iso/here", Job(Trial({"x": 0.5, "n": 3}, id=0), 1), Resources(isolated=True))
-    assert measured.result.status is Status.CRASHED
-    assert "unknown task 'iso/here'" in measured.result.error
+    evaluated = process.evaluate("iso/here", Job(Trial({"x": 0.5, "n": 3}, id=0), 1), Resources(isolated=True))
+    assert evaluated.result.status is Status.CRASHED
+    assert "unknown task 'iso/here'" in evaluated.result.error

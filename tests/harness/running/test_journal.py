@@ -19,15 +19,15 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from hypothesis import given
 from hypothesis import strategies as st
+from roster import OPTIMIZERS
 
 from optathlon import Budget, BudgetUnit, Capability, Optimizer, Problem, Result, Status, Task, Trial
 from optathlon.errors import StorageError
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
-from optathlon.registry.plugins import optimizer_names
 from optathlon.registry.tasks import make_task
-from optathlon.running.accounting import Diverged, Outcome, TrialRecord
+from optathlon.running.accounting import ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.clocks import Clock, VirtualEvaluator
-from optathlon.running.evaluation import Evaluator, Finished, Job, Measured, SequentialEvaluator, measure
+from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, SequentialEvaluator, TimedResult, evaluate_timed
 from optathlon.running.journal import DoneElsewhere, Journal, ReplayedEvaluator, recalling, salvaged
 from optathlon.running.journal import read_journal as read_journal_of
 from optathlon.running.loop import run_loop
@@ -68,7 +68,7 @@ class Mortal:
         self.evaluator.submit(job)
 
 
-def timeless(outcome: Outcome) -> list[tuple[object, ...]]:
+def timeless(outcome: RunOutcome) -> list[tuple[object, ...]]:
     return [
         (record.trial, record.config, record.fidelity, record.parent, record.evaluations, record.values, record.metrics,
          record.status, record.error, record.cost, record.over_budget)
@@ -82,14 +82,14 @@ def do(
     task: Task,
     path: Path,
     wrap: Callable[[Evaluator], Evaluator] = lambda evaluator: evaluator,
-) -> Outcome:
+) -> RunOutcome:
     """A run with a journal that is written from the first trial on."""
     journal = Journal(path, IDENTITY, patience=0.0)
 
     def make_evaluator(history: Any) -> Evaluator:
         if spec.clock is Clock.REAL:
             return ReplayedEvaluator(wrap(SequentialEvaluator(task)), dict(history.past))
-        here = recalling(lambda job: measure(task, job), history.past)
+        here = recalling(lambda job: evaluate_timed(task, job), history.past)
         return wrap(VirtualEvaluator(here, spec.n_workers, spec.clock))
 
     try:
@@ -108,7 +108,7 @@ def timed(took: list[float]) -> Iterator[None]:
         took.append(time.monotonic() - began)
 
 
-@pytest.mark.parametrize("name", [name for name in optimizer_names() if name != "local-search"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     """Killed in its first, second, a middle and its last trial, one after the other; dear methods once."""
     task = make_task(TASKS.get(name, "hpobench/fcnet/naval_propulsion"))
@@ -186,17 +186,17 @@ class Shuffled:
     def now(self) -> float:
         return self._time
 
-    def think(self, seconds: float) -> None:
+    def charge_overhead(self, seconds: float) -> None:
         pass
 
     def submit(self, job: Job) -> None:
         self._pending.append(job)
 
-    def wait(self) -> Finished:
+    def wait(self) -> FinishedTrial:
         self._random.shuffle(self._pending)
         job = self._pending.pop()
         self._time += 1.0
-        return Finished(job.trial, measure(self._task, job).result, self._time - 1, self._time, 0, 1.0)
+        return FinishedTrial(job.trial, evaluate_timed(self._task, job).result, self._time - 1, self._time, 0, 1.0)
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(0, 15))
@@ -337,7 +337,7 @@ def test_illegal_proposals_are_replayed_too(tmp_path: Path) -> None:
         def tell(self, trial: Trial, result: Result) -> None:
             pass
 
-    def run(lives: float) -> Outcome:
+    def run(lives: float) -> RunOutcome:
         task = Line()
         journal = Journal(tmp_path / "j.jsonl", IDENTITY, patience=0.0)
         evaluator = ReplayedEvaluator(Mortal(SequentialEvaluator(task), lives), journal.past)
@@ -377,7 +377,7 @@ def test_a_run_that_asks_something_else_starts_anew_and_says_so(tmp_path: Path) 
     task = Line()
     outcome = do(spec, choice, task, tmp_path / "j.jsonl")
     assert outcome.status is Status.OK
-    assert outcome.reason.startswith("not replayable, so started anew: trial 0 is {'x': 0.52")
+    assert outcome.reason.startswith("not replayable, so started again: trial 0 is {'x': 0.52")
     assert len(outcome.trials) == len({record.config["x"] for record in outcome.trials}) * 5 == 5
     assert len(task.evaluated) == 5
     assert len(read_journal(tmp_path / "j.jsonl")) == 5, "nothing of the old one is left"
@@ -387,11 +387,11 @@ def test_a_result_told_before_it_was_asked_is_a_divergence(tmp_path: Path) -> No
     records = journal_of(tmp_path / "j.jsonl", 2)
     evaluator = ReplayedEvaluator(SequentialEvaluator(Line()), {record.trial: record for record in records})
     evaluator.submit(Job(Trial({"x": 0.5}, id=1), 0))
-    with pytest.raises(Diverged, match="trial 0 was told before it was asked"):
+    with pytest.raises(ReplayMismatch, match="trial 0 was told before it was asked"):
         evaluator.wait()
 
 
-def random_run(task: Task, journal: Journal) -> Outcome:
+def random_run(task: Task, journal: Journal) -> RunOutcome:
     noise = iter(range(99))
     return run_loop(task.problem, lambda problem: RANDOM.start(problem, 0), SequentialEvaluator(task), noise, journal)
 
@@ -557,7 +557,7 @@ def test_a_journal_is_plain_text(tmp_path: Path) -> None:
 def test_recalled_results_are_not_evaluated_again(tmp_path: Path) -> None:
     (record,) = journal_of(tmp_path / "j.jsonl", 1)
 
-    def refuse(job: Job) -> Measured:
+    def refuse(job: Job) -> TimedResult:
         raise AssertionError("evaluated again")
 
     measured = recalling(refuse, {0: record})(Job(Trial({"x": 0.5}, id=0), 0))

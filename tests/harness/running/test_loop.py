@@ -7,7 +7,7 @@ import pytest
 from ConfigSpace import ConfigurationSpace, Float
 
 from optathlon import Budget, Objective, Optimizer, Problem, Result, Status, Trial, as_task
-from optathlon.running.accounting import Outcome
+from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluation import SequentialEvaluator
 from optathlon.running.loop import run_loop
 
@@ -34,7 +34,7 @@ class Steps(Optimizer):
         self.told.append(result)
 
 
-def run(start: Callable[[Problem], Optimizer], task: object = line, noise: Iterator[int] | None = None) -> Outcome:
+def run(start: Callable[[Problem], Optimizer], task: object = line, noise: Iterator[int] | None = None) -> RunOutcome:
     return run_loop(task.problem, start, SequentialEvaluator(task), noise or count())
 
 

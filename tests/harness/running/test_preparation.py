@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from optathlon import Experiment, Status, Trial, load, run_experiment
-from optathlon.errors import Hindrance
+from optathlon.errors import Unavailable
 from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.results.frames import Results
@@ -27,7 +27,7 @@ from pathlib import Path
 from ConfigSpace import ConfigurationSpace
 
 from optathlon import Budget, Collection, Problem, Resources, Result, Task
-from optathlon.errors import Hindrance
+from optathlon.errors import Unavailable
 
 FOLDER = Path(__file__).parent
 LIMIT_S, LOADING_S = 1.0, 1.5
@@ -83,7 +83,7 @@ class Asking(Task):
             asked = len(file.read())
         time.sleep(0.2)
         if (FOLDER / "away").exists() and asked > 5:
-            raise Hindrance("the server is away: start it, and repeat the command")
+            raise Unavailable("the server is away: start it, and repeat the command")
         return Result((config["x"] + seed / 2**32,))
 
     def fingerprint(self):
@@ -183,7 +183,7 @@ def test_a_run_that_cannot_go_on_ends_the_command_and_goes_on_later(
     assert asked.stat().st_size == 8
     asked.unlink()
     away.touch()
-    with pytest.raises(Hindrance, match=r"^the server is away: start it, and repeat the command$"):
+    with pytest.raises(Unavailable, match=r"^the server is away: start it, and repeat the command$"):
         grid("load/asks")
     assert load(tmp_path / "out").runs.empty, "no status that would be final"
     assert asked.stat().st_size == 6

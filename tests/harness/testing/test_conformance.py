@@ -105,14 +105,14 @@ class RandomLevels(RandomSearch):
     """As many trials as its levels, which no seed drives, happen to cost."""
 
     capabilities = RandomSearch.capabilities | {Capability.MULTI_FIDELITY}
-    needs = frozenset({Capability.MULTI_FIDELITY})
+    requires = frozenset({Capability.MULTI_FIDELITY})
 
     def ask(self):
         return replace(super().ask(), fidelity=random.choice([1, 3, 9, 27]))
 
 
 class LevelsOutOfRange(RandomSearch):
-    needs = frozenset({Capability.MULTI_FIDELITY})
+    requires = frozenset({Capability.MULTI_FIDELITY})
 
     def ask(self):
         return replace(super().ask(), fidelity=81)
@@ -180,7 +180,7 @@ class TellsInOrder(RandomSearch):
 
 class ContinuesUnresumable(RandomSearch):
     capabilities = RandomSearch.capabilities | {Capability.MULTI_FIDELITY}
-    needs = frozenset({Capability.MULTI_FIDELITY})
+    requires = frozenset({Capability.MULTI_FIDELITY})
 
     def __init__(self, problem, seed):
         super().__init__(problem, seed)
@@ -197,7 +197,7 @@ class ContinuesUnresumable(RandomSearch):
 
 
 class FitsNothing(RandomSearch):
-    needs = frozenset({Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS, Capability.RESUMABLE})
+    requires = frozenset({Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS, Capability.RESUMABLE})
 
 
 def hidden():
@@ -214,7 +214,7 @@ class Resuming(RandomSearch):
     """Continues every trial from a third of the levels, where it can."""
 
     capabilities = RandomSearch.capabilities | {Capability.MULTI_FIDELITY, Capability.RESUMABLE}
-    needs = frozenset({Capability.RESUMABLE})
+    requires = frozenset({Capability.RESUMABLE})
 
     def __init__(self, problem, seed):
         super().__init__(problem, seed)

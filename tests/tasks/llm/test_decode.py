@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from optathlon.errors import UsageError
-from optathlon.llm.models import Adapter
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.decode import decode_space, speculate
+from optathlon.tasks.llm.kinds.decode import decode_space, speculate
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
 from optathlon.tasks.llm.setups import TINY
+from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -24,26 +24,26 @@ LOOKUP = {"draft": "prompt-lookup", "candidates": 4, "ngram": 2}
 
 
 @pytest.fixture(scope="module")
-def bench(llm_cache: Path) -> Any:
-    from optathlon.tasks.llm.bench import Bench
+def loaded(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
-    return Bench(TINY)
+    return LoadedSetup(TINY)
 
 
 @pytest.fixture(scope="module")
-def model(bench: Any) -> Iterator[Any]:
-    with bench.reference_tuned() as tuned:
+def model(loaded: Any) -> Iterator[Any]:
+    with loaded.reference_tuned() as tuned:
         yield tuned
 
 
-def ending(bench: Any) -> dict[str, Any]:
-    tokenizer = bench.tokenizer
+def ending(loaded: Any) -> dict[str, Any]:
+    tokenizer = loaded.tokenizer
     return {"pad": tokenizer.pad_token_id, "ends": [tokenizer.eos_token_id], "max_new_tokens": 16}
 
 
-def greedily(bench: Any, model: Any, prompts: list[Any]) -> list[list[int]]:
+def greedily(loaded: Any, model: Any, prompts: list[Any]) -> list[list[int]]:
     """Token by token, each with a pass over all before it and no cache."""
-    answers, end = [], bench.tokenizer.eos_token_id
+    answers, end = [], loaded.tokenizer.eos_token_id
     for prompt in prompts:
         tokens = list(prompt)
         while len(tokens) < len(prompt) + 16 and (len(tokens) == len(prompt) or tokens[-1] != end):
@@ -64,27 +64,27 @@ def greedily(bench: Any, model: Any, prompts: list[Any]) -> list[list[int]]:
         {**LOOKUP, "candidates": 10, "ngram": 1},
     ],
 )
-def test_answers_are_those_of_plain_decoding(bench: Any, model: Any, config: dict[str, Any]) -> None:
-    prompts = bench.prompts("tune")[:12]
+def test_answers_are_those_of_plain_decoding(loaded: Any, model: Any, config: dict[str, Any]) -> None:
+    prompts = loaded.prompts("validation")[:12]
     before = model.generation_config.to_dict()
-    assert speculate(model, prompts, config, **ending(bench)) == greedily(bench, model, prompts)
+    assert speculate(model, prompts, config, **ending(loaded)) == greedily(loaded, model, prompts)
     assert model.generation_config.to_dict() == before
     assert model.config.num_hidden_layers == depth(model)
 
 
-def test_plain_decoding_calls_each_layer_once_a_token(bench: Any, model: Any) -> None:
-    prompts = bench.prompts("tune")[:5]
+def test_plain_decoding_calls_each_layer_once_a_token(loaded: Any, model: Any) -> None:
+    prompts = loaded.prompts("validation")[:5]
     calls = LayerCalls()
     with calls.of(model):
-        tokens = sum(bench.answer(model, [prompt]).tokens for prompt in prompts)
+        tokens = sum(loaded.answer(model, [prompt]).tokens for prompt in prompts)
     assert calls.count == depth(model) * tokens
-    bench.answer(model, prompts)
+    loaded.answer(model, prompts)
     assert calls.count == depth(model) * tokens
 
 
-def test_calls_are_those_of_the_passes_of_draft_and_target(bench: Any, model: Any) -> None:
+def test_calls_are_those_of_the_passes_of_draft_and_target(loaded: Any, model: Any) -> None:
     """A draft that is verified: one pass of the target for every `candidates` of the draft, at most."""
-    prompts = bench.prompts("tune")[:8]
+    prompts = loaded.prompts("validation")[:8]
     passes: dict[int, int] = {}
 
     def count(module: Any, *_: object) -> None:
@@ -93,7 +93,7 @@ def test_calls_are_those_of_the_passes_of_draft_and_target(bench: Any, model: An
     calls = LayerCalls()
     hook = model.get_decoder().register_forward_hook(count)
     with calls.of(model):
-        written = speculate(model, prompts, {**EXIT, "exit_share": 0.67}, **ending(bench))
+        written = speculate(model, prompts, {**EXIT, "exit_share": 0.67}, **ending(loaded))
     hook.remove()
     assert set(passes) == {2, 3}
     assert calls.count == 2 * passes[2] + 3 * passes[3]
@@ -102,8 +102,8 @@ def test_calls_are_those_of_the_passes_of_draft_and_target(bench: Any, model: An
     assert passes[2] <= 3 * passes[3]
 
 
-def test_a_model_left_early_is_one_with_fewer_layers(bench: Any, model: Any, tmp_path: Path) -> None:
-    tokens = torch.tensor([bench.prompts("tune")[0]])
+def test_a_model_left_early_is_one_with_fewer_layers(loaded: Any, model: Any, tmp_path: Path) -> None:
+    tokens = torch.tensor([loaded.prompts("validation")[0]])
     model.save_pretrained(tmp_path)
     short = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, num_hidden_layers=2).eval()
     with torch.inference_mode():
@@ -114,11 +114,11 @@ def test_a_model_left_early_is_one_with_fewer_layers(bench: Any, model: Any, tmp
         assert not torch.equal(model(input_ids=tokens).logits, expected)
 
 
-def test_adapters_are_drafted_with_too(bench: Any, llm_cache: Path) -> None:
-    from optathlon.tasks.llm.bench import Bench
+def test_adapters_are_drafted_with_too(loaded: Any, llm_cache: Path) -> None:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
-    own = Bench(TINY)
-    prompts = own.prompts("tune")[:4]
+    own = LoadedSetup(TINY)
+    prompts = own.prompts("validation")[:4]
     with own.base.tunable(Adapter(4, 2.0, 0.0), 1) as tuned:
         tuned.eval()
         assert depth(tuned) == 3

@@ -17,9 +17,9 @@ from optathlon.llm.chat import ALPACA, IGNORED, Encoded, Template, left_padded, 
 from optathlon.llm.data import Example, Turn
 from optathlon.llm.judging import Prompt
 from optathlon.llm.memory import in_batches
-from optathlon.llm.models import Adapter
 from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.training import Diverged, Recipe, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -31,30 +31,30 @@ RECIPE = Recipe(1e-3, 8, warmup=0.1, weight_decay=0.01)
 
 
 @pytest.fixture(scope="module")
-def bench(llm_cache: Path) -> Any:
-    from optathlon.tasks.llm.bench import Bench
+def loaded(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
     from optathlon.tasks.llm.setups import TINY
 
-    return Bench(TINY)
+    return LoadedSetup(TINY)
 
 
 @pytest.fixture
-def base(bench: Any) -> Iterator[Any]:
-    yield bench.base
-    with bench.base.untuned() as model:
+def base(loaded: Any) -> Iterator[Any]:
+    yield loaded.base
+    with loaded.base.untuned() as model:
         from optathlon.llm.models import checksum
 
-        assert checksum(model) == bench.base.checksum
+        assert checksum(model) == loaded.base.checksum
 
 
 def weights_of(model: Any) -> list[Any]:
     return [weight.detach().clone() for weight in model.parameters() if weight.requires_grad]
 
 
-def train(bench: Any, adapter: Adapter | None, recipe: Recipe, *, until: int, seed: int = 1, micro: int = 64) -> Any:
-    with bench.base.tunable(adapter, seed) as model:
+def train(loaded: Any, adapter: Adapter | None, recipe: Recipe, *, until: int, seed: int = 1, micro: int = 64) -> Any:
+    with loaded.base.tunable(adapter, seed) as model:
         training = Training(
-            model, bench.train[:64], bench.loss, recipe, epochs=3, seed=seed, autocast=bench.base.autocast
+            model, loaded.train[:64], loaded.loss, recipe, epochs=3, seed=seed, autocast=loaded.base.autocast
         )
         training.run(until, micro)
         return weights_of(model), training.state(), training
@@ -63,13 +63,13 @@ def train(bench: Any, adapter: Adapter | None, recipe: Recipe, *, until: int, se
 # Encoding
 
 
-def test_the_loss_is_on_the_response_alone(bench: Any) -> None:
+def test_the_loss_is_on_the_response_alone(loaded: Any) -> None:
     example = Example(Prompt("x", "mirror a b c"), "the answer is c b a")
-    encoded = bench.template.encode(example, 64)
-    words = bench.tokenizer.convert_ids_to_tokens(encoded.tokens)
+    encoded = loaded.template.encode(example, 64)
+    words = loaded.tokenizer.convert_ids_to_tokens(encoded.tokens)
     assert words[: encoded.asked] == ["<s>", "<user>", "mirror", "a", "b", "c", "<assistant>"]
     assert words[encoded.asked :] == ["the", "answer", "is", "c", "b", "a", "</s>"]
-    longer = bench.template.encode(Example(Prompt("y", "rank a b c"), "the answer is a b c d e"), 64)
+    longer = loaded.template.encode(Example(Prompt("y", "rank a b c"), "the answer is a b c d e"), 64)
     batch = right_padded([encoded, longer], 0, "cpu")
     assert batch["labels"][0, : encoded.asked].eq(IGNORED).all()
     assert batch["labels"][0, encoded.asked : len(encoded.tokens)].tolist() == list(encoded.response)
@@ -77,42 +77,42 @@ def test_the_loss_is_on_the_response_alone(bench: Any) -> None:
     assert batch["attention_mask"].sum(dim=1).tolist() == [len(encoded.tokens), len(longer.tokens)]
 
 
-def test_the_loss_is_that_of_transformers(bench: Any) -> None:
-    items = bench.train[:7]
-    with bench.base.untuned() as model, torch.no_grad():
-        ours = float(bench.loss.total(model, items)) / bench.loss.weight(items)
+def test_the_loss_is_that_of_transformers(loaded: Any) -> None:
+    items = loaded.train[:7]
+    with loaded.base.untuned() as model, torch.no_grad():
+        ours = float(loaded.loss.total(model, items)) / loaded.loss.weight(items)
         theirs = float(model(**right_padded(items, 0, "cpu")).loss)
         singles = [float(model(**right_padded([item], 0, "cpu")).loss) for item in items]
-        each = bench.losses(model, items)
+        each = loaded.losses(model, items)
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert each == pytest.approx(singles, rel=1e-4)
 
 
-def test_templates_that_mislead_the_loss_are_refused(bench: Any, tmp_path: Path) -> None:
+def test_templates_that_mislead_the_loss_are_refused(loaded: Any, tmp_path: Path) -> None:
     example = Example(Prompt("x", "mirror a b"), "b a", (Turn("user", "rank a"), Turn("assistant", "a")))
     (tmp_path / "bad.jinja").write_text(
         "{{ 'the ' if not add_generation_prompt }}{% for m in messages %}{{ m.content }} {% endfor %}"
     )
     with pytest.raises(UsageError, match="writes the prompt of 'x' otherwise"):
-        Template(bench.tokenizer, str(tmp_path / "bad.jinja")).encode(example, 64)
+        Template(loaded.tokenizer, str(tmp_path / "bad.jinja")).encode(example, 64)
     (tmp_path / "broken.jinja").write_text("{{ raise_exception('no') }}")
     with pytest.raises(UsageError, match="can't write 'x'"):
-        Template(bench.tokenizer, str(tmp_path / "broken.jinja")).encode(example, 64)
+        Template(loaded.tokenizer, str(tmp_path / "broken.jinja")).encode(example, 64)
     with pytest.raises(UsageError, match="no chat template"):
-        Template(bench.tokenizer, str(tmp_path / "absent.jinja"))
+        Template(loaded.tokenizer, str(tmp_path / "absent.jinja"))
     with pytest.raises(UsageError, match="no room for a response within 5"):
-        bench.template.encode(example, 5)
+        loaded.template.encode(example, 5)
     with pytest.raises(UsageError, match="'e' has no response"):
-        bench.template.encode(Example(Prompt("e", "mirror a b")), 64)
-    plain = copy.deepcopy(bench.tokenizer)
+        loaded.template.encode(Example(Prompt("e", "mirror a b")), 64)
+    plain = copy.deepcopy(loaded.tokenizer)
     plain.chat_template = None
     with pytest.raises(UsageError, match="the model has no chat template"):
         Template(plain)
 
 
-def test_the_alpaca_template_is_alpacas(bench: Any) -> None:
+def test_the_alpaca_template_is_alpacas(loaded: Any) -> None:
     """`PROMPT_DICT` of Stanford Alpaca's `train.py`, and what follows it there."""
-    template = Template(bench.tokenizer, "alpaca")
+    template = Template(loaded.tokenizer, "alpaca")
     assert template.text == ALPACA
     assert template._rendered(Example(Prompt("x", "Add.", "1 2"), "3"), answered=True) == (
         "Below is an instruction that describes a task, paired with an input that provides further context. "
@@ -127,8 +127,8 @@ def test_the_alpaca_template_is_alpacas(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("begins", [True, False])
-def test_the_alpaca_template_begins_as_the_tokenizer_does(bench: Any, begins: bool) -> None:
-    tokenizer = copy.deepcopy(bench.tokenizer)
+def test_the_alpaca_template_begins_as_the_tokenizer_does(loaded: Any, begins: bool) -> None:
+    tokenizer = copy.deepcopy(loaded.tokenizer)
     if begins:
         from tokenizers.processors import TemplateProcessing
 
@@ -145,11 +145,11 @@ def test_the_alpaca_template_begins_as_the_tokenizer_does(bench: Any, begins: bo
     assert encoded.asked == len(asked)
 
 
-def test_answers_end_where_the_template_ends_responses(bench: Any) -> None:
+def test_answers_end_where_the_template_ends_responses(loaded: Any) -> None:
     """As in Qwen's base models, whose tokenizer has another end than their template."""
 
-    tokenizer = copy.deepcopy(bench.tokenizer)
-    assert bench.template.ends == (tokenizer.eos_token_id,)
+    tokenizer = copy.deepcopy(loaded.tokenizer)
+    assert loaded.template.ends == (tokenizer.eos_token_id,)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     mark = tokenizer.convert_tokens_to_ids("<|im_end|>")
     tokenizer.chat_template = (
@@ -162,30 +162,30 @@ def test_answers_end_where_the_template_ends_responses(bench: Any) -> None:
     assert mark in encoded.response
 
 
-def test_answers_end_with_any_of_the_ends(bench: Any) -> None:
+def test_answers_end_with_any_of_the_ends(loaded: Any) -> None:
     from optathlon.llm.generation import write
 
-    prompts = bench.prompts("tune")[:3]
+    prompts = loaded.prompts("validation")[:3]
     options: dict[str, Any] = {"max_new_tokens": 5, "batch_size": 1, "device": "cpu"}
     for ends, length in (((2, 9), 2), ((2,), 5)):
         story = itertools.cycle([7, 9, 7, 9, 7])
-        with bench.base.untuned() as model:
+        with loaded.base.untuned() as model:
 
             def scores(tokens: Any, logits: Any, story: Any = story) -> Any:
                 return torch.nn.functional.one_hot(torch.tensor([next(story)]), logits.shape[1]).float()
 
-            (written,) = write(model, bench.tokenizer, prompts[:1], ends=ends, scores=scores, **options)
+            (written,) = write(model, loaded.tokenizer, prompts[:1], ends=ends, scores=scores, **options)
         assert written == [7, 9, 7, 9, 7][:length]
 
 
-def test_left_padding_changes_no_answer(bench: Any) -> None:
+def test_left_padding_changes_no_answer(loaded: Any) -> None:
     from optathlon.llm.generation import answer
 
-    prompts = bench.prompts("tune")[:24]
-    options: dict[str, Any] = {"ends": bench.template.ends, "max_new_tokens": 12, "device": "cpu"}
-    with bench.base.untuned() as model:
-        together = answer(model, bench.tokenizer, prompts, batch_size=24, **options)
-        alone = [answer(model, bench.tokenizer, [prompt], batch_size=1, **options).texts[0] for prompt in prompts]
+    prompts = loaded.prompts("validation")[:24]
+    options: dict[str, Any] = {"ends": loaded.template.ends, "max_new_tokens": 12, "device": "cpu"}
+    with loaded.base.untuned() as model:
+        together = answer(model, loaded.tokenizer, prompts, batch_size=24, **options)
+        alone = [answer(model, loaded.tokenizer, [prompt], batch_size=1, **options).texts[0] for prompt in prompts]
         widths = {len(prompt) for prompt in prompts}
         padded = left_padded(prompts, 0, "cpu")
     assert len(widths) > 1
@@ -214,16 +214,16 @@ def test_schedules_are_those_of_transformers(schedule: Any, theirs: str) -> None
     assert ours[0] > 0 and ours[:warm] == sorted(ours[:warm]) and ours[warm - 1] < 0.1
 
 
-def test_a_step_is_that_of_torch(bench: Any, base: Any) -> None:
+def test_a_step_is_that_of_torch(loaded: Any, base: Any) -> None:
     recipe = Recipe(1e-3, 64, schedule="constant", weight_decay=0.1)
-    ours, _, training = train(bench, None, recipe, until=1)
+    ours, _, training = train(loaded, None, recipe, until=1)
     with base.tunable(None, 1) as model:
         matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
         vectors = [weight for weight in model.parameters() if weight.ndim < 2]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=1e-3, foreach=False)
         order = np.random.default_rng([1, 0]).permutation(64)
-        loss = model(**right_padded([bench.train[index] for index in order], 0, "cpu")).loss
+        loss = model(**right_padded([loaded.train[index] for index in order], 0, "cpu")).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -234,10 +234,10 @@ def test_a_step_is_that_of_torch(bench: Any, base: Any) -> None:
 
 
 @pytest.mark.parametrize("adapter", [None, Adapter(4, 2.0, 0.0)])
-def test_micro_batches_leave_the_effective_batch_as_it_is(bench: Any, base: Any, adapter: Adapter | None) -> None:
+def test_micro_batches_leave_the_effective_batch_as_it_is(loaded: Any, base: Any, adapter: Adapter | None) -> None:
     recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
-    whole, _, _ = train(bench, adapter, recipe, until=1)
-    split, _, _ = train(bench, adapter, recipe, until=1, micro=3)
+    whole, _, _ = train(loaded, adapter, recipe, until=1)
+    split, _, _ = train(loaded, adapter, recipe, until=1, micro=3)
     for one, other in zip(whole, split, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
 
@@ -245,15 +245,15 @@ def test_micro_batches_leave_the_effective_batch_as_it_is(bench: Any, base: Any,
 @pytest.mark.parametrize("adapter", [None, ADAPTER])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
-    bench: Any, base: Any, adapter: Adapter | None, optimizer: Any, tmp_path: Path
+    loaded: Any, base: Any, adapter: Adapter | None, optimizer: Any, tmp_path: Path
 ) -> None:
     recipe = Recipe(1e-3, 24, optimizer, warmup=0.2, weight_decay=0.01)
-    whole, _, uninterrupted = train(bench, adapter, recipe, until=3)
-    _, state, _ = train(bench, adapter, recipe, until=1)
+    whole, _, uninterrupted = train(loaded, adapter, recipe, until=3)
+    _, state, _ = train(loaded, adapter, recipe, until=1)
     torch.save(state, tmp_path / "state.pt")
     torch.manual_seed(99)
     with base.tunable(adapter, 1) as model:
-        training = Training(model, bench.train[:64], bench.loss, recipe, epochs=3, seed=1, autocast=nullcontext)
+        training = Training(model, loaded.train[:64], loaded.loss, recipe, epochs=3, seed=1, autocast=nullcontext)
         training.load(torch.load(tmp_path / "state.pt", weights_only=True))
         training.run(3, 64)
         continued = weights_of(model)
@@ -261,13 +261,13 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
     assert all(torch.equal(one, other) for one, other in zip(whole, continued, strict=True))
 
 
-def test_training_leaves_no_trace_in_the_base_or_in_global_state(bench: Any, base: Any) -> None:
+def test_training_leaves_no_trace_in_the_base_or_in_global_state(loaded: Any, base: Any) -> None:
     state = torch.get_rng_state()
     with base.untuned() as model:
         before = [weight.clone() for weight in model.state_dict().values()]
         names = list(model.state_dict())
     for adapter in (ADAPTER, None, ADAPTER):
-        train(bench, adapter, RECIPE, until=1)
+        train(loaded, adapter, RECIPE, until=1)
     with base.untuned() as model:
         assert list(model.state_dict()) == names
         assert all(torch.equal(one, other) for one, other in zip(before, model.state_dict().values(), strict=True))
@@ -275,34 +275,34 @@ def test_training_leaves_no_trace_in_the_base_or_in_global_state(bench: Any, bas
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_another_seed_is_another_training(bench: Any, base: Any) -> None:
+def test_another_seed_is_another_training(loaded: Any, base: Any) -> None:
     for adapter in (None, ADAPTER):
-        ours, _, _ = train(bench, adapter, RECIPE, until=1, seed=1)
-        again, _, _ = train(bench, adapter, RECIPE, until=1, seed=1)
-        theirs, _, _ = train(bench, adapter, RECIPE, until=1, seed=2)
+        ours, _, _ = train(loaded, adapter, RECIPE, until=1, seed=1)
+        again, _, _ = train(loaded, adapter, RECIPE, until=1, seed=1)
+        theirs, _, _ = train(loaded, adapter, RECIPE, until=1, seed=2)
         assert all(torch.equal(one, other) for one, other in zip(ours, again, strict=True))
         assert not all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
-def test_a_loss_that_is_no_number_ends_the_training(bench: Any, base: Any) -> None:
+def test_a_loss_that_is_no_number_ends_the_training(loaded: Any, base: Any) -> None:
     with pytest.raises(Diverged, match=r"at step \d+ of 24"), base.tunable(None, 1) as model:
         with torch.no_grad():
             next(model.parameters()).fill_(float("nan"))
-        training = Training(model, bench.train[:64], bench.loss, RECIPE, epochs=3, seed=1, autocast=nullcontext)
+        training = Training(model, loaded.train[:64], loaded.loss, RECIPE, epochs=3, seed=1, autocast=nullcontext)
         training.run(1, 8)
 
 
-def test_an_adapter_that_spoils_the_base_is_noticed(bench: Any) -> None:
+def test_an_adapter_that_spoils_the_base_is_noticed(loaded: Any) -> None:
     from optathlon.errors import OptathlonError
-    from optathlon.tasks.llm.bench import Bench
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
     from optathlon.tasks.llm.setups import TINY
 
-    base = Bench(TINY).base
+    base = LoadedSetup(TINY).base
     with pytest.raises(OptathlonError, match="has changed the base"), base.tunable(ADAPTER, 0) as model:
         model.get_base_model().model.norm.weight.data.add_(1.0)
 
 
-def test_weights_in_use_are_not_replaced(bench: Any, base: Any) -> None:
+def test_weights_in_use_are_not_replaced(loaded: Any, base: Any) -> None:
     from optathlon.errors import OptathlonError
 
     for adapter in (None, ADAPTER):
@@ -313,10 +313,10 @@ def test_weights_in_use_are_not_replaced(bench: Any, base: Any) -> None:
 
 
 @pytest.mark.parametrize("adapter", [None, ADAPTER])
-def test_a_tuned_models_weights_can_be_tuned_again(bench: Any, base: Any, adapter: Adapter | None) -> None:
-    from optathlon.llm.models import tuned_weights
+def test_a_tuned_models_weights_can_be_tuned_again(loaded: Any, base: Any, adapter: Adapter | None) -> None:
+    from optathlon.tasks.llm.tunable_model import tuned_weights
 
-    batch = right_padded(bench.train[:8], 0, "cpu")
+    batch = right_padded(loaded.train[:8], 0, "cpu")
     with base.tunable(adapter, 1) as model, torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
@@ -361,7 +361,7 @@ def test_one_that_is_too_much_is_out_of_memory_and_other_errors_are_themselves()
         in_batches(broken, [1, 2, 3], 3)
 
 
-def test_a_training_that_does_not_fit_is_done_in_smaller_parts(bench: Any, base: Any) -> None:
+def test_a_training_that_does_not_fit_is_done_in_smaller_parts(loaded: Any, base: Any) -> None:
     class Narrow(ResponseLoss):
         sizes: ClassVar[list[int]] = []
 
@@ -372,16 +372,16 @@ def test_a_training_that_does_not_fit_is_done_in_smaller_parts(bench: Any, base:
             return super().total(model, items)
 
     recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
-    items = bench.train[:64]
-    with bench.tuned(items, bench.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    items = loaded.train[:64]
+    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
         roomy = weights_of(model)
-    narrow = Narrow(bench.tokenizer.pad_token_id, "cpu")
-    with bench.tuned(items, narrow, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    narrow = Narrow(loaded.tokenizer.pad_token_id, "cpu")
+    with loaded.tuned(items, narrow, recipe, None, until=1, epochs=3, seed=1) as (model, _):
         tight = weights_of(model)
     assert narrow.sizes[:3] == [16, 8, 4] and set(narrow.sizes[3:]) == {4}
-    with bench.tuned(items, bench.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
         after = weights_of(model)
-    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial hangs on others"
+    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial depends on others"
     for one, other in zip(roomy, tight, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
 
@@ -438,7 +438,7 @@ def test_a_model_that_is_not_here_is_said(llm_cache: Path, tmp_path: Path) -> No
         load_model("nobody/nothing", "cpu", "float32")
     with pytest.raises(MissingData, match="nobody/nothing"):
         load_tokenizer("nobody/nothing")
-    with pytest.raises(UsageError, match="no model in the layout of transformers"):
+    with pytest.raises(UsageError, match="not a model in the layout of transformers"):
         load_model(str(tmp_path), "cpu", "float32")
 
 

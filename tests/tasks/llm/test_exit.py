@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from optathlon.llm.chat import right_padded
-from optathlon.llm.models import Adapter
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.exit import EXITS, SortedLoss, exit_space, exit_weights, logits_at_exits
+from optathlon.tasks.llm.kinds.exit import EXITS, SortedLoss, exit_space, exit_weights, logits_at_exits
 from optathlon.tasks.llm.layers import leaving_after, share_of_layers
 from optathlon.tasks.llm.setups import TINY
+from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -29,20 +29,20 @@ SHARES = list(EXITS.values())
 
 
 @pytest.fixture(scope="module")
-def bench(llm_cache: Path) -> Any:
-    from optathlon.tasks.llm.bench import Bench
+def loaded(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
-    return Bench(TINY)
+    return LoadedSetup(TINY)
 
 
 @pytest.fixture(params=[None, Adapter(4, 2.0, 0.0)], ids=["full", "lora"])
-def model(bench: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    with bench.base.tunable(request.param, 1) as tunable:
+def model(loaded: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    with loaded.base.tunable(request.param, 1) as tunable:
         yield tunable.eval()
 
 
-def test_one_pass_gives_the_logits_of_truncated_models(bench: Any, model: Any) -> None:
-    batch = right_padded(bench.train[:6], 0, "cpu")
+def test_one_pass_gives_the_logits_of_truncated_models(loaded: Any, model: Any) -> None:
+    batch = right_padded(loaded.train[:6], 0, "cpu")
     batch.pop("labels")
     with torch.inference_mode():
         found = logits_at_exits(model, batch, SHARES)
@@ -52,19 +52,19 @@ def test_one_pass_gives_the_logits_of_truncated_models(bench: Any, model: Any) -
     assert not torch.allclose(found[0], found[1], atol=1e-2)
 
 
-def test_with_the_last_exit_alone_the_loss_is_that_of_instruction_tuning(bench: Any, model: Any) -> None:
-    items = bench.train[:6]
+def test_with_the_last_exit_alone_the_loss_is_that_of_instruction_tuning(loaded: Any, model: Any) -> None:
+    items = loaded.train[:6]
     loss = SortedLoss(0, "cpu", {1 / 3: 0.0, 1.0: 0.5})
-    assert loss.total(model, items).item() == pytest.approx(bench.loss.total(model, items).item(), rel=1e-5)
-    assert loss.weight(items) == bench.loss.weight(items)
+    assert loss.total(model, items).item() == pytest.approx(loaded.loss.total(model, items).item(), rel=1e-5)
+    assert loss.weight(items) == loaded.loss.weight(items)
 
 
-def test_the_loss_is_the_weighted_mean_of_those_of_truncated_models(bench: Any, model: Any) -> None:
-    items = bench.train[:6]
+def test_the_loss_is_the_weighted_mean_of_those_of_truncated_models(loaded: Any, model: Any) -> None:
+    items = loaded.train[:6]
     parts = []
     for layers in (1, 2, 3):
         with leaving_after(model, layers):
-            parts.append(bench.loss.total(model, items).item())
+            parts.append(loaded.loss.total(model, items).item())
     weights = exit_weights({"early_weight": 0.5, "middle_weight": 2.0})
     expected = (0.5 * parts[0] + 2.0 * parts[1] + parts[2]) / 3.5
     loss = SortedLoss(0, "cpu", weights)
@@ -73,8 +73,8 @@ def test_the_loss_is_the_weighted_mean_of_those_of_truncated_models(bench: Any, 
     assert split == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_exit_trains_no_layer_behind_it(bench: Any, model: Any) -> None:
-    SortedLoss(0, "cpu", {1 / 3: 1.0, 1.0: 0.0}).total(model, bench.train[:2]).backward()
+def test_an_exit_trains_no_layer_behind_it(loaded: Any, model: Any) -> None:
+    SortedLoss(0, "cpu", {1 / 3: 1.0, 1.0: 0.0}).total(model, loaded.train[:2]).backward()
     moved = {name for name, weight in model.named_parameters() if weight.grad is not None and weight.grad.any()}
     assert any(".layers.0." in name for name in moved)
     assert not any(".layers.1." in name or ".layers.2." in name for name in moved)
@@ -99,12 +99,12 @@ def test_a_model_tuned_at_all_exits_is_better_where_it_is_left(llm_cache: Path) 
     assert whole.values[0] < tuned.values[0]
 
 
-def test_a_continued_training_is_one_without_a_stop(llm_cache: Path) -> None:
+def test_a_continued_training_is_one_without_a_stop(own_task: Callable[..., Any], llm_cache: Path) -> None:
     def forget() -> None:
         for kind in ("results", "checkpoints"):
             shutil.rmtree(llm_cache / "llm" / kind, ignore_errors=True)
 
-    task = LLM().make("llm/exit/tiny/loss")
+    task = own_task("exit", "loss")
     forget()
     at_once = task.evaluate(GOOD, fidelity=2, seed=3).values
     forget()

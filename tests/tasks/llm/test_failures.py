@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -34,13 +33,26 @@ def _cache(llm_cache: Path) -> None:
     [
         ({"judge": "verifer"}, "unknown judge 'verifer' in 'verifer': did you mean 'verifier'?"),
         ({"test_judge": "noisy(verifier, p_flip=2)"}, "p_flip of noisy is a probability, not 2"),
-        ({"reference": {**TUNING, "method": "lorra"}}, "unknown method 'lorra' in the setup 'mine': reference"),
-        ({"reference": {**TUNING, "learning_rat": 1}}, "'learning_rat' in the setup 'mine': reference: did you mean"),
+        (
+            {"reference": {**TUNING, "method": "lorra"}},
+            "the setup 'mine': reference: unknown method 'lorra': did you mean 'lora'?",
+        ),
+        (
+            {"reference": {**TUNING, "learning_rat": 1}},
+            "'mine': reference: unknown hyperparameter 'learning_rat': did you mean",
+        ),
         ({"reference": {"batch_size": 8}}, "the setup 'mine': reference: learning_rate: field required"),
         ({"reference": {**TUNING, "method": "lora"}}, "the setup 'mine': reference: rank: field required"),
         (
-            {"expert_tuning": {**TUNING, "optimizer": "adam"}},
-            "the setup 'mine': expert_tuning: optimizer: input should",
+            {"merge": {"tuning": {**TUNING, "optimizer": "adam"}}},
+            "the setup 'mine': merge: tuning: optimizer: input should",
+        ),
+        ({"merge": {"expert": {}}}, "unknown key 'expert' in the setup 'mine': merge: did you mean 'experts'?"),
+        ({"merge": "all"}, "the setup 'mine': merge: input should be a valid dictionary"),
+        ({"preferenc": {}}, "unknown key 'preferenc' in the setup 'mine': did you mean 'preference'?"),
+        (
+            {"preference": {"pairs": 3}},
+            "the setup 'mine': preference: pairs: input should be a valid string",
         ),
     ],
 )
@@ -55,12 +67,12 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
     [
         ({"data": {"train": "broken.jsonl"}}, "broken.jsonl, line 2 is not JSON"),
         ({"data": {"test": "none.parquet"}}, "no data file 'none.parquet'"),
-        ({"data": {"tune": "test.jsonl"}}, "1 prompts stand both in tune and in test"),
+        ({"data": {"validation": "test.jsonl"}}, "1 prompts stand both in validation and in test"),
         ({"model": "./nowhere"}, "no model folder './nowhere'"),
         ({"model": "nobody/nothing"}, "the model 'nobody/nothing' is not on this machine: fetch it with"),
         ({"template": "none.jinja"}, "no chat template"),
         ({"reference": "none.jsonl"}, "no data file 'none.jsonl'"),
-        ({"reference": "train.jsonl"}, "train.jsonl has no answer to 1 prompts of tune, the first is '0'"),
+        ({"reference": "train.jsonl"}, "train.jsonl has no answer to 1 prompts of validation, the first is '0'"),
         ({"judge": "pool(verifier, likelihood('nobody/judge'))"}, "the model 'nobody/judge' is not on this machine"),
         ({"judge": "noisy(pandalm('nobody/judge'))"}, "the model 'nobody/judge' is not on this machine"),
         (
@@ -76,11 +88,14 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
         ),
         ({"objectives": "win-rate+exact-match", "data": {"test": "bare.jsonl"}}, "1 examples of test of the setup 'mi"),
         (
-            {"objectives": "loss", "data": {"tune": "bare.jsonl"}},
-            "tune of the setup 'mine' have no 'output', the fir",
+            {"objectives": "loss", "data": {"validation": "bare.jsonl"}},
+            "validation of the setup 'mine' have no 'output'",
         ),
         ({"test_judge": "pandalm('tiny', max_new_tokens=2)"}, "judgements of pandalm('tiny', max_new_tokens=2) could"),
-        ({"kind": "preference", "preferences": "pairs.jsonl", "max_tokens": 24}, "which leaves no room for a response"),
+        (
+            {"kind": "preference", "preference": {"pairs": "pairs.jsonl"}, "max_tokens": 24},
+            "which leaves no room for a response",
+        ),
     ],
 )
 def test_what_is_missing_is_told_before_trials(own_task: Callable[..., Any], changes: Any, complaint: str) -> None:
@@ -103,32 +118,64 @@ def test_the_command_ends_with_that_line(
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
 
+PAUSE = """
+import os
+import time
+from pathlib import Path
+
+from optathlon.tasks.llm.kinds.sft import SFT
+
+measure = SFT.measure
+
+
+def measured_once(self, *arguments):
+    kept = Path(os.environ["OPTATHLON_CACHE"]) / "llm" / "results"
+    if list(kept.rglob("*.json")):
+        Path(os.environ["PAUSED"]).touch()
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        os._exit(1)
+    return measure(self, *arguments)
+
+
+SFT.measure = measured_once
+"""
+
+
 def test_a_killed_run_comes_to_the_same_results(
-    llm_cache: Path,
-    tmp_path: Path,
-    start_command: Callable[..., subprocess.Popen[str]],
-    command: Callable[..., subprocess.CompletedProcess[str]],
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, start_command: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """Both begin with nothing but the tiny model; one is killed in the middle of its trials."""
+    """Both begin with nothing but the tiny model; one is killed in the middle of its second trial."""
+    own_task()
+    paused = tmp_path / "paused"
 
-    def arguments(name: str) -> tuple[Any, ...]:
-        out = tmp_path / name
-        return ("run", "-o", "random", "-t", "llm/sft/tiny/lc-win-rate", "--seeds", 1, "--budget", 4, "--out", out)
+    def start(name: str, *options: object) -> subprocess.Popen[str]:
+        cache = tmp_path / "cache" / name
+        for model in (llm_cache / "llm").glob("tiny-*[!k]"):
+            shutil.copytree(model, cache / "llm" / model.name, dirs_exist_ok=True)
+        return start_command(
+            *("run", "-o", "random", "-t", "llm/sft/mine/loss", "--seeds", 1, "--budget", 4),
+            *("--out", tmp_path / name, *options),
+            OPTATHLON_CACHE=str(cache),
+            OPTATHLON_DATA=str(tmp_path),
+            PAUSED=str(paused),
+        )
 
-    caches = [tmp_path / "cache" / name for name in ("whole", "killed")]
-    model = next((llm_cache / "llm").glob("tiny-*[!k]"))
-    for cache in caches:
-        shutil.copytree(model, cache / "llm" / model.name)
-    assert command(*arguments("whole"), OPTATHLON_CACHE=str(caches[0])).returncode == 0
-    process = start_command(*arguments("killed"), OPTATHLON_CACHE=str(caches[1]))
-    deadline = time.monotonic() + 100
-    while not list((caches[1] / "llm" / "results").rglob("*.json")):
-        assert process.poll() is None and time.monotonic() < deadline
+    def finish(process: subprocess.Popen[str]) -> None:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+
+    finish(start("whole"))
+    (tmp_path / "pause.py").write_text(PAUSE)
+    process = start("killed", "--plugin", tmp_path / "pause.py")
+    while not paused.exists():
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert not list((tmp_path / "killed").rglob("trials*.parquet"))
-    assert command(*arguments("killed"), OPTATHLON_CACHE=str(caches[1])).returncode == 0
+    finish(start("killed"))
     whole, killed = (_measured(optathlon.load(tmp_path / name).trials) for name in ("whole", "killed"))
     assert len(whole) == 4 and "test/1-lc_win_rate" in whole[0] and whole == killed
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from optathlon.errors import UsageError
-from optathlon.llm.tiny.instructions import TOPICS, instructions, instructions_on
 from optathlon.llm.tiny.operations import OPERATIONS, asked_for
+from optathlon.tasks.llm.instructions import TOPICS, instructions, instructions_on
 from optathlon.tasks.llm.setups import TINY, read_setup
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
@@ -22,7 +22,8 @@ pytest.importorskip("peft", reason="the extra 'llm' is not installed")
 pytestmark = pytest.mark.torch
 
 from optathlon.tasks.llm import LLM  # noqa: E402
-from optathlon.tasks.llm.task_vectors import Dropping, merged, task_vector, uniform  # noqa: E402
+from optathlon.tasks.llm.kinds import SECTIONS  # noqa: E402
+from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged, task_vector, uniform  # noqa: E402
 
 BASE = {"a": torch.linspace(-1, 1, 600).reshape(20, 30), "b": torch.linspace(0, 2, 50)}
 EXPERTS = {
@@ -128,7 +129,7 @@ def test_the_order_of_experts_does_not_matter() -> None:
 
 def test_every_operation_has_one_topic_and_every_question_one_operation() -> None:
     assert sorted(name for names in TOPICS.values() for name in names) == sorted(one.name for one in OPERATIONS)
-    for part in ("train", "tune", "test"):
+    for part in ("train", "validation", "test"):
         for example in instructions(part):
             words = example.prompt.instruction.removesuffix(" briefly").removesuffix(" in full").split()
             operation = asked_for(example.prompt.instruction)
@@ -151,14 +152,14 @@ def exact_match(**changes: Any) -> float:
 
 def test_the_merged_model_beats_each_expert_and_the_scale_has_an_optimum() -> None:
     task = make()
-    vectors, base = task.experts.vectors, task.bench.base
-    prompts = task.bench.prompts("test")
+    vectors, base = task.experts.vectors, task.loaded.base
+    prompts = task.loaded.prompts("test")
     alone = []
     for name in TOPICS:
         with base.with_weights(
             {tensor: weight + vectors[name][tensor] for tensor, weight in base.weights.items()}
         ) as it:
-            alone.append(_matches(task.bench.answer(it, prompts).texts))
+            alone.append(_matches(task.loaded.answer(it, prompts).texts))
     merged = exact_match(scale=0.5)
     assert merged > max(alone) and merged > 0.5
     assert merged > exact_match(scale=0.15) + 0.1 and merged > exact_match(scale=1.5) + 0.1
@@ -178,14 +179,14 @@ def test_an_expert_that_is_dropped_is_missed_where_it_was_needed() -> None:
     for rates in ({}, {"items": 0.99}):
         config = settings(rescaling="off", **rates)
         weights = merged(
-            task.bench.base.weights,
+            task.loaded.base.weights,
             task.experts.vectors,
             {name: Dropping(config[f"drop_rate_{name}"], rescaled=False) for name in TOPICS},
             scale=config["scale"],
             seed=1,
         )
-        with task.bench.base.with_weights(weights) as model:
-            texts = task.bench.answer(model, task.bench.prompts("test")).texts
+        with task.loaded.base.with_weights(weights) as model:
+            texts = task.loaded.answer(model, task.loaded.prompts("test")).texts
         shares.append(_matches([text if asked else "" for text, asked in zip(texts, on_items, strict=True)]))
     assert shares[1] < shares[0] - 0.03
 
@@ -198,13 +199,13 @@ def test_the_same_seed_drops_the_same_and_leaves_the_base_alone() -> None:
     results = [task.measure(config, None, seed) for seed in (1, 1, 2)]
     kept = [{key: value for key, value in one.items() if not key.endswith(("seconds", "memory"))} for one in results]
     assert kept[0] == kept[1] != kept[2]
-    with task.bench.base.untuned() as model:
-        assert checksum(model) == task.bench.base.checksum
+    with task.loaded.base.untuned() as model:
+        assert checksum(model) == task.loaded.base.checksum
 
 
 def test_tied_weights_are_merged_once() -> None:
     task = make()
-    base = task.bench.base
+    base = task.loaded.base
     tensor = "model.embed_tokens.weight"
     weights = merged(base.weights, task.experts.vectors, {"lists": Dropping(0.0, True)}, scale=0.5, seed=0)
     expected = base.weights[tensor] + 0.5 * task.experts.vectors["lists"][tensor]
@@ -216,7 +217,7 @@ def test_tied_weights_are_merged_once() -> None:
 
 def test_experts_are_loaded_where_they_have_been_tuned(llm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from optathlon.tasks.llm import training
-    from optathlon.tasks.llm.experts import Experts
+    from optathlon.tasks.llm.kinds.merge.experts import Experts
 
     tuned = make().experts.vectors
     monkeypatch.setattr(training.Training, "_run_epoch", None)
@@ -231,7 +232,7 @@ def test_experts_are_loaded_where_they_have_been_tuned(llm_cache: Path, monkeypa
 def own(folder: Path, **keys: Any) -> Any:
     rows = {
         "train": [("sum of 1 2", "3"), ("sum of 2 2", "4"), ("mirror a b", "b a")],
-        "tune": [("sum of 3 4", "7")],
+        "validation": [("sum of 3 4", "7")],
         "test": [("sum of 4 4", "8")],
         "letters": [("mirror c d", "d c"), ("mirror a d", "d a")],
     }
@@ -240,25 +241,25 @@ def own(folder: Path, **keys: Any) -> Any:
         (folder / f"{part}.jsonl").write_text("\n".join(lines))
     content = {
         **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "max_new_tokens": 4},
-        **{"data": {part: f"{part}.jsonl" for part in ("train", "tune", "test")}, "batch_sizes": [1, 4]},
-        **{"reference": dict(TINY.reference), **keys},
+        **{"data": {part: f"{part}.jsonl" for part in ("train", "validation", "test")}, "batch_sizes": [1, 4]},
+        **{"reference": TINY.reference, **keys},
     }
     (folder / "mine.yaml").write_text(json.dumps(content))
-    return read_setup(folder / "mine.yaml")
+    return read_setup(folder / "mine.yaml", SECTIONS)
 
 
 def of_own(folder: Path, **keys: Any) -> Any:
-    from optathlon.tasks.llm.merge import Merge
+    from optathlon.tasks.llm.kinds.merge import Merge
 
     return Merge("llm/merge/mine/exact-match", own(folder, **keys), ("exact-match",))
 
 
 def test_experts_are_models_or_data_beside_the_setup(tmp_path: Path) -> None:
-    base = make().bench.base
+    base = make().loaded.base
     with base.tunable(None, 0) as model:
         model.get_input_embeddings().weight.data.add_(0.125)
         model.save_pretrained(tmp_path / "shifted")
-    task = of_own(tmp_path, experts={"letters": "letters.jsonl", "shifted": "shifted"})
+    task = of_own(tmp_path, merge={"experts": {"letters": "letters.jsonl", "shifted": "shifted"}})
     vectors = task.experts.vectors
     assert list(task.problem.space) == ["drop_rate_letters", "drop_rate_shifted", "rescaling", "scale"]
     changed = {name for name, tensor in vectors["shifted"].items() if bool((tensor != 0).any())}
@@ -271,25 +272,25 @@ def test_experts_are_models_or_data_beside_the_setup(tmp_path: Path) -> None:
 
 def test_one_expert_with_nothing_dropped_answers_as_it_does(tmp_path: Path) -> None:
     task = make()
-    prompts = task.bench.prompts("test")
-    with task.bench.reference_tuned() as model:
+    prompts = task.loaded.prompts("test")
+    with task.loaded.reference_tuned() as model:
         model.save_pretrained(tmp_path / "tuned")
-        theirs = task.bench.answer(model, prompts).texts
-    ours = of_own(tmp_path, experts={"tuned": "tuned"})
-    base = task.bench.base
+        theirs = task.loaded.answer(model, prompts).texts
+    ours = of_own(tmp_path, merge={"experts": {"tuned": "tuned"}})
+    base = task.loaded.base
     weights = merged(base.weights, ours.experts.vectors, {"tuned": Dropping(0.0, True)}, scale=1.0, seed=0)
     with base.with_weights(weights) as model:
-        assert task.bench.answer(model, prompts).texts == theirs
+        assert task.loaded.answer(model, prompts).texts == theirs
     with base.untuned() as model:
-        assert task.bench.answer(model, prompts).texts != theirs
+        assert task.loaded.answer(model, prompts).texts != theirs
 
 
-def test_an_expert_whose_checkpoint_is_gone_is_made_anew(llm_cache: Path, tmp_path: Path) -> None:
-    from optathlon.tasks.llm.experts import Experts
+def test_an_expert_whose_checkpoint_is_gone_is_made_again(llm_cache: Path, tmp_path: Path) -> None:
+    from optathlon.tasks.llm.kinds.merge.experts import Experts
 
     folder = llm_cache / "llm" / "checkpoints"
     before = set(folder.glob("*.pt"))
-    setup = own(tmp_path, experts={"letters": "letters.jsonl"}, expert_epochs=2)
+    setup = own(tmp_path, merge={"experts": {"letters": "letters.jsonl"}, "epochs": 2})
     first = Experts(setup).vectors["letters"]
     (kept,) = set(folder.glob("*.pt")) - before
     kept.unlink()
@@ -298,9 +299,9 @@ def test_an_expert_whose_checkpoint_is_gone_is_made_anew(llm_cache: Path, tmp_pa
 
 
 def test_other_experts_are_other_results(tmp_path: Path) -> None:
-    before = of_own(tmp_path, experts={"letters": "letters.jsonl"})
-    longer = of_own(tmp_path, experts={"letters": "letters.jsonl"}, expert_epochs=1)
-    same = of_own(tmp_path, experts={"letters": "letters.jsonl"})
+    before = of_own(tmp_path, merge={"experts": {"letters": "letters.jsonl"}})
+    longer = of_own(tmp_path, merge={"experts": {"letters": "letters.jsonl"}, "epochs": 1})
+    same = of_own(tmp_path, merge={"experts": {"letters": "letters.jsonl"}})
     assert before.ingredients == same.ingredients != longer.ingredients
     assert before.fingerprint() == same.fingerprint() != longer.fingerprint()
 
@@ -308,10 +309,13 @@ def test_other_experts_are_other_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "the setup 'mine' names no experts to merge: write `experts: {NAME: …, NAME: …}`"),
-        ({"experts": {"none": "nothing.jsonl"}}, "no data file 'nothing.jsonl'"),
-        ({"experts": {"scored": "tune.jsonl"}}, "1 prompts stand both in the expert scored and in tune"),
-        ({"experts": {"far": "./nowhere"}}, "no model folder './nowhere'"),
+        ({}, "the setup 'mine' names no experts to merge: write `merge: {experts: {NAME: …, NAME: …}}`"),
+        ({"merge": {"experts": {"none": "nothing.jsonl"}}}, "no data file 'nothing.jsonl'"),
+        (
+            {"merge": {"experts": {"scored": "validation.jsonl"}}},
+            "1 prompts stand both in the expert scored and in validation",
+        ),
+        ({"merge": {"experts": {"far": "./nowhere"}}}, "no model folder './nowhere'"),
     ],
 )
 def test_wrong_experts_are_refused_in_words(tmp_path: Path, keys: dict[str, Any], message: str) -> None:
@@ -325,18 +329,18 @@ def test_a_model_of_another_shape_is_no_expert(tmp_path: Path) -> None:
 
     config = LlamaConfig(vocab_size=50, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
     LlamaForCausalLM(config).save_pretrained(tmp_path / "other")
-    with pytest.raises(UsageError, match=r"'other' is no tuned 'tiny': its .* is of shape \(50, 8\), the"):
-        assert of_own(tmp_path, experts={"other": "other"}).experts.vectors
+    with pytest.raises(UsageError, match=r"'other' is not a tuned 'tiny': its .* is of shape \(50, 8\), the"):
+        assert of_own(tmp_path, merge={"experts": {"other": "other"}}).experts.vectors
 
 
 def test_a_model_that_lacks_a_layer_is_no_expert(tmp_path: Path) -> None:
     from transformers import LlamaForCausalLM
 
-    with make().bench.base.untuned() as model:
+    with make().loaded.base.untuned() as model:
         config = type(model.config)(**{**model.config.to_dict(), "num_hidden_layers": 1})
     LlamaForCausalLM(config).save_pretrained(tmp_path / "shallow")
     with pytest.raises(UsageError, match=r"'shallow' .*: its model.layers.1.* is missing, the base's of shape"):
-        assert of_own(tmp_path, experts={"shallow": "shallow"}).experts.vectors
+        assert of_own(tmp_path, merge={"experts": {"shallow": "shallow"}}).experts.vectors
 
 
 def _matches(texts: Any) -> float:
@@ -344,7 +348,7 @@ def _matches(texts: Any) -> float:
 
     examples = TINY.examples("test")
     return float(
-        np.mean([is_right(text, example.prompt.answer) for text, example in zip(texts, examples, strict=True)])
+        np.mean([is_right(text, example.prompt.answer or "") for text, example in zip(texts, examples, strict=True)])
     )
 
 
@@ -354,7 +358,12 @@ def test_only_kinds_that_a_setup_suits_are_listed(tmp_path: Path, monkeypatch: p
     own(tmp_path / "llm")
     kinds = {id.split("/")[1] for id in LLM().ids() if "/mine/" in id}
     assert {"sft", "exit", "decode", "watermark"} <= kinds and not {"merge", "preference"} & kinds
-    own(tmp_path / "llm", experts={"letters": "letters.jsonl"}, preferences="letters.jsonl", reference="tune.jsonl")
+    own(
+        tmp_path / "llm",
+        merge={"experts": {"letters": "letters.jsonl"}},
+        preference={"pairs": "letters.jsonl"},
+        reference="validation.jsonl",
+    )
     kinds = {id.split("/")[1] for id in LLM().ids() if "/mine/" in id}
     assert {"sft", "exit", "merge"} <= kinds and not {"decode", "watermark", "preference"} & kinds
     (tmp_path / "llm" / "mine.yaml").write_text("modell: tiny")

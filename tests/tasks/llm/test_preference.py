@@ -22,11 +22,12 @@ pytestmark = pytest.mark.torch
 
 from optathlon.llm.chat import right_padded  # noqa: E402
 from optathlon.llm.judges.verifier import is_right  # noqa: E402
-from optathlon.llm.models import Adapter  # noqa: E402
 from optathlon.tasks.llm import LLM  # noqa: E402
-from optathlon.tasks.llm.pairs import read_preferences  # noqa: E402
-from optathlon.tasks.llm.preference import DPO, PreferenceLoss, SimPO, contrast, response_logs  # noqa: E402
+from optathlon.tasks.llm.kinds import SECTIONS  # noqa: E402
+from optathlon.tasks.llm.kinds.preference import DPO, PreferenceLoss, SimPO, contrast, response_logs  # noqa: E402
+from optathlon.tasks.llm.kinds.preference.pairs import read_preferences  # noqa: E402
 from optathlon.tasks.llm.training import Recipe, Training  # noqa: E402
+from optathlon.tasks.llm.tunable_model import Adapter  # noqa: E402
 
 GOOD = {
     **{"method": "full", "learning_rate": 3e-4, "batch_size": 16, "optimizer": "adamw", "schedule": "cosine"},
@@ -53,13 +54,13 @@ def pairs() -> Any:
 @pytest.fixture
 def start() -> Any:
     """The model that a training starts from, all of its weights trainable."""
-    bench = make().bench
-    with bench.base.tunable(None, 0, bench.reference_weights) as model:
+    loaded = make().loaded
+    with loaded.base.tunable(None, 0, loaded.reference_weights) as model:
         yield model.eval()
 
 
 def loss_of(way: Any, sft_weight: float = 0.0) -> PreferenceLoss:
-    return PreferenceLoss(make().bench.tokenizer.pad_token_id, "cpu", way, sft_weight)
+    return PreferenceLoss(make().loaded.tokenizer.pad_token_id, "cpu", way, sft_weight)
 
 
 # Losses
@@ -132,10 +133,10 @@ def test_the_loss_is_that_of_each_pair_alone(way: Any, pairs: Any, start: Any) -
 
 @pytest.mark.parametrize("adapter", [None, Adapter(4, 2.0, 0.0)])
 def test_micro_batches_change_nothing_but_rounding(pairs: Any, adapter: Adapter | None) -> None:
-    bench = make().bench
+    loaded = make().loaded
     tuned = []
     for micro_batch in (16, 3):
-        with bench.base.tunable(adapter, 1, bench.reference_weights) as model:
+        with loaded.base.tunable(adapter, 1, loaded.reference_weights) as model:
             recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
             training = Training(
                 model, pairs[:48], loss_of(DPO(0.3), 0.5), recipe, epochs=1, seed=1, autocast=nullcontext
@@ -150,15 +151,15 @@ def test_micro_batches_change_nothing_but_rounding(pairs: Any, adapter: Adapter 
 
 
 def test_made_pairs_are_right_and_wrong_answers_to_the_same(pairs: Any) -> None:
-    bench = make().bench
-    examples = {bench.template.prompt(example): example for example in TINY.examples("train")}
+    loaded = make().loaded
+    examples = {loaded.template.prompt(example): example for example in TINY.examples("train")}
     assert len(pairs) > 100
     for pair in pairs:
         prompt = pair.chosen.tokens[: pair.chosen.asked]
         assert prompt == pair.rejected.tokens[: pair.rejected.asked]
-        right = examples[prompt].prompt.answer
+        right = examples[prompt].prompt.answer or ""
         for encoded, is_chosen in ((pair.chosen, True), (pair.rejected, False)):
-            text = bench.tokenizer.decode(encoded.response, skip_special_tokens=True)
+            text = loaded.tokenizer.decode(encoded.response, skip_special_tokens=True)
             assert is_right(text, right) == is_chosen, text
 
 
@@ -211,38 +212,41 @@ def test_malformed_pairs_are_named_with_their_line(tmp_path: Path, row: Any, mes
 
 
 def own(folder: Path, **keys: Any) -> Any:
-    from optathlon.tasks.llm.preference import PreferenceTask
+    from optathlon.tasks.llm.kinds.preference import PreferenceTask
 
-    rows = {"train": ("sum of 1 2", "3"), "tune": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
+    rows = {"train": ("sum of 1 2", "3"), "validation": ("sum of 3 4", "7"), "test": ("sum of 4 4", "8")}
     for part, (asked, answer) in rows.items():
         (folder / f"{part}.jsonl").write_text(json.dumps({"instruction": asked, "output": answer, "answer": answer}))
     content = {
         **{"model": "tiny", "judge": "verifier", "device": "cpu", "dtype": "float32", "max_new_tokens": 4},
         **{"data": {part: f"{part}.jsonl" for part in rows}, "batch_sizes": [1, 4], "learning_rates": [1e-5, 1e-2]},
-        **{"reference": dict(TINY.reference), "epochs": 1, **keys},
+        **{"reference": TINY.reference, "epochs": 1, **keys},
     }
     (folder / "mine.yaml").write_text(json.dumps(content))
-    return PreferenceTask("llm/preference/mine/win-rate", read_setup(folder / "mine.yaml"), ("win-rate",))
+    return PreferenceTask("llm/preference/mine/win-rate", read_setup(folder / "mine.yaml", SECTIONS), ("win-rate",))
 
 
 def test_a_setup_has_pairs_of_its_own(tmp_path: Path) -> None:
     row = {"instruction": "mirror a b", "chosen": "b a", "rejected": "a b"}
-    task = own(tmp_path, preferences=preference_file(tmp_path, row))
+    task = own(tmp_path, preference={"pairs": preference_file(tmp_path, row)})
     assert task.evaluate(GOOD, fidelity=1, seed=0).metrics["pairs"] == 1
     before = task.fingerprint()
-    assert own(tmp_path, preferences=preference_file(tmp_path, row)).fingerprint() == before
+    assert own(tmp_path, preference={"pairs": preference_file(tmp_path, row)}).fingerprint() == before
     preference_file(tmp_path, row, {"instruction": "mirror c d", "chosen": "d c", "rejected": "c"})
-    changed = own(tmp_path, preferences="pairs.jsonl", max_new_tokens=5)
+    changed = own(tmp_path, preference={"pairs": "pairs.jsonl"}, max_new_tokens=5)
     assert changed.fingerprint() != before and changed.ingredients != task.ingredients
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "the setup 'mine' has no preference pairs: write `preferences: FILE`"),
-        ({"preferences": "none.jsonl"}, "no data file 'none.jsonl'"),
-        ({"preferences": "pairs.jsonl", "reference": "answers.jsonl"}, "the reference of the setup 'mine' is a file"),
-        ({"preferences": "pairs.jsonl"}, "1 prompts stand both in preferences and in test"),
+        ({}, "the setup 'mine' has no preference pairs: write `preference: {pairs: FILE}`"),
+        ({"preference": {"pairs": "none.jsonl"}}, "no data file 'none.jsonl'"),
+        (
+            {"preference": {"pairs": "pairs.jsonl"}, "reference": "answers.jsonl"},
+            "the reference of the setup 'mine' is a file",
+        ),
+        ({"preference": {"pairs": "pairs.jsonl"}}, "1 prompts stand both in preferences and in test"),
     ],
 )
 def test_wrong_setups_are_refused_in_words(tmp_path: Path, keys: dict[str, Any], message: str) -> None:
@@ -259,9 +263,12 @@ def without_times(measured: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in measured.items() if not name.endswith(("seconds", "memory"))}
 
 
-def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path) -> None:
-    task = make()
+def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path, tmp_path: Path) -> None:
+    letters = [f"{one} {other}" for one in "abcd" for other in "efg"]
+    rows = [{"instruction": f"mirror {two}", "chosen": two[::-1], "rejected": two} for two in letters]
+    task = own(tmp_path, preference={"pairs": preference_file(tmp_path, *rows)}, epochs=3)
     config = {**GOOD, "method": "lora", "rank": 4, "alpha_over_rank": 2.0, "dropout": 0.1, "learning_rate": 2e-3}
+    config["batch_size"] = 4
     whole = task.measure(config, 3, 5)
     shutil.rmtree(llm_cache / "llm" / "checkpoints")
     parts = [task.measure(config, level, 5) for level in (1, 2, 3)]
@@ -270,12 +277,12 @@ def test_a_continued_tuning_is_what_an_uninterrupted_one_is(llm_cache: Path) -> 
 
 
 def test_preferences_keep_what_the_reference_can_and_too_high_a_rate_ruins_it() -> None:
-    """How much they improve on the reference hangs on how good it is, which rounding in pre-training decides."""
+    """How much they improve on the reference depends on how good it is, which rounding in pre-training decides."""
     task = make("lc-win-rate+length")
     good, timid, wild = (
         task.evaluate({**GOOD, "learning_rate": rate}, fidelity=None, seed=1) for rate in (2e-4, 1e-6, 3e-2)
     )
-    known = task.bench.side("test")
+    known = task.loaded.side("test")
     errors = [not is_right(text, one.answer) for text, one in zip(known.reference, known.prompts, strict=True)]
     assert timid.metrics["test/1-exact_match"] == pytest.approx(np.mean(errors), abs=0.04)
     assert good.metrics["test/1-exact_match"] < np.mean(errors) + 0.04
@@ -293,8 +300,8 @@ def test_each_loss_falls_without_the_likelihood(loss: dict[str, Any], pairs: Any
     losses = [
         task.evaluate({**config, "sft_weight": 0.0}, fidelity=epochs, seed=2).metrics["train_loss"] for epochs in (1, 3)
     ]
-    bench = task.bench
-    with bench.base.with_weights(bench.reference_weights) as model, torch.no_grad():
+    loaded = task.loaded
+    with loaded.base.with_weights(loaded.reference_weights) as model, torch.no_grad():
         start = float(loss_of(contrast(config)).total(model, pairs)) / len(pairs)
     assert start > losses[0] > losses[1]
 

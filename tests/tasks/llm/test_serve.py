@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from optathlon.errors import MissingDependency
-from optathlon.llm.models import Adapter
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm import serve as serving
-from optathlon.tasks.llm.engines import Transformers, standalone, widened
-from optathlon.tasks.llm.serve import Serve, ServeByVLLM, serve, serving_space, vllm_space
+from optathlon.tasks.llm.kinds import serve as serving
+from optathlon.tasks.llm.kinds.serve import Serve, ServeByVLLM, serve, serving_space, vllm_space
+from optathlon.tasks.llm.kinds.serve.engines import Transformers, standalone, widened
 from optathlon.tasks.llm.setups import TINY
+from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 transformers = pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -29,10 +29,10 @@ CONFIG = {"batch_size": 8, "order": "given", "pad_to": 1, "cache": "dynamic", "d
 
 
 @pytest.fixture(scope="module")
-def bench(llm_cache: Path) -> Any:
-    from optathlon.tasks.llm.bench import Bench
+def loaded(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
-    return Bench(TINY)
+    return LoadedSetup(TINY)
 
 
 class Clocked:
@@ -67,11 +67,11 @@ def test_batches_by_length_take_less_time_and_answers_keep_their_order(monkeypat
     assert served.seconds == [3.0, 5.0, 10.0]
 
 
-def test_measures_are_sums_over_requests(monkeypatch: pytest.MonkeyPatch, bench: Any) -> None:
+def test_measures_are_sums_over_requests(monkeypatch: pytest.MonkeyPatch, loaded: Any) -> None:
     task = Serve("llm/serve/tiny/throughput", TINY, ("throughput",))
-    texts = bench.side("tune").reference
-    tokens = [bench.tokenizer(text)["input_ids"] for text in texts[:3]]
-    measured = task._measured(serving.Served(tokens, [[0, 1], [2]], [2.0, 0.5]), "tune")
+    texts = loaded.side("validation").reference
+    tokens = [loaded.tokenizer(text)["input_ids"] for text in texts[:3]]
+    measured = task._measured(serving.Served(tokens, [[0, 1], [2]], [2.0, 0.5]), "validation")
     assert measured["tokens_per_second"] == sum(map(len, tokens)) / 2.5
     assert measured["latency"] == pytest.approx(1.5)
     assert measured["latency_95"] == pytest.approx(np.percentile([2.0, 2.0, 0.5], 95))
@@ -87,19 +87,19 @@ def test_batches_are_widened_on_the_left_to_a_multiple() -> None:
 
 
 @pytest.mark.parametrize(("pad_to", "cache"), [(1, "static"), (16, "dynamic"), (32, "static")])
-def test_padding_and_caches_change_no_answer(bench: Any, pad_to: int, cache: Any) -> None:
-    prompts = bench.prompts("tune")[:24]
-    with bench.reference_tuned() as model:
+def test_padding_and_caches_change_no_answer(loaded: Any, pad_to: int, cache: Any) -> None:
+    prompts = loaded.prompts("validation")[:24]
+    with loaded.reference_tuned() as model:
         found = Transformers(
-            standalone(model, "float32"), bench.tokenizer.pad_token_id, bench.template.ends, 16, pad_to, cache
+            standalone(model, "float32"), loaded.tokenizer.pad_token_id, loaded.template.ends, 16, pad_to, cache
         ).answer(prompts)
-    texts = tuple(bench.tokenizer.decode(answer, skip_special_tokens=True).strip() for answer in found)
-    assert texts == bench.side("tune").reference[:24]
+    texts = tuple(loaded.tokenizer.decode(answer, skip_special_tokens=True).strip() for answer in found)
+    assert texts == loaded.side("validation").reference[:24]
 
 
-def test_a_standalone_model_has_its_adapter_merged_and_leaves_the_other_as_it_was(bench: Any) -> None:
-    tokens = torch.tensor([bench.prompts("tune")[0]])
-    with bench.base.tunable(Adapter(4, 2.0, 0.0), 1) as model, torch.inference_mode():
+def test_a_standalone_model_has_its_adapter_merged_and_leaves_the_other_as_it_was(loaded: Any) -> None:
+    tokens = torch.tensor([loaded.prompts("validation")[0]])
+    with loaded.base.tunable(Adapter(4, 2.0, 0.0), 1) as model, torch.inference_mode():
         model.eval()
         for name, weight in model.named_parameters():
             if "lora_B" in name:

@@ -22,8 +22,9 @@ from optathlon.llm.win_rate import Judged, length_controlled
 from optathlon.problem import TaskType
 from optathlon.space import decode
 from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
+from optathlon.tasks.llm.kinds.sft import SFT, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.setups import TINY
-from optathlon.tasks.llm.sft import SFT, PandaLMGrid, SFTByData, SFTByPrompts
 from optathlon.trial import Status
 
 pytest.importorskip("torch", reason="the extra 'llm' is not installed")
@@ -104,15 +105,15 @@ def test_another_process_finds_the_same(llm_cache: Path, tmp_path: Path) -> None
 
 def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
     task = make("lc-win-rate+length")
-    bench = task.bench
+    loaded = task.loaded
     result = task.evaluate(GOOD, fidelity=2, seed=3)
-    with bench.tuned(bench.train, bench.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
-        answers = {side: bench.answer(model, bench.prompts(side)).texts for side in ("tune", "test")}
-    for side, call in (("tune", TINY.judge), ("test", "verifier")):
-        known = bench.side(side)
+    with loaded.tuned(loaded.train, loaded.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
+        answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("validation", "test")}
+    for side, call in (("validation", TINY.judge), ("test", "verifier")):
+        known = loaded.side(side)
         judge = make_judge(call)
         judged = []
-        variants = [bench.reference_answers[side][kind] for kind in ("concise", "verbose")]
+        variants = [loaded.reference_answers[side][kind] for kind in ("concise", "verbose")]
         for texts, seed in ((answers[side], 3 + (2**32 if side == "test" else 0)), *((one, 0) for one in variants)):
             comparison = compare(judge, known.prompts, texts, known.reference, seed=seed)
             lengths = np.array([len(text) for text in texts])
@@ -120,9 +121,9 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
             ids = [prompt.id for prompt in known.prompts]
             judged.append(Judged(ids, comparison.preferences, lengths, reference))
         expected = 1 - length_controlled(judged[0], judged[1:], known.difficulty).win_rate
-        found = result.values[0] if side == "tune" else result.metrics["test/1-lc_win_rate"]
+        found = result.values[0] if side == "validation" else result.metrics["test/1-lc_win_rate"]
         assert found == pytest.approx(expected)
-    assert result.values[1] == np.mean([len(text) for text in answers["tune"]])
+    assert result.values[1] == np.mean([len(text) for text in answers["validation"]])
     right = [
         text.rpartition("answer is ")[2] == example.prompt.answer
         for text, example in zip(answers["test"], TINY.examples("test"), strict=True)
@@ -131,14 +132,14 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
 
 
 def _recipe(config: dict[str, Any]) -> tuple[Any, Any]:
-    from optathlon.tasks.llm.spaces import adapter, recipe
+    from optathlon.tasks.llm.hyperparameters import adapter, recipe
 
     return recipe(config), adapter(config)
 
 
 def test_the_reference_against_itself_is_a_tie(llm_cache: Path) -> None:
-    for side in ("tune", "test"):
-        known = make().bench.side(side)
+    for side in ("validation", "test"):
+        known = make().loaded.side(side)
         measured = known.measure(known.reference, seed=0)
         assert measured["1-win_rate"] == 0.5
         assert measured["judge/judged"] == 0
@@ -158,23 +159,6 @@ def test_fidelities_trade_what_they_say(llm_cache: Path) -> None:
     assert whole.values == all_data.values == make().evaluate(GOOD, fidelity=None, seed=0).values
 
 
-def test_the_landscape_has_failures_a_summit_and_little_noise(llm_cache: Path) -> None:
-    task = make("exact-match")
-
-    def exact_match(config: dict[str, Any], seed: int = 0) -> float:
-        return 1 - float(task.evaluate(config, fidelity=None, seed=seed).metrics["test/1-exact_match"])
-
-    rates = (1e-5, 5e-4, 5e-2)
-    full = [exact_match(GOOD | {"learning_rate": rate}) for rate in rates]
-    assert full[1] > 0.6 and max(full[0], full[2]) < 0.15
-    lora = [exact_match(LORA | {"learning_rate": rate}) for rate in (1e-4, 4e-3, 1e-1)]
-    assert lora[1] > 0.6 and max(lora[0], lora[2]) < 0.15
-    slow = {"learning_rate": 3e-4}
-    assert exact_match(GOOD | slow) > exact_match(LORA | slow) + 0.1, "LoRA wants larger rates"
-    repeated = [full[1], *(exact_match(GOOD, seed) for seed in (1, 2))]
-    assert np.std(repeated) < 0.06
-
-
 def test_a_diverged_training_and_a_judge_that_never_parses_are_told(
     llm_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,13 +173,13 @@ def test_a_diverged_training_and_a_judge_that_never_parses_are_told(
             return Verdicts(np.full(len(prompts), np.nan))
 
     task = make()
-    side = task.bench.side("tune")
-    monkeypatch.setitem(task.bench._sides, "tune", replace(side, judge=Mumbling()))
+    side = task.loaded.side("validation")
+    monkeypatch.setitem(task.loaded._sides, "validation", replace(side, judge=Mumbling()))
     result = task.evaluate(GOOD, fidelity=1, seed=11)
     assert result.status is Status.INVALID
     assert "judgements of mumbling could be understood" in result.error
     with pytest.raises(scoring.NotUnderstood):
-        task.bench.side("tune").measure(["x"] * 192, seed=0)
+        task.loaded.side("validation").measure(["x"] * 192, seed=0)
 
     rate = Training._step
 

@@ -13,14 +13,20 @@ from scipy.stats import chisquare, kstest
 
 from optathlon.errors import UsageError
 from optathlon.llm.generation import write
-from optathlon.llm.sampling import Randomly, Sampling, drawn_by, gumbel, keyed_uniforms
+from optathlon.llm.sampling import Randomly, Sampling, drawn_by, gumbel
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.decode import Decode
-from optathlon.tasks.llm.serve import Serve
+from optathlon.tasks.llm.kinds.decode import Decode
+from optathlon.tasks.llm.kinds.serve import Serve
+from optathlon.tasks.llm.kinds.watermark import WatermarkTask, watermark_space
+from optathlon.tasks.llm.kinds.watermark.keyed_numbers import keyed_uniforms
+from optathlon.tasks.llm.kinds.watermark.schemes import (
+    ExponentialMinimum,
+    GreenList,
+    area_under_curve,
+    true_positive_rate,
+)
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.task import LLMTask
-from optathlon.tasks.llm.watermark import WatermarkTask, watermark_space
-from optathlon.tasks.llm.watermarks import ExponentialMinimum, GreenList, area_under_curve, true_positive_rate
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -39,10 +45,10 @@ def split_mix(number: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def bench(llm_cache: Path) -> Any:
-    from optathlon.tasks.llm.bench import Bench
+def loaded(llm_cache: Path) -> Any:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
 
-    return Bench(TINY)
+    return LoadedSetup(TINY)
 
 
 def test_keyed_numbers_are_those_of_the_reference_implementation() -> None:
@@ -142,28 +148,28 @@ def test_chance_draws_by_temperature_and_top_p() -> None:
 
 def test_rates_are_those_of_brute_force() -> None:
     rng = np.random.default_rng(4)
-    marked, unmarked = rng.integers(0, 9, 37) * 1.0, rng.integers(0, 7, 100) * 1.0
+    marked, unmarked = rng.integers(0, 9, 37).astype(np.float64), rng.integers(0, 7, 100).astype(np.float64)
     wins = np.mean([(a > b) + 0.5 * (a == b) for a in marked for b in unmarked])
     assert area_under_curve(marked, unmarked) == pytest.approx(wins)
     best = max(np.mean(marked > threshold) for threshold in [-1.0, *unmarked] if np.mean(unmarked > threshold) <= 0.05)
     assert true_positive_rate(marked, unmarked, false_positives=0.05) == best
 
 
-def test_answers_bear_the_mark_and_lose_it_without_a_bias(bench: Any) -> None:
+def test_answers_bear_the_mark_and_lose_it_without_a_bias(loaded: Any) -> None:
     def answers(model: Any, mark: GreenList | None) -> list[list[int]]:
         chance = Randomly(3, "cpu")
         return write(
             model,
-            bench.tokenizer,
-            bench.prompts("tune")[:24],
-            ends=bench.template.ends,
+            loaded.tokenizer,
+            loaded.prompts("validation")[:24],
+            ends=loaded.template.ends,
             max_new_tokens=16,
             batch_size=64,
             device="cpu",
             scores=drawn_by(Sampling(1.0, 1.0), mark.marked(chance) if mark else chance),
         )
 
-    with bench.base.untuned() as model:
+    with loaded.base.untuned() as model:
         mark = GreenList(5, 2, model.config.vocab_size, 0.5, 1e6)
         marked, plain, unbiased = (answers(model, one) for one in (mark, None, replace(mark, bias=0.0)))
     assert plain == unbiased
@@ -175,11 +181,11 @@ def test_answers_bear_the_mark_and_lose_it_without_a_bias(bench: Any) -> None:
         assert mark.detect(answer) == pytest.approx(math.sqrt(count * (1 - share) / share))
 
 
-def test_the_reference_tuning_gives_the_references_answers_again(bench: Any) -> None:
-    known = bench.side("tune").reference
+def test_the_reference_tuning_gives_the_references_answers_again(loaded: Any) -> None:
+    known = loaded.side("validation").reference
     for _ in range(2):
-        with bench.reference_tuned() as model:
-            assert bench.answer(model, bench.prompts("tune")).texts == known
+        with loaded.reference_tuned() as model:
+            assert loaded.answer(model, loaded.prompts("validation")).texts == known
 
 
 @pytest.mark.parametrize("task", [WatermarkTask, Decode, Serve])
@@ -189,7 +195,7 @@ def test_a_file_of_answers_is_no_tuning(task: type[LLMTask]) -> None:
 
 
 def test_a_strong_watermark_is_detected_and_spoils_answers(llm_cache: Path) -> None:
-    task = LLM().make("llm/watermark/tiny/detect+quality")
+    task: Any = LLM().make("llm/watermark/tiny/detect+quality")
     assert [objective.name for objective in task.problem.objectives] == ["1-auc", "1-win_rate"]
     config = {"scheme": "green-list", "green_share": 0.5, "context_width": 1, "temperature": 1.0, "top_p": 1.0}
     strong, weak = (task.evaluate({**config, "bias": bias}, fidelity=None, seed=1) for bias in (10.0, 0.1))

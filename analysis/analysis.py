@@ -1,0 +1,223 @@
+"""All that the report shows, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from optathlon.analysis.curves import Curves
+from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
+from optathlon.analysis.metrics.axes import AXES, OrderedTrials
+from optathlon.analysis.metrics.columns import require_columns
+from optathlon.analysis.metrics.comparable import comparable
+from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.final import beyond_optimum, final_values
+from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
+from optathlon.analysis.metrics.objectives import row_of, signs
+from optathlon.analysis.metrics.references import references
+from optathlon.analysis.metrics.targets import runtimes
+from optathlon.analysis.metrics.task_features import task_features
+from optathlon.analysis.metrics.trajectory import incumbents
+from optathlon.analysis.stats.bootstrap import bootstrap_ranks
+from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
+from optathlon.analysis.stats.generalisation import generalisation
+from optathlon.analysis.stats.ranking import ranks, task_ranks
+from optathlon.analysis.stats.significance import Significance, significance
+from optathlon.analysis.stats.standings import standings
+from optathlon.results.frames import matching
+
+if TYPE_CHECKING:
+    from optathlon.results.frames import Results
+
+_MOST_GROUPS = 10
+"""Types and collections that curves are shown for: the largest."""
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """One comparison and what the statistics say of it; frames as their functions return them."""
+
+    comparison: Comparison
+    bands: pd.DataFrame
+    task_ranks: pd.DataFrame
+    significance: Significance
+    standings: pd.DataFrame
+
+
+class Analysis:
+    """Results and everything derived from them; each part is computed when first used.
+
+    Parameters
+    ----------
+    results:
+        As `optathlon.load` returns them; `UsageError` where the trials lack a column of `TRIAL_COLUMNS`.
+    seed:
+        Seeds the bootstrap and every other draw.
+
+    Attributes
+    ----------
+    results:
+        The results with the labels of `comparable`.
+    divided_tasks:
+        Tasks whose runs differ in their conditions, so that each condition became a task of its own.
+    """
+
+    def __init__(self, results: Results, seed: int = 0) -> None:
+        require_columns(results.trials)
+        self.results = comparable(results)
+        self.divided_tasks = sorted({*results.runs["task"].astype(str)} - {*self.results.runs["task"]})
+        self.seed = seed
+        ids = results.runs["task"].astype(str).set_axis(results.runs["run"].astype(str))
+        self._ids = dict(zip(self.results.runs["task"], ids.loc[self.results.runs["run"]], strict=True))
+
+    @cached_property
+    def optimizers(self) -> list[str]:
+        """All optimizers, by name."""
+        return sorted(self.results.runs["optimizer"].unique())
+
+    @cached_property
+    def trajectories(self) -> pd.DataFrame:
+        """All incumbents."""
+        return self._accounts[0]
+
+    @cached_property
+    def spent(self) -> pd.DataFrame:
+        """What each run has spent in all: index run, one column per axis."""
+        return self._accounts[1]
+
+    @cached_property
+    def losses(self) -> pd.DataFrame:
+        """Incumbents' losses over the budget, of all runs that were not skipped."""
+        return incumbents_at(self.trajectories, self.results.runs)
+
+    @cached_property
+    def final_losses(self) -> pd.Series:
+        """Losses at the end of the budget."""
+        return self.losses.iloc[:, -1]
+
+    @cached_property
+    def comparisons(self) -> list[ComparisonResult]:
+        """The main comparisons; empty where no run has a result."""
+        return [self._result_of(comparison) for comparison in comparisons(self.losses, self.results.tasks["type"])]
+
+    @cached_property
+    def without_results(self) -> list[str]:
+        """Optimizers that never produced a result that counts, all runs skipped or failed."""
+        ranked = self.losses.index.unique("optimizer")
+        return sorted({*without_results(self.losses), *(set(self.optimizers) - set(ranked))})
+
+    @cached_property
+    def final_values(self) -> pd.DataFrame:
+        """Medians and quartiles per task and optimizer, in the user's units."""
+        values = incumbents_at(self.trajectories, self.results.runs, column="value")
+        return final_values(self.final_losses, values.iloc[:, -1], self.results.tasks)
+
+    @cached_property
+    def references(self) -> pd.DataFrame:
+        """Hypervolume references."""
+        return references(self.results)
+
+    @cached_property
+    def beyond_optimum(self) -> list[str]:
+        """Tasks with results better than their stated optimum."""
+        return beyond_optimum(self.final_losses, self.results.tasks)
+
+    @cached_property
+    def regrets(self) -> dict[str, pd.Series]:
+        """Final regret of every run by the title of its scale, where some task has it; others are missing."""
+        final = self.losses.iloc[:, -1:]
+        scales = {scale.title: scale(final, self.results.tasks).iloc[:, 0] for scale in NORMALISATIONS}
+        return {title: regret for title, regret in scales.items() if regret.notna().any()}
+
+    @cached_property
+    def auc(self) -> pd.DataFrame:
+        """Mean regret over the whole budget, of every run."""
+        return anytime_auc(self.trajectories, self.losses, self.results.runs, self.results.tasks)
+
+    @cached_property
+    def runtimes(self) -> pd.DataFrame:
+        """Evaluations until targets, of every run; those that miss one are charged what the longest on the task spent.
+
+        Else a run that breaks down at once would be a free restart, and so would one of which only improvements are
+        logged.
+        """
+        runs = self.results.runs.set_index("run")
+        longest = self.curves.ends["evaluations"].reindex(runs["task"]).to_numpy(dtype=float)
+        spent = pd.Series(longest, index=runs.index)
+        return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """What tells tasks apart: index task."""
+        return task_features(self.results.tasks, self.results.trials)
+
+    @cached_property
+    def curves(self) -> Curves:
+        """Curves over the budget and other axes."""
+        results = self.results
+        return Curves(self.trajectories, results.runs, results.tasks, self.spent, self.losses, seed=self.seed)
+
+    @cached_property
+    def generalisation(self) -> pd.DataFrame:
+        """How choices by validation do on test metrics: index (`metric`, `optimizer`)."""
+        return generalisation(self.results, self.trajectories)
+
+    def labels_of(self, patterns: Sequence[str]) -> list[str]:
+        """The tasks whose label, or id before tasks were divided, some pattern matches; else `UsageError`."""
+        matched = matching("task", patterns, np.array([*self._ids, *self._ids.values()]))
+        return sorted(label for label, id in self._ids.items() if label in matched or id in matched)
+
+    def trials_of(self, task: str) -> pd.DataFrame:
+        """The trials on one task: `config`, and the `loss` of the first objective, NaN of trials that don't count."""
+        require_columns(self.results.trials, ["config"])
+        trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
+        loss = signs(row_of(self.results.tasks, task))[0] * trials["value"]
+        return pd.DataFrame({"config": trials["config"], "loss": loss.where(countable(trials, self.results.tasks))})
+
+    @cached_property
+    def groups(self) -> dict[str, Comparison]:
+        """What curves are averaged over: the main comparisons, and each type and collection of several, by title."""
+        tasks = self.results.tasks
+        main = [result.comparison for result in self.comparisons]
+        found = {comparison.name: comparison for comparison in main}
+        for column in ("type", "collection"):
+            alike = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
+            found |= {part.name: part for part in alike if part.name not in found}
+        several = {title: part for title, part in found.items() if len(part.optimizers) > 1}
+        titles = {comparison.name for comparison in main}
+        parts = sorted(several.keys() - titles, key=lambda title: (-len(several[title].tasks), title))
+        shown = titles | {*parts[:_MOST_GROUPS]}
+        return {title: part for title, part in several.items() if title in shown}
+
+    def bands_by(self, groups: pd.Series) -> dict[str, pd.DataFrame]:
+        """Rank bands within each group of tasks in which at least two optimizers can be compared, by title."""
+        bands = {}
+        for comparison in by_group(self.losses, groups):
+            if len(comparison.optimizers) > 1:
+                tasks, total = len(comparison.tasks), len(comparison.tasks) + len(comparison.dropped_tasks)
+                count = f"{tasks} of {total}" if tasks < total else f"{total}"
+                title = f"{comparison.name} · {count} {'task' if total == 1 else 'tasks'}"
+                bands[title] = bootstrap_ranks(ranks(comparison), seed=self.seed)
+        return bands
+
+    @cached_property
+    def _accounts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        ordered = OrderedTrials(self.results)
+        spent = pd.DataFrame({axis.name: ordered.of_whole_runs(axis.name) for axis in AXES})
+        return incumbents(self.results, ordered), spent
+
+    @cached_property
+    def _regret(self) -> pd.Series:
+        return normalised_regret(self.final_losses, self.results.tasks)
+
+    def _result_of(self, comparison: Comparison) -> ComparisonResult:
+        ranked = ranks(comparison)
+        bands = bootstrap_ranks(ranked, seed=self.seed)
+        final = task_ranks(ranked.iloc[:, -1:]).iloc[:, -1].unstack("optimizer")
+        table = standings(final, bands, self._regret, comparison)
+        return ComparisonResult(comparison, bands, final, significance(final), table)

@@ -1,0 +1,105 @@
+"""What a section of the report gives to the page, and what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import pandas as pd
+from markupsafe import Markup
+
+from optathlon.analysis.analysis import Analysis, ComparisonResult
+from optathlon.analysis.plots.style import Look, looks
+from optathlon.analysis.report.charts import Chart
+from optathlon.analysis.report.figures import ReportFigure
+from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.representativeness import Representativeness
+
+
+class ReportData:
+    """What all sections are made from.
+
+    Parameters
+    ----------
+    analysis:
+        The results and what is derived from them.
+    subset:
+        How well a subset represents all tasks, if that was asked for.
+    explained:
+        Tasks for which the importance of hyperparameters is estimated.
+
+    Attributes
+    ----------
+    looks:
+        Colour, marker and line of each optimizer.
+    numbers:
+        The number of each optimizer in the page's data.
+    """
+
+    def __init__(
+        self, analysis: Analysis, *, subset: Representativeness | None = None, explained: Sequence[str] = ()
+    ) -> None:
+        self.analysis = analysis
+        self.subset = subset
+        self.explained = explained
+        self.looks: dict[str, Look] = looks(analysis.optimizers)
+        self.numbers = {name: number for number, name in enumerate(self.looks)}
+
+    @cached_property
+    def groups(self) -> dict[str, Group]:
+        """All groups of tasks on which optimizers are compared, by title."""
+        return {title: Group(self.analysis, part) for title, part in self.analysis.groups.items()}
+
+    @cached_property
+    def ranked(self) -> dict[str, ComparisonResult]:
+        """The main comparisons of two optimizers or more, by title; each is one of `groups`."""
+        return {
+            result.comparison.name: result
+            for result in self.analysis.comparisons
+            if len(result.comparison.optimizers) > 1
+        }
+
+
+class Section:
+    """One topic of the report. A section overrides what it has; the page collects it from all of them.
+
+    Attributes
+    ----------
+    heading, note:
+        What stands above its charts and figures, if it has any; empty for nothing.
+    template:
+        The file of this folder's `sections/` that its part of the page is made from, given `content`, `heading`, `note`
+        and `charts` (the names of those with something to show). The default shows charts, then `content`'s `figures`.
+    """
+
+    heading: ClassVar[str] = ""
+    note: ClassVar[str] = ""
+    template: ClassVar[str] = "section.html"
+
+    def __init__(self, data: ReportData) -> None:
+        self.data = data
+
+    def findings(self) -> Iterable[Markup]:
+        """Sentences for the head of the page: what was found."""
+        return ()
+
+    def caveats(self) -> Iterable[Markup]:
+        """Sentences for the head of the page: what a reader must know before relying on the findings."""
+        return ()
+
+    def tables(self) -> Iterable[tuple[str, pd.DataFrame]]:
+        """Tables to write to files, by the name of the file."""
+        return ()
+
+    def figures(self) -> Iterable[ReportFigure]:
+        """Figures to write to files."""
+        return ()
+
+    def charts(self) -> Mapping[str, Chart]:
+        """Interactive charts of the page, by name."""
+        return {}
+
+    def content(self) -> Mapping[str, Any]:
+        """Variables of the template."""
+        return {}

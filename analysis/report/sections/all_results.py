@@ -1,0 +1,101 @@
+"""The result of every optimizer on every task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.final import is_maximised
+from optathlon.analysis.metrics.objectives import objective_label
+from optathlon.analysis.report.cells import number
+from optathlon.analysis.report.section import Section
+from optathlon.analysis.report.sentences import names
+
+
+class AllResults(Section):
+    """Medians and quartiles at the end of the budget, in the user's units."""
+
+    template = "all_results.html"
+
+    def caveats(self) -> Iterator[Markup]:
+        """What results are measured from: hypervolume references and optima."""
+        return _reference_points(self.data.analysis)
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """All results, and the hypervolume references."""
+        yield "tasks", self.data.analysis.final_values
+        yield "hypervolume_references", self.data.analysis.references
+
+    def content(self) -> dict[str, Any]:
+        """A table per collection."""
+        return {"tables": task_tables(self.data.analysis)}
+
+
+@dataclass(frozen=True)
+class TaskCell:
+    """An optimizer's result on a task: median and quartiles in the user's units."""
+
+    median: str
+    quartiles: str
+    note: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """The per-task table of one collection."""
+
+    collection: str
+    optimizers: list[str]
+    rows: list[tuple[str, str, list[tuple[str, TaskCell | None]]]]
+
+
+def task_tables(analysis: Analysis) -> list[TaskTable]:
+    """Per collection, a row for each task and a column for each optimizer that has runs there."""
+    tasks, values = analysis.results.tasks, analysis.final_values
+    tables = []
+    for collection, members in tasks.groupby(tasks["collection"].astype(str), sort=True):
+        here = values[values.index.get_level_values("task").isin(members.index)]
+        optimizers = sorted(here.index.unique("optimizer"))
+        by_task = {str(name): rows for name, rows in here.reset_index("optimizer").groupby(level="task")}
+        nothing = here.iloc[:0].reset_index("optimizer")
+        rows = [
+            (str(name), objective_label(task), _task_row(by_task.get(str(name), nothing), task, optimizers))
+            for name, task in members.iterrows()
+        ]
+        tables.append(TaskTable(str(collection), optimizers, rows))
+    return tables
+
+
+def _task_row(rows: pd.DataFrame, task: pd.Series, optimizers: list[str]) -> list[tuple[str, TaskCell | None]]:
+    best = rows["median"].max() if is_maximised(task) else rows["median"].min()
+    cells = {row.optimizer: _task_cell(row, best) for row in rows.itertuples()}
+    return [(optimizer, cells.get(optimizer)) for optimizer in optimizers]
+
+
+def _task_cell(row: Any, best: float) -> TaskCell:
+    note = f"{int(row.without_result)} of {int(row.runs)} without result" if row.without_result else ""
+    shown = row.runs > 1 and not math.isnan(row.better)
+    quartiles = f"{number(row.better, 3)} … {number(row.worse, 3)}" if shown else ""
+    return TaskCell(number(row.median), quartiles, note, bool(row.median == best))
+
+
+def _reference_points(analysis: Analysis) -> Iterator[Markup]:
+    derived = analysis.references.query("derived")
+    if len(derived):
+        text = Markup(
+            "No complete hypervolume reference is given for {}: the worst value of these results stands in, so "
+            "hypervolumes there may change as results are added."
+        )
+        yield text.format(names(derived["task"].unique()))
+    if analysis.beyond_optimum:
+        text = Markup(
+            "Results are better than the stated optimum (noise, or a wrong optimum) on {}: their regret counts as 0."
+        )
+        yield text.format(names(analysis.beyond_optimum))

@@ -1,0 +1,112 @@
+"""What ran, what failed and what is missing: shown before any result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, run_failures, trial_failures
+from optathlon.analysis.report.cells import MISSING
+from optathlon.analysis.report.section import Section
+from optathlon.analysis.report.sentences import counted, names
+
+_MOST_FAILURES = 40
+"""Kinds of failure shown on the page; the rest are in the CSV file."""
+
+_FREQUENT = 0.05
+"""Optimizers of whose trials at least this share failed are named."""
+
+_SHORT = 0.9
+"""Optimizers whose runs have a smaller share than this of the longest one's evaluations are named."""
+
+
+class Coverage(Section):
+    """Runs by optimizer and collection, and the failures of runs and trials."""
+
+    template = "coverage.html"
+
+    def caveats(self) -> Iterator[Markup]:
+        """Failures, and runs that are shorter than others."""
+        yield from _failures(self.data.analysis)
+        yield from _shorter_runs(self.data.analysis)
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Runs, failed runs and failed trials."""
+        results = self.data.analysis.results
+        yield "coverage", coverage(results.runs)
+        yield "run_failures", run_failures(results.runs)
+        yield "trial_failures", trial_failures(results.trials)
+
+    def content(self) -> dict[str, Any]:
+        """The same for the page, the most frequent failures only."""
+        results = self.data.analysis.results
+        collections, rows = coverage_cells(results.runs)
+        return {
+            "collections": collections,
+            "coverage": rows,
+            "run_failures": run_failures(results.runs).head(_MOST_FAILURES).to_dict("records"),
+            "trial_failures": trial_failures(results.trials).head(_MOST_FAILURES).to_dict("records"),
+        }
+
+
+@dataclass(frozen=True)
+class CoverageCell:
+    """The runs of an optimizer on a collection, and the kind that colours the cell."""
+
+    kind: str
+    text: str
+
+
+def coverage_cells(runs: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[CoverageCell]]]]:
+    """Collections, and per optimizer a cell for each."""
+    counts = coverage(runs)
+    collections = counts.index.unique("collection").tolist()
+    cells = {key: _coverage_cell(row) for key, row in counts.iterrows()}
+    optimizers = counts.index.unique("optimizer")
+    return collections, [(name, [cells[(name, collection)] for collection in collections]) for name in optimizers]
+
+
+def _coverage_cell(counts: pd.Series) -> CoverageCell:
+    parts = [f"{counts[kind]:,} {kind}" for kind in ("ok", "failed", "skipped", "missing") if counts[kind]]
+    kind = next((kind for kind in ("failed", "missing", "skipped", "ok") if counts[kind]), "none")
+    return CoverageCell(kind, ", ".join(parts) or MISSING)
+
+
+def _failures(analysis: Analysis) -> Iterator[Markup]:
+    runs, trials = analysis.results.runs, analysis.results.trials
+    if analysis.without_results:
+        text = Markup("Without a single result, and so not ranked: {}.")
+        yield text.format(names(analysis.without_results))
+    failed = runs[~runs["status"].isin(["ok", "skipped"])]
+    if len(failed):
+        text = Markup("{} of {} did not end well ({}). They keep the results they had until then.")
+        yield text.format(f"{len(failed):,}", counted(len(runs), "run"), names(sorted(failed["optimizer"].unique())))
+    share = failed_trial_share(trials).drop(index=analysis.without_results, errors="ignore")
+    frequent = share[share >= _FREQUENT].sort_values(ascending=False)
+    if len(frequent):
+        listed = [f"{name} ({value:.0%})" for name, value in frequent.items()]
+        counted_alike = set(runs["budget_unit"].astype(str)) == {"evaluations"}
+        price = "they cost budget as others do" if counted_alike else "they cost only the time or cost that they report"
+        yield Markup("Many trials failed with {}; failed trials never count, and {}.").format(names(listed), price)
+
+
+def _shorter_runs(analysis: Analysis) -> Iterator[Markup]:
+    """Who spent much less than others on the same tasks, though no run failed."""
+    runs = analysis.results.runs
+    alike = runs[(runs["status"] == "ok") & (runs["budget_unit"].astype(str) == "evaluations")]
+    spent = analysis.spent["evaluations"].reindex(alike["run"]).to_numpy(dtype=float)
+    longest = analysis.curves.ends["evaluations"].reindex(alike["task"]).to_numpy(dtype=float)
+    share = pd.Series(spent / longest, index=alike["optimizer"].to_numpy()).groupby(level=0).median()
+    short = share[share < _SHORT]
+    if len(short):
+        listed = [f"{name} ({value:.0%})" for name, value in short.items()]
+        text = Markup(
+            "Much shorter runs than others have on the same tasks (median share of the longest run's evaluations), "
+            "unless only improvements are logged: {}. They are compared all the same, with what they ended with."
+        )
+        yield text.format(names(listed))

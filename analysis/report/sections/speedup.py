@@ -1,0 +1,68 @@
+"""How much sooner than random search each optimizer gets where that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import pandas as pd
+
+from optathlon.analysis.metrics.normalisation import BASELINE
+from optathlon.analysis.plots.intervals import plot_intervals
+from optathlon.analysis.report.charts import GROUP, Chart, intervals
+from optathlon.analysis.report.figures import ReportFigure, suffix
+from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.section import Section
+from optathlon.analysis.stats.speedup import evaluations_to, speedup, targets_of
+
+_TITLE = "speed-up over random search"
+
+
+class Speedup(Section):
+    """Speed-ups over the baseline, where it was run."""
+
+    heading = "Speed-up over random search"
+
+    def figures(self) -> Iterator[ReportFigure]:
+        """Of each main comparison."""
+        for name in self.data.ranked:
+            if name in self._speedups:
+                table = self._speedups[name]
+                figure = plot_intervals({_TITLE: table}, self.data.looks, best="high")
+                yield ReportFigure(f"speedup{suffix(name)}", f"Speed-up over random search, {name}", figure, table)
+
+    def charts(self) -> dict[str, Chart]:
+        """Of each group of tasks."""
+        views = {}
+        for title, table in self._speedups.items():
+            ordered = table.sort_values("estimate", ascending=False, kind="stable")
+            views[title] = intervals(ordered, _TITLE, self.data.numbers) | {
+                "y": {"label": _TITLE, "scale": "linear", "best": "high"},
+                "reference": 1,
+                "referenceLabel": BASELINE,
+                "note": "How many times as many full evaluations random search is expected to need for its own median "
+                "result: the median over tasks of its expected runtime (COCO) over that of the optimizer. It is 0 "
+                "where most tasks are never brought that far.",
+            }
+        return {"speedup": {"controls": [GROUP], "views": views}}
+
+    @cached_property
+    def _speedups(self) -> dict[str, pd.DataFrame]:
+        found = {title: speedups(group) for title, group in self.data.groups.items()}
+        return {title: table for title, table in found.items() if table is not None}
+
+
+def speedups(group: Group) -> pd.DataFrame | None:
+    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search has no median result on any task."""
+    analysis = group.analysis
+    if BASELINE not in group.comparison.optimizers:
+        return None
+    losses = group.rows(analysis.final_losses)
+    targets = targets_of(losses, BASELINE)
+    if targets.empty:
+        return None
+    compared = losses[losses.index.get_level_values("task").isin(targets.index)].index
+    by_run = group.comparison.runs[group.comparison.runs.get_level_values("task").isin(targets.index)]
+    reached = evaluations_to(analysis.trajectories, targets).reindex(by_run).set_axis(compared)
+    longest = analysis.runtimes["spent"].reindex(by_run).set_axis(compared)
+    return speedup(reached, longest, BASELINE, seed=analysis.seed)

@@ -1,0 +1,108 @@
+"""How much sooner an optimizer gets where another one ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optathlon.analysis.metrics.anytime import CELL
+from optathlon.analysis.stats.block import block
+from optathlon.analysis.stats.bootstrap import Resampling
+
+_CLOSE = 1e-9
+"""Slack on sums of weights that are to reach a half."""
+
+
+def targets_of(losses: pd.Series, reference: str) -> pd.Series:
+    """By task: the median final loss of an optimizer, the worse of two middle ones, so that half of its runs reach it.
+
+    Parameters
+    ----------
+    losses:
+        Final losses, index (`task`, `seed`, `optimizer`); NaN is worse than any.
+    reference:
+        The optimizer. Tasks on which half of its runs or more have no result are left out.
+    """
+    ends = losses.xs(reference, level="optimizer").fillna(np.inf).groupby(level="task")
+    targets: pd.Series = ends.apply(lambda task: float(np.sort(task.to_numpy())[len(task) // 2]))
+    known: pd.Series = targets[np.isfinite(targets.to_numpy())]
+    return known
+
+
+def evaluations_to(trajectories: pd.DataFrame, targets: pd.Series) -> pd.Series:
+    """Index (`optimizer`, `task`, `seed`): full evaluations until a loss at or below its task's target, if ever.
+
+    Parameters
+    ----------
+    trajectories:
+        As `optathlon.analysis.trajectories` returns them.
+    targets:
+        By task; other tasks are left out.
+    """
+    target = targets.reindex(trajectories["task"].astype(str)).to_numpy(dtype=float)
+    reached = trajectories[trajectories["loss"].to_numpy(dtype=float) <= target]
+    first: pd.Series = reached.astype({"optimizer": str, "task": str}).groupby(CELL)["evaluations"].min()
+    return first
+
+
+def speedup(
+    reached: pd.Series, charged: pd.Series, reference: str, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """The median over tasks of the reference's expected runtime to a target over that of each optimizer.
+
+    The expected runtime on a task is that of COCO: the evaluations of all seeds, until the target or the end, per seed
+    that reaches it (Hansen et al. 2021, arXiv:1603.08785). Where no seed does, the speed-up is 0.
+
+    Parameters
+    ----------
+    reached:
+        Index (`task`, `seed`, `optimizer`), every optimizer on every (task, seed): evaluations until the target of the
+        task, above 0; NaN where it was missed. At least one seed of the reference reaches it on every task.
+    charged:
+        Same index: evaluations that count for a run that misses the target.
+    reference:
+        The optimizer whose speed-up is 1.
+    resamples:
+        How many resamples: tasks, then seeds (see `Resampling`). One in which the reference misses the target of a task
+        has no such task.
+    level:
+        The coverage aimed at, in (0, 1).
+    seed:
+        Seeds the resampling.
+
+    Returns
+    -------
+    Index `optimizer`; `estimate`, `low`, `high` (percentile bootstrap): 2 where half the evaluations are enough.
+    """
+    hits = block(reached.notna().astype(float))
+    used = block(reached.fillna(charged))
+    own = hits.optimizers.get_loc(reference)
+    resampling = Resampling.like(reached, resamples=resamples, seed=seed)
+    weights = np.vstack([resampling.observed_weights, resampling.weights])
+    ends = np.cumsum(hits.seeds_per_task)[:-1]
+    of_tasks = [part.sum(axis=1) for part in np.split(weights, ends, axis=1)]
+    ratios = []
+    for part, hit, spent in zip(np.split(weights, ends, axis=1), hits.by_task, used.by_task, strict=True):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = (part @ hit) / (part @ spent)
+            ratios.append(rate / rate[:, [own]])
+    medians = _weighted_medians(np.stack(ratios, axis=1), np.stack(of_tasks, axis=1))
+    low, high = np.nanquantile(medians[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return pd.DataFrame({"estimate": medians[0], "low": low, "high": high}, index=hits.optimizers)
+
+
+def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Shape (draws, optimizers): medians of `values` (draws, tasks, optimizers), without NaN.
+
+    `weights` has shape (draws, tasks). Where the weights below a value are exactly a half, it is the mean of two.
+    """
+    known = np.isfinite(values)
+    order = np.argsort(np.where(known, values, np.inf), axis=1)
+    ordered = np.take_along_axis(values, order, axis=1)
+    weight = np.take_along_axis(np.where(known, weights[:, :, None], 0.0), order, axis=1)
+    with np.errstate(invalid="ignore"):
+        share = weight.cumsum(axis=1) / weight.sum(axis=1, keepdims=True)
+    lower, upper = (np.argmax(share >= 0.5 + slack, axis=1)[:, None] for slack in (-_CLOSE, _CLOSE))
+    ends = (np.take_along_axis(ordered, place, axis=1)[:, 0] for place in (lower, upper))
+    medians: np.ndarray = np.mean([*ends], axis=0)
+    return medians

@@ -1,0 +1,100 @@
+"""`llm/merge`: experts that were tuned from the same base become one model, without training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from optathlon.errors import UsageError
+from optathlon.problem import Objective
+from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
+from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged
+from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import Section, Setup
+from optathlon.tasks.llm.task import LLMTask
+from optathlon.tasks.llm.usage import Usage
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+DROP_RATE = (0.0, 0.99)
+SCALE = (0.05, 2.0)
+
+
+class Merge(LLMTask):
+    """DARE over task arithmetic; the trial's seed decides what is dropped."""
+
+    kind: ClassVar[str] = "merge"
+    section: ClassVar[type[Section] | None] = MergeSection
+    listed: ClassVar[tuple[str, ...]] = ("win-rate", "exact-match")
+
+    @classmethod
+    def require(cls, setup: Setup) -> None:
+        """Experts."""
+        if not setup.section(MergeSection).experts:
+            raise UsageError(
+                f"the setup {setup.name!r} names no experts to merge: "
+                "write `merge: {experts: {NAME: …, NAME: …}}`, each a tuned model or data to tune on"
+            )
+
+    @classmethod
+    def offered(cls, setup: Setup) -> Mapping[str, Objective]:
+        """Win rates, exact match and length."""
+        known = training_objectives(setup)
+        return {name: known[name] for name in ("win-rate", "lc-win-rate", "exact-match", "length")}
+
+    def space(self) -> ConfigurationSpace:
+        """See `merge_space`."""
+        return merge_space(self.setup)
+
+    @cached_property
+    def experts(self) -> Experts:
+        """What this process has loaded of them."""
+        return experts(self.setup)
+
+    @property
+    def ingredients(self) -> str:
+        """What the experts' weights come from."""
+        return self.experts.origin
+
+    def prepare(self) -> None:
+        """Load or tune the experts too."""
+        super().prepare()
+        _ = self.experts.all
+
+    def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
+        """Merge, and compare all answers. `merge_seconds` is what merging took, `seconds` all of the trial."""
+        loaded = self.loaded
+        vectors = self.experts.vectors
+        usage = Usage(loaded.device)
+        began = time.perf_counter()
+        droppings = {name: Dropping(config[f"drop_rate_{name}"], config["rescaling"] == "on") for name in vectors}
+        weights = merged(loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed)
+        merging = time.perf_counter() - began
+        with loaded.base.with_weights(weights) as model:
+            answers = {side: loaded.answer(model, loaded.prompts(side)) for side in SCORED}
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
+        seconds = time.perf_counter() - began
+        return {
+            **scores,
+            "seconds": seconds,
+            "merge_seconds": merging,
+            "tokens": float(sum(found.tokens for found in answers.values())),
+            **usage.measured(seconds),
+        }
+
+
+def merge_space(setup: Setup) -> ConfigurationSpace:
+    """A drop rate for each expert, the scale of their sum, and whether what is kept is rescaled."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float
+
+    space = ConfigurationSpace()
+    space.add(
+        *(Float(f"drop_rate_{name}", DROP_RATE, default=0.5) for name in setup.section(MergeSection).experts),
+        Float("scale", SCALE, log=True, default=1.0),
+        Categorical("rescaling", ["on", "off"], default="on"),
+    )
+    return space

@@ -1,0 +1,142 @@
+"""The experts of a setup: models that were tuned from its model, each for something of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field
+
+from optathlon.errors import UsageError
+from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, refuse_shared_prompts
+from optathlon.llm.models import checksum, load_model
+from optathlon.task import short_hash
+from optathlon.tasks.llm.cache import key_of
+from optathlon.tasks.llm.hyperparameters import Hyperparameters, adapter, recipe
+from optathlon.tasks.llm.instructions import TOPICS, instructions_on
+from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
+from optathlon.tasks.llm.loaded_setup import REFERENCE_SEED, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import Count, Section, Setup
+from optathlon.tasks.llm.tunable_model import stored, tuned_weights
+
+if TYPE_CHECKING:
+    from optathlon.tasks.llm.tunable_model import Weights
+
+
+class MergeSection(Section):
+    """What is merged.
+
+    Attributes
+    ----------
+    experts:
+        By names of one's own: models that were tuned from the setup's (folders or ids on the hub), or the sources of
+        data (`.jsonl`, `.json`, `.parquet`) to tune experts on.
+    tuning, epochs:
+        Hyperparameters of that tuning, by default those of the reference, and how long it goes on.
+    """
+
+    experts: dict[str, str] = Field(default_factory=dict)
+    tuning: Hyperparameters = Field(default_factory=dict)
+    epochs: Count = 3
+
+    @classmethod
+    def of_tiny(cls) -> Self:
+        """An expert for each topic of the instructions."""
+        return cls(experts={topic: topic for topic in TOPICS}, epochs=12)
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A tuned model.
+
+    Parameters
+    ----------
+    vector:
+        Its weights minus those of the base, in the host's memory.
+    origin:
+        What the weights come from, the same on all machines.
+    """
+
+    vector: Weights
+    origin: str
+
+
+class Experts:
+    """What a process has loaded of a setup's experts, when it is first used."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._section = setup.section(MergeSection)
+        self._loaded = loaded_setup(setup)
+
+    @cached_property
+    def all(self) -> Mapping[str, Expert]:
+        """By name. Raises `UsageError` for models of another architecture and wrong data."""
+        return {name: self._expert(name) for name in self._section.experts}
+
+    @property
+    def vectors(self) -> Mapping[str, Weights]:
+        """The task vectors, by name."""
+        return {name: expert.vector for name, expert in self.all.items()}
+
+    @property
+    def origin(self) -> str:
+        """A hash of what all weights come from."""
+        return short_hash(str({name: expert.origin for name, expert in self.all.items()}))
+
+    def _expert(self, name: str) -> Expert:
+        examples = self._examples(name)
+        return self._read_model(name) if examples is None else self._tuned(examples)
+
+    def _examples(self, name: str) -> tuple[Example, ...] | None:
+        """What an expert is tuned on; `None` where it is a model. Raises `UsageError` as `Setup.examples`."""
+        setup, source = self._setup, self._section.experts[name]
+        if not setup.data:
+            return instructions_on(source)
+        if not source.endswith(DATA_SUFFIXES):
+            return None
+        examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
+        scored = {part: setup.examples(part) for part in SCORED}
+        refuse_shared_prompts({f"the expert {name}": examples, **scored})
+        return examples
+
+    def _read_model(self, name: str) -> Expert:
+        source = self._setup.located(self._section.experts[name])
+        model = load_model(source, "cpu", "float32", downloads=self._setup.downloads)
+        weights, base = stored(model), self._loaded.base.weights
+        for tensor in dict.fromkeys((*base, *weights)):
+            its, due = _shape(weights, tensor), _shape(base, tensor)
+            if its != due:
+                raise UsageError(
+                    f"the expert {name!r} is not a tuned {self._setup.model!r}: its {tensor} is {its}, the base's {due}"
+                )
+        return Expert(task_vector(weights, base), checksum(model))
+
+    def _tuned(self, examples: tuple[Example, ...]) -> Expert:
+        """Trained once, and then loaded."""
+        loaded, setup, section = self._loaded, self._setup, self._section
+        config, epochs = section.tuning or reference_hyperparameters(setup), section.epochs
+        origin = short_hash(f"{dict(config)} {epochs} {examples}")
+        items = [loaded.template.encode(example, setup.max_tokens) for example in examples]
+        key = key_of(loaded.key, "expert", origin)
+        how, low_rank = recipe(config), adapter(config)
+        with loaded.tuned(
+            items, loaded.loss, how, low_rank, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key
+        ) as (model, training):
+            loaded.keep(key, training)
+            weights = tuned_weights(model)
+        return Expert(task_vector(weights, loaded.base.weights), origin)
+
+
+def _shape(weights: Weights, tensor: str) -> str:
+    return f"of shape {tuple(weights[tensor].shape)}" if tensor in weights else "missing"
+
+
+@cache
+def experts(setup: Setup) -> Experts:
+    """The experts of a setup in this process."""
+    return Experts(setup)

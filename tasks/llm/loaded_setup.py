@@ -1,0 +1,369 @@
+"""What a process loads once for a setup and keeps: model, tokenizer, encoded data, the reference's answers, judges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from optathlon.errors import UsageError
+from optathlon.llm.chat import Encoded, Template
+from optathlon.llm.data import Example
+from optathlon.llm.generation import Answers, Scores, answer, write
+from optathlon.llm.judging import Judge, Prompt, make_judge
+from optathlon.llm.memory import halved
+from optathlon.llm.models import best_device, existing_device, load_tokenizer
+from optathlon.task import short_hash
+from optathlon.tasks.llm.cache import key_of, remembered
+from optathlon.tasks.llm.checkpoints import Checkpoints
+from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.parts import SCORED, name_in_hashes
+from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
+from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.spaces import tuning_space
+from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
+
+if TYPE_CHECKING:
+    from optathlon.tasks.llm.tunable_model import Weights
+
+Item = TypeVar("Item")
+
+REFERENCE_SEED = 0
+
+
+class LoadedSetup:
+    """What a setup's trials work with. Everything is loaded when it is first used."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.device = best_device() if setup.device == "auto" else existing_device(setup.device)
+        self.checkpoints = Checkpoints(round(setup.checkpoint_gigabytes * 1e9))
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return load_tokenizer(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+
+    @cached_property
+    def template(self) -> Template:
+        """How chats are written."""
+        template = self.setup.template
+        is_file = template not in ("model", "alpaca")
+        return Template(self.tokenizer, str(Path(self.setup.folder) / template) if is_file else template)
+
+    @cached_property
+    def base(self) -> TunableModel:
+        """The model that is tuned."""
+        return TunableModel(
+            self.setup.located(self.setup.model),
+            self.device,
+            self.setup.dtype,
+            downloads=self.setup.downloads,
+            gradient_checkpointing=self.setup.gradient_checkpointing,
+        )
+
+    @cached_property
+    def train(self) -> tuple[Encoded, ...]:
+        """The training examples."""
+        return tuple(self.template.encode(example, self.setup.max_tokens) for example in self.setup.examples("train"))
+
+    @cached_property
+    def key(self) -> str:
+        """What all results of this setup depend on."""
+        return key_of(*self._substance, self.device_name)
+
+    @property
+    def substance(self) -> str:
+        """A hash of all that is loaded or made before trials, the reference's answers included."""
+        return short_hash(json.dumps([*self._substance, _named_in_hashes(self.reference_answers)], sort_keys=True))
+
+    @property
+    def _substance(self) -> tuple[Any, ...]:
+        judges = [judge.weights() for judge in self.judges.values()]
+        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
+
+    @cached_property
+    def judges(self) -> Mapping[str, Judge]:
+        """Who judges each side. Raises `UsageError` where one lacks what it needs."""
+        judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
+        for judge in judges.values():
+            judge.check()
+        return judges
+
+    @cached_property
+    def device_name(self) -> str:
+        """The GPU's name, or `cpu`."""
+        import torch
+
+        return torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else "cpu"
+
+    @cached_property
+    def loss(self) -> ResponseLoss:
+        """The loss of instruction tuning."""
+        return ResponseLoss(self.tokenizer.pad_token_id, self.device)
+
+    def prepare(self) -> None:
+        """Load what every trial needs, so that none is charged for it: data, the reference's answers, their judgements.
+
+        Raises `UsageError` where something is missing for which every trial would fail.
+        """
+        _ = self.train, self._sides
+
+    def side(self, name: str) -> Side:
+        """The `validation` or the `test` side."""
+        return self._sides[name]
+
+    def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
+        """The prompts of a side as token numbers, with something added to their instructions."""
+        return [self.template.prompt(_with(example, addition)) for example in self.setup.examples(side)]
+
+    def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
+        """A model's answers to prompts."""
+        with self.base.autocast():
+            return answer(
+                model,
+                self.tokenizer,
+                prompts,
+                ends=self.template.ends,
+                max_new_tokens=self.setup.max_new_tokens,
+                batch_size=self.setup.answer_batch,
+                device=self.device,
+            )
+
+    def draw(self, model: Any, prompts: Sequence[Sequence[int]], scores: Scores) -> list[list[int]]:
+        """The tokens of answers to prompts, by what is to be maximised at each step."""
+        with self.base.autocast():
+            return write(
+                model,
+                self.tokenizer,
+                prompts,
+                ends=self.template.ends,
+                max_new_tokens=self.setup.max_new_tokens,
+                batch_size=self.setup.answer_batch,
+                device=self.device,
+                scores=scores,
+            )
+
+    def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
+        """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
+        return {
+            **self.side("validation").measure(answers["validation"], seed=seed),
+            **as_tests(self._measured_test(answers["test"], seed)),
+        }
+
+    def _measured_test(self, answers: Sequence[str], seed: int) -> dict[str, float]:
+        """`Side.measure` of the test side; without win rates where its judge says nothing understandable.
+
+        What the optimizer is told is none the worse then.
+        """
+        side = self.side("test")
+        try:
+            return side.measure(answers, seed=seed)
+        except NotUnderstood as complaint:
+            pairs = float(complaint.pairs)
+            return {**side.describe(answers), "judge/failures": pairs, "judge/judged": pairs}
+
+    @contextmanager
+    def tuned(
+        self,
+        items: Sequence[Item],
+        loss: Loss[Item],
+        how: Recipe,
+        low_rank: Adapter | None,
+        *,
+        until: int,
+        epochs: int,
+        seed: int,
+        key: str = "",
+        start: Weights | None = None,
+    ) -> Iterator[tuple[Any, Training[Item]]]:
+        """A tuned model, and its training.
+
+        Parameters
+        ----------
+        items, loss, how, low_rank:
+            See `Training` and `TunableModel.tunable`.
+        until, epochs:
+            The epoch that ends the training, and what its schedule spans.
+        seed:
+            Of the adapter, the order of items, and dropout.
+        key:
+            Under which checkpoints are kept, so that the training goes on where one alike ended; "": none are.
+        start:
+            The weights to start from, where they are not those of the base.
+
+        Raises `Diverged`, and `MemoryError` where one example at a time is too much.
+        """
+        size = how.batch_size
+        while True:
+            with self.base.tunable(low_rank, seed, start) as model:
+                training = Training(model, items, loss, how, epochs=epochs, seed=seed, autocast=self.base.autocast)
+                if key and (state := self.checkpoints.latest(key, until)) is not None:
+                    training.load(state)
+                try:
+                    resumed = training.epoch
+                    training.run(until, size)
+                except (MemoryError, RuntimeError) as error:
+                    size = halved(size, error)
+                else:
+                    if key and resumed < until < epochs:
+                        self.checkpoints.save(key, until, training.state())
+                    yield model, training
+                    return
+
+    @cached_property
+    def _sides(self) -> Mapping[str, Side]:
+        reference = self.reference_answers
+        return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(SCORED)}
+
+    def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
+        prompts = tuple(example.judged for example in self.setup.examples(name))
+        judge, plain = self.judges[name], reference["plain"]
+        variants = [reference[kind] for kind in ("concise", "verbose") if reference[kind]]
+
+        def preferences() -> dict[str, Any]:
+            try:
+                found = [
+                    understood(judge, prompts, variant, plain, seed=stream << 32).preferences for variant in variants
+                ]
+            except NotUnderstood as complaint:
+                raise UsageError(str(complaint)) from None
+            return {"preferences": [list(preferred) for preferred in found]}
+
+        known = remembered("variants", key_of(self.key, name_in_hashes(name)), preferences)["preferences"]
+        return Side(
+            prompts=prompts,
+            reference=tuple(plain),
+            variants=tuple(
+                judged(prompts, np.array(preferred), variant, plain)
+                for preferred, variant in zip(known, variants, strict=True)
+            ),
+            difficulty=self._difficulty(name, plain),
+            judge=judge,
+            stream=stream,
+        )
+
+    @cached_property
+    def reference_answers(self) -> dict[str, Any]:
+        """The reference's answers: plain, concise and verbose ones of each side."""
+        if isinstance(self.setup.reference, str):
+            return _stored_reference(self.setup)
+        known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
+        return {side: known[name_in_hashes(side)] for side in SCORED}
+
+    @contextmanager
+    def reference_tuned(self) -> Iterator[Any]:
+        """The model by the setup's reference tuning, which is trained once and then loaded.
+
+        Raises `UsageError` where the setup's reference is a file of answers.
+        """
+        config = reference_hyperparameters(self.setup)
+        epochs = self.setup.reference_epochs
+        key = key_of(self.key, "reference")
+        how, low_rank = recipe(config), adapter(config)
+        with self.tuned(
+            self.train, self.loss, how, low_rank, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key
+        ) as (model, training):
+            self.keep(key, training)
+            yield model
+
+    def keep(self, key: str, training: Training[Any]) -> None:
+        """Keep the state that a training has come to, so that one alike is loaded instead."""
+        if not self.checkpoints.has(key, training.epoch):
+            self.checkpoints.save(key, training.epoch, training.state())
+
+    @cached_property
+    def reference_weights(self) -> Weights:
+        """The weights by the setup's reference tuning, any adapter merged. Raises as `reference_tuned`."""
+        with self.reference_tuned() as model:
+            return tuned_weights(model)
+
+    def _made_reference(self) -> dict[str, Any]:
+        additions = {"plain": "", "concise": self.setup.concise, "verbose": self.setup.verbose}
+        with self.reference_tuned() as model:
+            return {
+                side: {kind: self.answer(model, self.prompts(side, text)).texts for kind, text in additions.items()}
+                for side in SCORED
+            }
+
+    def _difficulty(self, side: str, reference: Sequence[str]) -> dict[str, float]:
+        """How unlikely the untuned model finds the response, or else the reference's answer: standardised."""
+        examples = [
+            Example(example.prompt, example.response or text or "-", example.before)
+            for example, text in zip(self.setup.examples(side), reference, strict=True)
+        ]
+        encoded = [self.template.encode(example, self.setup.max_tokens) for example in examples]
+        with self.base.untuned() as model:
+            losses = np.array(self.losses(model, encoded))
+        spread = losses.std()
+        standardised = (losses - losses.mean()) / spread if spread > 0 else np.zeros_like(losses)
+        return {example.prompt.id: float(value) for example, value in zip(examples, standardised, strict=True)}
+
+    def losses(self, model: Any, encoded: Sequence[Encoded]) -> list[float]:
+        """The cross-entropy of each response, in nats a token."""
+        import torch
+
+        from optathlon.llm.likelihoods import response_losses
+
+        with torch.inference_mode(), self.base.autocast():
+            return response_losses(model, encoded, self.tokenizer.pad_token_id, self.setup.answer_batch, self.device)
+
+
+def as_tests(measures: Mapping[str, float]) -> dict[str, float]:
+    """Measures by the names that say that they are the test side's, which optimizers don't see."""
+    return {f"test/{name}": value for name, value in measures.items()}
+
+
+def reference_hyperparameters(setup: Setup) -> Mapping[str, Any]:
+    """Those of the reference tuning. Raises `UsageError` where the setup's reference is a file of answers."""
+    if isinstance(setup.reference, str):
+        raise UsageError(
+            f"the reference of the setup {setup.name!r} is a file of answers: give the hyperparameters of a tuning, "
+            "whose model is needed here"
+        )
+    return setup.reference or dict(tuning_space(setup).get_default_configuration())
+
+
+@cache
+def loaded_setup(setup: Setup) -> LoadedSetup:
+    """What this process has loaded of a setup."""
+    return LoadedSetup(setup)
+
+
+def _with(example: Example, addition: str) -> Example:
+    if not addition:
+        return example
+    prompt = example.prompt
+    if prompt.input:
+        prompt = Prompt(prompt.id, prompt.instruction, f"{prompt.input} {addition}", prompt.answer)
+    else:
+        prompt = Prompt(prompt.id, f"{prompt.instruction} {addition}", "", prompt.answer)
+    return Example(prompt, example.response, example.before)
+
+
+def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
+    return {name_in_hashes(side): value for side, value in by_side.items()}
+
+
+def _stored_reference(setup: Setup) -> dict[str, Any]:
+    """The reference's answers from a file, joined by prompt id."""
+    rows = {str(row.get("id")): row for row in setup.reference_rows}
+    found: dict[str, Any] = {}
+    for side in SCORED:
+        ids = [example.prompt.id for example in setup.examples(side)]
+        if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
+            raise UsageError(
+                f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "
+                'write a row {"id": …, "answer": …} for each'
+            )
+        found[side] = {"plain": [rows[id]["answer"] for id in ids]}
+        for kind in ("concise", "verbose"):
+            texts = [rows[id].get(kind) for id in ids]
+            found[side][kind] = texts if all(isinstance(text, str) for text in texts) else []
+    return found

@@ -1,0 +1,138 @@
+"""CatCMA through the adapter against CatCMA as its users call it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from cmaes import CatCMAwM
+from ConfigSpace import Categorical, ConfigurationSpace, Constant, Integer
+
+from optathlon import Result, Status
+from optathlon.optimizers.cmaes import CmaesCatCMA
+
+SEED = 11
+TRIALS = 36
+"""Four populations on the flat space, which has nine each."""
+
+RATES, UNITS = (1e-4, 0.3), (8, 1024)
+LAYERS = (np.arange(10) + 0.5) / 10
+SIZES = (np.arange(3) + 0.5) / 3
+UNIT_LEVELS = np.log((UNITS[0] + (np.arange(1017) + 0.5) / 1017 * 1016) / UNITS[0]) / np.log(UNITS[1] / UNITS[0])
+
+
+def flat_config(solution: Any) -> dict[str, Any]:
+    """The flat space by hand: levels are the middles of equal bins, of logarithmic integers on the linear scale."""
+    rate, momentum = solution.x
+    layers, size, units = solution.z
+    return {
+        "activation": ["relu", "tanh", "gelu"][int(np.flatnonzero(solution.c[0])[0])],
+        "layers": 1 + int(np.flatnonzero(layers == LAYERS)[0]),
+        "learning_rate": RATES[0] * (RATES[1] / RATES[0]) ** rate,
+        "momentum": 0.1 + 0.7 * momentum,
+        "size": ["s", "m", "l"][int(np.flatnonzero(size == SIZES)[0])],
+        "units": UNITS[0] + int(np.abs(UNIT_LEVELS - units).argmin()),
+        "version": 3,
+    }
+
+
+def native_configs(optimizer: Any, decode: Callable[[Any], dict[str, Any]], loss: Any, n: int) -> list[dict[str, Any]]:
+    configs: list[dict[str, Any]] = []
+    while len(configs) < n:
+        solutions = []
+        for _ in range(optimizer.population_size):
+            solution = optimizer.ask()
+            configs.append(decode(solution))
+            solutions.append((solution, loss(configs[-1])))
+        optimizer.tell(solutions)
+    return configs[:n]
+
+
+def check_same(kit: Any, found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert all(kit.same(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("popsize", [None, 5])
+def test_native_mixed(kit: Any, popsize: int | None) -> None:
+    spaces = {"x_space": [[0, 1], [0, 1]], "z_space": [LAYERS, SIZES, UNIT_LEVELS], "c_space": [3]}
+    native = CatCMAwM(**spaces, population_size=popsize, seed=SEED)
+    problem = kit.problem(kit.flat_space())
+    trials = kit.drive(CmaesCatCMA(problem, SEED, popsize=popsize), problem, kit.flat_loss, TRIALS)
+    check_same(kit, kit.configs(trials), native_configs(native, flat_config, kit.flat_loss, TRIALS))
+
+
+def test_native_continuous(kit: Any) -> None:
+    space = ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)})
+
+    def loss(config: dict[str, float]) -> float:
+        return config["x"] ** 2 + config["y"]
+
+    native = CatCMAwM(x_space=[[0, 1], [0, 1]], seed=SEED)
+    expected = native_configs(native, lambda s: {"x": 10 * s.x[0] - 5, "y": float(s.x[1])}, loss, TRIALS)
+    problem = kit.problem(space)
+    check_same(kit, kit.configs(kit.drive(CmaesCatCMA(problem, SEED), problem, loss, TRIALS)), expected)
+
+
+def test_native_choices_alone_and_what_has_two_values_is_one_of_them(kit: Any) -> None:
+    """The library recommends it: binary integers and ordered pairs are categorical."""
+    space = ConfigurationSpace()
+    space.add(Categorical("kind", ["a", "b", "c"]), Integer("n", (4, 5)), Categorical("one", ["only"]))
+    space.add(Categorical("pair", ["low", "high"], ordered=True), Constant("version", 3))
+
+    def loss(config: dict[str, Any]) -> float:
+        return {"a": 0.0, "b": 1.0, "c": 2.0}[config["kind"]] + config["n"] + (config["pair"] == "low")
+
+    def decode(solution: Any) -> dict[str, Any]:
+        kind, n, pair = solution.c.argmax(axis=1)
+        return {"kind": "abc"[kind], "n": 4 + n, "one": "only", "pair": ["low", "high"][pair], "version": 3}
+
+    problem = kit.problem(space)
+    trials = kit.drive(CmaesCatCMA(problem, SEED), problem, loss, TRIALS)
+    assert kit.configs(trials) == native_configs(CatCMAwM(c_space=[3, 2, 2], seed=SEED), decode, loss, TRIALS)
+
+
+def test_results_that_come_after_their_populations_update_are_not_used(kit: Any) -> None:
+    """Of twelve pending trials the first four told are the population; then the library is asked again."""
+    problem = kit.problem(kit.numeric_space(), n_workers=12)
+    optimizer = CmaesCatCMA(problem, SEED, popsize=4)
+    native = CatCMAwM(x_space=[[0, 1], [0, 1]], z_space=[LAYERS, UNIT_LEVELS], population_size=4, seed=SEED)
+    trials, solutions = [optimizer.ask() for _ in range(12)], [native.ask() for _ in range(12)]
+    losses = [kit.flat_loss(trial.config) for trial in trials]
+    for trial, loss in reversed(list(zip(trials, losses, strict=True))):
+        optimizer.tell(trial, kit.succeed(loss))
+    native.tell(list(zip(solutions, losses, strict=True))[:-5:-1])
+    assert optimizer.ask().config["learning_rate"] == pytest.approx(
+        RATES[0] * (RATES[1] / RATES[0]) ** native.ask().x[0]
+    )
+
+
+def test_goes_on_without_a_warning_where_all_trials_fail(kit: Any) -> None:
+    problem = kit.problem(kit.flat_space())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        failure = Result(status=Status.CRASHED, losses=(3.0,))
+        trials = kit.drive(CmaesCatCMA(problem, SEED), problem, lambda config: failure, TRIALS)
+    assert len({tuple(trial.config.values()) for trial in trials}) == TRIALS
+
+
+def test_integers_of_many_values_are_continuous(kit: Any) -> None:
+    space = ConfigurationSpace({"wide": (1, 10**9), "few": (1, 10)})
+    optimizer = CmaesCatCMA(kit.problem(space), SEED)
+    assert (optimizer._cmaes.n_continuous, optimizer._cmaes.n_integer) == (1, 1)
+    assert {type(optimizer.ask().config["wide"]) for _ in range(5)} == {int}
+
+
+def test_it_finds_the_optimum_of_a_mixed_space(kit: Any) -> None:
+    """Half of the budget later it is far below what it started with."""
+    problem = kit.problem(kit.flat_space())
+    trials = kit.drive(CmaesCatCMA(problem, SEED), problem, kit.flat_loss, 270)
+    losses = [kit.flat_loss(trial.config) for trial in trials]
+    assert np.mean(losses[-27:]) < np.mean(losses[:27]) / 4
+
+
+def test_a_population_that_is_too_small_is_refused(kit: Any) -> None:
+    with pytest.raises(ValueError, match="popsize is 3: give at least 4"):
+        CmaesCatCMA(kit.problem(kit.flat_space()), SEED, popsize=3)

@@ -1,0 +1,107 @@
+"""Setups: what a file in the data folder means, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from optathlon.errors import UsageError
+from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup, setup_names
+
+
+def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
+    (tmp_path / "llm").mkdir()
+    for part in ("train", "validation", "test"):
+        (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
+    sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
+    (tmp_path / "llm" / "mine.yaml").write_text(
+        f"model: /some/where\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
+    )
+    assert setup_names() == ["tiny", "mine"]
+    setup = load_setup("mine")
+    assert (setup.name, setup.epochs, setup.learning_rates) == ("mine", 2, (1e-5, 1e-3))
+    assert setup.examples("validation")[0].prompt.instruction == "validation"
+    assert load_setup("tiny") is TINY
+    with pytest.raises(KeyError):
+        load_setup("absent")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"model": "tiny", "epoch": 3}, "unknown key 'epoch' in the setup 'x': did you mean 'epochs'"),
+        ({"model": "tiny", "epochs": "many"}, "the setup 'x': epochs: "),
+        ({"epochs": 3}, "the setup 'x': model: "),
+        (
+            {"model": "a/b", "data": {"train": "x.jsonl"}},
+            "exactly the sources train, validation, test, not train",
+        ),
+        ({"model": "tiny", "dtype": "float16"}, "the setup 'x': dtype: "),
+        (
+            {"model": "tiny", "data": {"validation": "x.jsonl"}},
+            "exactly the sources train, validation, test, not val",
+        ),
+        ({"model": "tiny", "epochs": 0}, "the setup 'x': epochs: input should be greater than or equal to 1"),
+        ({"model": "tiny", "answer_batch": 0}, "the setup 'x': answer_batch: input should be greater"),
+        ({"model": "tiny", "max_new_tokens": -1}, "the setup 'x': max_new_tokens: input should be greater"),
+        ({"model": "tiny", "learning_rates": [1e-2, 1e-4]}, "learning_rates: a lower bound is followed by a higher"),
+        ({"model": "tiny", "learning_rates": [0, 1e-4]}, "learning_rates.0: input should be greater than 0"),
+        ({"model": "tiny", "batch_sizes": [8, 4]}, "batch_sizes: the lower bound stands first, not 8 before 4"),
+        ({"model": "tiny", "ranks": [0, 8]}, "ranks.0: input should be greater than or equal to 1"),
+        ({"model": "tiny", "methods": []}, "methods: tuple should have at least 1 item"),
+        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each method stands once, not lora, lora"),
+        ({"model": "tiny", "methods": ["qlora"]}, "methods.0: input should be 'full' or 'lora'"),
+        ({"model": "tiny", "trial_seconds": 0}, "trial_seconds: input should be greater than 0"),
+        (
+            {"model": "tiny", "reference": {"learning_rate": -1e-3, "batch_size": 8}},
+            "reference: learning_rate: input should be greater than 0",
+        ),
+        (
+            {"model": "tiny", "reference": {"learning_rate": 1e-3, "batch_size": 0}},
+            "reference: batch_size: input should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_wrong_setup_is_refused(content: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        make_setup("x", content, tmp_path)
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        "model: tiny\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
+    )
+    setup = read_setup(tmp_path / "x.yaml")
+    assert setup.learning_rates == (1e-5, 1e-3)
+    assert setup.reference == {"method": "full", "learning_rate": 5e-4, "batch_size": 8}
+
+
+def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
+    from optathlon.tasks.llm.kinds.sft import SFT
+
+    only = {method: make_setup("x", {"model": "tiny", "methods": [method]}, tmp_path) for method in ("full", "lora")}
+    spaces = {method: SFT("llm/sft/x/loss", setup, ("loss",)).problem.space for method, setup in only.items()}
+    full, lora = (spaces[method].sample_configuration(20) for method in only)
+    assert {config["method"] for config in full} == {"full"} and "rank" not in spaces["full"]
+    assert {config["method"] for config in lora} == {"lora"} and all("rank" in config for config in lora)
+    with pytest.raises(UsageError, match="the setup 'x' allows no full tuning, which the grid is made of"):
+        PandaLMGrid("llm/pandalm-grid/x/win-rate", only["lora"], ("win-rate",))
+
+
+def test_bounds_that_meet_leave_a_constant(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    setup = make_setup("x", {"model": "tiny", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
+    for config in map(dict, tuning_space(setup).sample_configuration(20)):
+        assert config["batch_size"] == 16
+        assert config.get("rank") == (8 if config["method"] == "lora" else None), "inactive ones are not there"
+
+
+def test_a_setup_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("- a")
+    with pytest.raises(UsageError, match="not a mapping"):
+        read_setup(tmp_path / "x.yaml")
