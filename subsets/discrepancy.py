@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -175,7 +175,7 @@ def valid_target(target: str) -> Target:
     """`target`, if there is such a target."""
     for known in get_args(Target):
         if target == known:
-            return known  # type: ignore[no-any-return]
+            return cast(Target, known)
     raise unknown("target", target, get_args(Target))
 
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,8 +37,6 @@ _TIMES = {
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
-NEED_TORCH = {point.name for point in entry_points(group="optathlon.optimizers") if "torch" in point.load().packages}
-
 GROUPS = {"processes", "torch", "browser", "cluster", "convergence", "slow"}
 
 
@@ -52,11 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test with an optimizer that needs torch needs it too; quick is what is in no group, and the smoke tests."""
+    """Mark as quick what is in no group, and the smoke tests of the groups."""
     for item in items:
-        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if any(isinstance(value, str) and value in NEED_TORCH for value in parameters):
-            item.add_marker("torch")
         marks = {mark.name for mark in item.iter_markers()}
         if "smoke" in marks or not marks & GROUPS:
             item.add_marker("quick")

@@ -27,4 +27,5 @@ def _mean_losses(model: Any, batch: Sequence[Encoded], pad: int, device: str) ->
     labels = tensors.pop("labels")[:, 1:]
     logits = model(**tensors, use_cache=False).logits[:, :-1].float()
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-    return (losses.sum(dim=1) / (labels != IGNORED).sum(dim=1)).tolist()
+    means: list[float] = (losses.sum(dim=1) / (labels != IGNORED).sum(dim=1)).tolist()
+    return means

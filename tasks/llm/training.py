@@ -226,7 +226,7 @@ class Training(Generic[Item]):
         for start in range(0, len(batch), micro_batch):
             with self._autocast():
                 part = self._loss.total(self._model, batch[start : start + micro_batch]) / weight
-            part.backward()  # type: ignore[no-untyped-call]
+            part.backward()
             parts.append(part.detach())
         norm = torch.nn.utils.clip_grad_norm_(self._weights, CLIPPED_NORM)
         loss, size = torch.stack([torch.stack(parts).sum(), norm]).tolist()

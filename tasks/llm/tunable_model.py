@@ -106,7 +106,10 @@ class TunableModel:
 
         if self.dtype == "float32":
             return contextlib.nullcontext()
-        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+        half: contextlib.AbstractContextManager[Any] = torch.autocast(
+            torch.device(self.device).type, dtype=torch.bfloat16
+        )
+        return half
 
     @contextmanager
     def _trained(self) -> Iterator[None]:

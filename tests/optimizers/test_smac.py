@@ -50,7 +50,12 @@ def native_trials(facade: Any, loss: Any, n: int, origin: Any = "Acquisition Fun
 
 @pytest.mark.parametrize(
     ("optimizer_class", "n", "kind"),
-    [(SmacBlackBox, 5, "flat"), (SmacHPO, 12, "flat"), (SmacBlackBox, 5, "conditional"), (SmacHPO, 8, "conditional")],
+    [
+        pytest.param(SmacBlackBox, 5, "flat", marks=[pytest.mark.convergence, pytest.mark.smoke]),
+        pytest.param(SmacHPO, 12, "flat", marks=pytest.mark.convergence),
+        (SmacBlackBox, 5, "conditional"),
+        (SmacHPO, 8, "conditional"),
+    ],
 )
 def test_native(kit: Any, tmp_path: Path, optimizer_class: Any, n: int, kind: str) -> None:
     make_space, loss = getattr(kit, f"{kind}_space"), getattr(kit, f"{kind}_loss")

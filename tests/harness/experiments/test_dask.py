@@ -18,6 +18,8 @@ from optathlon.errors import UsageError
 from optathlon.experiments.driver import Summary
 from optathlon.results.frames import Results
 
+pytestmark = pytest.mark.cluster
+
 pytest.importorskip("distributed", reason="needs `pip install 'optathlon[dask]'`")
 
 PLUGIN = """
@@ -89,6 +91,7 @@ def run_grid(pinned_environment: None, own_plugins: None, tmp_path: Path, addres
     return run
 
 
+@pytest.mark.smoke
 def test_results_are_those_of_the_local_executor(run_grid: RunGrid, tmp_path: Path, timeless: Timeless) -> None:
     assert run_grid("toy/sum", out="there").statuses == {"ok": 4}
     assert run_grid("toy/sum", out="here", executor="local").statuses == {"ok": 4}

@@ -365,6 +365,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "number",
     [
@@ -411,6 +412,8 @@ def test_a_driver_that_is_ended_half_way_goes_on_when_repeated(
     assert timeless(results) == timeless(load(tmp_path / "uninterrupted"))
 
 
+@pytest.mark.processes
+@pytest.mark.smoke
 def test_a_killed_worker_is_replaced_and_the_grid_completes(
     start_command: Callable[..., subprocess.Popen[str]], plugin: Path, tmp_path: Path, noted: Path
 ) -> None:
@@ -426,6 +429,7 @@ def test_a_killed_worker_is_replaced_and_the_grid_completes(
     assert_whole(load(out), 6)
 
 
+@pytest.mark.processes
 def test_a_killed_idle_worker_ends_nothing(
     start_command: Callable[..., subprocess.Popen[str]], plugin: Path, tmp_path: Path, noted: Path
 ) -> None:
@@ -442,6 +446,7 @@ def test_a_killed_idle_worker_ends_nothing(
     assert_whole(load(out), 2)
 
 
+@pytest.mark.processes
 def test_workers_in_a_long_run_end_with_their_driver(
     start_command: Callable[..., subprocess.Popen[str]], plugin: Path, tmp_path: Path, noted: Path
 ) -> None:
@@ -461,6 +466,7 @@ def test_workers_in_a_long_run_end_with_their_driver(
     assert stored_runs(tmp_path / "out") == 0
 
 
+@pytest.mark.processes
 def test_an_interrupt_ends_a_long_run_at_once(
     start_command: Callable[..., subprocess.Popen[str]], plugin: Path, tmp_path: Path, noted: Path
 ) -> None:

@@ -203,7 +203,6 @@ def assert_evaluated_once(results: Results, calls: Path, in_flight: int = 1) -> 
 
 
 @pytest.mark.cluster
-@pytest.mark.smoke
 def test_jobs_give_the_results_of_local_workers(
     run_grid: Run,
     command: Callable[..., subprocess.CompletedProcess[str]],
@@ -286,6 +285,7 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(run_grid: Run, tmp_path
 
 
 @pytest.mark.cluster
+@pytest.mark.smoke
 def test_changed_values_are_refused_by_the_jobs(run_grid: Run, tmp_path: Path) -> None:
     path = tmp_path / "changing.py"
     path.write_text(PLUGIN)

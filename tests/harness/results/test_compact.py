@@ -82,6 +82,7 @@ def test_a_compaction_changes_no_result_even_when_it_is_killed(
     assert len(shards) <= rows // 3 + 1
 
 
+@pytest.mark.processes
 @pytest.mark.usefixtures("small_shards")
 def test_whatever_happens_between_two_operations_of_a_compaction(tmp_path: Path) -> None:
     """Readers, writers, other compactions and the end of the process."""
@@ -229,6 +230,7 @@ match sys.argv[3:]:
 """
 
 
+@pytest.mark.processes
 def test_writers_compactions_and_readers_at_the_same_time(tmp_path: Path) -> None:
     folder = ResultsFolder.create(tmp_path / "out")
     tasks: Sequence[Sequence[str]] = (("write", "0"), ("write", "60"), ("compact",), ("compact",))

@@ -368,6 +368,7 @@ def test_the_same_values_as_in_this_process(process: EvaluationProcess) -> None:
     assert process.fingerprint(task.id, task.resources) == task.fingerprint()
 
 
+@pytest.mark.processes
 def test_several_processes_evaluate_at_once_and_are_told_as_they_end(tmp_path: Path, plugin: Path) -> None:
     load_plugin(plugin)
     processes = [EvaluationProcess(Site(), [plugin], tmp_path) for _ in range(4)]
@@ -435,6 +436,8 @@ def test_trials_of_a_run_are_evaluated_at_once(grid: Callable[..., Results]) -> 
     assert by_trial == sequential.trials.sort_values("trial")["value"].tolist(), "random search asks the same"
 
 
+@pytest.mark.processes
+@pytest.mark.smoke
 def test_a_killed_process_costs_its_trial_only(grid: Callable[..., Results], tmp_path: Path, plugin: Path) -> None:
     import threading
 
@@ -461,6 +464,7 @@ def test_a_killed_process_costs_its_trial_only(grid: Callable[..., Results], tmp
     assert "died of SIGKILL" in error
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("optimizer", ["stuck", pytest.param("swallowing", marks=pytest.mark.slow)])
 def test_a_run_whose_optimizer_hangs_ends_at_its_limit(grid: Callable[..., Results], optimizer: str) -> None:
     results = grid(f"{optimizer} random", "slow/sleeps", run_timeout="3s", jobs=2, budget=4)
@@ -485,6 +489,7 @@ def test_a_run_whose_optimizer_dies_keeps_its_trials(grid: Callable[..., Results
     assert (results.runs.loc[results.runs["optimizer"] == "random", "status"] == "ok").all()
 
 
+@pytest.mark.processes
 def test_a_run_that_ends_at_its_limit_spoils_no_other_run(grid: Callable[..., Results]) -> None:
     """Limits that end runs while processes start, get ready and evaluate; every value is that of its own trial."""
     for number, limit in enumerate(("0.4s", "0.7s", "1s")):
@@ -553,6 +558,7 @@ def test_gpus_are_placed(grid: Callable[..., Results], monkeypatch: pytest.Monke
     assert set(trials.loc[trials["task"] == "gpu/half", "gpu"]) <= {0, 1}
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("visible", "out"), [("", "none"), ("0", "one")])
 def test_without_the_gpus_the_plan_says_so(
     command: Callable[..., subprocess.CompletedProcess[str]], plugin: Path, tmp_path: Path, visible: str, out: str

@@ -19,11 +19,11 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from hypothesis import given
 from hypothesis import strategies as st
+from roster import OPTIMIZERS
 
 from optathlon import Budget, BudgetUnit, Capability, Optimizer, Problem, Result, Status, Task, Trial
 from optathlon.errors import StorageError
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
-from optathlon.registry.plugins import optimizer_names
 from optathlon.registry.tasks import make_task
 from optathlon.running.accounting import ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.clocks import Clock, VirtualEvaluator
@@ -108,7 +108,7 @@ def timed(took: list[float]) -> Iterator[None]:
         took.append(time.monotonic() - began)
 
 
-@pytest.mark.parametrize("name", [name for name in optimizer_names() if name != "local-search"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     """Killed in its first, second, a middle and its last trial, one after the other; dear methods once."""
     task = make_task(TASKS.get(name, "hpobench/fcnet/naval_propulsion"))

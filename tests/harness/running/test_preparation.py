@@ -16,6 +16,8 @@ from optathlon.results.frames import Results
 from optathlon.running.evaluation import Job
 from optathlon.running.isolation import EvaluationProcess, ProcessEvaluator, Site
 
+pytestmark = pytest.mark.processes
+
 PLUGIN = """
 import os
 import time

@@ -16,6 +16,7 @@ from optathlon.trial import Status
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("peft")
+pytestmark = pytest.mark.torch
 
 PLAIN = {"temperature": 1.0, "top_p": 1.0, "top_k": 200, "repetition_penalty": 1.0}
 ALMOST_GREEDY = PLAIN | {"top_k": 1}
