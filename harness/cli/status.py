@@ -48,7 +48,7 @@ def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
         yield f"running   {len(driver.running)} runs, {driver.left} of {driver.total} left ({where})"
         yield from (f"            {line}" for line in driver.running[:_SHOWN])
     if not state.drivers:
-        yield "running   nothing" + (f"; {state.journals} begun runs can be gone on with" if state.journals else "")
+        yield "running   nothing" + (f"; {state.journals} unfinished runs can be resumed" if state.journals else "")
     for status, reason, count in state.failures[:_SHOWN]:
         yield f"failed    {count} {status}: {reason or 'no reason given'}"
     if len(state.failures) > _SHOWN:

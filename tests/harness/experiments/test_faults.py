@@ -372,7 +372,7 @@ def test_status_tells_what_goes_on(command: Command, start_command: Start, plugi
     process.kill()
     process.communicate()
     dead = command("status", out).stdout
-    assert "running   nothing; 1 begun runs can be gone on with" in dead
+    assert "running   nothing; 1 unfinished runs can be resumed" in dead
     assert command(*grid).returncode == 0
     done = command("status", out).stdout
     assert f"done      2 runs in {out}: 2 ok" in done
