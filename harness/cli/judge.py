@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from optathlon.errors import UsageError
-from optathlon.llm.judging import Failures
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from optathlon.analysis.stats.agreement import PositionConsistency
+    from optathlon.llm.judging import Failures
     from optathlon.llm.labelled_pairs import LabelledPairs
 
 group = typer.Typer(help="Check judges, which tell the better of two answers, against people.")
@@ -28,7 +28,7 @@ def validate(
     answers: Annotated[Path | None, typer.Option(help="A judge's stored answers to these items.")] = None,
     judge: Annotated[str | None, typer.Option(help="A judge to ask, e.g. verifier.")] = None,
     failures: Annotated[
-        Failures,
+        Literal["apart", "ties"],  # `Failures`, without loading numpy for `--help`
         typer.Option(help="What becomes of judgements that were not understood: left out, or ties as in PandaLM."),
     ] = "apart",
     seed: Annotated[int, typer.Option(min=0, help="Of the judge's chance and the bootstrap.")] = 0,
