@@ -66,7 +66,7 @@ def experiment(tasks: int) -> Experiment:
     """The first of 24 functions x 6 dimensions x 24 instances."""
     plugins.optimizers |= {name: type("Simulated", (RandomSearch,), {}) for name in OPTIMIZERS}
     ids = [f"bbob/f{f}/d{d}/i{i}" for i in range(1, 25) for d in (2, 3, 5, 10, 20, 40) for f in range(1, 25)]
-    return Experiment(optimizers=OPTIMIZERS, tasks=ids[:tasks], seeds=SEEDS)
+    return Experiment(optimizers=OPTIMIZERS, tasks=ids[:tasks], seeds=list(range(SEEDS)))
 
 
 def number_of_runs(tasks: int) -> int:
@@ -94,7 +94,7 @@ def compacting(_tasks: int, folder: Path) -> None:
 
 def simulate(tasks: int, folder: Path) -> None:
     """Write finished runs in the order of the plan, as a worker does; `folder/N` has those of the first N tasks."""
-    os.fsync = lambda _descriptor: None  # nothing here is worth keeping
+    os.fsync = lambda fd: None  # nothing here is worth keeping
     results = ResultsFolder.create(folder / "whole")
     writer, session, now = ShardWriter(results), Session("host", "provenance"), datetime.now(UTC)
     for number, spec in enumerate(make_plan(experiment(tasks), ()).todo, start=1):

@@ -86,7 +86,8 @@ def modules_of_extras() -> set[str]:
     def plain(name: str) -> str:
         return re.sub(r"[-_.]+", "-", name).lower()
 
-    core, extras = set(), set()
+    core: set[str] = set()
+    extras: set[str] = set()
     for requirement in requires("optathlon") or ():
         (core, extras)["extra ==" in requirement].add(plain(re.split(r"[^\w.-]", requirement)[0]))
     return {

@@ -87,12 +87,18 @@ def test_a_missing_name_is_said() -> None:
 def test_the_function_gets_what_it_takes() -> None:
     fidelity = Fidelity("epochs", 1, 9, kind="int")
     seen: list[Any] = []
-    as_task("toy/none", space=SPACE, fidelity=fidelity)(lambda config: seen.append(config) or 1.0).evaluate(
-        CONFIG, fidelity=3, seed=4
-    )
-    both = as_task("toy/both", space=SPACE, fidelity=fidelity)(
-        lambda config, *, seed, fidelity: seen.append((config, seed, fidelity)) or 1.0
-    )
+
+    @as_task("toy/none", space=SPACE, fidelity=fidelity)
+    def none(config: dict[str, Any]) -> float:
+        seen.append(config)
+        return 1.0
+
+    @as_task("toy/both", space=SPACE, fidelity=fidelity)
+    def both(config: dict[str, Any], *, seed: int, fidelity: float) -> float:
+        seen.append((config, seed, fidelity))
+        return 1.0
+
+    none.evaluate(CONFIG, fidelity=3, seed=4)
     both.evaluate(CONFIG, fidelity=3, seed=4)
     assert seen == [CONFIG, (CONFIG, 4, 3)]
     assert seen[0] is not CONFIG

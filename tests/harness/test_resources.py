@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_limits_of_an_experiment_win_over_the_tasks_own() -> None:
     ],
     ids=str,
 )
-def test_impossible_resources_are_refused(bad: dict[str, float]) -> None:
+def test_impossible_resources_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         Resources(**bad)
 

@@ -158,7 +158,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_grid(pinned_environment: None, own_plugins: None, plugin: Path, tmp_path: Path) -> Callable[..., Any]:
     """`run_experiment` with forked workers, in the folder `out`."""
 
-    def run(optimizers: str, tasks: str, seeds: int | str = 2, jobs: int = 1, out: str = "out", **rest: Any) -> Any:
+    def run(optimizers: str, tasks: str, seeds: Any = 2, jobs: int = 1, out: str = "out", **rest: Any) -> Any:
         experiment = Experiment(
             optimizers=optimizers.split(),
             tasks=tasks.split(),
@@ -289,7 +289,7 @@ def test_changed_values_are_refused_and_nothing_is_added(
     changed.write_text(plugin.read_text().replace("SCALE = 1.0", "SCALE = 1.1"))
     forget_plugins()
     experiment = Experiment(
-        optimizers=["random"], tasks=["scaled/*"], seeds=2, out=tmp_path / "out", plugins=[changed], jobs=2
+        optimizers=["random"], tasks=["scaled/*"], seeds=[0, 1], out=tmp_path / "out", plugins=[changed], jobs=2
     )
     with pytest.raises(UsageError, match=r"'scaled/\d' gives other values.*fingerprint.*another --out") as caught:
         run_experiment(experiment)
@@ -306,7 +306,7 @@ def test_a_raised_version_makes_other_runs_beside_the_old_ones(
     raised.write_text(text.replace("class Scaled(Task):", "class Scaled(Task):\n    version = '2'\n", 1))
     forget_plugins()
     experiment = Experiment(
-        optimizers=["random"], tasks=["scaled/0"], seeds=3, out=tmp_path / "out", plugins=[raised], jobs=1
+        optimizers=["random"], tasks=["scaled/0"], seeds=[0, 1, 2], out=tmp_path / "out", plugins=[raised], jobs=1
     )
     assert run_experiment(experiment).new == 3
     results = load(tmp_path / "out")

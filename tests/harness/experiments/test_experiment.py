@@ -37,7 +37,7 @@ def refused(tmp_path: Path, text: str | bytes, **flags: Any) -> str:
         ("4, 1, 4", [4, 1]),
     ],
 )
-def test_seeds(text: str | int, seeds: list[int]) -> None:
+def test_seeds(text: Any, seeds: list[int]) -> None:
     assert parse_seeds(text) == seeds
     assert Experiment(**MINIMAL, seeds=text).seeds == seeds
 

@@ -109,7 +109,9 @@ def toys(own_plugins: None) -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_plan_holds_every_run_once() -> None:
-    experiment = Experiment(optimizers=["random", "simple", "random"], tasks=["toy/*", "toy/one"], seeds=3, root_seed=5)
+    experiment = Experiment(
+        optimizers=["random", "simple", "random"], tasks=["toy/*", "toy/one"], seeds=[0, 1, 2], root_seed=5
+    )
     one = RunSpec("random", "toy/one", "1", 1, 5, Budget(7))
     plan = make_plan(experiment, {one.id})
     assert (plan.tasks, list(plan.optimizers)) == (["toy/one", "toy/two"], ["random", "simple"])

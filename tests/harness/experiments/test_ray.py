@@ -145,7 +145,7 @@ def run_grid(pinned_environment: None, own_plugins: None, plugin: Path, tmp_path
         experiment = Experiment(
             optimizers=optimizers.split(),
             tasks=tasks.split(),
-            seeds=seeds,
+            seeds=list(range(seeds)),
             jobs=jobs,
             out=tmp_path / out,
             plugins=[plugin],

@@ -25,7 +25,7 @@ TASKS = ["bbob/f1/d2/i1", "bbob/f2/d2/i1", "bbob/f3/d3/i2"]
 
 def todo(shard: str | None, seeds: int, tasks: int = 3, finished: frozenset[str] = frozenset()) -> list[str]:
     """The ids of the runs to do, in order."""
-    experiment = Experiment(optimizers=OPTIMIZERS, tasks=TASKS[:tasks], seeds=seeds, shard=shard)
+    experiment = Experiment(optimizers=OPTIMIZERS, tasks=TASKS[:tasks], seeds=list(range(seeds)), shard=shard)
     return [spec.id for spec in make_plan(experiment, finished).todo]
 
 
@@ -59,7 +59,7 @@ def test_shards_are_of_similar_size() -> None:
 
 
 def test_what_is_done_and_skipped_belongs_to_a_shard_too() -> None:
-    experiment = Experiment(optimizers=OPTIMIZERS, tasks=TASKS, seeds=4, shard="2/3")
+    experiment = Experiment(optimizers=OPTIMIZERS, tasks=TASKS, seeds=list(range(4)), shard="2/3")
     plan = make_plan(experiment, finished=set(todo(None, seeds=4)))
     assert plan.done == todo("2/3", seeds=4)
     assert (plan.todo, plan.total) == ([], len(plan.done))

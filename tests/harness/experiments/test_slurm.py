@@ -130,7 +130,13 @@ def run_grid(
     def run(optimizers: str, tasks: str, seeds: int = 2, out: str = "out", **rest: Any) -> Any:
         settings = {"executor": {"kind": "slurm", "cluster": "local", "array": 2}, "plugins": [plugin]} | rest
         return run_experiment(
-            Experiment(optimizers=optimizers.split(), tasks=tasks.split(), seeds=seeds, out=tmp_path / out, **settings)
+            Experiment(
+                optimizers=optimizers.split(),
+                tasks=tasks.split(),
+                seeds=list(range(seeds)),
+                out=tmp_path / out,
+                **settings,
+            )
         )
 
     return run

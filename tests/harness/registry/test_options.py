@@ -34,7 +34,8 @@ class Adjustable(Optimizer):
         label: str = "",
     ) -> None: ...
 
-    def ask(self) -> Trial: ...
+    def ask(self) -> Trial:
+        raise NotImplementedError
 
     def tell(self, trial: Trial, result: Result) -> None: ...
 

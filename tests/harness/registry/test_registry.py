@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def plugin(own_plugins: None, tmp_path: Path) -> Path:
     return path
 
 
-def refused(call: object, *args: object) -> str:
+def refused(call: Callable[..., object], *args: object) -> str:
     with pytest.raises(UsageError) as caught:
         call(*args)
     assert "\n" not in str(caught.value)

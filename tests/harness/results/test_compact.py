@@ -199,7 +199,8 @@ def test_a_full_disk_stops_a_compaction_and_harms_nothing(tmp_path: Path) -> Non
 
 def test_files_of_killed_processes_are_deleted_when_they_are_old(tmp_path: Path) -> None:
     folder = filled(tmp_path / "out", [[Run(0)]])
-    old, new = [], []
+    old: list[Path] = []
+    new: list[Path] = []
     for name in ("trials/a.parquet", "tasks/a.parquet", "runs/.a.parquet.1.tmp", "provenance/.a.json.1.tmp"):
         for kind, age in ((old, 3 * 24 * 3600), (new, 60)):
             path = folder.path / name.replace("a.", f"{age}.")

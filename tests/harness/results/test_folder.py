@@ -133,7 +133,7 @@ def trial_records(draw: st.DrawFn) -> list[TrialRecord]:
     return records
 
 
-def same(stored: object, original: object) -> bool:
+def same(stored: Any, original: Any) -> bool:
     if original is None:
         return stored is None or stored is pd.NA or (isinstance(stored, float) and math.isnan(stored))
     return stored == original or (isinstance(original, float) and math.isnan(original) and math.isnan(stored))
@@ -237,6 +237,7 @@ def test_tasks_are_described(tmp_path: Path) -> None:
     space = ConfigurationSpace({"x": (0.0, 1.0)})
     space.add(Categorical("width", list(np.array([16, 32]))))
     objectives = (Objective("error", lower=0.0, optimum=0.1), Objective("accuracy", "maximize", reference=0.0))
+    metadata: dict[str, Any] = {"dimension": np.int64(2), "source": "test", "noisy": np.bool_(True)}
 
     @as_task(
         "toy/rich",
@@ -244,7 +245,7 @@ def test_tasks_are_described(tmp_path: Path) -> None:
         objectives=objectives,
         fidelity=Fidelity("epochs", 1, 9, "int", resumable=True),
         constraints=["memory"],
-        metadata={"dimension": np.int64(2), "source": "test", "noisy": np.bool_(True)},
+        metadata=metadata,
         version="4",
     )
     def rich(config: dict[str, Any]) -> list[float]:
@@ -475,7 +476,8 @@ def test_a_reader_lists_again_when_a_compaction_deletes_what_it_was_about_to_rea
     folder = store(tmp_path / "out", [(spec(0), [record(0)])])
     store(folder.path, [(spec(1), [record(0), record(1)])])
     expected = load(folder.path)
-    listed, compacted = ResultsFolder._shards, []
+    listed = ResultsFolder._shards
+    compacted: list[bool] = []
 
     def list_and_let_compact(self: ResultsFolder) -> list[str]:
         shards = listed(self)
@@ -493,13 +495,13 @@ def test_a_reader_lists_again_when_a_compaction_deletes_what_it_was_about_to_rea
         return shards
 
     monkeypatch.setattr(ResultsFolder, "_shards", list_and_let_compact)
-    found = folder.read_tasks() if part == "tasks" else load(folder.path)
-    assert compacted
     if part == "tasks":
-        assert [task["task"] for task in found] == ["toy/plain"]
+        assert [task["task"] for task in folder.read_tasks()] == ["toy/plain"]
     else:
+        found = load(folder.path)
         pd.testing.assert_frame_equal(found.runs, expected.runs)
         pd.testing.assert_frame_equal(found.trials, expected.trials)
+    assert compacted
 
 
 def test_mixed_fingerprints_are_refused(tmp_path: Path) -> None:
@@ -676,5 +678,6 @@ def test_a_problem_type_is_its_fidelity_and_objectives() -> None:
     for bounds in ((0, 1), (2, 1), (1, math.inf), (-1, 1), (math.nan, 1)):
         with pytest.raises(ValueError, match="epochs"):
             Fidelity("epochs", *bounds)
+    make_objective: Callable[..., Objective] = Objective
     with pytest.raises(ValueError, match="direction"):
-        Objective("a", "max")
+        make_objective("a", "max")

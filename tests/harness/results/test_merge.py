@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -100,6 +101,11 @@ def test_a_killed_merge_can_be_repeated(
     assert [files(source.path) for source in sources] == before
 
 
+def compact_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        compact(ResultsFolder.open(path))
+
+
 def test_a_source_may_be_compacted_meanwhile(tmp_path: Path, left: ResultsFolder) -> None:
     right = filled(tmp_path / "right", [[Run(10, 2)], [Run(11, 1), Run(12, 1)]])
     expected = content(poured(tmp_path / "poured", left, right))
@@ -107,7 +113,7 @@ def test_a_source_may_be_compacted_meanwhile(tmp_path: Path, left: ResultsFolder
         merge(tmp_path / "undisturbed", [left.path, right.path])
     for number in range(0, undisturbed.count, 3):
         sources = [poured(tmp_path / f"left{number}", left).path, poured(tmp_path / f"right{number}", right).path]
-        with operations(number, lambda sources=sources: [compact(ResultsFolder.open(path)) for path in sources]):
+        with operations(number, partial(compact_all, sources)):
             folder = merge(tmp_path / f"out{number}", sources).folder
         assert content(folder) == expected
         assert merge(folder.path, sources).runs == 6

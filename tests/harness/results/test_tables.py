@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -36,8 +36,8 @@ def written(table: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-def rows(*changes: dict[str, object]) -> pd.DataFrame:
-    return pd.DataFrame([ROW | change for change in changes])
+def rows(*changes: Mapping[str, object]) -> pd.DataFrame:
+    return pd.DataFrame([{**ROW, **change} for change in changes])
 
 
 def final(results: Results) -> dict[tuple[str, str, int], float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import count, repeat
-from typing import Any
+from random import Random
+from typing import Any, Literal
 
 import pytest
 from ConfigSpace import ConfigurationSpace
@@ -21,6 +22,10 @@ from optathlon.running.loop import run_loop
 OK = Result(values=(1.0,))
 LEGAL = {"x": 0.5}
 ILLEGAL = {"x": 7.0}
+
+
+make_trial: Callable[..., Trial] = Trial
+"""Takes values of any type, as optimizers that nobody checks do."""
 
 
 class Scripted(Optimizer):
@@ -105,6 +110,11 @@ def test_levels_cost_their_share_of_a_full_evaluation(budget: Fraction, levels: 
     assert outcome.spent == pytest.approx(sum(record.evaluations for record in outcome.trials))
 
 
+def level_of(trial: Trial) -> float:
+    assert trial.fidelity is not None
+    return trial.fidelity
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[int, list[tuple[Trial, Fraction, bool]]]:
     """Proposals with their price in full evaluations and whether they are legal; some continue earlier ones."""
@@ -115,14 +125,14 @@ def histories(draw: st.DrawFn) -> tuple[int, list[tuple[Trial, Fraction, bool]]]
         level = draw(st.integers(1, upper))
         config = {"x": index / 32}
         legal = [(id, trial) for id, (trial, _, good) in enumerate(history) if good and trial.fidelity is not None]
-        lower = [(id, trial) for id, trial in legal if trial.fidelity < level]
-        higher = [(id, trial) for id, trial in legal if trial.fidelity >= level]
+        lower = [(id, trial) for id, trial in legal if level_of(trial) < level]
+        higher = [(id, trial) for id, trial in legal if level_of(trial) >= level]
         match kind:
             case "full":
                 history.append((Trial(config), Fraction(1), True))
             case "continued" if lower:
                 id, parent = draw(st.sampled_from(lower))
-                price = Fraction(level - int(parent.fidelity), upper)
+                price = Fraction(level - int(level_of(parent)), upper)
                 history.append((Trial(parent.config, level, parent=id), price, True))
             case "not lower" if higher:
                 id, parent = draw(st.sampled_from(higher))
@@ -168,7 +178,7 @@ def test_continued_trials_pay_increments_and_illegal_ones_a_full_evaluation(
 
 @given(budgets, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_pending_trials_count_whatever_the_order_in_which_they_finish(
-    budget: Fraction, n_workers: int, random: object
+    budget: Fraction, n_workers: int, random: Random
 ) -> None:
     """With n workers the same trials are asked as with one, and never more than n are pending."""
     upper = 9
@@ -185,7 +195,9 @@ def test_pending_trials_count_whatever_the_order_in_which_they_finish(
     most = 0
     while accounts.has_room or accounts.pending:
         while accounts.has_room:
-            accounts.submit(optimizer.ask(), 0.0, 0)
+            asked = optimizer.ask()
+            assert asked is not None
+            accounts.submit(asked, 0.0, 0)
         most = max(most, accounts.pending)
         trial, result = accounts.next_result()
         optimizer.tell(trial, result)
@@ -294,7 +306,9 @@ def test_while_nothing_succeeded_the_worst_that_the_bounds_allow_is_told(objecti
     st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), min_size=1, max_size=20),
     st.sampled_from(["minimize", "maximize"]),
 )
-def test_told_losses_are_finite_and_stored_failures_have_no_values(values: list[float | None], direction: str) -> None:
+def test_told_losses_are_finite_and_stored_failures_have_no_values(
+    values: list[float | None], direction: Literal["minimize", "maximize"]
+) -> None:
     results = [FAILED if value is None else Result(values=(value,)) for value in values]
     problem = make_problem(len(values), objectives=(Objective("value", direction),))
     outcome, optimizer = run(problem, repeat(Trial(LEGAL)), results=results)
@@ -327,9 +341,9 @@ def test_told_losses_are_finite_and_stored_failures_have_no_values(values: list[
         (Trial(LEGAL, fidelity=2.5), "fidelity 'epochs' is 2.5, not an integer in [1, 9]"),
         (Trial(LEGAL, fidelity=math.nan), "fidelity 'epochs' is nan"),
         (Trial(LEGAL, fidelity=math.inf), "fidelity 'epochs' is inf"),
-        (Trial(LEGAL, fidelity="high"), "fidelity 'epochs' is 'high'"),
+        (make_trial(LEGAL, fidelity="high"), "fidelity 'epochs' is 'high'"),
         (Trial(LEGAL, fidelity=2, parent=5), "the parent trial 5"),
-        (Trial(LEGAL, fidelity=2, parent="first"), "parent"),
+        (make_trial(LEGAL, fidelity=2, parent="first"), "parent"),
         (Trial(LEGAL, fidelity=2, parent=2**40), "parent"),
         (Trial(LEGAL, fidelity=2, parent=0), "not resumable"),
     ],
@@ -339,7 +353,7 @@ def test_an_illegal_proposal_is_charged_and_the_run_goes_on(trial: Trial, messag
     outcome, optimizer = run(problem, [Trial(LEGAL, 9), trial, Trial(LEGAL, 9)])
     assert outcome.status is Status.OK, outcome.reason
     assert [record.status for record in outcome.trials] == ["ok", "invalid", "ok"]
-    assert message in outcome.trials[1].error
+    assert message in str(outcome.trials[1].error)
     assert outcome.trials[1].evaluations == 1
     assert optimizer.told[1][1].losses == (1.0,)
     storable = outcome.trials[1]
@@ -372,4 +386,4 @@ def test_the_optimizer_is_told_its_own_trial_with_active_plain_values() -> None:
     assert trial.native is native
     assert told == Result((1.0,), cost=2.0, constraints=(-1.0,), losses=(1.0,))
     record = outcome.trials[0]
-    assert (record.constraints, dict(record.metrics), record.cost) == ((-1.0,), {"test/error": 0.3}, 2.0)
+    assert (record.constraints, record.metrics, record.cost) == ((-1.0,), {"test/error": 0.3}, 2.0)

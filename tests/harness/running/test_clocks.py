@@ -222,10 +222,10 @@ class Asha(Optimizer):
     def ask(self) -> Trial | None:
         for level in (2, 1):
             rung = sorted(self.rungs[level])
-            for _, id, x in rung[: len(rung) // 2]:
+            for _, id, promising in rung[: len(rung) // 2]:
                 if (level, id) not in self.promoted:
                     self.promoted.add((level, id))
-                    return Trial({"x": x}, fidelity=2 * level, parent=id)
+                    return Trial({"x": promising}, fidelity=2 * level, parent=id)
         x = next(self.xs, None)
         return None if x is None else Trial({"x": x}, fidelity=1)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class Killed(BaseException):
 class Mortal:
     """An evaluator whose process dies when it should evaluate one trial more than `lives`."""
 
-    def __init__(self, evaluator: Evaluator, lives: int) -> None:
+    def __init__(self, evaluator: Evaluator, lives: float) -> None:
         self.evaluator, self.lives = evaluator, lives
         self.simulates = evaluator.simulates
         self.now, self.charge_overhead, self.wait = evaluator.now, evaluator.charge_overhead, evaluator.wait
@@ -121,7 +122,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) 
     path = tmp_path / "killed.jsonl"
     for kept in (number // 2,) if name in DEAR else sorted({0, 1, number // 2, number - 1}):
         with pytest.raises(Killed):
-            do(spec, choice, task, path, lambda evaluator, kept=kept: Mortal(evaluator, kept - len(read_journal(path))))
+            do(spec, choice, task, path, partial(Mortal, lives=kept - len(read_journal(path))))
         assert len(read_journal(path)) == kept, "the trial in flight is lost, and no other"
     resumed = do(spec, choice, task, path)
     assert timeless(resumed) == timeless(undisturbed)
@@ -161,13 +162,7 @@ def test_simulated_workers_go_on_too(
     times = [(record.start, record.end, record.worker) for record in undisturbed.trials]
     for kill in kills:
         with contextlib.suppress(Killed):
-            do(
-                spec,
-                RANDOM,
-                Line(n_workers),
-                folder / "killed.jsonl",
-                lambda evaluator, kill=kill: Mortal(evaluator, kill),
-            )
+            do(spec, RANDOM, Line(n_workers), folder / "killed.jsonl", partial(Mortal, lives=kill))
     resumed = do(spec, RANDOM, Line(n_workers), folder / "killed.jsonl")
     assert timeless(resumed) == timeless(undisturbed)
     assert [(record.start, record.end, record.worker) for record in resumed.trials] == times

@@ -132,7 +132,7 @@ def grid(pinned_environment: None, plugin: Path, tmp_path: Path) -> Callable[...
 
     def run(task: str, out: str = "out", **rest: Any) -> Results:
         run_experiment(
-            Experiment(optimizers=["random"], tasks=[task], seeds=1, plugins=[plugin], out=tmp_path / out, **rest)
+            Experiment(optimizers=["random"], tasks=[task], seeds=[0], plugins=[plugin], out=tmp_path / out, **rest)
         )
         return load(tmp_path / out)
 
