@@ -324,7 +324,7 @@ def test_words_tell_what_could_be_seen() -> None:
     assert len(power_sentences(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
     hopeless, _ = power_sentences(replace(found, tasks=2), ranks)
     assert hopeless.startswith(
-        "With 2 tasks and 4 seeds, even the largest difference of mean ranks there can be, 1, can't reliably be told"
+        "With 2 tasks and 4 seeds, even the largest difference of mean ranks there can be, 1, can't reliably be"
     )
 
 
