@@ -272,15 +272,22 @@ def test_the_clock_goes_on_where_it_stood(tmp_path: Path, kills: int, monkeypatc
     spec = RunSpec("random", Line.id, "1", 0, 0, Budget(1.25, BudgetUnit.SECONDS))
     task = Ticking()
     monkeypatch.setattr("optathlon.running.evaluation.time", SimpleNamespace(perf_counter=lambda: task.now))
+
+    def replay_slowly(evaluator: Evaluator, lives: float) -> Evaluator:
+        task.now += 0.2
+        return Mortal(evaluator, lives)
+
+    wrap: Any = Mortal
     for _ in range(kills):
         with pytest.raises(Killed):
-            do(spec, RANDOM, task, tmp_path / "j.jsonl", lambda evaluator: Mortal(evaluator, 1))
+            do(spec, RANDOM, task, tmp_path / "j.jsonl", partial(wrap, lives=1))
         task.now += 0.3
-    outcome = do(spec, RANDOM, task, tmp_path / "j.jsonl")
+        wrap = replay_slowly
+    outcome = do(spec, RANDOM, task, tmp_path / "j.jsonl", partial(wrap, lives=math.inf))
     assert outcome.status is Status.OK
     assert len(outcome.trials) == 13, "1.25 s are twelve whole trials and a part of one"
     for number, trial in enumerate(outcome.trials):
-        assert (trial.start, trial.end) == (pytest.approx(number / 10), pytest.approx((number + 1) / 10))
+        assert (trial.start, trial.end) == pytest.approx((number / 10, (number + 1) / 10))
 
 
 def test_a_trial_in_flight_begins_when_it_is_asked_again(tmp_path: Path) -> None:
