@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -79,16 +81,27 @@ def start_command() -> Callable[..., subprocess.Popen[str]]:
     """`optathlon ARGS` in a process of its own that still runs."""
 
     def start(*args: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "optathlon", *map(str, args)],
-            cwd=cwd,
-            env=PINNED | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with _interruptible():
+            return subprocess.Popen(
+                [sys.executable, "-m", "optathlon", *map(str, args)],
+                cwd=cwd,
+                env=PINNED | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
 
     return start
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """What is started here can be interrupted, even if pytest can't, as in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

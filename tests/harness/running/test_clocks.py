@@ -193,7 +193,7 @@ def test_an_optimizer_that_breaks_leaves_a_clock_that_can_be_read(clock: Clock) 
     task = Costly(costs_x, budget=Budget(100, BudgetUnit.SECONDS))
     outcome = simulate(task, Breaking([5.0] * 20), clock)
     assert (outcome.status, len(outcome.trials)) == (Status.CRASHED, 3)
-    assert 15 <= outcome.spent < 16
+    assert 15 <= outcome.spent < 20
 
 
 def test_a_task_that_reports_no_cost_can_not_be_simulated() -> None:
@@ -302,15 +302,22 @@ def test_a_continued_trial_has_the_noise_of_the_trial_it_continues() -> None:
 
 PLUGIN = """
 import time
+from pathlib import Path
 
 from optathlon import Capability, Optimizer, Result, Trial, as_task
 
+FOLDER = Path(__file__).parent
 SECONDS = [0.9, 0.3, 1.2, 0.3, 1.2, 0.6, 0.9]
+ENDS_AFTER = {3: 1, 0: 3, 2: 0, 5: 2, 4: 5, 6: 4}  # the order that these seconds lead to
 
 
-def sleeping(config):
-    time.sleep(SECONDS[config["n"]])
-    return Result((1.0,), cost=SECONDS[config["n"]])
+def waiting(config):
+    before = ENDS_AFTER.get(config["n"])
+    deadline = time.monotonic() + 60
+    while before is not None and not (FOLDER / f"told-{before}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return quick(config)
 
 
 def quick(config):
@@ -318,7 +325,7 @@ def quick(config):
 
 
 SPACE = {"n": (0, 6)}
-real = as_task("clock/real", space=SPACE, budget=7)(sleeping)
+real = as_task("clock/real", space=SPACE, budget=7)(waiting)
 virtual = as_task("clock/virtual", space=SPACE, budget=7)(quick)
 
 
@@ -333,15 +340,15 @@ class InOrder(Optimizer):
         return Trial({"n": self.asked - 1})
 
     def tell(self, trial, result):
-        pass
+        (FOLDER / f"told-{trial.config['n']}").touch()
 """
 
 
-def test_the_same_sleeping_task_gives_the_same_events_on_both_clocks(
+def test_trials_that_end_in_the_same_order_give_the_same_events_on_both_clocks(
     pinned_environment: None, own_plugins: None, tmp_path: Path
 ) -> None:
-    """Three workers. All ends are 0.3 s apart, more than a loaded machine's delays."""
-    plugin = tmp_path / "sleepers.py"
+    """Three workers. A real trial ends when the optimizer has been told of the one that ends before it."""
+    plugin = tmp_path / "waiting.py"
     plugin.write_text(PLUGIN)
     common: dict[str, Any] = {
         "optimizers": ["in-order"],
@@ -354,7 +361,7 @@ def test_the_same_sleeping_task_gives_the_same_events_on_both_clocks(
     trials = load(tmp_path / "out").trials
     events = {}
     for task, own in trials.groupby("task", observed=True):
-        assert len(own) == 7
+        assert own["status"].tolist() == ["ok"] * 7
         starts = [(row.start, "start", row.trial, row.worker) for row in own.itertuples()]
         ends = [(row.end, "end", row.trial, row.worker) for row in own.itertuples()]
         events[task] = [what for _, *what in sorted(starts + ends)]

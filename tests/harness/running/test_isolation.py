@@ -27,7 +27,9 @@ MIB = 2**20
 
 PLUGIN = '''
 import ctypes
+import faulthandler
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,7 +54,7 @@ def fine(config, seed):
     return Result((config["x"] + seed / 2**32,), metrics=metrics, cost=config["x"])
 
 
-@isolated("hangs", seconds=0.4)
+@isolated("hangs", seconds=1.0)
 def hangs(config):
     print("about to hang", flush=True)
     time.sleep(60)
@@ -149,12 +151,12 @@ def forks(config):
     return config["x"]
 
 
-@isolated("leaves_a_child", seconds=1.0)
+@isolated("leaves_a_child", memory=300 * 2**20)
 def leaves_a_child(config):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     with open(os.environ["ISO_CHILD"], "w") as file:
         file.write(str(child.pid))
-    time.sleep(60)
+    leaks(config)
 
 
 def seeing_cores(config):
@@ -272,7 +274,8 @@ class Dying(Stuck):
     """Dies in its fourth ask."""
 
     def hang(self):
-        os.kill(os.getpid(), 11)
+        faulthandler.disable()  # pytest's would print
+        os.kill(os.getpid(), signal.SIGSEGV)
 '''
 
 
@@ -299,7 +302,7 @@ def evaluate(process: EvaluationProcess, name: str) -> TimedResult:
 @pytest.mark.parametrize(
     ("name", "status", "reasons"),
     [
-        ("hangs", Status.TIMEOUT, ["ended at the limit of 0.4 s", "peak memory", "about to hang"]),
+        ("hangs", Status.TIMEOUT, ["ended at the limit of 1 s", "peak memory", "about to hang"]),
         ("hangs_in_c", Status.TIMEOUT, ["ended at the limit of 0.4 s"]),
         ("leaks", Status.MEMORY, ["ended at the limit of 300 MiB of memory", "peak memory 3"]),
         ("child_leaks", Status.MEMORY, ["ended at the limit of 300 MiB of memory"]),
@@ -352,7 +355,7 @@ def test_what_a_trial_has_started_ends_with_it(
     process: EvaluationProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ISO_CHILD", str(tmp_path / "child"))
-    assert evaluate(process, "leaves_a_child").result.status is Status.TIMEOUT
+    assert evaluate(process, "leaves_a_child").result.status is Status.MEMORY
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 10
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
@@ -467,11 +470,11 @@ def test_a_killed_process_costs_its_trial_only(grid: Callable[..., Results], tmp
 @pytest.mark.processes
 @pytest.mark.parametrize("optimizer", ["stuck", pytest.param("swallowing", marks=pytest.mark.slow)])
 def test_a_run_whose_optimizer_hangs_ends_at_its_limit(grid: Callable[..., Results], optimizer: str) -> None:
-    results = grid(f"{optimizer} random", "slow/sleeps", run_timeout="3s", jobs=2, budget=4)
+    results = grid(f"{optimizer} random", "slow/echo", run_timeout="5s", jobs=2, budget=4)
     runs = results.runs.set_index("optimizer")
     assert runs.loc["random", "status"] == "ok"
     assert runs.loc[optimizer, "status"] == "timeout"
-    assert "longer than its limit of 3 s" in runs.loc[optimizer, "reason"]
+    assert "longer than its limit of 5 s" in runs.loc[optimizer, "reason"]
     own = results.trials[results.trials["optimizer"] == optimizer]
     assert own["trial"].tolist() == [0, 1, 2], "its trials so far are kept"
     assert own["value"].notna().all()
@@ -574,7 +577,7 @@ def test_without_the_gpus_the_plan_says_so(
     assert f"random: trials need 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
     done = command(*arguments, CUDA_VISIBLE_DEVICES=visible)
     assert done.returncode == 1, "the grid is not complete"
-    assert "1 runs want GPUs that are not here" in done.stdout
+    assert "1 runs need GPUs that are not here" in done.stdout
     assert load(tmp_path / out).runs["task"].tolist() == ["iso/fine"], "nothing is recorded as skipped"
 
 

@@ -30,7 +30,7 @@ from optathlon import Budget, Collection, Problem, Resources, Result, Task
 from optathlon.errors import Unavailable
 
 FOLDER = Path(__file__).parent
-LIMIT_S, LOADING_S = 1.0, 1.5
+LIMIT_S, LOADING_S = 2.0, 2.2
 loaded = []
 
 
