@@ -69,6 +69,7 @@ def said_on(page: Path) -> dict[str, str]:
     return {task: found.group(1) for task, found in said.items() if found}
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # a task without hyperparameters is among them
 def test_what_was_learnt_from_and_what_was_not_is_said(page: Path) -> None:
     said = said_on(page)
     assert "Sobol index of ranks, on 144 different configurations that count (successful, feasible" in said["toy/plain"]

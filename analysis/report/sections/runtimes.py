@@ -66,8 +66,8 @@ class Runtimes(Section):
 
 
 def has_dimensions(group: Group) -> bool:
-    """Whether the number of hyperparameters of every task is known."""
-    return bool(group.dimensions.notna().all())
+    """Whether the number of hyperparameters of every task is known, and not 0."""
+    return bool(group.dimensions.gt(0).all())
 
 
 def distribution(group: Group) -> pd.DataFrame:
