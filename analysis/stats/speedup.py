@@ -83,9 +83,9 @@ def speedup(
     of_tasks = [part.sum(axis=1) for part in np.split(weights, ends, axis=1)]
     ratios = []
     for part, hit, spent in zip(np.split(weights, ends, axis=1), hits.by_task, used.by_task, strict=True):
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(invalid="ignore"):
             rate = (part @ hit) / (part @ spent)
-            ratios.append(rate / rate[:, [own]])
+        ratios.append(rate / np.where(rate[:, [own]] > 0, rate[:, [own]], np.nan))
     medians = _weighted_medians(np.stack(ratios, axis=1), np.stack(of_tasks, axis=1))
     low, high = np.nanquantile(medians[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return pd.DataFrame({"estimate": medians[0], "low": low, "high": high}, index=hits.optimizers)

@@ -119,3 +119,9 @@ def plain_without_random(request: pytest.FixtureRequest) -> Analysis:
     trials = results.trials.assign(value=results.trials["value"].where(~failed))
     status = trials["status"].astype(str).where(~failed, "crashed")
     return Analysis(replace(results, trials=trials.assign(status=status)))
+
+
+def test_draws_in_which_the_reference_misses_every_target_are_left_out() -> None:
+    reached = scores_of(np.array([[[4.0, 2.0], [np.nan, 2.0]]]))
+    found = speedup(reached, pd.Series(10.0, index=reached.index), "o0", resamples=200)
+    assert found.loc["o1"].tolist() == [7.0, 2.0, 7.0]
