@@ -150,6 +150,32 @@ class BothOrders(NamedTuple):
     metrics: Mapping[str, float]
 
 
+def ask(
+    judge: Judge, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
+) -> Verdicts:
+    """What a judge prefers, checked: judges that ask others ask them by this too.
+
+    Raises `UsageError` for a judge that doesn't give a probability, or NaN, for each pair.
+    """
+    verdicts: object = judge.prefer(prompts, candidate, reference, seed=seed)
+    if not isinstance(verdicts, Verdicts):
+        raise UsageError(
+            f"the judge {judge.id} gave {type(verdicts).__name__}: let it give Verdicts(preferences), of "
+            "optathlon.llm.judging"
+        )
+    try:
+        preferences = np.asarray(verdicts.preferences, dtype=float)
+    except (TypeError, ValueError):
+        raise UsageError(f"the judge {judge.id} gave preferences that are not numbers: fix it") from None
+    if preferences.shape != (len(prompts),):
+        raise UsageError(
+            f"the judge {judge.id} gave preferences of shape {preferences.shape} for {len(prompts)} pairs: fix it"
+        )
+    if (outside := preferences[(preferences < 0.0) | (preferences > 1.0)]).size:
+        raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is not a probability: fix it")
+    return Verdicts(preferences, verdicts.metrics)
+
+
 def ask_both_orders(
     judge: Judge, prompts: Sequence[Prompt], first: Sequence[str], second: Sequence[str], *, seed: int = 0
 ) -> BothOrders:
@@ -164,19 +190,17 @@ def ask_both_orders(
     seed:
         Drives all chance of the judge, in each order another.
 
-    Raises `UsageError` for a judge that doesn't give a probability, or NaN, for each pair.
+    Raises what `ask` raises.
     """
-    shown = judge.prefer(prompts, first, second, seed=2 * seed)
-    first_shown = _checked(shown, judge, len(prompts))
+    shown = ask(judge, prompts, first, second, seed=2 * seed)
     if judge.symmetric:
-        return BothOrders(np.array([first_shown, first_shown]), shown.metrics)
-    swapped = judge.prefer(prompts, second, first, seed=2 * seed + 1)
-    second_shown = 1.0 - _checked(swapped, judge, len(prompts))
+        return BothOrders(np.array([shown.preferences, shown.preferences]), shown.metrics)
+    swapped = ask(judge, prompts, second, first, seed=2 * seed + 1)
     metrics = {
         name: shown.metrics.get(name, 0.0) + swapped.metrics.get(name, 0.0)
         for name in {**shown.metrics, **swapped.metrics}
     }
-    return BothOrders(np.array([first_shown, second_shown]), metrics)
+    return BothOrders(np.array([shown.preferences, 1.0 - swapped.preferences]), metrics)
 
 
 def decided(orders: np.ndarray, failures: Failures) -> np.ndarray:
@@ -244,17 +268,6 @@ def make_judge(call: str) -> Judge:
     if not isinstance(made, Judge):
         raise UsageError(f"{call!r} is not a judge: {_EXAMPLE}")
     return made
-
-
-def _checked(verdicts: Verdicts, judge: Judge, count: int) -> np.ndarray:
-    preferences = np.asarray(verdicts.preferences, dtype=float)
-    if preferences.shape != (count,):
-        raise UsageError(
-            f"the judge {judge.id} gave preferences of shape {preferences.shape} for {count} pairs: fix it"
-        )
-    if (outside := preferences[(preferences < 0.0) | (preferences > 1.0)]).size:
-        raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is not a probability: fix it")
-    return preferences
 
 
 @cache

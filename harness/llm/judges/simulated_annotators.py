@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optathlon.errors import UsageError
-from optathlon.llm.judging import Judge, Prompt, Verdicts
+from optathlon.llm.judging import Judge, Prompt, Verdicts, ask
 
 
 class Pool(Judge):
@@ -51,9 +51,9 @@ class Pool(Judge):
             mine = np.flatnonzero(drawn == number).tolist()
             if not mine:
                 continue
-            asked = [prompts[index] for index in mine]
+            given = [prompts[index] for index in mine]
             ours, theirs = [candidate[index] for index in mine], [reference[index] for index in mine]
-            verdicts = judge.prefer(asked, ours, theirs, seed=seed)
+            verdicts = ask(judge, given, ours, theirs, seed=seed)
             preferences[mine] = verdicts.preferences
             for name, value in verdicts.metrics.items():
                 metrics[name] = metrics.get(name, 0.0) + value
@@ -95,7 +95,7 @@ class Noisy(Judge):
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
         """Which preferences are turned around depends on the seed and the prompt's id alone."""
-        verdicts = self._judge.prefer(prompts, candidate, reference, seed=seed)
+        verdicts = ask(self._judge, prompts, candidate, reference, seed=seed)
         flipped = _uniform(prompts, seed, self._purpose) < self._p_flip
         return Verdicts(np.where(flipped, 1.0 - verdicts.preferences, verdicts.preferences), verdicts.metrics)
 

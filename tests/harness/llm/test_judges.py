@@ -222,6 +222,12 @@ def test_noise_leaves_ties_and_what_was_not_understood() -> None:
     assert np.isnan(over_seeds(Noisy(Always(math.nan), 0.5))).all()
 
 
+@pytest.mark.parametrize("judge", [Noisy(Always(1.5)), Pool(Always(1.5), Always(-0.5))])
+def test_judges_that_ask_others_check_them(judge: Judge) -> None:
+    with pytest.raises(UsageError, match=r"the judge always\(.*\) gave the preference .*, which is not a probability"):
+        compare(judge, prompts(4), ["a"] * 4, ["b"] * 4)
+
+
 def test_a_probability_is_a_probability() -> None:
     with pytest.raises(UsageError, match=r"p_flip of noisy is a probability, not 1\.5"):
         Noisy(Verifier(), 1.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -159,6 +160,21 @@ def test_a_judge_that_errs_is_told(given_: list[float], message: str) -> None:
         with pytest.raises(UsageError) as caught:
             ask(Scripted(given_), prompts(2), ["a", "b"], ["x", "y"])
         assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        (np.zeros(1), r"gave ndarray: let it give Verdicts\(preferences\)"),
+        (None, "gave NoneType: let it give Verdicts"),
+        (Verdicts(np.array(["first"])), "gave preferences that are not numbers"),
+        (Verdicts(cast(Any, [[1.0, 0.0], 0.5])), "gave preferences that are not numbers"),
+    ],
+)
+def test_a_judge_that_gives_something_else_is_told(given_: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "prefer", lambda *arguments, **options: given_)
+    with pytest.raises(UsageError, match=f"the judge scripted {message}"):
+        compare(Scripted(), prompts(1), ["a"], ["x"])
 
 
 def test_answers_that_do_not_belong_together_are_refused() -> None:
