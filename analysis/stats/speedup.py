@@ -14,32 +14,36 @@ _CLOSE = 1e-9
 
 
 def targets_of(losses: pd.Series, reference: str) -> pd.Series:
-    """By task: the median final loss of an optimizer, the worse of two middle ones, so that half of its runs reach it.
+    """Index (`task`, `seed`): the median final loss of an optimizer's runs with other seeds, the better of two.
+
+    A target that depended on the run that is to reach it would be one that this run reaches, and others may not: the
+    optimizer would seem faster than its own twin. The optimizer's best run on a task reaches its target.
 
     Parameters
     ----------
     losses:
         Final losses, index (`task`, `seed`, `optimizer`); NaN is worse than any.
     reference:
-        The optimizer. Tasks on which half of its runs or more have no result are left out.
+        The optimizer. Tasks with one seed, and those on which half of its runs or more have no result, are left out.
     """
-    ends = losses.xs(reference, level="optimizer").fillna(np.inf).groupby(level="task")
-    targets: pd.Series = ends.apply(lambda task: float(np.sort(task.to_numpy())[len(task) // 2]))
-    known: pd.Series = targets[np.isfinite(targets.to_numpy())]
-    return known
+    ends = losses.xs(reference, level="optimizer").fillna(np.inf)
+    enough = ends.groupby(level="task").transform(lambda task: len(task) > 1 and np.isfinite(task).mean() > 0.5)
+    targets: pd.Series = ends[enough.astype(bool)].groupby(level="task").transform(_medians_of_others)
+    return targets
 
 
 def evaluations_to(trajectories: pd.DataFrame, targets: pd.Series) -> pd.Series:
-    """Index (`optimizer`, `task`, `seed`): full evaluations until a loss at or below its task's target, if ever.
+    """Index (`optimizer`, `task`, `seed`): full evaluations until a loss at or below its target, if ever.
 
     Parameters
     ----------
     trajectories:
         As `optathlon.analysis.trajectories` returns them.
     targets:
-        By task; other tasks are left out.
+        Index (`task`, `seed`); other runs are left out.
     """
-    target = targets.reindex(trajectories["task"].astype(str)).to_numpy(dtype=float)
+    runs = pd.MultiIndex.from_arrays([trajectories["task"].astype(str), trajectories["seed"]])
+    target = targets.reindex(runs).to_numpy(dtype=float)
     reached = trajectories[trajectories["loss"].to_numpy(dtype=float) <= target]
     first: pd.Series = reached.astype({"optimizer": str, "task": str}).groupby(CELL)["evaluations"].min()
     return first
@@ -56,8 +60,8 @@ def speedup(
     Parameters
     ----------
     reached:
-        Index (`task`, `seed`, `optimizer`), every optimizer on every (task, seed): evaluations until the target of the
-        task, above 0; NaN where it was missed. At least one seed of the reference reaches it on every task.
+        Index (`task`, `seed`, `optimizer`), every optimizer on every (task, seed): evaluations until the target,
+        above 0; NaN where it was missed. At least one seed of the reference reaches it on every task.
     charged:
         Same index: evaluations that count for a run that misses the target.
     reference:
@@ -89,6 +93,13 @@ def speedup(
     medians = _weighted_medians(np.stack(ratios, axis=1), np.stack(of_tasks, axis=1))
     low, high = np.nanquantile(medians[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return pd.DataFrame({"estimate": medians[0], "low": low, "high": high}, index=hits.optimizers)
+
+
+def _medians_of_others(losses: pd.Series) -> np.ndarray:
+    """For each of n >= 2 losses, the median of the n - 1 others, the lower one of two in the middle."""
+    others = np.sort(np.array([np.delete(losses.to_numpy(dtype=float), run) for run in range(len(losses))]), axis=1)
+    medians: np.ndarray = others[:, (len(losses) - 2) // 2]
+    return medians
 
 
 def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -74,10 +74,35 @@ def test_twice_as_fast_is_two_and_never_is_zero() -> None:
     assert found.loc["o2", ["low", "high"]].tolist() == [0.0, 0.0]
 
 
-def test_half_of_the_references_runs_reach_its_target() -> None:
-    values = np.array([[[3.0], [1.0], [2.0], [4.0]], [[np.nan], [1.0], [np.nan], [5.0]], [[7.0]] * 4])
-    targets = targets_of(scores_of(values), "o0")
-    assert targets.to_dict() == {"t000": 3.0, "t002": 7.0}
+def test_a_target_is_the_median_of_the_references_other_runs() -> None:
+    losses = {
+        "a": [3.0, 1.0, 2.0, 4.0],
+        "b": [np.nan, 1.0, np.nan, 5.0],
+        "c": [7.0, 7.0],
+        "d": [1.0],
+        "e": [1, 2, np.nan],
+    }
+    index = [(task, seed, "o0") for task, ends in losses.items() for seed in range(len(ends))]
+    ends = pd.Series(
+        [end for ends in losses.values() for end in ends],
+        index=pd.MultiIndex.from_tuples(index, names=["task", "seed", "optimizer"]),
+    )
+    targets = targets_of(ends, "o0")
+    assert {task: targets[task].tolist() for task in targets.index.unique("task")} == {
+        "a": [2.0, 3.0, 3.0, 2.0],
+        "c": [7.0, 7.0],
+        "e": [2.0, 1.0, 1.0],
+    }
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 6])
+def test_a_twin_of_the_reference_is_about_as_fast_as_it(seeds: int) -> None:
+    found = np.minimum.accumulate(np.random.default_rng(0).random((400, seeds, 2, 30)), axis=-1)
+    targets = targets_of(scores_of(found[..., -1]), "o0").to_numpy().reshape(400, seeds, 1, 1)
+    hit = found <= targets
+    reached = scores_of(np.where(hit.any(axis=-1), hit.argmax(axis=-1) + 1.0, np.nan))
+    twin = speedup(reached, pd.Series(30.0, index=reached.index), "o0", resamples=200).loc["o1"]
+    assert twin["estimate"] == pytest.approx(1.0, abs=0.15)
 
 
 def test_a_target_is_reached_by_the_first_incumbent_that_is_good_enough() -> None:
@@ -85,7 +110,8 @@ def test_a_target_is_reached_by_the_first_incumbent_that_is_good_enough() -> Non
     trajectories = pd.DataFrame(
         [*rows, ("a", "other", 0, 0.0, 1.0)], columns=["optimizer", "task", "seed", "loss", "evaluations"]
     )
-    assert evaluations_to(trajectories, pd.Series({"t": 2.0})).to_dict() == {("a", "t", 0): 4.0}
+    targets = pd.Series([2.0, 2.0], index=pd.MultiIndex.from_tuples([("t", 0), ("t", 1)], names=["task", "seed"]))
+    assert evaluations_to(trajectories, targets).to_dict() == {("a", "t", 0): 4.0}
 
 
 def test_searching_from_a_power_of_the_loss_is_as_much_faster_in_the_report(tmp_path: Path) -> None:

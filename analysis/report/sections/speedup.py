@@ -40,9 +40,9 @@ class Speedup(Section):
                 "y": {"label": _TITLE, "scale": "linear", "best": "high"},
                 "reference": 1,
                 "referenceLabel": BASELINE,
-                "note": "How many times as many full evaluations random search is expected to need for its own median "
-                "result: the median over tasks of its expected runtime (COCO) over that of the optimizer. It is 0 "
-                "where most tasks are never brought that far.",
+                "note": "How many times as many full evaluations random search is expected to need as the optimizer, "
+                "to get to the median result of random search with other seeds: the median over tasks of the ratio of "
+                "expected runtimes (COCO). It is 0 where most tasks are never brought that far.",
             }
         return {"speedup": {"controls": [GROUP], "views": views}}
 
@@ -53,7 +53,7 @@ class Speedup(Section):
 
 
 def speedups(group: Group) -> pd.DataFrame | None:
-    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search has no median result on any task."""
+    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search was not run, or has no target."""
     analysis = group.analysis
     if BASELINE not in group.comparison.optimizers:
         return None
@@ -61,8 +61,9 @@ def speedups(group: Group) -> pd.DataFrame | None:
     targets = targets_of(losses, BASELINE)
     if targets.empty:
         return None
-    compared = losses[losses.index.get_level_values("task").isin(targets.index)].index
-    by_run = group.comparison.runs[group.comparison.runs.get_level_values("task").isin(targets.index)]
+    tasks = targets.index.unique("task")
+    compared = losses[losses.index.get_level_values("task").isin(tasks)].index
+    by_run = group.comparison.runs[group.comparison.runs.get_level_values("task").isin(tasks)]
     reached = evaluations_to(analysis.trajectories, targets).reindex(by_run).set_axis(compared)
     longest = analysis.runtimes["spent"].reindex(by_run).set_axis(compared)
     return speedup(reached, longest, BASELINE, seed=analysis.seed)
