@@ -121,11 +121,13 @@ def report_summary(summary: Summary) -> None:
 
 def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
     """What flags say of the executor, as the section of an experiment file; empty where they say nothing."""
-    section = {"kind": executor} if executor else {}
+    section = {} if executor is None else {"kind": executor}
     for option in options:
         key, equals, value = option.partition("=")
-        if not equals:
+        if not (key and equals):
             raise UsageError(f"can't read the executor's option {option!r}: write --executor-option key=value")
+        if key == "kind":
+            raise UsageError(f"the executor's kind is no option of its own: write --executor {value}")
         section[key] = value
     return section
 

@@ -51,11 +51,16 @@ class Execution(BaseModel):
     trial_memory: ByteSize | None = None
     isolate: bool = False
 
-    @field_validator("executor")
+    @field_validator("executor", mode="before")
     @classmethod
-    def _executor(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
-        choose_executor(value)
-        return value
+    def _executor(cls, value: object) -> str | dict[str, Any]:
+        if not isinstance(value, str | Mapping):
+            raise UsageError(
+                f"executor can't be {value!r}: give a kind, or a mapping such as {{kind: slurm, time: 2h}}"
+            )
+        section = value if isinstance(value, str) else {str(key): option for key, option in value.items()}
+        choose_executor(section)
+        return section
 
     @field_validator("trial_timeout", "run_timeout", mode="before")
     @classmethod

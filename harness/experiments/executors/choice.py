@@ -66,9 +66,9 @@ def _checked(kind: str, options: type[ExecutorOptions], given: Mapping[str, Any]
     try:
         return options.model_validate(given)
     except ValidationError as error:
-        (key, complaint), kind_of_error = first_complaint(error), error.errors()[0]["type"]
-    if kind_of_error != "extra_forbidden":
-        raise UsageError(f"the option {key}={given.get(key)} of the executor {kind!r}: {complaint}")
+        (key, complaint), first = first_complaint(error), error.errors()[0]
+    if first["type"] != "extra_forbidden":
+        raise UsageError(f"the option {key}={first['input']} of the executor {kind!r}: {complaint}")
     if not options.model_fields:
         raise UsageError(f"the executor {kind!r} has no options, but {key!r} is given: give another --executor")
     raise unknown("option", key, options.model_fields, where=f"the executor {kind!r}")

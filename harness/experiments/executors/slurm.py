@@ -92,7 +92,10 @@ class SlurmOptions(ExecutorOptions):
     @field_validator("time")
     @classmethod
     def _duration(cls, value: str) -> str:
-        parse_duration(value)
+        try:
+            parse_duration(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
         return value
 
     @model_validator(mode="before")

@@ -115,6 +115,11 @@ BAD = [
     (("runn",), "'run'"),
     ((*GOOD, "--sedes", "3"), "--seeds"),
     ((*GOOD, "--jobs", "two"), "--jobs"),
+    ((*GOOD, "--executor", ""), "unknown executor ''"),
+    ((*GOOD, "--executor", "slurm", "-x", "time"), "key=value"),
+    ((*GOOD, "--executor", "slurm", "-x", "=2h"), "key=value"),
+    ((*GOOD, "--executor", "slurm", "-x", "kind=ray"), "--executor ray"),
+    ((*GOOD, "-x", "time=2h"), "'local' has no options"),
     (("list", "nothing"), "'optimizers', 'tasks', 'collections'"),
 ]
 

@@ -63,7 +63,15 @@ def test_flags_win_option_by_option_and_another_kind_leaves_none(tmp_path: Path)
         ({"kind": "ray", "adress": "auto"}, r"unknown option 'adress' in the executor 'ray': did you mean 'address'"),
         ({"kind": "slurm", "array": "0"}, r"option array=0 of the executor 'slurm': .*greater than or equal to 1"),
         ({"kind": "local", "time": "2h"}, r"executor 'local' has no options, but 'time' is given: .*--executor"),
+        (
+            {"kind": "slurm", "time": "2x"},
+            r"option time=2x of the executor 'slurm': can't read the duration '2x': give",
+        ),
+        ({"kind": "slurm", "extra_constraint": ["a"]}, r"option extra\.constraint\S*=\['a'\] of the executor 'slurm'"),
+        ({"kind": "slurm", 3: 4}, "unknown option '3' in the executor 'slurm'"),
+        ({"kind": 3}, "unknown executor '3'"),
         ({"time": "2h"}, r"no kind: give e\.g\. `kind: slurm`"),
+        ({}, r"no kind: give e\.g\. `kind: slurm`"),
     ],
 )
 def test_a_mistake_is_one_clear_line(section: Any, message: str) -> None:
@@ -72,9 +80,9 @@ def test_a_mistake_is_one_clear_line(section: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["executor: 5\n", "executor: [slurm]\n"])
+@pytest.mark.parametrize("text", ["executor: 5\n", "executor: [slurm]\n", "executor:\n"])
 def test_a_section_that_is_neither_name_nor_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="executor"):
+    with pytest.raises(UsageError, match=r"executor can't be .*: give a kind, or a mapping"):
         options(tmp_path, text)
 
 
@@ -90,7 +98,7 @@ def test_a_package_that_is_missing_is_told_when_the_executor_is_started() -> Non
 
 
 def test_every_executor_says_how_its_packages_are_installed() -> None:
-    for kind in ("local", "ray", "slurm"):
+    for kind in ("dask", "local", "ray", "slurm"):
         cls = choose_executor(kind).cls
         assert issubclass(cls, Executor)
         assert bool(cls.packages) == bool(cls.install)
