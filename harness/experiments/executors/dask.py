@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import re
 import tempfile
 import threading
 import time
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import field_validator
 
 from optathlon.errors import UsageError
 from optathlon.experiments.executors.executor import Assignment, ExecutorOptions
@@ -55,6 +58,14 @@ class DaskOptions(ExecutorOptions):
     """
 
     address: str | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        # checked here, as a client that can't read its address complains in a traceback of its own
+        if value is not None and not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+(/\S*)?", value):
+            raise ValueError("give tcp://HOST:PORT")
+        return value
 
 
 @dataclass(eq=False, kw_only=True)

@@ -69,6 +69,8 @@ def test_flags_win_option_by_option_and_another_kind_leaves_none(tmp_path: Path)
         ),
         ({"kind": "slurm", "extra_constraint": ["a"]}, r"option extra\.constraint\S*=\['a'\] of the executor 'slurm'"),
         ({"kind": "slurm", 3: 4}, "unknown option '3' in the executor 'slurm'"),
+        ({"kind": "dask", "address": "head"}, "option address=head of the executor 'dask': give tcp://HOST:PORT"),
+        ({"kind": "dask", "address": ""}, "option address= of the executor 'dask': give tcp://HOST:PORT"),
         ({"kind": 3}, "unknown executor '3'"),
         ({"time": "2h"}, r"no kind: give e\.g\. `kind: slurm`"),
         ({}, r"no kind: give e\.g\. `kind: slurm`"),
