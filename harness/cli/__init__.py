@@ -7,6 +7,7 @@ import traceback
 from typing import NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
@@ -43,7 +44,7 @@ def main() -> None:
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.TyperException as error:
-        _complain(error.format_message(), BAD_INPUT)
+        _complain(_with_commands(error), BAD_INPUT)
     except UsageError as error:
         _complain(str(error), BAD_INPUT)
     except OptathlonError as error:
@@ -53,6 +54,17 @@ def main() -> None:
     except Exception:  # an error of the harness must not look like failed runs
         traceback.print_exc()
         sys.exit(HARNESS_FAILED)
+
+
+def _with_commands(error: typer.TyperException) -> str:
+    """The message; where a command of a group is missing or unknown, also which there are."""
+    message: str = error.format_message()
+    context = getattr(error, "ctx", None)
+    told = "command" not in message.lower() or "Did you mean" in message
+    if told or context is None or not isinstance(context.command, TyperGroup):
+        return message
+    names = ", ".join(context.command.list_commands(context))
+    return f"{message.rstrip('.')}: give one of {names}"
 
 
 def _complain(message: str, code: int) -> NoReturn:

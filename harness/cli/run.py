@@ -52,7 +52,7 @@ def run(
     isolate: Isolate = None,
     shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
     executor: Annotated[
-        str | None, typer.Option(help="Where runs are done: local, ray, slurm, … Default: local.")
+        str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")
     ] = None,
     executor_options: Annotated[
         list[str] | None,

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Choose representative tasks, and check how representative they are.")
 
-group.command("validate")(subset_validate.validate)
-
 
 @group.command("select")
 def select(
@@ -98,6 +96,9 @@ def select(
         _refuse_other_subset(out, subset)
     subset.write(out)
     print("\n".join(_summary(subset, results, out)))
+
+
+group.command("validate")(subset_validate.validate)
 
 
 def _names(texts: list[str] | None, results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""`length`: an annotator with a taste for length, which length control is to correct."""
+"""`length`: an annotator with a preference for length, which length control is to correct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Length(Judge):
     Parameters
     ----------
     weight:
-        0 for no taste, negative for one for short answers. Raises `UsageError` where it is not finite.
+        0 for none, negative for one for short answers. Raises `UsageError` where it is not finite.
     """
 
     symmetric = True

@@ -303,8 +303,8 @@ SELECT_G = (*SELECT, "g", "-k", "4", *SPANNED_BY)
 TOYS = (*SELECT, "t", "-k", "2", "--type", "blackbox")
 VALIDATE = ("subset", "validate", "g")
 BAD = [
-    (("subset",), "Missing command"),
-    (("subset", "g", "-k", "4", *SPANNED_BY), "No such command 'g'"),
+    (("subset",), "Missing command: give one of select, validate"),
+    (("subset", "g", "-k", "4", *SPANNED_BY), "No such command 'g': give one of select, validate"),
     (SELECT, "Missing argument"),
     ((*SELECT, "g"), "-k"),
     ((*SELECT, "nothing", "-k", "4", *SPANNED_BY), "no results folder 'nothing'"),
