@@ -127,7 +127,7 @@ def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
         if not (key and equals):
             raise UsageError(f"can't read the executor's option {option!r}: write --executor-option key=value")
         if key == "kind":
-            raise UsageError(f"the executor's kind is no option of its own: write --executor {value}")
+            raise UsageError(f"the executor's kind is given by a flag of its own: write --executor {value}")
         section[key] = value
     return section
 
