@@ -16,6 +16,9 @@ from optathlon.trial import Result
 
 Objectives = str | Objective | Sequence[Objective]
 
+_SHARED_FILENAMES = ("<string>", "<stdin>")
+"""What all code given as text or typed has for a file: from 3.13 on, Python would show the lines of another one."""
+
 
 def as_task(
     id: str,
@@ -113,10 +116,12 @@ class FunctionTask(Task):
 
     def fingerprint(self) -> str:
         """A hash of the function's source: calling a user's function unasked may be expensive."""
+        code = getattr(self._function, "__code__", None)
         try:
+            if code is not None and code.co_filename in _SHARED_FILENAMES:
+                raise OSError("no source file")
             source = inspect.getsource(self._function)
         except (OSError, TypeError):  # no source file, or a callable object
-            code = getattr(self._function, "__code__", None)
             source = repr((code.co_code, code.co_consts, code.co_names)) if code else type(self._function).__qualname__
         return short_hash(source)
 
