@@ -20,6 +20,7 @@ from typing import NamedTuple
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, plain
 from optathlon.trial import Result, Status, Trial, Value
@@ -336,7 +337,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         constraints=result.constraints or None,
         metrics=result.metrics or None,
         status=result.status,
-        error=result.error or None,
+        error=redacted(result.error) or None,
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,
