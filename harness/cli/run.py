@@ -142,6 +142,9 @@ def _print_plan(plan: Plan) -> None:
     if plan.unplaced:
         print(f"  no GPU   {len(plan.unplaced)}")
         _print_reasons(plan.unplaced)
+    if plan.remarks:
+        print("  note")
+        _print_reasons(plan.remarks)
 
 
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:

@@ -29,6 +29,12 @@ class OptimizerChoice:
         """The name with the options in brackets, in alphabetical order."""
         return self.name + canonical_options(self.options)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All options: those given, and the defaults of the others."""
+        parameters = list(inspect.signature(self.cls).parameters.values())[2:]
+        return {one.name: one.default for one in parameters} | self.options
+
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A new optimizer on `problem`."""
         return self.cls(problem, seed, **self.options)

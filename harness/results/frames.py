@@ -44,7 +44,7 @@ class Results:
     tasks:
         One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
         of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
-        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
+        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, `levels`, or `None`),
         `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary), `data`
         (SHA-256 by data file).
     provenance:
