@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from optathlon.errors import SearchSpaceExhausted
+from optathlon.fidelity import asked_level
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Fidelity, Problem
 from optathlon.space import count_configurations
@@ -189,9 +190,10 @@ class SmacHPO(_SmacOptimizer):
 class _SmacHyperbandOptimizer(_SmacOptimizer):
     """A facade that runs Hyperband (Li et al. 2018).
 
-    Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, SMAC its own
-    level back. A promoted configuration names the trial it continues. Several objectives are not declared: SMAC fails
-    where incumbents of two objectives stand at different levels.
+    Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, one with declared
+    levels the highest that is not above, and SMAC its own level back. A promoted configuration names the trial it
+    continues. Several objectives are not declared: SMAC fails where incumbents of two objectives stand at different
+    levels.
     """
 
     capabilities = _SmacOptimizer.capabilities - {Capability.MULTI_OBJECTIVE} | {
@@ -210,8 +212,10 @@ class _SmacHyperbandOptimizer(_SmacOptimizer):
         info = self._next()
         if info is None:
             return None
+        assert info.budget is not None
+        level = asked_level(self._fidelity, float(info.budget))
         parent = self._evaluated.get(info.config) if self._fidelity.resumable else None
-        return Trial(dict(info.config), fidelity=_level(self._fidelity, info.budget), parent=parent, native=info)
+        return Trial(dict(info.config), fidelity=level, parent=parent, native=info)
 
     def tell(self, trial: Trial, result: Result) -> None:
         """Add the result to the run history."""
@@ -345,9 +349,3 @@ def _hyperband_trials(problem: Problem, fidelity: Fidelity, eta: int) -> dict[st
         evaluations * fidelity.upper, fidelity.lower, fidelity.upper, eta, print_summary=False
     )
     return levels | {"n_trials": max(1, trials)}
-
-
-def _level(fidelity: Fidelity, budget: Any) -> float:
-    """Hyperband's level as the task takes it: rounded for integers, and free of rounding errors at the bounds."""
-    level: float = round(budget) if fidelity.kind == "int" else budget
-    return min(max(level, fidelity.lower), fidelity.upper)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, count_configurations, plain
 from optathlon.trial import Result, Status, Trial, Value
@@ -260,8 +261,13 @@ class Accounts:
                 raise InvalidConfiguration("a fidelity level was proposed for a task without fidelities")
             return replace(trial, config=active), 1.0
         level = _level(fidelity, trial.fidelity)
-        trial = replace(trial, config=active, fidelity=level)
+        trial = replace(trial, config=active, fidelity=level, parent=self._parent_below(trial, level, fidelity))
         return trial, (level - self._continued_level(trial, fidelity)) / fidelity.upper
+
+    def _parent_below(self, trial: Trial, level: float, fidelity: Fidelity) -> int | None:
+        """The parent; none where snapping to `fidelity.levels` has brought both to one level: nothing is continued."""
+        parent = self._records.get(trial.parent) if fidelity.levels and isinstance(trial.parent, int) else None
+        return None if parent is not None and parent.fidelity == level != trial.fidelity else trial.parent
 
     def _continued_level(self, trial: Trial, fidelity: Fidelity) -> float:
         """The level that `trial` continues from; 0 where it starts from scratch."""
@@ -327,18 +333,16 @@ class _ImputedLoss:
 
 
 def _level(fidelity: Fidelity, level: float | None) -> float:
+    """The level at which a proposal is evaluated, and for which it is charged."""
     if level is None:
         return fidelity.upper
-    if (
-        not isinstance(level, Real)
-        or not fidelity.lower <= level <= fidelity.upper
-        or (fidelity.kind == "int" and level != int(level))
-    ):
-        kind = "an integer" if fidelity.kind == "int" else "a number"
+    whole = fidelity.kind == "int" and not fidelity.levels
+    if not isinstance(level, Real) or not fidelity.lower <= level <= fidelity.upper or (whole and level != int(level)):
+        kind = "an integer" if whole else "a number"
         raise InvalidConfiguration(
             f"fidelity {fidelity.name!r} is {level!r}, not {kind} in [{fidelity.lower:g}, {fidelity.upper:g}]"
         )
-    return int(level) if fidelity.kind == "int" else float(level)
+    return int(level) if whole else fidelity.snapped(float(level))
 
 
 def _require_same(trial: Trial, known: TrialRecord) -> None:
@@ -373,7 +377,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         constraints=result.constraints or None,
         metrics=result.metrics or None,
         status=result.status,
-        error=result.error or None,
+        error=redacted(result.error) or None,
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,
