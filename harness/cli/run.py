@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import FailFast, Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted
 
@@ -50,6 +50,7 @@ def run(
     trial_timeout: TrialTimeout = None,
     trial_memory: TrialMemory = None,
     run_timeout: RunTimeout = None,
+    fail_fast: FailFast = None,
     isolate: Isolate = None,
     shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
     executor: Annotated[
@@ -82,6 +83,7 @@ def run(
         "trial_timeout": trial_timeout,
         "trial_memory": trial_memory,
         "run_timeout": run_timeout,
+        "fail_fast": fail_fast,
         "isolate": isolate,
         "shard": shard,
         "executor": _section(executor, executor_options or ()),
@@ -162,6 +164,10 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     print(f"{summary.statuses.total()} runs in {summary.folder.path} ({summary.new} new): {counts or 'none'}")
+    for status, reason, count in summary.failures[:_REASONS_SHOWN]:
+        print(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
+    if len(summary.failures) > _REASONS_SHOWN:
+        print(f"  and {len(summary.failures) - _REASONS_SHOWN} further reasons: see optathlon status")
     if summary.missing:
         print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:

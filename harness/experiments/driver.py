@@ -31,6 +31,7 @@ from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
+from optathlon.results.status import failures_by_cause
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock
@@ -41,7 +42,7 @@ from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
-_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status"]
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status", "reason"]
 _IDENTITY = [
     "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
     "clock", "attempt", "status",
@@ -64,6 +65,8 @@ class Summary:
         How many of its runs are not stored, as other drivers are at them, or were.
     unplaced:
         How many need GPUs that are not here.
+    failures:
+        Of its runs that are neither complete nor skipped: status, reason and how many, the most frequent first.
     damaged:
         Files of the results folder that were found damaged and set aside; their runs were done again.
     """
@@ -73,6 +76,7 @@ class Summary:
     new: int
     missing: int = 0
     unplaced: int = 0
+    failures: Sequence[tuple[str, str, int]] = ()
     damaged: Sequence[str] = ()
 
 
@@ -80,7 +84,7 @@ class Summary:
 class FolderContents:
     """What a results folder held before it was decided what to do: its shards, and its finished runs.
 
-    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint` and `status`.
+    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint`, `status` and `reason`.
     """
 
     shards: set[Path]
@@ -121,9 +125,9 @@ def run_experiment(experiment: Experiment) -> Summary:
     elsewhere = _do(experiment, folder, session, plan.todo, before)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     attempted = len(plan.todo) + len(plan.skipped)
-    statuses = _statuses(folder.finished() if attempted else before.finished, ids)
+    statuses, failures = _outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
     new = attempted - elsewhere
-    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), damaged)
+    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), failures, damaged)
 
 
 def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
@@ -143,7 +147,8 @@ def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Exec
     with storage_errors(folder.path):
         session = Session(platform.node(), record_provenance(folder))
     elsewhere = _do(execution, folder, session, todo, before)
-    return Summary(folder, _statuses(folder.finished(), {spec.id for spec in specs}), len(todo) - elsewhere)
+    statuses, failures = _outcomes(folder.finished(_SEEN), {spec.id for spec in specs})
+    return Summary(folder, statuses, len(todo) - elsewhere, failures=failures)
 
 
 @dataclass(frozen=True)
@@ -198,8 +203,8 @@ class _Watcher:
         self._others = others
         self._bookkeeper = bookkeeper
 
-    def ended(self, status: Status) -> None:
-        self._progress.ended(status)
+    def ended(self, status: Status, reason: str = "") -> None:
+        self._progress.ended(status, reason)
 
     def elsewhere(self, spec: RunSpec) -> None:
         self.elsewhere_count += 1
@@ -207,7 +212,7 @@ class _Watcher:
 
     def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
         self._bookkeeper.store_lost(spec, status, reason)
-        self._progress.ended(status)
+        self._progress.ended(status, reason)
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         lines = [f"{redacted_id(spec.optimizer)} on {spec.task} with seed {spec.seed}" for spec in running]
@@ -321,6 +326,11 @@ def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> 
     return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
 
 
-def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
-    rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
-    return Counter(status for run, status in rows if run in ids)
+def _outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:
+    """How many of these runs have which status, and their failures."""
+    rows = zip(*(stored[name].to_pylist() for name in ("run", "status", "reason")), strict=True)
+    ended = Counter((status, reason) for run, status, reason in rows if run in ids)
+    statuses: Counter[str] = Counter()
+    for (status, _), count in ended.items():
+        statuses[status] += count
+    return statuses, failures_by_cause(ended)

@@ -25,6 +25,8 @@ def run_loop(
     evaluator: Evaluator,
     noise: Iterator[int],
     history: History | None = None,
+    *,
+    fail_fast: int | None = None,
 ) -> RunOutcome:
     """Run one optimizer on one problem until the budget ends.
 
@@ -40,11 +42,13 @@ def run_loop(
         The seeds of the task's noise, one per trial in the order they are asked.
     history:
         What an earlier process did of the run, and where to note what this one does. By default nothing.
+    fail_fast:
+        The run ends once so many trials (>= 1) have failed and none has succeeded.
 
     What the optimizer or the task raises is recorded in the outcome, with all trials so far. Raises an
     `Interruption` where the run can't be replayed, or its history can't be written.
     """
-    accounts = Accounts(problem, evaluator, history or History())
+    accounts = Accounts(problem, evaluator, history or History(), fail_fast)
     doing = "starting the optimizer"
     try:
         optimizer = start(replace(problem, space=deepcopy(problem.space)))

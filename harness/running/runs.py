@@ -76,10 +76,13 @@ def execute(
     task: Task,
     make_evaluator: Callable[[History], Evaluator],
     journal: Journal,
+    *,
+    fail_fast: int | None = None,
 ) -> RunOutcome:
     """Do a run, from where the journal ends.
 
     A run that asks something else than the journal has starts from the beginning, and says so in the outcome's reason.
+    It ends early where `fail_fast` trials have failed and none has succeeded.
     Raises `optathlon.errors.Interruption` where the run can't go on here.
     """
 
@@ -91,6 +94,7 @@ def execute(
             make_evaluator(journal),
             noise_seeds(spec.root_seed, spec.task, spec.seed),
             journal,
+            fail_fast=fail_fast,
         )
 
     try:

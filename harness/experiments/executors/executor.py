@@ -28,8 +28,8 @@ class ExecutorOptions(BaseModel):
 class Watcher(Protocol):
     """Hears from an executor what becomes of the runs."""
 
-    def ended(self, status: Status) -> None:
-        """A run is stored."""
+    def ended(self, status: Status, reason: str = "") -> None:
+        """A run is stored; `reason` is why it ended so, as far as it is known here."""
 
     def elsewhere(self, spec: RunSpec) -> None:
         """A run is being done by another driver."""

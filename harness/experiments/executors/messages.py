@@ -68,6 +68,7 @@ class Ended:
     run: str
     status: Status
     seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class WorkerHandle(ABC):
     check: Verify | None = None
     runs: deque[RunSpec] = field(default_factory=deque)
     """Those of the present batch that have not ended; the first is going on."""
-    unstored: dict[str, tuple[RunSpec, Status]] = field(default_factory=dict)
+    unstored: dict[str, tuple[RunSpec, Ended]] = field(default_factory=dict)
     """Those that have ended but are not known to be on disk."""
     gpus: tuple[float, list[str]] = (0.0, [])
     since: float = math.inf
@@ -171,18 +171,18 @@ class WorkerPool(Executor):
         match report:
             case Began():
                 worker.since = time.monotonic()
-            case Ended(_, status, seconds):
+            case Ended():
                 spec = worker.runs.popleft()
-                worker.unstored[spec.id] = spec, status
+                worker.unstored[spec.id] = spec, report
                 worker.since = math.inf
-                self._seconds, self._count = self._seconds + seconds, self._count + 1
+                self._seconds, self._count = self._seconds + report.seconds, self._count + 1
             case RunElsewhere():
                 self._watcher.elsewhere(worker.runs.popleft())
                 worker.since = math.inf
             case Stored(runs):
                 for run in runs:
-                    _, status = worker.unstored.pop(run)
-                    self._watcher.ended(status)
+                    _, ended = worker.unstored.pop(run)
+                    self._watcher.ended(ended.status, ended.reason)
             case Ready():
                 worker.starting = worker.busy = False
                 worker.check = None
@@ -252,7 +252,7 @@ class WorkerPool(Executor):
         again = []
         for spec, ended in worker.unstored.values():
             if self._watcher.is_stored(spec):
-                self._watcher.ended(ended)
+                self._watcher.ended(ended.status, ended.reason)
             else:
                 again.append(spec)
         if worker.runs:

@@ -153,7 +153,8 @@ class Worker:
         evaluator = partial(make_evaluator, spec, task, resources, processes)
         try:
             journal = self._journals[spec.id] = self._journal(spec, fingerprint, batch.patience)
-            outcome = self._limited(spec, journal, partial(execute, spec, optimizer, task, evaluator, journal))
+            run = partial(execute, spec, optimizer, task, evaluator, journal, fail_fast=self._settings.limits.fail_fast)
+            outcome = self._limited(spec, journal, run)
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
             self._news.append(RunElsewhere(spec.id))
@@ -169,7 +170,7 @@ class Worker:
         self._writer.add(
             run_row(spec, outcome, self._session, optimizer.options, fingerprint, started, seconds), outcome.trials
         )
-        self._news.append(Ended(spec.id, outcome.status, seconds))
+        self._news.append(Ended(spec.id, outcome.status, seconds, outcome.reason))
         if time.monotonic() - self._flushed > self._flush_after:
             self._flush()
         yield from self._tell()
