@@ -7,7 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -210,8 +210,8 @@ class _Watcher:
         self.elsewhere_count += 1
         self._progress.elsewhere()
 
-    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
-        self._bookkeeper.store_lost(spec, status, reason)
+    def lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
+        self._bookkeeper.store_lost(spec, status, reason, seconds)
         self._progress.ended(status, reason)
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
@@ -234,23 +234,24 @@ class _Bookkeeper:
         self._writer = ShardWriter(folder)
         self._session = session
 
-    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]]) -> None:
-        now = datetime.now(UTC)
+    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]], seconds: float = 0.0) -> None:
+        """Store runs that have just ended, after so many seconds each."""
+        started = datetime.now(UTC) - timedelta(seconds=seconds)
         runs = iter(runs)
         while some := list(islice(runs, _ROWS_AT_ONCE)):
             for spec, outcome in some:
                 options = choose_optimizer(spec.optimizer).options
                 if not self._writer.has_described(spec.task):
                     self._writer.describe(make_task(spec.task), fingerprint="")
-                self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
+                self._writer.add(run_row(spec, outcome, self._session, options, None, started, seconds), outcome.trials)
             with storage_errors(self._folder.path):
                 self._writer.flush()
 
-    def store_lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+    def store_lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
         """Store what the journal has of a run that was ended with its worker."""
         path = journal_path(self._folder.path, spec.id)
         trials = read_journal(path, {"run": spec.id, "attempt": spec.attempt})
-        self.store([(spec, salvaged(trials, spec.budget, status, reason))])
+        self.store([(spec, salvaged(trials, spec.budget, status, reason))], seconds)
         discard_journal(path)
 
 
