@@ -16,7 +16,8 @@ from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
-from optathlon.analysis.stats.significance import ALPHA, holm, significance
+from optathlon.analysis.stats.significance import ALPHA, holm
+from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -382,7 +383,7 @@ def _tests(pairs: pd.DataFrame) -> pd.DataFrame:
     """Index `optimizer`: the corrected `p_value` of Wilcoxon's test, and the `verdict`."""
     columns = [f"regret_{side}" for side in _SIDES]
     regret = pairs[columns].groupby(level=["optimizer", "task"]).mean()
-    tests = {name: significance(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
+    tests = {name: wilcoxon_of_scores(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
     p_values = pd.Series({name: test.p_value for name, test in tests.items()}, dtype=float)
     tested = p_values.dropna()
     corrected = pd.Series(holm(tested.to_numpy()), index=tested.index).reindex(p_values.index)
