@@ -16,6 +16,7 @@ from optathlon.cli import subset_validate
 from optathlon.cli.names import split_names
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
 from optathlon.errors import UsageError
+from optathlon.redaction import redacted_command
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -163,7 +164,7 @@ def _hint_at_numba() -> None:
 
 def _portable(arguments: list[str]) -> str:
     """The command without the part of paths that only this machine has."""
-    return shlex.join(["optathlon", *map(_relative, arguments)])
+    return redacted_command(["optathlon", *map(_relative, arguments)])
 
 
 def _relative(argument: str) -> str:
