@@ -29,6 +29,12 @@ _SHORT = 0.9
 """Optimizers whose runs have a smaller share than this of the longest one's evaluations are named."""
 
 
+_NO_COURSE = (
+    "Every run has a single result, so what needs its course is left out: performance over the budget, runtimes to "
+    "targets and the speed-up over random search."
+)
+
+
 class Coverage(Section):
     """Runs by optimizer and collection, and the failures of runs and trials."""
 
@@ -39,6 +45,8 @@ class Coverage(Section):
         yield from _failures(self.data.analysis)
         yield from _failure_codes(self.data.analysis)
         yield from _shorter_runs(self.data.analysis)
+        if not self.data.analysis.has_course:
+            yield Markup(_NO_COURSE)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Runs, failed runs and failed trials."""
