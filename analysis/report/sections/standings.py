@@ -52,7 +52,7 @@ class Standings(Section):
             }
             for result, table in self._tables
         ]
-        return {"comparisons": shown}
+        return {"comparisons": shown, "has_course": self.data.analysis.has_course}
 
     @cached_property
     def _tables(self) -> list[tuple[ComparisonResult, pd.DataFrame]]:
@@ -78,7 +78,8 @@ def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFram
     )
     unranked = sorted({*analysis.without_results, *result.comparison.left_out})
     table = result.standings.join(facts)
-    table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
+    if analysis.has_course:
+        table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
     rest = facts.reindex([name for name in unranked if name not in table.index])
     return pd.concat([table, rest]).rename_axis("optimizer") if len(rest) else table
 
