@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from optathlon.registry.code import UNKNOWN, Code
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
 
@@ -18,6 +19,12 @@ class Session:
 
     host: str
     provenance: str
+    codes: Mapping[str, Code] = field(default_factory=dict)
+    """Which code each optimizer is, by id."""
+
+    def code_of(self, optimizer: str) -> Code:
+        """Which code an optimizer is."""
+        return self.codes.get(optimizer, UNKNOWN)
 
 
 def run_row(
@@ -30,6 +37,7 @@ def run_row(
     seconds: float,
 ) -> dict[str, Any]:
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
+    code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
         "experiment": spec.experiment,
@@ -55,4 +63,6 @@ def run_row(
         "seconds": seconds,
         "host": session.host,
         "provenance": session.provenance,
+        "code": code.source or None,
+        "versions": code.versions or None,
     }
