@@ -24,6 +24,7 @@ from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, choose_optimizers, make_plan
 from optathlon.experiments.progress import ProgressDisplay
+from optathlon.redaction import redacted_id
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
@@ -218,7 +219,7 @@ class _Watcher:
         self._progress.ended(status)
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
-        lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
+        lines = [f"{redacted_id(spec.optimizer)} on {spec.task} with seed {spec.seed}" for spec in running]
         self._record.update(left, lines)
         self._progress.tick()
 
@@ -275,7 +276,7 @@ def _plan(experiment: Experiment, before: FolderContents) -> Plan:
     for plugin in experiment.plugins:
         load_plugin(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()
-    codes = _codes(choose_optimizers(experiment.optimizers))
+    codes = {redacted_id(id): code for id, code in _codes(choose_optimizers(experiment.optimizers)).items()}
     attempts = experiment.code_policy.runs_to_repeat(before.finished, codes, str(experiment.out))
     return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus, attempts)
 

@@ -14,6 +14,7 @@ from typing import Any
 from optathlon.errors import UsageError, described, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
+from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.code import Code, code_of
 from optathlon.registry.options import canonical_options, checked_options, parse_options
 from optathlon.registry.plugins import (
@@ -48,6 +49,12 @@ class OptimizerChoice:
         """Which code it is."""
         return code_of(self.cls)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All options: those given, and the defaults of the others."""
+        parameters = list(inspect.signature(self.cls).parameters.values())[2:]
+        return {one.name: one.default for one in parameters} | self.options
+
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A new optimizer on `problem`."""
         return self.cls(problem, seed, **self.options)
@@ -69,7 +76,10 @@ def choose_optimizer(id: str) -> OptimizerChoice:
         name = kebab(cls.__name__)
     name = label or name
     require(f"the optimizer {name!r}", cls.packages, cls.install)
-    return OptimizerChoice(name, cls, checked_options(cls, options, f"the optimizer {name!r}"))
+    refuse_struck(options, f"the optimizer {name!r}")
+    checked = checked_options(cls, options, f"the optimizer {name!r}")
+    note_secrets(checked)
+    return OptimizerChoice(name, cls, checked)
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

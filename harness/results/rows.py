@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from optathlon.redaction import redacted, redacted_id, redacted_options
 from optathlon.registry.code import UNKNOWN, Code
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
@@ -40,9 +41,9 @@ def run_row(
     code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
-        "experiment": spec.experiment,
-        "optimizer": spec.optimizer,
-        "options": json.dumps(options, sort_keys=True),
+        "experiment": redacted(spec.experiment),
+        "optimizer": redacted_id(spec.optimizer),
+        "options": json.dumps(redacted_options(options), sort_keys=True),
         "task": spec.task,
         "task_version": spec.task_version,
         "fingerprint": fingerprint,
@@ -55,8 +56,8 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": outcome.reason or None,
-        "error": outcome.error or None,
+        "reason": redacted(outcome.reason) or None,
+        "error": redacted(outcome.error) or None,
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
