@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from optathlon.redaction import redacted, redacted_id, redacted_options
+from optathlon.registry.code import UNKNOWN, Code
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
 
@@ -19,6 +20,12 @@ class Session:
 
     host: str
     provenance: str
+    codes: Mapping[str, Code] = field(default_factory=dict)
+    """Which code each optimizer is, by id."""
+
+    def code_of(self, optimizer: str) -> Code:
+        """Which code an optimizer is."""
+        return self.codes.get(optimizer, UNKNOWN)
 
 
 def run_row(
@@ -31,6 +38,7 @@ def run_row(
     seconds: float,
 ) -> dict[str, Any]:
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
+    code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
         "experiment": redacted(spec.experiment),
@@ -56,4 +64,6 @@ def run_row(
         "seconds": seconds,
         "host": session.host,
         "provenance": session.provenance,
+        "code": code.source or None,
+        "versions": code.versions or None,
     }
