@@ -9,6 +9,7 @@ from itertools import product
 from types import MappingProxyType
 
 from optathlon.budget import Budget
+from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import mismatch, remark
@@ -126,7 +127,10 @@ def choose_tasks(patterns: Iterable[str]) -> list[str]:
 
 def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
     """The task's problem with what the experiment sets."""
-    own = task.problem
+    try:
+        own = task.problem
+    except UsageError as error:
+        raise UsageError(f"the task {task.id!r}: {error}") from None
     return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
 
 
