@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from optathlon.errors import UsageError, storage_errors
+from optathlon.results.damage import damaged_part
 from optathlon.results.folder import ResultsFolder, ShardGone, add_task, holding, joined, split, write_atomically
 from optathlon.results.schema import RUNS
 
@@ -74,7 +75,7 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
 
 def _refuse_damaged(places: Mapping[str, ResultsFolder]) -> None:
     for shard, folder in places.items():
-        if part := folder.damaged_part(shard):
+        if part := damaged_part(folder, shard):
             folder.must_have(shard)
             raise folder.damage_error(part, shard)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
+from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line, shortened
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def run_row(
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
     return {
         "run": spec.id,
-        "experiment": spec.experiment,
+        "experiment": clean(spec.experiment),
         "optimizer": spec.optimizer,
         "options": json.dumps(options, sort_keys=True),
         "task": spec.task,
@@ -47,12 +48,12 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": outcome.reason or None,
-        "error": outcome.error or None,
+        "reason": shortened(one_line(outcome.reason), REASON_CHARACTERS) or None,
+        "error": shortened(outcome.error, ERROR_CHARACTERS) or None,
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
         "seconds": seconds,
-        "host": session.host,
+        "host": clean(session.host),
         "provenance": session.provenance,
     }
