@@ -123,11 +123,23 @@ def report_summary(summary: Summary) -> None:
     from optathlon.trial import COMPLETE, Status
 
     for file in summary.damaged:
-        print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
+        print(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
     if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
         raise typer.Exit(SOME_FAILED)
+
+
+def _amends(file: str) -> str:
+    match file.partition("/")[0]:
+        case "runs" | "trials":
+            return "is set aside; its runs were done again"
+        case "tasks":
+            return "is set aside; its tasks are described again"
+        case "provenance":
+            return "is set aside"
+        case _:
+            return "is written again"
 
 
 def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:

@@ -31,12 +31,14 @@ from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
+from optathlon.results.damage import restore_mark, set_aside_damaged
 from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
-from optathlon.results.folder import ResultsFolder
+from optathlon.results.folder import MARK, ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
+from optathlon.results.schema import RUNS
 from optathlon.results.status import failures_by_cause
-from optathlon.results.writer import ShardWriter
+from optathlon.results.writer import ShardWriter, new_shard, task_row, write_shard
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.interruption import terminating_as_interrupt
@@ -72,7 +74,8 @@ class Summary:
     failures:
         Of its runs that are neither complete nor skipped: status, reason and how many, the most frequent first.
     damaged:
-        Files of the results folder that were found damaged and set aside; their runs were done again.
+        Files of the results folder that were found damaged, and set aside or written again; where they were of a shard,
+        its runs were done again.
     """
 
     folder: ResultsFolder
@@ -125,6 +128,8 @@ def run_experiment(experiment: Experiment) -> Summary:
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
         session = _session(folder, plan.optimizers)
+    with storage_errors(folder.path):
+        _describe_again(folder, before, plan.tasks)
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
     elsewhere = _do(experiment, folder, session, plan.todo, before)
@@ -270,7 +275,21 @@ def _set_aside_damaged(path: Path) -> Sequence[str]:
     if not path.is_dir() or ResultsFolder.is_new(path):
         return ()
     with storage_errors(path):
-        return ResultsFolder.open(path).set_aside_damaged()
+        restored = [MARK] if restore_mark(path) else []
+        return [*restored, *set_aside_damaged(ResultsFolder.open(path))]
+
+
+def _describe_again(folder: ResultsFolder, before: FolderContents, tasks: Iterable[str]) -> None:
+    """Describe those of the tasks that have runs, but whose description was damaged or lost."""
+    described = folder.on_shards(folder.task_rows).keys()
+    columns = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
+    fingerprints: dict[tuple[str, str], str] = {}
+    for task, version, fingerprint in zip(*columns.values(), strict=True):
+        fingerprints[task, version] = fingerprints.get((task, version)) or fingerprint or ""
+    lost = [task for task in map(make_task, tasks) if (task.id, task.version) in fingerprints.keys() - described]
+    if lost:
+        rows = [task_row(task, fingerprints[task.id, task.version]) for task in lost]
+        write_shard(folder, new_shard(), RUNS.empty_table(), (), rows)
 
 
 def _contents(experiment: Experiment) -> FolderContents:
