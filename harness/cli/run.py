@@ -111,12 +111,13 @@ def interruptions() -> Iterator[None]:
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
     from optathlon.results.drivers import drivers
+    from optathlon.trial import COMPLETE, Status
 
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
-    if abandoned or summary.unplaced or set(summary.statuses) - {"ok", "skipped"}:
+    if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
         raise typer.Exit(SOME_FAILED)
 
 
