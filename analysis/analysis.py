@@ -85,6 +85,11 @@ class Analysis:
         return sorted(self.results.runs["optimizer"].unique())
 
     @cached_property
+    def has_course(self) -> bool:
+        """Whether some run has several trials, so that there is something to tell before its end."""
+        return bool(self.results.trials["run"].duplicated().any())
+
+    @cached_property
     def trajectories(self) -> pd.DataFrame:
         """All incumbents."""
         return self._accounts[0]

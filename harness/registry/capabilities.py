@@ -1,4 +1,7 @@
-"""Whether an optimizer can do a task; if not, the run is recorded as skipped, with the reason."""
+"""Whether an optimizer can do a task; if not, the run is recorded as skipped, with the reason.
+
+And what should be known of an optimizer on a task before it runs there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from collections.abc import Iterator
 
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
+from optathlon.fidelity import degeneracy
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
+from optathlon.registry.optimizers import OptimizerChoice
+from optathlon.space import has_one_configuration
 
 
 def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
@@ -21,6 +27,17 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
     return ""
 
 
+def remark(choice: OptimizerChoice, problem: Problem) -> str:
+    """What should be known before the optimizer runs on `problem`, in one line; empty where there is nothing.
+
+    What uses fidelities and has an option `eta` is taken for a Hyperband.
+    """
+    eta = choice.settings.get("eta")
+    if problem.fidelity is None or eta is None or Capability.MULTI_FIDELITY not in choice.cls.capabilities:
+        return ""
+    return degeneracy(problem.fidelity, problem.budget.evaluations, eta)
+
+
 def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
     """What a problem can't be done without, and how to say so. A fidelity need not be used."""
     space = problem.space
@@ -32,6 +49,8 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
         yield Capability.FORBIDDENS, "the search space has forbidden configurations"
     if any(isinstance(hyperparameter, CategoricalHyperparameter) for hyperparameter in space.values()):
         yield Capability.CATEGORICALS, "the search space has categorical hyperparameters"
+    if has_one_configuration(space):
+        yield Capability.CONSTANT_SPACES, "the search space has only one configuration"
     if problem.constraints:
         yield Capability.CONSTRAINTS, "the task has constraints"
     if problem.n_workers > 1:

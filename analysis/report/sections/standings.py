@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis, ComparisonResult
-from optathlon.analysis.metrics.coverage import failed_trial_share
+from optathlon.analysis.metrics.coverage import failed_trial_share, has_failed
 from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.report.figures import suffix
 from optathlon.analysis.report.section import Section
@@ -52,7 +52,7 @@ class Standings(Section):
             }
             for result, table in self._tables
         ]
-        return {"comparisons": shown}
+        return {"comparisons": shown, "has_course": self.data.analysis.has_course}
 
     @cached_property
     def _tables(self) -> list[tuple[ComparisonResult, pd.DataFrame]]:
@@ -67,7 +67,7 @@ def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFram
     seconds = overhead(trials)
     facts = pd.DataFrame(
         {
-            "failed_runs": status.agg(lambda values: int((~values.isin(["ok", "skipped"])).sum())),
+            "failed_runs": has_failed(runs).groupby(runs["optimizer"]).sum(),
             "skipped_runs": status.agg(lambda values: int((values == "skipped").sum())),
             "runs": status.size(),
             "failed_trials": failed_trial_share(trials),
@@ -78,7 +78,8 @@ def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFram
     )
     unranked = sorted({*analysis.without_results, *result.comparison.left_out})
     table = result.standings.join(facts)
-    table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
+    if analysis.has_course:
+        table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
     rest = facts.reindex([name for name in unranked if name not in table.index])
     return pd.concat([table, rest]).rename_axis("optimizer") if len(rest) else table
 
