@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import yaml
-from yaml.events import AliasEvent, Event, MappingEndEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    Event,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
@@ -71,6 +79,7 @@ class _Document:
             self._refuse(event, f"values are nested more than {_DEEPEST} deep")
         if isinstance(event, AliasEvent):
             return self._repeated(event)
+        assert isinstance(event, ScalarEvent | CollectionStartEvent)
         if event.tag not in (None, "!"):
             self._refuse(event, f"tags such as {event.tag!r} are not read: leave it out")
         before = self._characters
@@ -94,7 +103,7 @@ class _Document:
             key = event.value
             if key in content:
                 self._refuse(event, f"the key {key!r} is repeated from line {lines[key]}: keep one of them")
-            lines[key] = event.start_mark.line + 1
+            lines[key] = _line(event)
             self._count(event, len(key))
             content[key] = self._value(next(self._events), depth)
         return content
@@ -124,4 +133,10 @@ class _Document:
             self._refuse(event, f"with its aliases the file has more than {_MOST_CHARACTERS:,} characters")
 
     def _refuse(self, event: Event, complaint: str) -> NoReturn:
-        raise UsageError(f"{self._where!r}, line {event.start_mark.line + 1}: {complaint}")
+        raise UsageError(f"{self._where!r}, line {_line(event)}: {complaint}")
+
+
+def _line(event: Event) -> int:
+    """Where the event begins, counted from 1."""
+    assert event.start_mark is not None
+    return event.start_mark.line + 1

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optathlon.errors import unknown
+from optathlon.redaction import redacted_id
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.schema import TRIALS
 
@@ -171,7 +172,10 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """A pandas frame whose categories are sorted, so that it is the same however the shards came about."""
-    return _used(table.to_pandas())
+    frame = table.to_pandas()
+    if "optimizer" in frame:
+        frame["optimizer"] = frame["optimizer"].cat.rename_categories(redacted_id)  # earlier versions stored secrets
+    return _used(frame)
 
 
 def _used(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from optathlon.redaction import redacted, redacted_id, redacted_options
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
 
@@ -32,9 +33,9 @@ def run_row(
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
     return {
         "run": spec.id,
-        "experiment": spec.experiment,
-        "optimizer": spec.optimizer,
-        "options": json.dumps(options, sort_keys=True),
+        "experiment": redacted(spec.experiment),
+        "optimizer": redacted_id(spec.optimizer),
+        "options": json.dumps(redacted_options(options), sort_keys=True),
         "task": spec.task,
         "task_version": spec.task_version,
         "fingerprint": fingerprint,
@@ -47,8 +48,8 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": outcome.reason or None,
-        "error": outcome.error or None,
+        "reason": redacted(outcome.reason) or None,
+        "error": redacted(outcome.error) or None,
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,

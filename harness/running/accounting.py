@@ -20,8 +20,9 @@ from typing import NamedTuple
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
-from optathlon.space import active_checker, plain
+from optathlon.space import active_checker, count_configurations, plain
 from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
@@ -115,6 +116,7 @@ class Accounts:
         self._seeds: dict[int, int] = {}
         self._free_trials = 0
         self._failure = ""
+        self._nothing_left = False
 
     @property
     def pending(self) -> int:
@@ -134,12 +136,17 @@ class Accounts:
 
     @property
     def has_room(self) -> bool:
-        """Whether another trial may be asked: a worker is free and the budget is not used."""
+        """Whether another trial may be asked: a worker is free, and neither budget nor space is used up."""
         return (
             len(self._asked) < self._problem.n_workers
             and not self._budget.is_spent_by(self.spent)
             and not self._failure
+            and not self._nothing_left
         )
+
+    def note_nothing_left(self) -> None:
+        """The optimizer says that there is nothing left to try."""
+        self._nothing_left = True
 
     def charge_overhead(self, seconds: float) -> None:
         """Let the optimizer's own time pass on the clock."""
@@ -203,10 +210,41 @@ class Accounts:
         """The outcome of a run that has nothing left to do."""
         if self._failure:
             return self.outcome(Status.INVALID, self._failure)
-        if not self._budget.is_spent_by(self.spent):
-            reason = f"the optimizer proposed nothing while nothing was pending, after {len(self._records)} trials"
-            return self.outcome(Status.STALLED, reason)
-        return self.outcome(Status.OK)
+        if self._budget.is_spent_by(self.spent):
+            return self.outcome(Status.OK)
+        return self.outcome(*self._end_before_the_budget())
+
+    def _end_before_the_budget(self) -> tuple[Status, str]:
+        """Whether there was nothing left to try, or the optimizer gave up; and that in words."""
+        trials, size = len(self._records), count_configurations(self._problem.space)
+        tried = self._count_tried() if size else 0
+        if size and tried == size:
+            return Status.EXHAUSTED, f"nothing is left to try: all {size} configurations were tried, in {trials} trials"
+        share = f", which tried {tried} of the {size} configurations" if size else ""
+        if self._nothing_left and trials:
+            return Status.EXHAUSTED, f"the optimizer has nothing left to try, after {trials} trials{share}"
+        return (
+            Status.STALLED,
+            f"the optimizer proposed nothing while nothing was pending, after {trials} trials{share}",
+        )
+
+    def _count_tried(self) -> int:
+        """How many legal configurations were tried in full, whatever came of it."""
+        full = self._problem.fidelity and self._problem.fidelity.upper
+        return len(
+            {
+                json.dumps(dict(record.config), sort_keys=True, default=plain)
+                for record in self._records.values()
+                if record.fidelity == full and self._is_legal(record)
+            }
+        )
+
+    def _is_legal(self, record: TrialRecord) -> bool:
+        try:
+            self._active(record.config)
+        except InvalidConfiguration:
+            return False
+        return True
 
     def outcome(self, status: Status, reason: str = "", error: str = "") -> RunOutcome:
         """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not."""
@@ -339,7 +377,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         constraints=result.constraints or None,
         metrics=result.metrics or None,
         status=result.status,
-        error=result.error or None,
+        error=redacted(result.error) or None,
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,
