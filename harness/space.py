@@ -25,7 +25,6 @@ from optathlon.trial import Value
 _BOUND_SLACK = 1e-9
 """Relative overshoot of a bound that is rounding (exp(log(x))), not a wrong proposal; it is clipped."""
 
-
 _WIDEST = 2**62
 """The greatest difference of an integer's bounds: ConfigSpace samples in 64 bits."""
 
@@ -66,8 +65,8 @@ def _require_storable(hyperparameter: Hyperparameter[Any, Any]) -> None:
         if not _is_storable(value):
             raise UsageError(
                 f"the hyperparameter {hyperparameter.name!r} has the choice {_shortened(value)}, a "
-                f"{type(value).__name__}, which can't be stored: give texts, numbers or booleans, and let the objective "
-                "look up what they mean"
+                f"{type(value).__name__}, which can't be stored: give texts, numbers or booleans, and let the "
+                "objective look up what they mean"
             )
 
 
@@ -156,17 +155,12 @@ def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
 
 def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
     """All values of a hyperparameter that is not a float."""
-    match hyperparameter:
-        case IntegerHyperparameter():
-            return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
-        case CategoricalHyperparameter():
-            return hyperparameter.choices
-        case OrdinalHyperparameter():
-            return hyperparameter.sequence
-        case Constant():
-            return (hyperparameter.value,)
-        case _:
-            raise _not_supported(hyperparameter)
+    if isinstance(hyperparameter, IntegerHyperparameter):
+        return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+    values = choices(hyperparameter)
+    if not values:
+        raise _not_supported(hyperparameter)
+    return values
 
 
 def _with(vector: np.ndarray, index: int, level: float) -> np.ndarray:
