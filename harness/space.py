@@ -155,12 +155,17 @@ def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
 
 def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
     """All values of a hyperparameter that is not a float."""
-    if isinstance(hyperparameter, IntegerHyperparameter):
-        return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
-    values = choices(hyperparameter)
-    if not values:
-        raise _not_supported(hyperparameter)
-    return values
+    match hyperparameter:
+        case IntegerHyperparameter():
+            return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+        case CategoricalHyperparameter():
+            return hyperparameter.choices
+        case OrdinalHyperparameter():
+            return hyperparameter.sequence
+        case Constant():
+            return (hyperparameter.value,)
+        case _:
+            raise _not_supported(hyperparameter)
 
 
 def _with(vector: np.ndarray, index: int, level: float) -> np.ndarray:
