@@ -11,6 +11,7 @@ from types import MappingProxyType
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
+from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import mismatch, remark
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
@@ -87,6 +88,8 @@ def make_plan(
     done: list[str] = []
     unplaced: list[tuple[RunSpec, str]] = []
     remarks: list[tuple[RunSpec, str]] = []
+    to_start: dict[str, tuple[OptimizerChoice, Problem, RunSpec]] = {}
+    to_count: list[tuple[Task, Problem]] = []
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
@@ -114,6 +117,12 @@ def make_plan(
         first_runs = {spec.optimizer: spec for spec in reversed(todo[first_todo:])}
         told = ((first_runs[id], remark(optimizers[id], problem)) for id in optimizers if id in first_runs)
         remarks += [(spec, text) for spec, text in told if text]
+        to_start |= {id: (optimizers[id], problem, first_runs[id]) for id in first_runs if id not in to_start}
+        if first_runs:
+            to_count.append((task, problem))
+    require_costs(to_count, experiment.run_clock)
+    failures = starting_failures((choice, problem) for choice, problem, _ in to_start.values())
+    remarks += [(to_start[id][2], f"it does not start: {text}") for id, text in failures.items()]
     return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks)
 
 

@@ -248,7 +248,8 @@ class Accounts:
 
     @property
     def _full_level(self) -> float | None:
-        return self._problem.fidelity and self._problem.fidelity.upper
+        fidelity = self._problem.fidelity
+        return None if fidelity is None else fidelity.upper
 
     def _count_tried(self) -> int:
         """How many legal configurations were tried in full, whatever came of it."""
