@@ -13,9 +13,11 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label
+from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
 from optathlon.analysis.report.cells import number
-from optathlon.analysis.report.section import Section
-from optathlon.analysis.report.sentences import names
+from optathlon.analysis.report.section import ReportData, Section
+from optathlon.analysis.report.sentences import counted, names, on_tasks
+from optathlon.results.tables import have_tables
 
 
 class AllResults(Section):
@@ -24,8 +26,9 @@ class AllResults(Section):
     template = "all_results.html"
 
     def caveats(self) -> Iterator[Markup]:
-        """What results are measured from: hypervolume references and optima."""
-        return _reference_points(self.data.analysis)
+        """What results are measured from, and which differences are too small to tell."""
+        yield from _reference_points(self.data.analysis)
+        yield from _ties(self.data)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All results, and the hypervolume references."""
@@ -99,3 +102,23 @@ def _reference_points(analysis: Analysis) -> Iterator[Markup]:
             "Results are better than the stated optimum (noise, or a wrong optimum) on {}: their regret counts as 0."
         )
         yield text.format(names(analysis.beyond_optimum))
+
+
+def _ties(data: ReportData) -> Iterator[Markup]:
+    if data.ties:
+        yield Markup("Values on a task that differ by at most {} of the larger one count as equal.").format(
+            f"{data.ties:g}"
+        )
+    if not have_tables(data.analysis.results):
+        return
+    for title, result in data.ranked.items():
+        differences = storage_differences(result.comparison.losses.iloc[:, -1].unstack("optimizer"))
+        if len(differences):
+            text = Markup(
+                "On {} of {}{}, ranks rest on differences as they come about when programs store the same value in "
+                "different precision, of at most {} of the value. With <code>--ties {}</code>, such values are equal."
+            )
+            tasks = differences.index.unique("task")
+            largest = f"{differences.max():.1g}"
+            total = counted(len(result.comparison.tasks), "task")
+            yield text.format(len(tasks), total, on_tasks(title), largest, f"{tolerance_for(differences):g}")
