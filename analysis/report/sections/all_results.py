@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label
+from optathlon.analysis.metrics.references import unreached_references
 from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
 from optathlon.analysis.report.cells import number
 from optathlon.analysis.report.section import ReportData, Section
@@ -97,11 +98,26 @@ def _reference_points(analysis: Analysis) -> Iterator[Markup]:
             "hypervolumes there may change as results are added."
         )
         yield text.format(names(derived["task"].unique()))
+    for objectives, tasks in _by_objectives(unreached_references(analysis.results)).items():
+        which = Markup("in {} ").format(names(objectives)) if objectives else "in all objectives at once "
+        text = Markup(
+            "No result is better {}than the hypervolume reference of {}: all hypervolumes there are 0, so optimizers "
+            "tie. Is the reference in the order, the units and the directions of the objectives?"
+        )
+        yield text.format(which, names(tasks))
     if analysis.beyond_optimum:
         text = Markup(
             "Results are better than the stated optimum (noise, or a wrong optimum) on {}: their regret counts as 0."
         )
         yield text.format(names(analysis.beyond_optimum))
+
+
+def _by_objectives(unreached: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:
+    """The tasks by what is the matter with their reference."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for task, objectives in unreached.items():
+        found.setdefault(objectives, []).append(task)
+    return found
 
 
 def _ties(data: ReportData) -> Iterator[Markup]:
