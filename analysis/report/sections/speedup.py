@@ -58,7 +58,7 @@ def speedups(group: Group) -> pd.DataFrame | None:
     analysis = group.analysis
     if BASELINE not in group.comparison.optimizers:
         return None
-    losses = group.rows(analysis.final_losses)
+    losses = group.rows(analysis.final_losses).drop(list(group.comparison.unpaired_tasks), level="task")
     targets = targets_of(losses, BASELINE)
     if targets.empty:
         return None
