@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from optathlon.trial import Result
 
 Objectives = str | Objective | Sequence[Objective]
 
-_PROBING_S = 0.5
+_CHEAP_S, _ENDED_AFTER_S = 0.05, 1.0
+"""A function is cheap where the quickest of its first calls takes no longer; a call is ended after the latter."""
+_FIRST = 3
 
 
 def as_task(
@@ -56,8 +60,8 @@ def as_task(
         are only put together where they are the same.
     probed:
         Whether the function may be called at five fixed configurations to find out whether its values have changed.
-        Only functions without `resources` are, in a copy of the process that lives for half a second and can neither
-        write files nor start processes nor talk to others; what comes of no use of it is let be.
+        Only cheap ones without `resources` are (0.05 s a call), in a copy of the process that can neither write files
+        nor start processes nor talk to others, and is ended after a second without an answer.
 
     The function gets the active hyperparameters as a dictionary, and the keyword arguments `fidelity` and `seed` if it
     takes them. It returns a number, one number per objective in order, a dictionary (objectives and constraints by
@@ -138,14 +142,14 @@ class FunctionTask(Task):
         """Hashes of the function's own source, of all that it depends on, and, where it is cheap, of its values.
 
         What it depends on are the statements of its module that it can reach, the modules beside it or being worked on
-        that these import, and the declared data. The values are missing where `as_task` says so, and where a copy of
-        this process could not have them twice alike in half a second without leaving a trace.
+        that these import, and the declared data. The values are missing where `as_task` says so, where a call takes
+        longer than 0.05 s, and where they are others when asked again, or can't be had without leaving a trace.
 
         Raises `UsageError` where declared data can't be read.
         """
         parts = [source_text(self._function), json.dumps([dependencies(self._function), self.data_files()])]
         if self._probed and not self.resources.needs_process:
-            parts.append(without_trace(self._repeatable_values, _PROBING_S))
+            parts.append("\n".join(self._repeatable_values()))
         return ".".join(short_hash(part) for part in parts if part)
 
     def data_files(self) -> Mapping[str, str]:
@@ -158,10 +162,22 @@ class FunctionTask(Task):
                 f"the task {self.id!r} declares data that can't be read: {error.filename} ({error.strerror})"
             ) from None
 
-    def _repeatable_values(self) -> str:
-        """The values at the probes; empty where they are others when asked again."""
-        values = self.probed()
-        return values if values == self.probed() else ""
+    def _repeatable_values(self) -> list[str]:
+        """The values at the probes; none where they are others when asked again."""
+        values = without_trace(lambda: chain(self._cheap_values(), self.probed()), _ENDED_AFTER_S)
+        half = len(values) // 2
+        return values[:half] if values[:half] == values[half:] else []
+
+    def _cheap_values(self) -> Iterator[str]:
+        """The values at the probes; `TimeoutError` where no call is quick, as the first may load what others need."""
+        seconds = []
+        began = time.perf_counter()
+        for values in self.probed():
+            seconds.append(time.perf_counter() - began)
+            if len(seconds) == _FIRST and min(seconds) > _CHEAP_S:
+                raise TimeoutError
+            yield values
+            began = time.perf_counter()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself."""

@@ -1,6 +1,6 @@
 """Calling a user's function without leaving a trace: in a copy of this process that is thrown away.
 
-The copy may take so long and no longer. Writing files, starting processes and talking to others are refused in it
+Writing files, starting processes and talking to others are refused in it
 before they happen, as far as Python sees them (its audit events). Then, as after an error, nothing comes of it.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import json
 import os
 import resource
 import select
 import signal
 import sys
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _REFUSED = (
     *("os.chmod", "os.chown", "os.exec", "os.fork", "os.kill", "os.link", "os.mkdir", "os.posix_spawn", "os.remove"),
@@ -27,19 +27,17 @@ _REFUSED = (
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def without_trace(function: Callable[[], str], seconds: float) -> str:
-    """What `function` returns; empty where it takes longer, raises, or does anything that would leave a trace."""
+def without_trace(function: Callable[[], Iterable[str]], seconds: float) -> list[str]:
+    """What `function` yields; nothing where one of it takes longer, it raises, or does what would leave a trace."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # other threads of this process stop in the copy, or it hangs
+        warnings.simplefilter("ignore", DeprecationWarning)  # where other threads make the copy hang, it is ended
         child = os.fork()
     if child == 0:
         _answer(function, writing)
     os.close(writing)
     try:
-        return _read(reading, time.monotonic() + seconds)
+        return _read(reading, seconds)
     finally:
         os.close(reading)
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -48,17 +46,18 @@ def without_trace(function: Callable[[], str], seconds: float) -> str:
             os.waitpid(child, 0)
 
 
-def _read(pipe: int, deadline: float) -> str:
-    """The whole answer; empty where it is not whole in time."""
+def _read(pipe: int, seconds: float) -> list[str]:
+    """All lines; none where the end of them, an empty one, does not come."""
     text = b""
-    while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    while select.select([pipe], [], [], seconds)[0]:
         if not (part := os.read(pipe, 65536)):
-            return text.removesuffix(b".").decode() if text.endswith(b".") else ""
+            break
         text += part
-    return ""
+    *lines, last, rest = [b"", b"none", *text.split(b"\n")]
+    return [] if last or rest else [json.loads(line) for line in lines[2:]]
 
 
-def _answer(function: Callable[[], str], pipe: int) -> None:
+def _answer(function: Callable[[], Iterable[str]], pipe: int) -> None:
     """The life of the copy."""
     traces: list[str] = []
     try:
@@ -73,9 +72,10 @@ def _answer(function: Callable[[], str], pipe: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.dont_write_bytecode = True
         sys.addaudithook(lambda event, arguments: _refuse(event, arguments, traces))
-        text = function()
+        for text in function():
+            os.write(pipe, json.dumps(text).encode() + b"\n")
         if not traces:
-            os.write(pipe, text.encode() + b".")
+            os.write(pipe, b"\n")
     finally:
         os._exit(0)
 

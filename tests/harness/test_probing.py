@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,10 @@ LONG_S = 30.0
 
 
 def test_what_a_function_returns_comes_back() -> None:
-    assert without_trace(lambda: "x" * 200_000, LONG_S) == "x" * 200_000
-    assert without_trace(lambda: Path(__file__).read_text()[:3], LONG_S) == '"""', "it may read"
-    assert without_trace(lambda: "", LONG_S) == ""
+    texts = ["x" * 200_000, "", "\n\n", "ä"]
+    assert without_trace(lambda: texts, LONG_S) == texts
+    assert without_trace(lambda: [Path(__file__).read_text()[:3]], LONG_S) == ['"""'], "it may read"
+    assert without_trace(lambda: [], LONG_S) == []
 
 
 TRACES: dict[str, Callable[[Path], object]] = {
@@ -55,33 +56,37 @@ TRACES: dict[str, Callable[[Path], object]] = {
 def test_traces_are_refused_before_they_are_left(tmp_path: Path, trace: str) -> None:
     (tmp_path / "old").write_text("old")
 
-    def swallowing() -> str:
+    def swallowing() -> list[str]:
         with contextlib.suppress(OSError):
             TRACES[trace](tmp_path)
-        return "done"
+        return ["done"]
 
-    assert without_trace(swallowing, LONG_S) == ""
+    assert without_trace(swallowing, LONG_S) == []
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old": "old"}
 
 
 @pytest.mark.parametrize("end", [lambda: 1 / 0, lambda: os._exit(0), sys.exit, os.abort])
 def test_nothing_comes_of_a_function_that_fails(end: Callable[[], object]) -> None:
-    assert without_trace(lambda: f"{end()}", LONG_S) == ""
+    def fail() -> Iterator[str]:
+        yield "begun"
+        yield str(end())
+
+    assert without_trace(fail, LONG_S) == []
 
 
 def test_a_function_that_takes_long_is_ended() -> None:
-    assert without_trace(lambda: f"{time.sleep(600)}", 0.1) == ""
+    assert without_trace(lambda: [f"{time.sleep(600)}"], 0.1) == []
 
 
 def test_nothing_of_this_process_changes(capfd: pytest.CaptureFixture[str]) -> None:
     seen: list[int] = []
 
-    def shout() -> str:
+    def shout() -> list[str]:
         seen.append(1)
         print("loud", file=sys.stderr, flush=True)
-        return "done"
+        return ["done"]
 
-    assert without_trace(shout, LONG_S) == "done"
+    assert without_trace(shout, LONG_S) == ["done"]
     assert (seen, capfd.readouterr().err) == ([], "")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
