@@ -20,9 +20,13 @@ _LINE_EVERY_S = 10.0
 
 
 class ProgressDisplay:
-    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
+    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often.
+
+    `note` is shown beside the counts, as what is waited for.
+    """
 
     def __init__(self, total: int, log: Path) -> None:
+        self.note = ""
         self._total = total
         self._log = log
         self._counts: Counter[Status] = Counter()
@@ -81,4 +85,5 @@ class ProgressDisplay:
             left = timedelta(seconds=round((self._total - done) / rate))
             parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
         failed = done - self._counts[Status.OK]
-        return ", ".join(parts) + (f", {failed} not ok" if failed else "")
+        parts += [f"{failed} not ok"] if failed else []
+        return ", ".join([*parts, self.note] if self.note else parts)
