@@ -55,8 +55,21 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+class SearchSpaceExhausted(OptathlonError):
+    """For `Optimizer.ask` to raise: there is nothing left to try, whatever pending results may tell."""
+
+
 class InvalidConfiguration(OptathlonError):
     """An optimizer proposed a configuration outside the search space, or a forbidden one."""
+
+
+def described(error: BaseException) -> str:
+    """What an error of a user's code is and says, in one line."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # its own `__str__` may raise anything
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def first_complaint(error: ValidationError) -> tuple[str, str]:

@@ -24,6 +24,8 @@ class Capability(StrEnum):
     """Never proposes a forbidden configuration."""
     CONSTRAINTS = "constraints"
     """Learns from black-box constraint values."""
+    CONSTANT_SPACES = "constant spaces"
+    """Copes with a search space that has only one configuration."""
     ASYNCHRONOUS = "asynchronous"
     """Can be asked while earlier trials are pending."""
     RESUMABLE = "resumable"
@@ -63,7 +65,12 @@ class Optimizer(ABC):
 
     @abstractmethod
     def ask(self) -> Trial | None:
-        """Propose a trial, or `None` to wait for pending results (or because there is nothing left to try)."""
+        """Propose a trial, or `None` to wait for pending results.
+
+        Raises `SearchSpaceExhausted` where there is nothing left to try: the run is complete when its pending trials
+        have ended. An optimizer that returns `None` while nothing is pending has stalled, unless it has tried every
+        configuration of the space.
+        """
 
     @abstractmethod
     def tell(self, trial: Trial, result: Result) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, cast
 
@@ -19,16 +19,59 @@ from ConfigSpace.hyperparameters import (
 )
 from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
-from optathlon.errors import InvalidConfiguration
+from optathlon.errors import InvalidConfiguration, UsageError
 from optathlon.trial import Value
 
 _BOUND_SLACK = 1e-9
 """Relative overshoot of a bound that is rounding (exp(log(x))), not a wrong proposal; it is clipped."""
 
+_WIDEST = 2**62
+"""The greatest difference of an integer's bounds: ConfigSpace samples in 64 bits."""
+
+_SHOWN = 60
+"""Characters of a value in a message."""
+
 
 def plain(value: Any) -> Value:
     """`value` as a plain Python object: ConfigSpace returns `numpy.str_` and `numpy.int64`."""
     return cast(Value, value.item()) if isinstance(value, np.generic) else value
+
+
+def require_usable(space: ConfigurationSpace) -> None:
+    """Raise `UsageError`, in one line, for a search space that can't be searched or whose values can't be stored."""
+    if not len(space):
+        raise UsageError("the search space has no hyperparameters: give at least one, such as {'x': (0.0, 1.0)}")
+    for name, hyperparameter in space.items():
+        if isinstance(hyperparameter, IntegerHyperparameter):
+            lower, upper = int(hyperparameter.lower), int(hyperparameter.upper)
+            if upper - lower > _WIDEST:
+                raise UsageError(
+                    f"the hyperparameter {name!r} has {upper - lower + 1:.3g} values, more than 2**62: narrow its range"
+                )
+        for value in choices(hyperparameter):
+            if not _is_storable(value):
+                raise UsageError(
+                    f"the hyperparameter {name!r} has the choice {_shortened(value)}, a {type(value).__name__}, which "
+                    "can't be stored: give texts, numbers or booleans, and let the objective look up what they mean"
+                )
+
+
+def has_one_configuration(space: ConfigurationSpace) -> bool:
+    """Whether every hyperparameter has a single value."""
+    return all(len(choices(hyperparameter)) == 1 for hyperparameter in space.values())
+
+
+def choices(hyperparameter: Hyperparameter[Any, Any]) -> tuple[Any, ...]:
+    """The values of a choice, an ordered choice or a constant; none of a hyperparameter with a range."""
+    match hyperparameter:
+        case CategoricalHyperparameter():
+            return tuple(hyperparameter.choices)
+        case OrdinalHyperparameter():
+            return tuple(hyperparameter.sequence)
+        case Constant():
+            return (hyperparameter.value,)
+        case _:
+            return ()
 
 
 def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], dict[str, Value]]:
@@ -73,6 +116,56 @@ def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], d
         return active
 
     return check_structured if space.conditions or space.forbidden_clauses else check_flat
+
+
+def count_configurations(space: ConfigurationSpace, most: int = 50_000) -> int | None:
+    """How many legal configurations `space` has that differ in their active hyperparameters.
+
+    `None` where there are more than `most`, or where counting them meets more than `most` at a time before it finds
+    them forbidden.
+    """
+    sizes = [_size(hyperparameter) for hyperparameter in space.values()]
+    if not space.conditions and not space.forbidden_clauses:
+        product = math.prod(sizes)
+        return int(product) if product <= most else None
+    if max(sizes) > most:
+        return None
+    found = [np.full(len(space), np.nan)]
+    for index, (name, hyperparameter) in enumerate(space.items()):  # parents come before their children
+        levels = [float(hyperparameter.to_vector(value)) for value in _domain(hyperparameter)]
+        extended = []
+        for vector in found:
+            active = all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name])
+            extended += [_with(vector, index, level) for level in levels] if active else [vector]
+            if len(extended) > most:
+                return None
+        found = [
+            vector
+            for vector in extended
+            if not any(clause.is_forbidden_vector(vector) for clause in space.forbidden_clauses)
+        ]
+    return len(found)
+
+
+def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
+    """How many values it has."""
+    return math.inf if isinstance(hyperparameter, FloatHyperparameter) else len(_domain(hyperparameter))
+
+
+def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
+    """All values of a hyperparameter that is not a float."""
+    if isinstance(hyperparameter, IntegerHyperparameter):
+        return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+    values = choices(hyperparameter)
+    if not values:
+        raise _not_supported(hyperparameter)
+    return values
+
+
+def _with(vector: np.ndarray, index: int, level: float) -> np.ndarray:
+    changed = vector.copy()
+    changed[index] = level
+    return changed
 
 
 def decode(space: ConfigurationSpace, vectors: np.ndarray) -> list[dict[str, Value]]:
@@ -154,23 +247,34 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 
             return check_integer
         case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
-            if isinstance(hyperparameter, CategoricalHyperparameter):
-                domain = hyperparameter.choices
-            elif isinstance(hyperparameter, OrdinalHyperparameter):
-                domain = hyperparameter.sequence
-            else:
-                domain = (hyperparameter.value,)
-            choices = {value: plain(value) for value in domain}
+            domain = {value: plain(value) for value in choices(hyperparameter)}
 
             def check_choice(value: Any) -> Value:
                 try:
-                    return choices[value]
+                    return domain[value]
                 except (KeyError, TypeError):
-                    raise _illegal(name, value, f"one of {list(choices.values())}") from None
+                    raise _illegal(name, value, f"one of {list(domain.values())}") from None
 
             return check_choice
         case _:
-            raise TypeError(f"hyperparameter {name!r}: the kind {type(hyperparameter).__name__} is not supported")
+            raise _not_supported(hyperparameter)
+
+
+def _not_supported(hyperparameter: Hyperparameter[Any, Any]) -> TypeError:
+    kind = type(hyperparameter).__name__
+    return TypeError(f"hyperparameter {hyperparameter.name!r}: the kind {kind} is not supported")
+
+
+def _is_storable(value: object) -> bool:
+    """Whether JSON has the value, and a dictionary can look it up."""
+    if isinstance(value, tuple):
+        return all(map(_is_storable, value))
+    return value is None or isinstance(plain(value), str | int | float)
+
+
+def _shortened(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _illegal(name: str, value: Any, domain: str) -> InvalidConfiguration:

@@ -61,8 +61,13 @@ class Task(ABC):
         """A short hash of the values at five fixed probes: it differs where the task's data or code differ.
 
         They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is
-        the same on every machine. A task whose values are not reproducible, or expensive, overrides this.
+        the same on every machine. A task whose values are not reproducible, or expensive, overrides this. Several
+        hashes with dots between them are compared one by one, as far as both sides have them (`agree`).
         """
+        return short_hash(self.probed())
+
+    def probed(self) -> str:
+        """The values at the probes, as text."""
         from optathlon.space import probes
 
         fidelity = self.problem.fidelity
@@ -72,7 +77,7 @@ class Task(ABC):
             for config in probes(self.problem.space, PROBES)
             for level in levels
         ]
-        return short_hash("\n".join(lines))
+        return "\n".join(lines)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""
@@ -107,6 +112,14 @@ class Collection(ABC):
     @abstractmethod
     def make(self, id: str) -> Task:
         """The task of that id (which need not be listed); `KeyError` where there is none."""
+
+
+def agree(first: str, second: str) -> bool:
+    """Whether two fingerprints may be of one task: they are equal in all parts that both have.
+
+    A part (between dots) that a version of Optathlon or a machine does not know is missing at the end.
+    """
+    return not first or not second or all(map(str.__eq__, first.split("."), second.split(".")))
 
 
 def short_hash(text: str) -> str:

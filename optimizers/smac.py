@@ -12,9 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.fidelity import asked_level
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Fidelity, Problem
+from optathlon.space import count_configurations
 from optathlon.trial import Result, Status, Trial
 
 if TYPE_CHECKING:
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from smac import Scenario
     from smac.facade.abstract_facade import AbstractFacade
     from smac.runhistory import TrialInfo
+
+
+_DEFAULT_TRIALS = 100
+"""SMAC's own, where the budget counts something else."""
+_CONFIGURATIONS_PER_TRIAL = 4
+"""A space is small where it has no more of them: then SMAC may well come upon known configurations."""
+_RETRIES = 16
+"""SMAC's default."""
+_RETRIES_PER_CONFIGURATION = 10
+"""By so many random draws of one in n, the last one is missed with a probability of exp(-10)."""
 
 
 class _SmacOptimizer(Optimizer):
@@ -33,6 +45,7 @@ class _SmacOptimizer(Optimizer):
             Capability.CATEGORICALS,
             Capability.CONDITIONS,
             Capability.FORBIDDENS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )
@@ -40,10 +53,16 @@ class _SmacOptimizer(Optimizer):
     install = "pip install 'optathlon[smac]'"
 
     _facade: AbstractFacade
+    _untried: int | None = None
+    """How many configurations of a small space it has not proposed yet: each is proposed once."""
 
     def ask(self) -> Trial | None:
         """The intensifier's next trial; `None` where SMAC finds no new configuration."""
+        if self._untried == 0:
+            raise SearchSpaceExhausted("every configuration was proposed")
         info = self._next()
+        if info is not None and self._untried is not None:
+            self._untried -= 1
         return None if info is None else Trial(dict(info.config), native=info)
 
     def tell(self, trial: Trial, result: Result) -> None:
@@ -106,6 +125,7 @@ class SmacBlackBox(_SmacOptimizer):
         from smac.acquisition.function import EI, LCB, PI
 
         functions = {"ei": EI, "pi": PI, "lcb": LCB}
+        self._untried = _size_of_small(problem)
         with _scenario(problem, seed, **_trials(problem)) as scenario:
             self._facade = BlackBoxFacade(
                 scenario,
@@ -115,6 +135,7 @@ class SmacBlackBox(_SmacOptimizer):
                     scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
                 ),
                 random_design=BlackBoxFacade.get_random_design(scenario, probability=random_share),
+                config_selector=BlackBoxFacade.get_config_selector(scenario, retries=_retries(self._untried)),
                 **_common(scenario),
             )
 
@@ -151,6 +172,7 @@ class SmacHPO(_SmacOptimizer):
     ) -> None:
         from smac import HyperparameterOptimizationFacade as HPOFacade
 
+        self._untried = _size_of_small(problem)
         with _scenario(problem, seed, **_trials(problem)) as scenario:
             self._facade = HPOFacade(
                 scenario,
@@ -159,7 +181,9 @@ class SmacHPO(_SmacOptimizer):
                     scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
                 ),
                 random_design=HPOFacade.get_random_design(scenario, probability=random_share),
-                config_selector=HPOFacade.get_config_selector(scenario, retrain_after=retrain_after),
+                config_selector=HPOFacade.get_config_selector(
+                    scenario, retrain_after=retrain_after, retries=_retries(self._untried)
+                ),
                 **_common(scenario),
             )
 
@@ -292,6 +316,20 @@ def _common(scenario: Scenario) -> dict[str, Any]:
 
     algorithm = ParEGO(scenario) if scenario.count_objectives() > 1 else None
     return {"multi_objective_algorithm": algorithm, "logging_level": False, "overwrite": True}
+
+
+def _size_of_small(problem: Problem) -> int | None:
+    """How many configurations the space has, where the budget allows to try a good part of them."""
+    trials = _trials(problem).get("n_trials", _DEFAULT_TRIALS)
+    return count_configurations(problem.space, most=_CONFIGURATIONS_PER_TRIAL * trials)
+
+
+def _retries(untried: int | None) -> int:
+    """How often SMAC may come upon known configurations before it gives up: enough to find the last of a small space.
+
+    SMAC's default is enough elsewhere, and lets it give up after three in four configurations of a small space.
+    """
+    return _RETRIES if untried is None else max(_RETRIES, _RETRIES_PER_CONFIGURATION * untried)
 
 
 def _trials(problem: Problem) -> dict[str, int]:

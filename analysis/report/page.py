@@ -82,7 +82,8 @@ def write_report(
         for figure in section.figures():
             save(figure, folder)
         for name, table in section.tables():
-            save_table(name, table, folder, best=_BEST if name.startswith("standings") else None)
+            best = {column: end for column, end in _BEST.items() if column in table}
+            save_table(name, table, folder, best=best if name.startswith("standings") else None)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
@@ -95,7 +96,11 @@ class _Page:
 
     def __init__(self, data: ReportData) -> None:
         self._data = data
-        self._chapters = [(chapter, [section(data) for section in chapter.sections]) for chapter in CHAPTERS]
+        known = data.analysis.has_course
+        self._chapters = [
+            (chapter, [section(data) for section in chapter.sections if known or not section.needs_course])
+            for chapter in CHAPTERS
+        ]
         self.sections = [section for _, sections in self._chapters for section in sections]
         self._charts = {section: _with_views(section.charts()) for section in self.sections}
         self._environment = _environment(data)
@@ -153,7 +158,7 @@ def _scope(analysis: Analysis) -> list[tuple[str, str]]:
         (f"{runs['seed'].nunique():,}", "seeds"),
         (f"{len(runs):,}", "runs"),
         (f"{len(analysis.results.trials):,}", "trials"),
-        (_budget(runs), "budget"),
+        (_budget(runs) if analysis.has_course else "", "budget"),
         (" to ".join(days), "started (UTC)"),
     ]
     return [(value, label) for value, label in facts if value]

@@ -71,11 +71,14 @@ class Section:
     template:
         The file of this folder's `sections/` that its part of the page is made from, given `content`, `heading`, `note`
         and `charts` (the names of those with something to show). The default shows charts, then `content`'s `figures`.
+    needs_course:
+        Whether it is about what runs had before their end; it is left out where all have a single trial.
     """
 
     heading: ClassVar[str] = ""
     note: ClassVar[str] = ""
     template: ClassVar[str] = "section.html"
+    needs_course: ClassVar[bool] = False
 
     def __init__(self, data: ReportData) -> None:
         self.data = data

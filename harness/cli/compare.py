@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.source import Maximize, Optimizers, Tasks, read_results
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, read_results
 from optathlon.errors import UsageError, storage_errors
 
 if TYPE_CHECKING:
@@ -35,18 +35,21 @@ def compare(
     optimizers: Optimizers = None,
     tasks: Tasks = None,
     maximize: Maximize = False,
+    failure_values: FailureValues = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds the bootstrap and every other draw of the analysis.")] = 0,
 ) -> None:
     """Say what changed from A to B for the optimizers in both, and write one report with both side by side."""
     from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
     from optathlon.analysis.report import write_report
     from optathlon.analysis.report.figures import save_table
+    from optathlon.results.failures import with_failure_values
 
     tables = [path for path in (first, second) if path.is_file()]
     one, other = (
         read_results(path, optimizers=optimizers, tasks=tasks, maximize=maximize and (path in tables or not tables))
         for path in (first, second)
     )
+    one, other = with_failure_values(one, other, values=failure_values or ())
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
     pairs = paired_runs(one, other)
@@ -62,7 +65,9 @@ def compare(
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    name, other = (path.resolve().name if path.is_dir() else path.name.partition(".")[0] for path in (first, second))
+    from optathlon.results.tables.files import table_name
+
+    name, other = (path.resolve().name if path.is_dir() else table_name(path) for path in (first, second))
     return (name, other) if name and other and name != other else ("first", "second")
 
 

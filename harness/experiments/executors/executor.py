@@ -28,14 +28,14 @@ class ExecutorOptions(BaseModel):
 class Watcher(Protocol):
     """Hears from an executor what becomes of the runs."""
 
-    def ended(self, status: Status) -> None:
-        """A run is stored."""
+    def ended(self, status: Status, reason: str = "") -> None:
+        """A run is stored; `reason` is why it ended so, as far as it is known here."""
 
     def elsewhere(self, spec: RunSpec) -> None:
         """A run is being done by another driver."""
 
-    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
-        """A run was ended together with its worker; the watcher must store it."""
+    def lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
+        """A run was ended together with its worker, after so many seconds; the watcher must store it."""
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         """Called a few times a second, with the runs that are going on, and how many have not ended."""
