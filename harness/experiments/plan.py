@@ -87,9 +87,7 @@ def make_plan(
     skipped: list[tuple[RunSpec, str]] = []
     done: list[str] = []
     unplaced: list[tuple[RunSpec, str]] = []
-    remarks: list[tuple[RunSpec, str]] = []
-    to_start: dict[str, tuple[OptimizerChoice, Problem, RunSpec]] = {}
-    to_count: list[tuple[Task, Problem]] = []
+    begun: dict[str, tuple[Task, Problem]] = {}
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
@@ -114,16 +112,28 @@ def make_plan(
                 unplaced.append((spec, no_room))
             else:
                 todo.append(spec)
-        first_runs = {spec.optimizer: spec for spec in reversed(todo[first_todo:])}
-        told = ((first_runs[id], remark(optimizers[id], problem)) for id in optimizers if id in first_runs)
-        remarks += [(spec, text) for spec, text in told if text]
-        to_start |= {id: (optimizers[id], problem, first_runs[id]) for id in first_runs if id not in to_start}
-        if first_runs:
-            to_count.append((task, problem))
-    require_costs(to_count, experiment.run_clock)
-    failures = starting_failures((choice, problem) for choice, problem, _ in to_start.values())
-    remarks += [(to_start[id][2], f"it does not start: {text}") for id, text in failures.items()]
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks)
+        if len(todo) > first_todo:
+            begun[id] = task, problem
+    require_costs(begun.values(), experiment.run_clock)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, list(_remarks(todo, optimizers, begun)))
+
+
+def _remarks(
+    todo: Iterable[RunSpec], optimizers: Mapping[str, OptimizerChoice], begun: Mapping[str, tuple[Task, Problem]]
+) -> Iterator[tuple[RunSpec, str]]:
+    """What should be known before the runs to do begin; `begun` has their tasks by id, as the experiment sets them."""
+    first: dict[tuple[str, str], RunSpec] = {}
+    for spec in todo:
+        first.setdefault((spec.optimizer, spec.task), spec)
+    for (optimizer, id), spec in first.items():
+        if text := remark(optimizers[optimizer], begun[id][1]):
+            yield spec, text
+    starts: dict[str, RunSpec] = {}
+    for spec in first.values():
+        starts.setdefault(spec.optimizer, spec)
+    tried = ((optimizers[optimizer], begun[spec.task][1]) for optimizer, spec in starts.items())
+    for optimizer, text in starting_failures(tried).items():
+        yield starts[optimizer], f"it does not start: {text}"
 
 
 def choose_tasks(patterns: Iterable[str]) -> list[str]:

@@ -10,8 +10,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from copy import deepcopy
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -42,11 +42,11 @@ def starting_failures(choices: Iterable[tuple[OptimizerChoice, Problem]]) -> dic
     """
     foreign = {choice.id: (choice, problem) for choice, problem in choices if _is_foreign(choice)}
     found = _told({id: _starting(choice, problem) for id, (choice, problem) in foreign.items()})
-    failures = {id: text for id, text in found.items() if text}
+    failures = {id: "its process dies" if text is None else text for id, text in found.items() if text != ""}
     plain = {id: replace(choice, options={}) for id, (choice, _) in foreign.items() if choice.options}
     asked = {id: _starting(choice, foreign[id][1]) for id, choice in plain.items() if id in failures}
     for id, text in _told(asked).items():
-        if not text:
+        if text == "":
             raise UsageError(f"the optimizer {id!r} doesn't start with these options: {failures[id]}")
     return failures
 
@@ -106,12 +106,20 @@ def _costing(task: Task, problem: Problem) -> Callable[[], str]:
     return measure
 
 
-def _told(checks: Mapping[str, Callable[[], str]]) -> dict[str, str]:
-    """What checks say, by name, of those that end in time."""
-    return dict(_answers(checks)) if checks else {}
+def _told(checks: Mapping[str, Callable[[], str]]) -> dict[str, str | None]:
+    """What checks say, by name, of those that end in time; `None` of one that takes its process down."""
+    found: dict[str, str | None] = {}
+    deadline = time.monotonic() + _SECONDS
+    while left := {name: check for name, check in checks.items() if name not in found}:
+        found |= _answers(left, deadline)
+        if time.monotonic() > deadline:
+            break
+        found |= dict.fromkeys([name for name in left if name not in found][:1])
+    return found
 
 
-def _answers(checks: Mapping[str, Callable[[], str]]) -> Iterator[tuple[str, str]]:
+def _answers(checks: Mapping[str, Callable[[], str]], deadline: float) -> dict[str, str]:
+    """What the checks say until the deadline, or until one of them takes the process down."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(checks, theirs), daemon=True)
@@ -121,16 +129,14 @@ def _answers(checks: Mapping[str, Callable[[], str]]) -> Iterator[tuple[str, str
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child needs none of them
         process.start()
     theirs.close()
-    deadline = time.monotonic() + _SECONDS
-    try:
+    found: dict[str, str] = {}
+    with ours, suppress(EOFError):
         while ours.poll(max(0.0, deadline - time.monotonic())):
-            yield ours.recv()
-    except EOFError:
-        pass
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+            name, text = ours.recv()
+            found[name] = text
+    process.kill()
+    process.join()
+    return found
 
 
 def _answer(checks: Mapping[str, Callable[[], str]], connection: Connection) -> None:
