@@ -44,7 +44,9 @@ def recurring_extremes(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFram
     unusual = _UNUSUAL * usual.reindex(found["optimizer"]).to_numpy(dtype=float)
     least = np.maximum(np.maximum(_FEWEST, unusual), _SHARE * found["of"])
     found = found[found["extreme"] >= least].drop(columns="extreme")
-    return found.sort_values(["optimizer", "trials", "value"], ascending=[True, False, True], ignore_index=True)
+    order = ["optimizer", "trials", "value"]
+    ordered: pd.DataFrame = found.sort_values(order, ascending=[True, False, True], ignore_index=True)
+    return ordered
 
 
 def _losses(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +56,8 @@ def _losses(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     counted = countable(trials, tasks) & ~np.isnan(sign)
     frame = trials.loc[counted, ["optimizer", "task", "run", "value"]].reset_index(drop=True)
     frame = frame.astype({"optimizer": str, "task": str, "run": str, "value": float})
-    return frame.assign(loss=frame["value"] * sign[counted])
+    with_loss: pd.DataFrame = frame.assign(loss=frame["value"] * sign[counted])
+    return with_loss
 
 
 def _is_extreme(frame: pd.DataFrame) -> np.ndarray:

@@ -113,7 +113,7 @@ def _says_direction(column: str, values: pa.ChunkedArray) -> bool:
 
 def _directions(table: Table, direction: Direction | None) -> pd.Categorical:
     if "direction" not in table:
-        return pd.Categorical([direction or "minimize"]).take(np.zeros(len(table.rows), dtype=int))
+        return pd.Categorical(np.full(len(table.rows), direction or "minimize", dtype=object))
     stated = table.names("direction")
     for word in stated.categories:
         if word not in _DIRECTIONS:

@@ -61,7 +61,7 @@ class Table:
     def has_text(self, column: str) -> bool:
         """Whether a column holds text."""
         kind = self.kind(column)
-        return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
     def stripped(self, column: str) -> pa.ChunkedArray:
         """A column as text without blanks around it, one form for each letter; empty where it is missing."""
