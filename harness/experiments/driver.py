@@ -234,6 +234,9 @@ class _Watcher:
         self._record.update(left, lines)
         self._progress.tick()
 
+    def note(self, text: str) -> None:
+        self._progress.note = text
+
     def is_done(self, spec: RunSpec) -> bool:
         return self._others.have_stored(spec)
 
