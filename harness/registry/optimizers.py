@@ -21,7 +21,7 @@ from optathlon.registry.plugins import (
     declared,
     import_plugin,
     kebab,
-    load_entry,
+    load_class,
     load_plugin,
     optimizer_names,
     plugins,
@@ -93,7 +93,7 @@ def optimizer_class(name: str) -> type[Optimizer]:
     entries = declared("optathlon.optimizers")
     if name not in entries:
         raise unknown("optimizer", name, optimizer_names())
-    return load_entry(entries[name], Optimizer)  # type: ignore[type-abstract]
+    return load_class(entries[name], Optimizer)  # type: ignore[type-abstract]
 
 
 def _split_name(text: str) -> tuple[str, str]:
