@@ -191,7 +191,7 @@ def _do(
         locally = execution.model_copy(update={"executor": "local"})
         drive = MachineDriver(locally, settings.for_other_machines().folder, session, settings.plugins)
         executor = choice.start(Assignment(execution.jobs, settings, watcher, drive))
-        executor.run(others.in_order(runs), _fingerprints_to_verify(before, runs))
+        executor.run(others.in_order(runs), _fingerprints_to_verify(folder, before, runs))
     return watcher.elsewhere_count
 
 
@@ -333,12 +333,19 @@ def _again(row: dict[str, Any]) -> RunSpec:
     )
 
 
-def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
-    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
+def _fingerprints_to_verify(folder: ResultsFolder, before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
+    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do.
+
+    The descriptions of tasks may know more of one than the runs do, where it has several parts.
+    """
     stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
     needed = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
-    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
+    found = {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
+    if any("." in fingerprint for fingerprint in found.values()):
+        described = folder.on_shards(folder.task_rows)
+        found |= {task: described[task, version]["fingerprint"] for task, version in needed & described.keys()}
+    return {task: fingerprint for task, fingerprint in found.items() if fingerprint}
 
 
 def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
