@@ -14,9 +14,11 @@ from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
+from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
-from optathlon.analysis.stats.significance import ALPHA, holm, significance
+from optathlon.analysis.stats.significance import ALPHA, holm
+from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores
 from optathlon.errors import UsageError
 from optathlon.task import agree
 
@@ -75,7 +77,7 @@ def shared_optimizers(first: Results, second: Results) -> list[str]:
     return sorted({*first.runs["optimizer"].astype(str)} & {*second.runs["optimizer"].astype(str)})
 
 
-def paired_runs(first: Results, second: Results) -> pd.DataFrame:
+def paired_runs(first: Results, second: Results, *, ties: float = 0.0) -> pd.DataFrame:
     """The runs that both results have, skipped in neither.
 
     Those of the same optimizer, task and seed are paired where budget, workers and clock are equal.
@@ -84,6 +86,8 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     ----------
     first, second:
         As `optathlon.load` returns them.
+    ties:
+        Values on a task are equal if they differ by at most this share of the larger one, in [0, 1).
 
     Returns
     -------
@@ -105,7 +109,7 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     UsageError
         As `side_by_side`.
     """
-    both = comparable(side_by_side(first, second, names=_SIDES))
+    both = comparable(with_ties(side_by_side(first, second, names=_SIDES), ties))
     runs = _run_facts(both)
     shared = shared_optimizers(first, second)
     one, other = (_of_side(runs, side, shared).add_suffix(f"_{side}") for side in _SIDES)
@@ -390,7 +394,7 @@ def _tests(pairs: pd.DataFrame) -> pd.DataFrame:
     """Index `optimizer`: the corrected `p_value` of Wilcoxon's test, and the `verdict`."""
     columns = [f"regret_{side}" for side in _SIDES]
     regret = pairs[columns].groupby(level=["optimizer", "task"]).mean()
-    tests = {name: significance(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
+    tests = {name: wilcoxon_of_scores(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
     p_values = pd.Series({name: test.p_value for name, test in tests.items()}, dtype=float)
     tested = p_values.dropna()
     corrected = pd.Series(holm(tested.to_numpy()), index=tested.index).reindex(p_values.index)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from optathlon.errors import UsageError, described
+from optathlon.errors import UsageError
+from optathlon.text import described
 
 
 def load_entry(entry: EntryPoint) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
 from optathlon.errors import MissingData, UsageError
@@ -20,6 +20,9 @@ from optathlon.problem import Constraint, Fidelity, Objective, Problem
 from optathlon.resources import IN_PROCESS, Resources
 from optathlon.task import Task, short_hash
 from optathlon.trial import Result
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 Objectives = str | Objective | Sequence[Objective]
 
@@ -127,11 +130,8 @@ class FunctionTask(Task):
 
     @cached_property
     def problem(self) -> Problem:
-        """What an optimizer may know of the function."""
-        from ConfigSpace import ConfigurationSpace
-
-        space = self._space if isinstance(self._space, ConfigurationSpace) else ConfigurationSpace(self._space)
-        return Problem(space, self._objectives, self._fidelity, self._constraints, self._budget)
+        """What an optimizer may know of the function; `UsageError` where its search space is none."""
+        return Problem(_space(self._space), self._objectives, self._fidelity, self._constraints, self._budget)
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Call the function; raises `TypeError` or `KeyError` where it returns something else than declared."""
@@ -202,6 +202,21 @@ class FunctionTask(Task):
                 return Result(values=tuple(map(_number, returned)))
             case _:
                 return Result(values=(_number(returned),))
+
+
+def _space(given: Any) -> ConfigurationSpace:
+    from ConfigSpace import ConfigurationSpace
+
+    if isinstance(given, ConfigurationSpace):
+        return given
+    if not isinstance(given, Mapping):
+        raise UsageError(f"the search space is a {type(given).__name__}, not a dictionary or a ConfigurationSpace")
+    try:
+        return ConfigurationSpace(dict(given))
+    except Exception as error:  # ConfigSpace complains of bad ranges and values in many ways
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        complaint = " ".join(f"{error}{cause}".split())
+        raise UsageError(f"the search space can't be made: {complaint}") from None
 
 
 def _parameters(function: Callable[..., Any]) -> Collection[str]:

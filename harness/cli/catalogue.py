@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import Plugins
-from optathlon.errors import UsageError, described
+from optathlon.errors import UsageError
+from optathlon.text import described
 
 if TYPE_CHECKING:
     from optathlon.budget import Budget

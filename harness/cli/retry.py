@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optathlon.cli.flags import Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
 
 
 def retry(
@@ -17,6 +17,7 @@ def retry(
     trial_timeout: TrialTimeout = None,
     trial_memory: TrialMemory = None,
     run_timeout: RunTimeout = None,
+    fail_fast: FailFast = None,
     isolate: Isolate = None,
     keep_old: KeepOld = None,
     plugins: Plugins = None,
@@ -46,6 +47,7 @@ def retry(
         "trial_timeout": trial_timeout,
         "trial_memory": trial_memory,
         "run_timeout": run_timeout,
+        "fail_fast": fail_fast,
         "isolate": isolate,
     }
     execution = Execution.read(None, flags)

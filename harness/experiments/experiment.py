@@ -44,6 +44,8 @@ class Execution(BaseModel):
         Durations as `60s`, `10min` or `2h` after which a trial or a run is ended.
     trial_memory:
         Memory as `500MB` or `4GiB` beyond which a trial is ended.
+    fail_fast:
+        After how many trials a run ends of which all have failed.
     isolate:
         Whether every task's trials get processes of their own.
     """
@@ -55,6 +57,7 @@ class Execution(BaseModel):
     trial_timeout: str | None = None
     run_timeout: str | None = None
     trial_memory: ByteSize | None = None
+    fail_fast: int | None = Field(default=None, ge=1)
     isolate: bool = False
 
     @field_validator("executor", mode="before")
@@ -95,6 +98,7 @@ class Execution(BaseModel):
             trial_seconds=parse_duration(self.trial_timeout) if self.trial_timeout else None,
             trial_memory=self.trial_memory,
             run_seconds=parse_duration(self.run_timeout) if self.run_timeout else None,
+            fail_fast=self.fail_fast,
             isolated=self.isolate,
         )
 

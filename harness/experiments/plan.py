@@ -9,6 +9,7 @@ from itertools import product
 from types import MappingProxyType
 
 from optathlon.budget import Budget
+from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import mismatch, remark
@@ -19,6 +20,7 @@ from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
 from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
+from optathlon.text import clean
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def make_plan(
     """
     optimizers = choose_optimizers(experiment.optimizers)
     tasks = choose_tasks(experiment.tasks)
+    _require_storable("optimizer", optimizers)
+    _require_storable("task", tasks)
     budget = Budget.parse(experiment.budget) if experiment.budget else None
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []
@@ -86,6 +90,8 @@ def make_plan(
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
+        if not (isinstance(task.version, str) and task.version.isprintable()):
+            raise UsageError(f"the version of the task {id!r} is {task.version!r}: give a text such as '2'")
         problem = _problem(task, budget, experiment)
         at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
         no_room = gpu_shortage(task.resources.gpus, at_once, gpus)
@@ -124,9 +130,18 @@ def choose_tasks(patterns: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def _require_storable(kind: str, ids: Iterable[str]) -> None:
+    for id in ids:
+        if not id.isprintable():
+            raise UsageError(f"the {kind} id {clean(id)!r} has characters that can't be stored or shown: rename it")
+
+
 def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
     """The task's problem with what the experiment sets."""
-    own = task.problem
+    try:
+        own = task.problem
+    except UsageError as error:
+        raise UsageError(f"the task {task.id!r}: {error}") from None
     return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
 
 

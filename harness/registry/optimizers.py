@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, described, unknown
+from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
@@ -27,6 +27,7 @@ from optathlon.registry.plugins import (
     plugins,
     require,
 )
+from optathlon.text import described
 
 _LABEL = re.compile(r"[^\W_][\w.+-]*")
 

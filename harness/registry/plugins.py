@@ -14,10 +14,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from optathlon.entries import broken, load_entry
-from optathlon.errors import MissingDependency, UsageError, described
+from optathlon.errors import MissingDependency, UsageError
 from optathlon.optimizer import Optimizer
 from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
+from optathlon.text import described
 
 T = TypeVar("T")
 

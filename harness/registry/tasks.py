@@ -8,9 +8,10 @@ from functools import cache
 from importlib.metadata import EntryPoint
 
 from optathlon.data import data_root
-from optathlon.errors import MissingData, UsageError, described, unknown
+from optathlon.errors import MissingData, UsageError, unknown
 from optathlon.registry.plugins import collection_names, collection_of, declared, load_class, made, plugins, require
 from optathlon.task import Collection, Task
+from optathlon.text import described
 
 
 def collection(name: str) -> Collection | None:

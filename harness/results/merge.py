@@ -17,6 +17,7 @@ import pyarrow as pa
 from optathlon.errors import UsageError, storage_errors
 from optathlon.registry.code import Code
 from optathlon.results.codes import CODE_COLUMNS, runs_by_code
+from optathlon.results.damage import damaged_part
 from optathlon.results.folder import (
     ResultsFolder,
     Rows,
@@ -91,7 +92,7 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
 
 def _refuse_damaged(places: Mapping[str, ResultsFolder]) -> None:
     for shard, folder in places.items():
-        if part := folder.damaged_part(shard):
+        if part := damaged_part(folder, shard):
             folder.must_have(shard)
             raise folder.damage_error(part, shard)
 

@@ -12,6 +12,7 @@ from optathlon.redaction import redacted, redacted_id, redacted_options
 from optathlon.registry.code import UNKNOWN, Code
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
+from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line, shortened
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def run_row(
     code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
-        "experiment": redacted(spec.experiment),
+        "experiment": clean(redacted(spec.experiment)),
         "optimizer": redacted_id(spec.optimizer),
         "options": json.dumps(redacted_options(options), sort_keys=True),
         "task": spec.task,
@@ -56,13 +57,13 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": redacted(outcome.reason) or None,
-        "error": redacted(outcome.error) or None,
+        "reason": shortened(one_line(redacted(outcome.reason)), REASON_CHARACTERS) or None,
+        "error": shortened(redacted(outcome.error), ERROR_CHARACTERS) or None,
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
         "seconds": seconds,
-        "host": session.host,
+        "host": clean(session.host),
         "provenance": session.provenance,
         "code": code.source or None,
         "versions": code.versions or None,

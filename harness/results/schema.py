@@ -5,7 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 FORMAT = 2
-"""Version of the layout below, kept in the results folder's `optathlon.json`."""
+"""Version of the layout below, kept in the results folder's `optathlon.json` and in each shard's metadata."""
+
+FORMAT_KEY = "optathlon.format"
+"""Its key in the metadata."""
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 
@@ -70,6 +73,9 @@ TRIALS = pa.schema(
 """One row per trial: `config` is JSON of the active hyperparameters; `evaluations` is what the trial cost in full
 evaluations; `values` are as the user reads them and null after a failure; `cost` is in seconds; `start` and `end`
 are seconds on the run's clock; `peak_memory` is in bytes, where the trial had a process of its own."""
+
+STORED_TRIALS = TRIALS.set(0, pa.field("run", pa.string()))
+"""`TRIALS` as they are written: `run` has the type that it has in `RUNS`, so that other programs can join the two."""
 
 TASKS = pa.schema(
     [

@@ -56,9 +56,11 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """Report: a run has begun; its limit counts from now on."""
+    """Report: a run has begun; its limit counts from now on, but for what earlier processes have spent on it."""
 
     run: str
+    elapsed: float = 0.0
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Ended:
     run: str
     status: Status
     seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,10 +36,10 @@ from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
-from optathlon.running.interruption import forget, held, interrupt
+from optathlon.running.interruption import Ending, forget, held, interrupt
 from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
-from optathlon.running.loop import TimeUp
+from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.running.runs import RunSpec, execute
 from optathlon.task import Task, agree, lasting
 from optathlon.trial import Status
@@ -51,7 +50,7 @@ less would make more files. Runs with a journal are not lost in any case."""
 _TASKS_KEPT = 4
 
 
-class Stop(BaseException):
+class Stop(Ending):
     """The driver asked this worker to stop."""
 
 
@@ -145,13 +144,14 @@ class Worker:
         if resources.needs_process or spec.at_once > 1:
             processes = self._processes.get(spec.at_once, resources.cpus, batch.gpus)
         fingerprint = self._fingerprint(task, resources, processes)
-        if self._settings.limits.run_seconds:
-            yield Began(spec.id)
         started, began = datetime.now(UTC), time.perf_counter()
         evaluator = partial(make_evaluator, spec, task, resources, processes)
         try:
             journal = self._journals[spec.id] = self._journal(spec, fingerprint, batch.patience)
-            outcome = self._limited(spec, journal, partial(execute, spec, optimizer, task, evaluator, journal))
+            if self._settings.limits.run_seconds or journal.elapsed:
+                yield Began(spec.id, journal.elapsed)
+            run = partial(execute, spec, optimizer, task, evaluator, journal, fail_fast=self._settings.limits.fail_fast)
+            outcome = self._limited(spec, journal, run)
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
             self._news.append(RunElsewhere(spec.id))
@@ -168,7 +168,7 @@ class Worker:
             run_row(spec, outcome, self._session, optimizer.options, lasting(fingerprint), started, seconds),
             outcome.trials,
         )
-        self._news.append(Ended(spec.id, outcome.status, seconds))
+        self._news.append(Ended(spec.id, outcome.status, seconds, outcome.reason))
         if time.monotonic() - self._flushed > self._flush_after:
             self._flush()
         yield from self._tell()
@@ -191,13 +191,17 @@ class Worker:
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": lasting(fingerprint), "code": code}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
-    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], RunOutcome]) -> RunOutcome:
+    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[..., RunOutcome]) -> RunOutcome:
         """The outcome of a run that can be stopped, and ends at its limit."""
+        limit = TimeLimit(self._settings.limits.run_seconds, journal.elapsed)
         try:
-            with self.interruptible(), _time_limit(self._settings.limits.run_seconds, journal.elapsed):
-                return run()
-        except TimeUp as limit:  # it came a moment after the run had ended
+            with self.interruptible(), limit.enforced():
+                outcome = run(limit=limit)
+        except TimeUp:  # it came a moment after the run had ended
             return salvaged(journal.trials, spec.budget, Status.TIMEOUT, str(limit))
+        if limit.is_up and len(outcome.trials) < len(journal.trials):  # it came while the journal was replayed
+            return salvaged(journal.trials, spec.budget, outcome.status, outcome.reason)
+        return outcome
 
     @property
     def _flush_after(self) -> float:
@@ -234,26 +238,6 @@ class Worker:
                 _fingerprint(task) if here else isolated_fingerprint(task, resources, processes[0])
             )
         return self._fingerprints[task.id]
-
-
-@contextmanager
-def _time_limit(seconds: float | None, elapsed: float) -> Iterator[None]:
-    """Raise `TimeUp` within this block after so many wall-clock seconds, of which some have elapsed already."""
-    if seconds is None:
-        yield
-        return
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        interrupt(TimeUp(f"the run took longer than its limit of {seconds:g} s"))
-
-    before: Callable[[int, FrameType | None], object] | int | None = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds - elapsed, 1e-3))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        forget(TimeUp)
 
 
 @lru_cache(maxsize=_TASKS_KEPT)
