@@ -32,7 +32,7 @@ from optathlon.registry.plugins import PluginSet, load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
 from optathlon.results.damage import restore_mark, set_aside_damaged
-from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
+from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers, shard_files
 from optathlon.results.folder import MARK, ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
@@ -189,13 +189,15 @@ def _do(
     """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
     if not runs:
         return 0
+    codes = {optimizer: session.code_of(optimizer).id for optimizer in {spec.optimizer for spec in runs}}
+    _refuse_drivers_of_other_code(folder, codes)
     _remove_stale_journals(folder, before)
     choice = choose_executor(execution.executor)
     settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
         ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
-        DriverRecord(folder, choice.kind, execution.jobs, len(runs)) as record,
+        DriverRecord(folder, choice.kind, execution.jobs, len(runs), codes) as record,
     ):
         others = OtherDrivers(folder, record.id, before.shards)
         watcher = _Watcher(progress, record, others, _Bookkeeper(folder, session))
@@ -332,6 +334,17 @@ def _remove_stale_journals(folder: ResultsFolder, before: FolderContents) -> Non
         for run, attempt in zip(stored["run"], stored["attempt"], strict=True):
             if run in journals and read_header(journals[run]).get("attempt", 0) <= (attempt or 1):
                 discard_journal(journals[run])
+
+
+def _refuse_drivers_of_other_code(folder: ResultsFolder, codes: Mapping[str, str]) -> None:
+    """Raise `UsageError` where a driver is at runs of the same optimizers that are other code for it."""
+    for driver in drivers(folder).values():
+        for optimizer, code in driver.codes.items():
+            if code and codes.get(optimizer, code) not in ("", code):
+                raise UsageError(
+                    f"process {driver.pid} on {driver.host} is doing runs of {optimizer!r} by other code in "
+                    f"{str(folder.path)!r}: wait until it has ended, or give another --out folder"
+                )
 
 
 def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:

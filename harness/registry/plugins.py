@@ -75,11 +75,11 @@ def declared(group: str) -> dict[str, EntryPoint]:
 
 
 def load_class(entry: EntryPoint, kind: type[T]) -> type[T]:
-    """The class of an entry point; `UsageError` where it can't be imported, or is no class of this kind."""
+    """The class of an entry point; `UsageError` where it can't be imported, or is something else."""
     found = load_entry(entry)
     if inspect.isclass(found) and issubclass(found, kind):
         return found
-    raise broken(entry, f"it is no {kind.__name__}")
+    raise broken(entry, f"it is not a class of {kind.__name__}")
 
 
 def optimizer_names() -> list[str]:
