@@ -244,7 +244,7 @@ class Accounts:
 
     @property
     def _full_level(self) -> float | None:
-        return self._problem.fidelity and self._problem.fidelity.upper
+        return None if self._problem.fidelity is None else self._problem.fidelity.upper
 
     def _count_tried(self) -> int:
         """How many legal configurations were tried in full, whatever came of it."""
