@@ -20,6 +20,7 @@ from pydantic import (
 
 from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.experiments.code_changes import CodePolicy
 from optathlon.experiments.executors.choice import choose_executor, overlaid
 from optathlon.plain_numbers import Whole
 from optathlon.resources import Limits
@@ -154,6 +155,10 @@ class Experiment(Execution):
         `"i/n"`, with 1 <= i <= n: only the i-th of n parts of the runs.
     out:
         The results folder.
+    fresh:
+        Optimizers (ids, names without options, or patterns with `*`) whose runs by other code are done again.
+    keep_old:
+        Whether results of other code of the same optimizers may stay beside new ones; by default they are refused.
     """
 
     name: str = ""
@@ -168,6 +173,8 @@ class Experiment(Execution):
     charge_overhead: bool = False
     shard: str | None = None
     out: Path = Path("out")
+    fresh: list[str] = []
+    keep_old: bool = False
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -191,6 +198,11 @@ class Experiment(Execution):
         if self.charge_overhead and self.clock == "real":
             raise UsageError("charge_overhead needs the virtual clock: on the real one overhead always counts")
         return self
+
+    @property
+    def code_policy(self) -> CodePolicy:
+        """What to do with stored runs that other code did."""
+        return CodePolicy(self.fresh, self.keep_old)
 
     @property
     def run_clock(self) -> Clock:

@@ -22,9 +22,13 @@ _REASON_WIDTH = 100
 
 
 class ProgressDisplay:
-    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
+    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often.
+
+    `note` is shown beside the counts, as what is waited for.
+    """
 
     def __init__(self, total: int, log: Path) -> None:
+        self.note = ""
         self._total = total
         self._log = log
         self._counts: Counter[Status] = Counter()
@@ -87,7 +91,7 @@ class ProgressDisplay:
             parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
         if failed := self._reasons.total():
             parts.append(f"{failed} not ok{self._most_frequent_reason}")
-        return ", ".join(parts)
+        return ", ".join([*parts, self.note] if self.note else parts)
 
     @property
     def _most_frequent_reason(self) -> str:

@@ -24,10 +24,14 @@ from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, count_configurations, plain
+from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, shortened
 from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
 """The loss told for a failure while nothing has succeeded and the objective has no bound."""
+
+_INTEGER_BITS = 1024
+"""Integers of more bits are proposed by mistake, and not stored digit by digit."""
 
 _MOST_FREE_TRIALS = 1000
 """A run under a budget of reported cost or simulated seconds ends when so many trials in a row have cost nothing."""
@@ -398,11 +402,16 @@ def _share_of(failures: Sequence[TrialRecord], records: Sequence[TrialRecord]) -
 
 def _raw(trial: Trial) -> Trial:
     """An illegal proposal as it is stored: plain values where there are some, else their text; no level."""
-    config = {str(name): plain(value) for name, value in trial.config.items()}
-    stored = {
-        name: value if isinstance(value, str | int | float | bool) else repr(value) for name, value in config.items()
-    }
-    return replace(trial, config=stored, fidelity=None, parent=None)
+    config = {shortened(str(name), NAME_CHARACTERS): _shown(plain(value)) for name, value in trial.config.items()}
+    return replace(trial, config=config, fidelity=None, parent=None)
+
+
+def _shown(value: object) -> Value:
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, int | float):
+        return value
+    return shortened(value if isinstance(value, str) else repr(value), NAME_CHARACTERS)
 
 
 def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecord:
@@ -415,9 +424,9 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         evaluations=asked.evaluations,
         values=result.values or None,
         constraints=result.constraints or None,
-        metrics=result.metrics or None,
+        metrics={shortened(name, NAME_CHARACTERS): value for name, value in result.metrics.items()} or None,
         status=result.status,
-        error=redacted(result.error) or None,
+        error=shortened(redacted(result.error), ERROR_CHARACTERS) or None,
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,

@@ -30,7 +30,6 @@ from optathlon.experiments.executors.messages import (
     WorkerSettings,
 )
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
-from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.results.rows import run_row
@@ -42,7 +41,7 @@ from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
 from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.running.runs import RunSpec, execute
-from optathlon.task import Task
+from optathlon.task import Task, agree
 from optathlon.trial import Status
 
 _FLUSH_AFTER_S, _FLUSH_BEFORE_S, _FLUSH_SHARE = 0.5, 20.0, 0.02
@@ -72,15 +71,14 @@ class Worker:
         self._settings = settings
         self._writer = ShardWriter(settings.folder)
         self._session = replace(settings.session, host=platform.node())
-        self._processes = Processes(settings.plugins, number, scratch)
+        self._processes = Processes(settings.plugins.files, number, scratch)
         self._fingerprints: dict[str, str] = {}
         self._journals: dict[str, Journal] = {}
         self._news: list[Report] = []
         self._began = self._flushed = time.monotonic()
         self._interruptible = False
         self._stopping = False
-        for plugin in settings.plugins:
-            load_plugin(plugin)
+        settings.plugins.load()
 
     def handle(self, order: Order) -> Iterator[Report]:
         """Do what the order says; the last report is `Ready`, or says why there will be no more."""
@@ -140,7 +138,7 @@ class Worker:
         return (report for report in news)
 
     def _do(self, spec: RunSpec, batch: Batch) -> Iterator[Report]:
-        task, optimizer = _task(spec.task), _optimizer(spec.optimizer)
+        task, optimizer = _task(spec.task), self._optimizer(spec.optimizer)
         resources = task.resources.within(self._settings.limits)
         processes: list[EvaluationProcess] = []
         if resources.needs_process or spec.at_once > 1:
@@ -174,11 +172,22 @@ class Worker:
             self._flush()
         yield from self._tell()
 
+    def _optimizer(self, id: str) -> OptimizerChoice:
+        """The optimizer; `UsageError` where it is other code here than where its runs were planned."""
+        optimizer = _optimizer(id)
+        if difference := self._session.code_of(id).difference(optimizer.code):
+            raise UsageError(
+                f"the optimizer {id!r} is other code for a worker on {platform.node()} than for the command "
+                f"({difference}): give both the same files and packages, and repeat the command"
+            )
+        return optimizer
+
     def _journal(self, spec: RunSpec, fingerprint: str, patience: float) -> Journal:
         """The run's journal. Before a run that turns out to be long, what has ended is stored: it should not wait."""
         limit = self._settings.limits.run_seconds
         path = journal_path(self._settings.folder.path, spec.id)
-        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
+        code = self._session.code_of(spec.optimizer).id
+        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint, "code": code}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
     def _limited(self, spec: RunSpec, journal: Journal, run: Callable[..., RunOutcome]) -> RunOutcome:
@@ -214,10 +223,11 @@ class Worker:
         resources = task.resources.within(self._settings.limits)
         processes = self._processes.get(1, resources.cpus, None) if resources.needs_process else []
         found = self._fingerprint(task, resources, processes)
-        if found and found != expected:
+        if not agree(found, expected):
             raise UsageError(
                 f"the task {task_id!r} gives other values now than those in {str(self._settings.folder.path)!r} "
-                f"(fingerprint {found}, stored {expected}): its data or code changed; give another --out folder"
+                f"(fingerprint {found}, stored {expected}): its data or code changed; give another --out folder, or "
+                "raise its version"
             )
 
     def _fingerprint(self, task: Task, resources: Resources, processes: Sequence[EvaluationProcess]) -> str:
