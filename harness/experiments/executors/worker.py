@@ -36,7 +36,7 @@ from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
-from optathlon.running.interruption import Ending, forget, held, interrupt
+from optathlon.running.interruption import Ending, forget, held, interrupt, is_from_outside
 from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
 from optathlon.running.limits import TimeLimit, TimeUp
@@ -256,5 +256,7 @@ def _fingerprint(task: Task) -> str:
         return task.fingerprint()
     except UsageError:
         raise
-    except Exception:  # a user's objective may raise anything
+    except BaseException as error:  # a user's objective may raise anything
+        if is_from_outside(error):
+            raise
         return ""
