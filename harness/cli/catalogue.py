@@ -146,6 +146,7 @@ def _first_line(cls: type) -> str:
 
 def _print_optimizer(name: str) -> None:
     from optathlon.registry.optimizers import optimizer_class
+    from optathlon.registry.options import described_type
 
     cls = optimizer_class(name)
     print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
@@ -156,8 +157,7 @@ def _print_optimizer(name: str) -> None:
     options = list(inspect.signature(cls).parameters.values())[2:]
     print("options        " + ("none" if not options else ""))
     for option in options:
-        annotation = option.annotation if isinstance(option.annotation, str) else option.annotation.__name__
-        print(f"  {option.name}: {annotation} = {option.default!r}")
+        print(f"  {option.name}: {described_type(cls, option)} = {option.default!r}")
 
 
 def _print_task(task: Task) -> None:

@@ -28,6 +28,8 @@ class Plugins:
     """What plugin files have brought, and the names that were given to optimizers."""
 
     optimizers: dict[str, type[Optimizer]] = field(default_factory=dict)
+    incomplete: dict[str, type[Optimizer]] = field(default_factory=dict)
+    """Optimizers that lack methods: they are not listed, and can't be chosen."""
     collections: dict[str, Collection] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     registered: dict[Path, ModuleType] = field(default_factory=dict)
@@ -107,8 +109,11 @@ def load_plugin(path: Path) -> ModuleType:
         return plugins.registered[path]
     module = import_plugin(path)
     for item in vars(module).values():
-        if inspect.isclass(item) and item.__module__ == module.__name__ and not inspect.isabstract(item):
-            if issubclass(item, Optimizer):
+        if inspect.isclass(item) and item.__module__ == module.__name__:
+            if inspect.isabstract(item):
+                if issubclass(item, Optimizer):
+                    plugins.incomplete[kebab(item.__name__)] = item
+            elif issubclass(item, Optimizer):
                 _register("optimizer", kebab(item.__name__), item, plugins.optimizers, optimizer_names())
             elif issubclass(item, Collection):
                 source = made(item, str(path))
