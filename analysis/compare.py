@@ -12,6 +12,7 @@ from pandas.api.types import union_categoricals
 from optathlon.analysis.metrics.anytime import CELL, incumbents_at
 from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.comparable import comparable
+from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
@@ -309,7 +310,7 @@ def _run_facts(results: Results) -> pd.DataFrame:
             "loss": losses.iloc[:, -1],
             # where no run at all has a result, there is no scale
             "regret": BEST_TO_WORST(losses, results.tasks).iloc[:, -1].fillna(BEST_TO_WORST.upper),
-            "failed": runs["status"] != "ok",
+            "failed": has_failed(runs),
             "seconds": seconds.reindex(runs["run"]).to_numpy(),
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget, BudgetUnit
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.function_task import as_task
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
@@ -31,6 +32,7 @@ __all__ = [
     "Resources",
     "Result",
     "Results",
+    "SearchSpaceExhausted",
     "Status",
     "Task",
     "TaskType",

@@ -55,6 +55,10 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+class SearchSpaceExhausted(OptathlonError):
+    """For `Optimizer.ask` to raise: there is nothing left to try, whatever pending results may tell."""
+
+
 class InvalidConfiguration(OptathlonError):
     """An optimizer proposed a configuration outside the search space, or a forbidden one."""
 

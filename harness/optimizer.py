@@ -63,7 +63,12 @@ class Optimizer(ABC):
 
     @abstractmethod
     def ask(self) -> Trial | None:
-        """Propose a trial, or `None` to wait for pending results (or because there is nothing left to try)."""
+        """Propose a trial, or `None` to wait for pending results.
+
+        Raises `SearchSpaceExhausted` where there is nothing left to try: the run is complete when its pending trials
+        have ended. An optimizer that returns `None` while nothing is pending has stalled, unless it has tried every
+        configuration of the space.
+        """
 
     @abstractmethod
     def tell(self, trial: Trial, result: Result) -> None:

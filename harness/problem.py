@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from optathlon.budget import Budget
+from optathlon.fidelity import Fidelity
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -64,29 +65,6 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Fidelity:
-    """A knob that trades the cost of an evaluation for its accuracy, e.g. epochs; `upper` is the full evaluation.
-
-    A trial at level *z* costs `z / upper` full evaluations. `resumable` says that a higher level continues
-    a lower one of the same configuration, so that only the increment is paid. `log` says that levels are
-    naturally spaced geometrically.
-    """
-
-    name: str
-    lower: float
-    upper: float
-    kind: Literal["int", "float"] = "float"
-    log: bool = False
-    resumable: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.lower <= self.upper < math.inf:
-            raise ValueError(
-                f"fidelity {self.name!r}: 0 < lower <= upper < inf is needed, got [{self.lower}, {self.upper}]"
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Constraint:
     """A black-box constraint: a configuration is feasible when the value reported under `name` is <= 0."""
 
@@ -136,3 +114,6 @@ class Problem:
                 return TaskType.MULTI_OBJECTIVE
             case _:
                 return TaskType.MULTI_FIDELITY_OBJECTIVE
+
+
+__all__ = ["Constraint", "Direction", "Fidelity", "Objective", "Problem", "TaskType"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, cast
 
@@ -73,6 +73,61 @@ def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], d
         return active
 
     return check_structured if space.conditions or space.forbidden_clauses else check_flat
+
+
+def count_configurations(space: ConfigurationSpace, most: int = 50_000) -> int | None:
+    """How many legal configurations `space` has that differ in their active hyperparameters.
+
+    `None` where there are more than `most`, or where counting them meets more than `most` at a time before it finds
+    them forbidden.
+    """
+    sizes = [_size(hyperparameter) for hyperparameter in space.values()]
+    if not space.conditions and not space.forbidden_clauses:
+        product = math.prod(sizes)
+        return int(product) if product <= most else None
+    if max(sizes) > most:
+        return None
+    found = [np.full(len(space), np.nan)]
+    for index, (name, hyperparameter) in enumerate(space.items()):  # parents come before their children
+        levels = [float(hyperparameter.to_vector(value)) for value in _domain(hyperparameter)]
+        extended = []
+        for vector in found:
+            active = all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name])
+            extended += [_with(vector, index, level) for level in levels] if active else [vector]
+            if len(extended) > most:
+                return None
+        found = [
+            vector
+            for vector in extended
+            if not any(clause.is_forbidden_vector(vector) for clause in space.forbidden_clauses)
+        ]
+    return len(found)
+
+
+def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
+    """How many values it has."""
+    return math.inf if isinstance(hyperparameter, FloatHyperparameter) else len(_domain(hyperparameter))
+
+
+def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
+    """All values of a hyperparameter that is not a float."""
+    match hyperparameter:
+        case IntegerHyperparameter():
+            return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+        case CategoricalHyperparameter():
+            return hyperparameter.choices
+        case OrdinalHyperparameter():
+            return hyperparameter.sequence
+        case Constant():
+            return (hyperparameter.value,)
+        case _:
+            raise _not_supported(hyperparameter)
+
+
+def _with(vector: np.ndarray, index: int, level: float) -> np.ndarray:
+    changed = vector.copy()
+    changed[index] = level
+    return changed
 
 
 def decode(space: ConfigurationSpace, vectors: np.ndarray) -> list[dict[str, Value]]:
@@ -154,13 +209,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 
             return check_integer
         case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
-            if isinstance(hyperparameter, CategoricalHyperparameter):
-                domain = hyperparameter.choices
-            elif isinstance(hyperparameter, OrdinalHyperparameter):
-                domain = hyperparameter.sequence
-            else:
-                domain = (hyperparameter.value,)
-            choices = {value: plain(value) for value in domain}
+            choices = {value: plain(value) for value in _domain(hyperparameter)}
 
             def check_choice(value: Any) -> Value:
                 try:
@@ -170,7 +219,12 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 
             return check_choice
         case _:
-            raise TypeError(f"hyperparameter {name!r}: the kind {type(hyperparameter).__name__} is not supported")
+            raise _not_supported(hyperparameter)
+
+
+def _not_supported(hyperparameter: Hyperparameter[Any, Any]) -> TypeError:
+    kind = type(hyperparameter).__name__
+    return TypeError(f"hyperparameter {hyperparameter.name!r}: the kind {kind} is not supported")
 
 
 def _illegal(name: str, value: Any, domain: str) -> InvalidConfiguration:

@@ -22,6 +22,17 @@ class Status(StrEnum):
     INVALID = "invalid"
     STALLED = "stalled"
     SKIPPED = "skipped"
+    EXHAUSTED = "exhausted"
+    """A run with nothing left to try, before its budget was used."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a run that ended so has done all that it was to do."""
+        return self in COMPLETE
+
+
+COMPLETE = frozenset({Status.OK, Status.EXHAUSTED})
+"""How runs end that have done all that they were to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from optathlon.errors import SearchSpaceExhausted
+from optathlon.fidelity import asked_level
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Fidelity, Problem
+from optathlon.space import count_configurations
 from optathlon.trial import Result, Status, Trial
 
 if TYPE_CHECKING:
@@ -21,6 +24,16 @@ if TYPE_CHECKING:
     from smac import Scenario
     from smac.facade.abstract_facade import AbstractFacade
     from smac.runhistory import TrialInfo
+
+
+_DEFAULT_TRIALS = 100
+"""SMAC's own, where the budget counts something else."""
+_CONFIGURATIONS_PER_TRIAL = 4
+"""A space is small where it has no more of them: then SMAC may well come upon known configurations."""
+_RETRIES = 16
+"""SMAC's default."""
+_RETRIES_PER_CONFIGURATION = 10
+"""By so many random draws of one in n, the last one is missed with a probability of exp(-10)."""
 
 
 class _SmacOptimizer(Optimizer):
@@ -39,10 +52,16 @@ class _SmacOptimizer(Optimizer):
     install = "pip install 'optathlon[smac]'"
 
     _facade: AbstractFacade
+    _untried: int | None = None
+    """How many configurations of a small space it has not proposed yet: each is proposed once."""
 
     def ask(self) -> Trial | None:
         """The intensifier's next trial; `None` where SMAC finds no new configuration."""
+        if self._untried == 0:
+            raise SearchSpaceExhausted("every configuration was proposed")
         info = self._next()
+        if info is not None and self._untried is not None:
+            self._untried -= 1
         return None if info is None else Trial(dict(info.config), native=info)
 
     def tell(self, trial: Trial, result: Result) -> None:
@@ -105,6 +124,7 @@ class SmacBlackBox(_SmacOptimizer):
         from smac.acquisition.function import EI, LCB, PI
 
         functions = {"ei": EI, "pi": PI, "lcb": LCB}
+        self._untried = _size_of_small(problem)
         with _scenario(problem, seed, **_trials(problem)) as scenario:
             self._facade = BlackBoxFacade(
                 scenario,
@@ -114,6 +134,7 @@ class SmacBlackBox(_SmacOptimizer):
                     scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
                 ),
                 random_design=BlackBoxFacade.get_random_design(scenario, probability=random_share),
+                config_selector=BlackBoxFacade.get_config_selector(scenario, retries=_retries(self._untried)),
                 **_common(scenario),
             )
 
@@ -150,6 +171,7 @@ class SmacHPO(_SmacOptimizer):
     ) -> None:
         from smac import HyperparameterOptimizationFacade as HPOFacade
 
+        self._untried = _size_of_small(problem)
         with _scenario(problem, seed, **_trials(problem)) as scenario:
             self._facade = HPOFacade(
                 scenario,
@@ -158,7 +180,9 @@ class SmacHPO(_SmacOptimizer):
                     scenario, n_configs_per_hyperparameter=initial_per_dimension, max_ratio=initial_share
                 ),
                 random_design=HPOFacade.get_random_design(scenario, probability=random_share),
-                config_selector=HPOFacade.get_config_selector(scenario, retrain_after=retrain_after),
+                config_selector=HPOFacade.get_config_selector(
+                    scenario, retrain_after=retrain_after, retries=_retries(self._untried)
+                ),
                 **_common(scenario),
             )
 
@@ -166,9 +190,10 @@ class SmacHPO(_SmacOptimizer):
 class _SmacHyperbandOptimizer(_SmacOptimizer):
     """A facade that runs Hyperband (Li et al. 2018).
 
-    Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, SMAC its own
-    level back. A promoted configuration names the trial it continues. Several objectives are not declared: SMAC fails
-    where incumbents of two objectives stand at different levels.
+    Levels are those of Hyperband, upper * eta**-i; an integer fidelity gets the nearest integer, one with declared
+    levels the highest that is not above, and SMAC its own level back. A promoted configuration names the trial it
+    continues. Several objectives are not declared: SMAC fails where incumbents of two objectives stand at different
+    levels.
     """
 
     capabilities = _SmacOptimizer.capabilities - {Capability.MULTI_OBJECTIVE} | {
@@ -187,8 +212,10 @@ class _SmacHyperbandOptimizer(_SmacOptimizer):
         info = self._next()
         if info is None:
             return None
+        assert info.budget is not None
+        level = asked_level(self._fidelity, float(info.budget))
         parent = self._evaluated.get(info.config) if self._fidelity.resumable else None
-        return Trial(dict(info.config), fidelity=_level(self._fidelity, info.budget), parent=parent, native=info)
+        return Trial(dict(info.config), fidelity=level, parent=parent, native=info)
 
     def tell(self, trial: Trial, result: Result) -> None:
         """Add the result to the run history."""
@@ -290,6 +317,20 @@ def _common(scenario: Scenario) -> dict[str, Any]:
     return {"multi_objective_algorithm": algorithm, "logging_level": False, "overwrite": True}
 
 
+def _size_of_small(problem: Problem) -> int | None:
+    """How many configurations the space has, where the budget allows to try a good part of them."""
+    trials = _trials(problem).get("n_trials", _DEFAULT_TRIALS)
+    return count_configurations(problem.space, most=_CONFIGURATIONS_PER_TRIAL * trials)
+
+
+def _retries(untried: int | None) -> int:
+    """How often SMAC may come upon known configurations before it gives up: enough to find the last of a small space.
+
+    SMAC's default is enough elsewhere, and lets it give up after three in four configurations of a small space.
+    """
+    return _RETRIES if untried is None else max(_RETRIES, _RETRIES_PER_CONFIGURATION * untried)
+
+
 def _trials(problem: Problem) -> dict[str, int]:
     """How many trials the budget allows; SMAC's default where the budget counts something else."""
     evaluations = problem.budget.evaluations
@@ -308,9 +349,3 @@ def _hyperband_trials(problem: Problem, fidelity: Fidelity, eta: int) -> dict[st
         evaluations * fidelity.upper, fidelity.lower, fidelity.upper, eta, print_summary=False
     )
     return levels | {"n_trials": max(1, trials)}
-
-
-def _level(fidelity: Fidelity, budget: Any) -> float:
-    """Hyperband's level as the task takes it: rounded for integers, and free of rounding errors at the bounds."""
-    level: float = round(budget) if fidelity.kind == "int" else budget
-    return min(max(level, fidelity.lower), fidelity.upper)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from optathlon.errors import UsageError, first_complaint, storage_errors, unknown
+from optathlon.yaml_file import read_yaml
 
 PREFIX = "subset:"
 """What a task pattern starts with that names a subset."""
@@ -167,25 +167,15 @@ class Subset(BaseModel):
             path = _SHIPPED / f"{name}.yaml"
         elif not path.is_file():
             raise UsageError(f"no subset file {name!r}: make one with `optathlon subset select RESULTS`, {_HINT}")
-        try:
-            return cls._parsed(path.read_text(), name)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"can't read the subset {name!r}: {error}") from None
-
-    @classmethod
-    def _parsed(cls, text: str, where: str) -> Self:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{where!r} is not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(content, Mapping):
-            raise UsageError(f"{where!r} is not a subset: make one with `optathlon subset select RESULTS`")
+        content = read_yaml(path, "subset")
+        if not isinstance(content, dict):
+            raise UsageError(f"{name!r} is not a subset: make one with `optathlon subset select RESULTS`")
         try:
             return cls.model_validate(content)
         except ValidationError as error:
             place, complaint = first_complaint(error)
             parts = filter(None, (*place.split("."), complaint))
-            raise UsageError(f"{where!r} is not a subset: {': '.join(parts)}") from None
+            raise UsageError(f"{name!r} is not a subset: {': '.join(parts)}") from None
 
 
 _SHIPPED = files("optathlon.subsets.shipped")

@@ -16,6 +16,7 @@ import pandas as pd
 from optathlon.analysis.metrics.axes import OrderedTrials
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.objectives import is_multi_objective, optimal_loss, signs
 from optathlon.errors import UsageError
 
@@ -227,10 +228,12 @@ def _curves(results: Results, functions: Mapping[str, Function]) -> list[Curve]:
     starts = np.searchsorted(ordered.run, np.arange(len(ordered.runs) + 1))
     longest = pd.Series(evaluations).groupby(ordered.runs["task"].to_numpy()[ordered.run]).max().to_dict()
     found = []
-    labels = (ordered.runs[label].astype(str).tolist() for label in ("optimizer", "task", "status"))
-    seeds = ordered.runs["seed"].tolist()
-    for start, end, optimizer, task, status, seed in zip(starts[:-1], starts[1:], *labels, seeds, strict=True):
-        most = longest.get(task, 0) if status not in ("ok", "skipped") else 0
+    labels = (ordered.runs[label].astype(str).tolist() for label in ("optimizer", "task"))
+    seeds, failures = ordered.runs["seed"].tolist(), has_failed(ordered.runs).tolist()
+    for start, end, optimizer, task, seed, failed in zip(
+        starts[:-1], starts[1:], *labels, seeds, failures, strict=True
+    ):
+        most = longest.get(task, 0) if failed else 0
         if task in functions and (most or evaluations[start:end].any()):
             found.append(_curve(optimizer, functions[task], seed, evaluations[start:end], losses[start:end], most))
     return sorted(found, key=lambda curve: (curve.optimizer, curve.function.place, curve.function.task, curve.seed))

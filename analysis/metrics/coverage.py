@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
+from optathlon.results.causes import same_cause
+from optathlon.trial import COMPLETE, Status
+
 
 def coverage(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs by optimizer and collection.
 
     Returns
     -------
-    Index (`optimizer`, `collection`), complete; `ok`, `failed`, `skipped`, and `missing`: pairs of task and seed that
-    some optimizer has and this one has no record of.
+    Index (`optimizer`, `collection`), complete; `ok` (with those that had nothing left to try), `failed`, `skipped`,
+    and `missing`: pairs of task and seed that some optimizer has and this one has no record of.
     """
     status = runs["status"].astype(str)
-    kind = status.where(status.isin(["ok", "skipped"]), "failed")
+    kind = status.where(~has_failed(runs), "failed").replace(Status.EXHAUSTED.value, Status.OK.value)
     keys = [runs["optimizer"].astype(str).rename("optimizer"), runs["collection"].astype(str).rename("collection")]
     counts = pd.crosstab(keys, kind).reindex(columns=["ok", "failed", "skipped"], fill_value=0)
     optimizers, collections = (sorted(key.unique()) for key in keys)
@@ -27,29 +30,36 @@ def coverage(runs: pd.DataFrame) -> pd.DataFrame:
     return counts
 
 
+def has_failed(runs: pd.DataFrame) -> pd.Series:
+    """Boolean, by run: whether it is neither complete nor skipped."""
+    return ~runs["status"].astype(str).isin([*COMPLETE, Status.SKIPPED])
+
+
 def run_failures(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs that are not `ok`, by optimizer, status and reason, the most frequent first.
+    """Runs that are not complete, by optimizer, status and cause, the most frequent first.
 
     Returns
     -------
-    `optimizer`, `status`, `reason` (or the last line of the error), `runs`, `tasks` (how many), `example` (one task).
+    `optimizer`, `status`, `reason` (or the last line of the error; one where only numbers differ), `runs`, `tasks` (how
+    many), `example` (one task).
     """
-    failed = runs[runs["status"].astype(str) != "ok"]
+    failed = runs[~runs["status"].astype(str).isin(list(COMPLETE))]
     reason = failed["reason"].fillna(failed["error"].map(_last_line)).fillna("no reason recorded")
-    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=reason)
+    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=same_cause(reason.astype(str)))
     return _grouped(frame, "runs")
 
 
 def trial_failures(trials: pd.DataFrame) -> pd.DataFrame:
-    """Trials that are not `ok`, by optimizer, status and the last line of the error, the most frequent first.
+    """Trials that are not `ok`, by optimizer, status and cause, the most frequent first.
 
     Returns
     -------
-    `optimizer`, `status`, `reason`, `trials`, `tasks` (how many), `example` (one task).
+    `optimizer`, `status`, `reason` (the last line of the error; one where only numbers differ), `trials`, `tasks` (how
+    many), `example` (one task).
     """
     failed = trials[trials["status"].astype(str) != "ok"]
     reason = failed["error"].map(_last_line).fillna("no error recorded")
-    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=reason)
+    frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=same_cause(reason.astype(str)))
     return _grouped(frame, "trials")
 
 

@@ -21,6 +21,7 @@ from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.errors import UsageError
+from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -85,7 +86,7 @@ def write_report(
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
-    path.write_text(html, encoding="utf-8")
+    path.write_text(without_known_secrets(html), encoding="utf-8")
     return path
 
 

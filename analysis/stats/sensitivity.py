@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.stats.comparison import Comparison, comparisons
 from optathlon.analysis.stats.ranking import mean_ranks, ranks, task_ranks
 
@@ -178,8 +179,7 @@ def leader_changes(table: pd.DataFrame) -> list[LeaderChange]:
 
 
 def _failed_runs(block: Comparison, runs: pd.DataFrame) -> Iterator[tuple[Scenario, pd.Series]]:
-    status = runs["status"].astype(str)
-    labels = runs.loc[~status.isin(["ok", "skipped"]), _LEVELS]
+    labels = runs.loc[has_failed(runs), _LEVELS]
     failed = block.losses.index.isin(pd.MultiIndex.from_frame(labels.astype({"task": str, "optimizer": str})))
     if failed.any():
         yield _RANK_LAST, _mean_rank(block.losses.mask(failed[:, None]), block)

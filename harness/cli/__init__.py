@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.errors import OptathlonError, UsageError
+from optathlon.redaction import redacted
 from optathlon.running.environment import pin
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", INTERRUPTED)
     except Exception:  # an error of the harness must not look like failed runs
-        traceback.print_exc()
+        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(HARNESS_FAILED)
 
 
@@ -68,5 +69,5 @@ def _with_commands(error: typer.TyperException) -> str:
 
 
 def _complain(message: str, code: int) -> NoReturn:
-    print(f"optathlon: {' '.join(message.split())}", file=sys.stderr)
+    print(f"optathlon: {redacted(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)

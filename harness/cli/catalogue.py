@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,8 @@ import typer
 from optathlon.cli.flags import Plugins
 
 if TYPE_CHECKING:
+    from optathlon.budget import Budget
+    from optathlon.fidelity import Fidelity
     from optathlon.optimizer import Optimizer
     from optathlon.subsets.subset import Subset
     from optathlon.task import Task
@@ -143,8 +145,9 @@ def _print_task(task: Task) -> None:
         optimum = "" if objective.optimum is None else f", optimum {objective.optimum:g}"
         print(f"objective   {objective.direction} {objective.name}{optimum}")
     if problem.fidelity:
-        fidelity = problem.fidelity
-        print(f"fidelity    {fidelity.name} in [{fidelity.lower:g}, {fidelity.upper:g}] ({fidelity.kind})")
+        print(f"fidelity    {problem.fidelity}")
+        for line in _hyperband_lines(problem.fidelity, problem.budget):
+            print(f"            {line}")
     for constraint in problem.constraints:
         print(f"constraint  {constraint.name} <= 0")
     print(f"budget      {problem.budget} {problem.budget.unit}")
@@ -154,6 +157,16 @@ def _print_task(task: Task) -> None:
     for key, value in task.metadata.items():
         print(f"{key:<11} {value}")
     print(f"\n{problem.space}")
+
+
+def _hyperband_lines(fidelity: Fidelity, budget: Budget) -> Iterator[str]:
+    """What Hyperband makes of the levels, with the usual eta, and why that isn't much, if it isn't."""
+    from optathlon.fidelity import asked_level, degeneracy, first_bracket
+
+    levels = [fidelity.snapped(asked_level(fidelity, rung.level)) for rung in first_bracket(fidelity)]
+    yield f"Hyperband with eta 3 asks for {', '.join(f'{level:g}' for level in levels)}"
+    if why := degeneracy(fidelity, budget.evaluations):
+        yield f"note: {why}"
 
 
 def _print_subset(name: str) -> None:

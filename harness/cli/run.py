@@ -13,6 +13,7 @@ import typer
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
 from optathlon.errors import UsageError
+from optathlon.redaction import redacted
 
 if TYPE_CHECKING:
     from optathlon.experiments.driver import Summary
@@ -110,12 +111,13 @@ def interruptions() -> Iterator[None]:
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
     from optathlon.results.drivers import drivers
+    from optathlon.trial import COMPLETE, Status
 
     for file in summary.damaged:
         print(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
-    if abandoned or summary.unplaced or set(summary.statuses) - {"ok", "skipped"}:
+    if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -153,6 +155,9 @@ def _print_plan(plan: Plan) -> None:
     if plan.unplaced:
         print(f"  no GPU   {len(plan.unplaced)}")
         _print_reasons(plan.unplaced)
+    if plan.remarks:
+        print("  note")
+        _print_reasons(plan.remarks)
 
 
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
@@ -161,7 +166,7 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
         reasons.setdefault((spec.optimizer, reason), set()).add(spec.task)
     for (optimizer, reason), tasks in list(reasons.items())[:_REASONS_SHOWN]:
         examples = ", ".join(sorted(tasks)[:2]) + (", …" if len(tasks) > 2 else "")
-        print(f"    {optimizer}: {reason} ({len(tasks)} tasks: {examples})")
+        print(f"    {redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})")
     if len(reasons) > _REASONS_SHOWN:
         print(f"    and {len(reasons) - _REASONS_SHOWN} further reasons")
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.redaction import redacted
+
 if TYPE_CHECKING:
     from optathlon.results.status import FolderStatus
 
@@ -50,7 +52,7 @@ def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
     if not state.drivers:
         yield "running   nothing" + (f"; {state.journals} unfinished runs can be resumed" if state.journals else "")
     for status, reason, count in state.failures[:_SHOWN]:
-        yield f"failed    {count} {status}: {reason or 'no reason given'}"
+        yield f"failed    {count} {status}: {redacted(reason) or 'no reason given'}"
     if len(state.failures) > _SHOWN:
         yield f"            and {len(state.failures) - _SHOWN} further reasons"
     if state.rate:

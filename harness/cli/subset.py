@@ -15,6 +15,7 @@ import typer
 from optathlon.cli import subset_validate
 from optathlon.cli.names import split_names
 from optathlon.errors import UsageError
+from optathlon.redaction import redacted_command
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -159,7 +160,7 @@ def _hint_at_numba() -> None:
 
 def _portable(arguments: list[str]) -> str:
     """The command without the part of paths that only this machine has."""
-    return shlex.join(["optathlon", *map(_relative, arguments)])
+    return redacted_command(["optathlon", *map(_relative, arguments)])
 
 
 def _relative(argument: str) -> str:

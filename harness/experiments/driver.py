@@ -22,6 +22,7 @@ from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, make_plan
 from optathlon.experiments.progress import ProgressDisplay
+from optathlon.redaction import redacted_id
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.plugins import load_plugin, loaded_plugins
@@ -214,7 +215,7 @@ class _Watcher:
         self._progress.ended(status)
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
-        lines = [f"{spec.optimizer} on {spec.task} with seed {spec.seed}" for spec in running]
+        lines = [f"{redacted_id(spec.optimizer)} on {spec.task} with seed {spec.seed}" for spec in running]
         self._record.update(left, lines)
         self._progress.tick()
 

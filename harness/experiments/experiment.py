@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ByteSize,
@@ -21,8 +21,13 @@ from pydantic import (
 from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.experiments.executors.choice import choose_executor, overlaid
+from optathlon.plain_numbers import Whole
 from optathlon.resources import Limits
 from optathlon.running.clocks import Clock
+from optathlon.yaml_file import read_yaml
+
+_SEEDS = re.compile(r"[-0-9:,\s]+")
+"""Python's `int` takes more for numbers, such as `1_0`."""
 
 
 class Execution(BaseModel):
@@ -44,7 +49,7 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    jobs: int = Field(default=1, ge=1)
+    jobs: Whole = Field(default=1, ge=1)
     executor: str | dict[str, Any] = "local"
     trial_timeout: str | None = None
     run_timeout: str | None = None
@@ -99,7 +104,7 @@ class Execution(BaseModel):
         Raises `UsageError` in one line: an unknown key with the nearest match, a value of the wrong kind, a key that is
         missing.
         """
-        settings = _yaml(path) if path else {}
+        settings = _settings(path) if path else {}
         where = str(path) if path else "the command"
         given = {key: value for key, value in flags.items() if value not in (None, [], (), {})}
         if executor := given.get("executor"):
@@ -152,9 +157,9 @@ class Experiment(Execution):
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     budget: str | None = None
-    root_seed: int = Field(default=0, ge=0)
+    root_seed: Whole = Field(default=0, ge=0)
     plugins: list[Path] = []
-    workers_per_run: int | None = Field(default=None, ge=1)
+    workers_per_run: Whole | None = Field(default=None, ge=1)
     clock: Literal["real", "virtual"] = "real"
     charge_overhead: bool = False
     shard: str | None = None
@@ -195,6 +200,8 @@ def parse_seeds(value: str | int) -> list[int]:
     """`5` is the seeds 0 to 4, `3:8` is 3 to 7, and `1,4,7` is those."""
     text = str(value).strip()
     try:
+        if not _SEEDS.fullmatch(text):
+            raise ValueError
         if ":" in text:
             first, last = (int(part) for part in text.split(":"))
             seeds = list(range(first, last))
@@ -217,13 +224,9 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(part) - 1, int(parts)
 
 
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read the experiment file {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from None
+def _settings(path: Path) -> dict[str, Any]:
+    """The keys of an experiment file that have a value, each as text."""
+    content = read_yaml(path, "experiment file")
     if not isinstance(content, dict):
         raise UsageError(f"{str(path)!r} must be a mapping with keys such as optimizers, tasks and seeds")
     return content

@@ -11,7 +11,7 @@ from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.problem import Problem
-from optathlon.registry.capabilities import mismatch
+from optathlon.registry.capabilities import mismatch, remark
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
 from optathlon.running.clocks import Clock
@@ -40,6 +40,8 @@ class Plan:
         Ids of the runs that the results folder already has.
     unplaced:
         Runs that need more GPUs than there are, with the reason. They are neither done nor recorded.
+    remarks:
+        What should be known before it runs: of an optimizer on a task, by the first of their runs to do.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -48,6 +50,7 @@ class Plan:
     skipped: list[tuple[RunSpec, str]]
     done: list[str]
     unplaced: list[tuple[RunSpec, str]]
+    remarks: list[tuple[RunSpec, str]]
 
     @property
     def total(self) -> int:
@@ -70,6 +73,7 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
     skipped: list[tuple[RunSpec, str]] = []
     done: list[str] = []
     unplaced: list[tuple[RunSpec, str]] = []
+    remarks: list[tuple[RunSpec, str]] = []
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
@@ -79,6 +83,7 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
         at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
         no_room = gpu_shortage(task.resources.gpus, at_once, gpus)
         reasons = {optimizer: mismatch(choice.cls, problem) for optimizer, choice in optimizers.items()}
+        first_todo = len(todo)
         for spec in _runs_on(task, problem, optimizers, experiment):
             run, reason = spec.id, reasons[spec.optimizer]
             if int(run, 16) % parts != part:
@@ -91,7 +96,10 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
                 unplaced.append((spec, no_room))
             else:
                 todo.append(spec)
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced)
+        first_runs = {spec.optimizer: spec for spec in reversed(todo[first_todo:])}
+        told = ((first_runs[id], remark(optimizers[id], problem)) for id in optimizers if id in first_runs)
+        remarks += [(spec, text) for spec, text in told if text]
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks)
 
 
 def choose_tasks(patterns: Iterable[str]) -> list[str]:

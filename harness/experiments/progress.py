@@ -80,5 +80,5 @@ class ProgressDisplay:
             parts.append(f"{rate:.3g} runs/s")
             left = timedelta(seconds=round((self._total - done) / rate))
             parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
-        failed = done - self._counts[Status.OK]
+        failed = sum(count for status, count in self._counts.items() if not status.is_complete)
         return ", ".join(parts) + (f", {failed} not ok" if failed else "")

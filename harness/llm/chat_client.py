@@ -2,38 +2,50 @@
 
 The key is read from the environment for each request and held nowhere else. Redirections, which would take it to
 another address, are refused, and it is struck from what servers say before that becomes part of an error.
+
+Whatever a server does, a request ends: `Client.deadline` counts from its first try to its last byte.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from optathlon.errors import Unavailable, UsageError
+from anyio import create_task_group, fail_after, sleep
+from anyio.from_thread import start_blocking_portal
+from httpx2 import AsyncClient, HTTPError, InvalidURL, Limits, Response
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential,
+)
+
+from optathlon.errors import OptathlonError, Unavailable, UsageError
 from optathlon.llm.judging import Refusal
+from optathlon.llm.reply_bodies import Unreadable, complaint, json_object, whole
 
 BACKOFF = 1.0
 """Seconds before the second try; twice as many before each further one."""
-LONGEST_WAIT = 300.0
-"""Seconds between two tries at most, whatever the server wishes."""
+
+Body = Mapping[str, Any]
 
 _TRY_AGAIN = (408, 409, 425, 429)
 _TOO_LONG = ("context_length", "context length", "context size")
 _SHOWN = 200
 
 
-class TooLong(Exception):
+class _TooLong(Exception):
     """The model can't read so much at once."""
 
 
@@ -56,11 +68,15 @@ class Client:
     key:
         The name of the environment variable that has the key; `None` for none.
     retries:
-        After failures that may pass: no connection, 408, 409, 425, 429 and 5xx.
+        After failures that may pass: no connection, 408, 409, 425, 429, 5xx, and no whole answer in time.
     per_minute:
         Requests in a minute at most, of all clients of that address in this process; `None` for no limit.
     timeout:
-        Seconds that the server may be silent.
+        Seconds that one try may take, from connecting to the last byte.
+    deadline:
+        Seconds that a request may take in all, from the first try on: tries, and the waits between them.
+    at_once:
+        Requests at the same time at most.
     """
 
     url: str
@@ -68,61 +84,115 @@ class Client:
     retries: int
     per_minute: float | None
     timeout: float
+    deadline: float
+    at_once: int
 
-    def check_key(self) -> None:
-        """Raise `UsageError` where there is no key, or none that can be sent."""
-        self._headers()
+    def post_all(self, bodies: Sequence[Body]) -> list[Body | None]:
+        """The answers to requests, in their order; `None` where the model can't read so much at once.
 
-    def post(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer to a request.
-
-        Raises `UsageError` for what no retry fixes, which is a `Refusal` where other requests may be answered,
-        `Unavailable` where all retries failed, and `TooLong`.
+        The first request that fails ends the others. Raises `UsageError` for what no retry fixes, which is a `Refusal`
+        where other requests may be answered, and `Unavailable` where all retries failed, or the deadline is over.
         """
-        for attempt in range(self.retries + 1):
-            _pace(self.url, self.per_minute).wait()
-            try:
-                return self._sent(body)
-            except _Trouble as trouble:
-                complaint = str(trouble)
-                waited = min(max(BACKOFF * 2**attempt, trouble.wait), LONGEST_WAIT)
-            if attempt < self.retries:
-                time.sleep(waited)
+        self._headers()
+        with start_blocking_portal() as portal:  # a thread: there may be an event loop in this one already
+            return portal.call(self._post_all, bodies)
+
+    async def _post_all(self, bodies: Sequence[Body]) -> list[Body | None]:
+        answers: list[Body | None] = [None] * len(bodies)
+        failures: list[OptathlonError] = []
+        todo = iter(enumerate(bodies))
+        async with (
+            AsyncClient(timeout=None, limits=Limits(max_connections=None)) as http,
+            create_task_group() as group,
+        ):
+
+            async def work(todo: Iterator[tuple[int, Body]]) -> None:
+                try:
+                    for number, body in todo:
+                        answers[number] = await self._post(http, body)
+                except OptathlonError as failure:
+                    failures.append(failure)
+                    group.cancel_scope.cancel()
+
+            for _ in range(min(self.at_once, len(bodies))):
+                group.start_soon(work, todo)
+        if failures:
+            raise failures[0]
+        return answers
+
+    async def _post(self, http: AsyncClient, body: Body) -> Body | None:
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(_Trouble),
+            stop=stop_after_attempt(self.retries + 1) | stop_before_delay(self.deadline),
+            wait=_wait,
+            sleep=self._pause,
+            retry_error_callback=self._give_up,
+        )
+        await self._pause(0.0)
+        try:
+            with fail_after(self.deadline):
+                answer: Body = await tries(self._sent, http, body)
+                return answer
+        except _TooLong:
+            return None
+        except TimeoutError:
+            pass  # raised outside the handlers: a context could carry the response along
         raise Unavailable(
-            f"{self.url} fails, tried {self.retries + 1} times: {complaint}: see whether it runs, and try again"
+            f"{self.url} has not answered within the {self.deadline:g} s that a request may take in all: see whether "
+            "it runs, and try again"
         )
 
-    def _sent(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        headers = self._headers()
-        request = Request(
-            f"{self.url}/chat/completions", data=json.dumps(body).encode(), headers=headers, method="POST"
-        )
-        content = b""
-        failure: Exception | None = None  # raised outside the handlers: a context could carry the response along
-        try:
-            with build_opener(_NoRedirections).open(request, timeout=self.timeout) as reply:
-                content = reply.read()
-        except HTTPError as error:
-            wait = _seconds(error.headers.get("Retry-After", ""))
-            failure = self._refusal(error.code, self._shown(_content(error)), wait, str(body.get("model")))
-        except (OSError, HTTPException) as error:
-            failure = _Trouble(self._shown(f"{getattr(error, 'reason', error) or type(error).__name__}"))
-        if failure is not None:
-            raise failure
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, Mapping):
-            raise UsageError(
-                f"{self.url} doesn't answer as /chat/completions does: is it an address of an OpenAI-compatible server?"
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, and for one's turn."""
+        if seconds:
+            await sleep(seconds)
+        if (turn := _pace(self.url, self.per_minute).turn()) > 0:
+            await sleep(turn)
+
+    def _give_up(self, state: RetryCallState) -> None:
+        trouble = state.outcome and state.outcome.exception()
+        if state.attempt_number > self.retries:
+            raise Unavailable(
+                f"{self.url} fails, tried {state.attempt_number} times: {trouble}: see whether it runs, and try again"
             )
-        return answer
+        raise Unavailable(
+            f"{self.url} fails: {trouble}: the next try would be in {state.upcoming_sleep:g} s, but a request may take "
+            f"{self.deadline:g} s in all: repeat the command later"
+        )
+
+    async def _sent(self, http: AsyncClient, body: Body) -> Body:
+        failure: Exception  # raised outside the handlers: a context could carry the response along
+        try:
+            with fail_after(self.timeout):
+                async with http.stream(
+                    "POST", f"{self.url}/chat/completions", json=body, headers=self._headers()
+                ) as response:
+                    if not response.is_success:
+                        raise await self._refusal(response, str(body.get("model")))
+                    content = await whole(response)
+            if (answer := json_object(content)) is not None:
+                return answer
+            failure = self._foreign("it is not an object in JSON")
+        except TimeoutError:
+            failure = _Trouble(f"timed out, with no whole answer within {self.timeout:g} s")
+        except HTTPError as error:
+            failure = _Trouble(self._shown(_reason(error)))
+        except Unreadable as error:
+            failure = self._foreign(str(error))
+        except InvalidURL:
+            failure = UsageError(f"{self.url!r} is not an address: write e.g. https://api.openai.com/v1")
+        raise failure
+
+    def _foreign(self, why: str) -> UsageError:
+        return UsageError(
+            f"{self.url} doesn't answer as /chat/completions does ({why}): is it an address of an OpenAI-compatible "
+            "server?"
+        )
 
     def _headers(self) -> dict[str, str]:
-        agent = {"Content-Type": "application/json", "User-Agent": "optathlon"}
+        headers = {"User-Agent": "optathlon", "Accept-Encoding": "identity"}
         if self.key is None:
-            return agent
+            return headers
         secret = self._secret()
         if not secret:
             raise UsageError(
@@ -130,12 +200,16 @@ class Client:
             )
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
             raise UsageError(f"the environment variable {self.key} has characters that no key has: set it again")
-        return agent | {"Authorization": f"Bearer {secret}"}
+        return headers | {"Authorization": f"Bearer {secret}"}
 
-    def _refusal(self, code: int, message: str, wait: float, model: str) -> Exception:
+    async def _refusal(self, response: Response, model: str) -> Exception:
+        code = response.status_code
+        if 300 <= code < 400:
+            return UsageError(f"{self.url} redirects ({code}), and a key goes to no other address: give the final one")
+        message = self._shown(await complaint(response))
         said = f"{code}: {message}" if message else f"{code}"
         if code in _TRY_AGAIN or code >= 500:
-            return _Trouble(said, wait)
+            return _Trouble(said, _seconds(response.headers.get("Retry-After", "")))
         if code in (401, 403):
             remedy = f"set {self.key} to a key that is valid" if self.key else "give key= the name of a variable"
             return UsageError(f"{self.url} gives no access ({said}): {remedy}")
@@ -143,43 +217,36 @@ class Client:
             return UsageError(
                 f"{self.url} has no model {model!r}, or is not the address up to /chat/completions ({said})"
             )
-        if 300 <= code < 400:
-            return UsageError(f"{self.url} redirects ({code}), and a key goes to no other address: give the final one")
         if any(mark in message for mark in _TOO_LONG):
-            return TooLong(message)
+            return _TooLong(message)
         return Refusal(f"{self.url} refuses the request ({said}): change what it complains of")
 
     def _shown(self, text: str) -> str:
-        """A text from elsewhere as part of an error: in one line, short, without the key."""
+        """A text from elsewhere as part of an error: in one line, printable, short, without the key."""
         secret = self._secret()
         clean = text.replace(secret, "***") if secret else text
-        clean = " ".join(clean.split())
+        clean = " ".join("".join(sign if sign.isprintable() else " " for sign in clean).split())
         return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"
 
     def _secret(self) -> str:
         return os.environ.get(self.key, "").strip() if self.key else ""
 
 
-class _NoRedirections(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Take a redirection for an error."""
-
-
 class _Pace:
-    """Lets one thread pass in an interval."""
+    """Gives out turns at an interval, to all threads."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self) -> None:
+    def turn(self) -> float:
+        """Take the next turn; it is in so many seconds."""
         with self._lock:
             now = time.monotonic()
             mine = max(now, self._next)
             self._next = mine + self._interval
-        if mine > now:
-            time.sleep(mine - now)
+        return mine - now
 
 
 @cache
@@ -187,20 +254,11 @@ def _pace(url: str, per_minute: float | None) -> _Pace:
     return _Pace(0.0 if per_minute is None else 60.0 / per_minute)
 
 
-def _content(error: HTTPError) -> str:
-    """What a server says about an error, wherever it puts that."""
-    try:
-        text = error.read().decode(errors="replace")
-    except (OSError, HTTPException):
-        return ""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return text
-    for name in ("error", "message", "detail"):
-        if isinstance(content, Mapping) and name in content:
-            content = content[name]
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+def _wait(state: RetryCallState) -> float:
+    """Seconds before the next try: longer each time, or as the server wishes."""
+    trouble = state.outcome and state.outcome.exception()
+    wish = trouble.wait if isinstance(trouble, _Trouble) else 0.0
+    return max(wait_exponential(BACKOFF)(state), wish)
 
 
 def _seconds(retry_after: str) -> float:
@@ -211,5 +269,15 @@ def _seconds(retry_after: str) -> float:
         pass
     try:
         return (parsedate_to_datetime(retry_after) - datetime.now(tz=UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+
+
+def _reason(error: BaseException) -> str:
+    """Why a connection failed, in the operating system's words where they are its own."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+    if number is not None and number > 0:
+        return os.strerror(number)
+    return str(error) or type(error).__name__

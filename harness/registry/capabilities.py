@@ -1,4 +1,7 @@
-"""Whether an optimizer can do a task; if not, the run is recorded as skipped, with the reason."""
+"""Whether an optimizer can do a task; if not, the run is recorded as skipped, with the reason.
+
+And what should be known of an optimizer on a task before it runs there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Iterator
 
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
+from optathlon.fidelity import degeneracy
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
+from optathlon.registry.optimizers import OptimizerChoice
 
 
 def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
@@ -19,6 +24,17 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
     for capability in sorted(optimizer.requires - _offers(problem)):
         return f"the optimizer needs a {capability} task"
     return ""
+
+
+def remark(choice: OptimizerChoice, problem: Problem) -> str:
+    """What should be known before the optimizer runs on `problem`, in one line; empty where there is nothing.
+
+    What uses fidelities and has an option `eta` is taken for a Hyperband.
+    """
+    eta = choice.settings.get("eta")
+    if problem.fidelity is None or eta is None or Capability.MULTI_FIDELITY not in choice.cls.capabilities:
+        return ""
+    return degeneracy(problem.fidelity, problem.budget.evaluations, eta)
 
 
 def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
+from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.options import canonical_options, checked_options, parse_options
 from optathlon.registry.plugins import declared, kebab, load_plugin, optimizer_names, plugins, require
 
@@ -27,6 +28,12 @@ class OptimizerChoice:
     def id(self) -> str:
         """The name with the options in brackets, in alphabetical order."""
         return self.name + canonical_options(self.options)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All options: those given, and the defaults of the others."""
+        parameters = list(inspect.signature(self.cls).parameters.values())[2:]
+        return {one.name: one.default for one in parameters} | self.options
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A new optimizer on `problem`."""
@@ -46,7 +53,10 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     if name.rpartition(":")[0].endswith(".py"):
         name = kebab(cls.__name__)
     require(f"the optimizer {name!r}", cls.packages, cls.install)
-    return OptimizerChoice(name, cls, checked_options(cls, options, f"the optimizer {name!r}"))
+    refuse_struck(options, f"the optimizer {name!r}")
+    checked = checked_options(cls, options, f"the optimizer {name!r}")
+    note_secrets(checked)
+    return OptimizerChoice(name, cls, checked)
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optathlon.errors import UsageError, unknown
+from optathlon.redaction import redacted_id
 from optathlon.results.folder import ResultsFolder, labels_in
 from optathlon.results.schema import TRIALS
 
@@ -43,7 +44,7 @@ class Results:
     tasks:
         One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
         of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
-        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, or `None`),
+        `fidelity` (dictionary with `name`, `lower`, `upper`, `kind`, `log`, `resumable`, `levels`, or `None`),
         `constraints` (list of names), `space` (ConfigSpace's dictionary), `metadata` (dictionary), `data`
         (SHA-256 by data file).
     provenance:
@@ -183,7 +184,10 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """A pandas frame whose categories are sorted, so that it is the same however the shards came about."""
-    return _used(table.to_pandas())
+    frame = table.to_pandas()
+    if "optimizer" in frame:
+        frame["optimizer"] = frame["optimizer"].cat.rename_categories(redacted_id)  # earlier versions stored secrets
+    return _used(frame)
 
 
 def _used(frame: pd.DataFrame) -> pd.DataFrame:

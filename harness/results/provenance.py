@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optathlon.redaction import redacted_command
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.running.gpus import ask_gpus
 from optathlon.task import short_hash
@@ -30,7 +30,7 @@ def record_provenance(folder: ResultsFolder) -> str:
 def provenance() -> dict[str, Any]:
     """Package versions, code version, machine and command, as JSON values."""
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": redacted_command([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "packages": _installed_packages(),
         "git_commit": _git_version(Path.cwd()),
         "optathlon_commit": _git_version(Path(__file__).parent),

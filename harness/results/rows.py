@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from optathlon.running.accounting import RunOutcome
+from optathlon.redaction import redacted, redacted_id, redacted_options
+from optathlon.running.accounting import RunOutcome, stored_text
 from optathlon.running.runs import RunSpec
-from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line, shortened
+from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ def run_row(
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
     return {
         "run": spec.id,
-        "experiment": clean(spec.experiment),
-        "optimizer": spec.optimizer,
-        "options": json.dumps(options, sort_keys=True),
+        "experiment": clean(redacted(spec.experiment)),
+        "optimizer": redacted_id(spec.optimizer),
+        "options": json.dumps(redacted_options(options), sort_keys=True),
         "task": spec.task,
         "task_version": spec.task_version,
         "fingerprint": fingerprint,
@@ -48,8 +49,8 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": shortened(one_line(outcome.reason), REASON_CHARACTERS) or None,
-        "error": shortened(outcome.error, ERROR_CHARACTERS) or None,
+        "reason": stored_text(one_line(outcome.reason), REASON_CHARACTERS),
+        "error": stored_text(outcome.error, ERROR_CHARACTERS),
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from optathlon.results.causes import same_cause
 from optathlon.results.drivers import Driver, drivers
 from optathlon.results.folder import ResultsFolder
+from optathlon.trial import COMPLETE, Status
 
 WINDOW_S = 600.0
 """The rate is that of the runs which ended in so many last seconds."""
@@ -31,7 +33,7 @@ class FolderStatus:
     statuses:
         Stored runs by status.
     failures:
-        Stored runs that are neither ok nor skipped, by status and reason, the most frequent first.
+        Stored runs that are neither complete nor skipped, by status and reason, the most frequent first.
     drivers:
         Who is at work on it.
     journals:
@@ -70,7 +72,7 @@ def folder_status(folder: ResultsFolder) -> FolderStatus:
     sizes = list(_sizes(folder.path))
     return FolderStatus(
         statuses=Counter(runs["status"].astype(str)),
-        failures=_failures(runs),
+        failures=run_failures(runs),
         drivers=list(drivers(folder).values()),
         journals=len(list((folder.path / "journal").glob("*.jsonl"))),
         rate=_rate(runs, time.time()),
@@ -87,9 +89,13 @@ def _sizes(path: Path) -> Iterator[int]:
                 yield file.stat().st_size
 
 
-def _failures(runs: pd.DataFrame) -> list[tuple[str, str, int]]:
-    failed = runs[~runs["status"].isin(["ok", "skipped"])]
-    reasons = failed["reason"].fillna("")
+def run_failures(runs: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Runs that are neither complete nor skipped, by status and reason, the most frequent first.
+
+    `runs` has the columns `status` and `reason`.
+    """
+    failed = runs[~runs["status"].isin([*COMPLETE, Status.SKIPPED])]
+    reasons = same_cause(failed["reason"].fillna("").astype(str))
     counts = Counter(zip(failed["status"].astype(str), reasons, strict=True))
     return [(status, reason, count) for (status, reason), count in counts.most_common()]
 

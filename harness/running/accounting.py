@@ -20,9 +20,10 @@ from typing import NamedTuple
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
-from optathlon.space import active_checker, plain
-from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, shortened
+from optathlon.space import active_checker, count_configurations, plain
+from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, ends, shortened
 from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
@@ -119,6 +120,7 @@ class Accounts:
         self._seeds: dict[int, int] = {}
         self._free_trials = 0
         self._failure = ""
+        self._nothing_left = False
 
     @property
     def pending(self) -> int:
@@ -138,12 +140,17 @@ class Accounts:
 
     @property
     def has_room(self) -> bool:
-        """Whether another trial may be asked: a worker is free and the budget is not used."""
+        """Whether another trial may be asked: a worker is free, and neither budget nor space is used up."""
         return (
             len(self._asked) < self._problem.n_workers
             and not self._budget.is_spent_by(self.spent)
             and not self._failure
+            and not self._nothing_left
         )
+
+    def note_nothing_left(self) -> None:
+        """The optimizer says that there is nothing left to try."""
+        self._nothing_left = True
 
     def charge_overhead(self, seconds: float) -> None:
         """Let the optimizer's own time pass on the clock."""
@@ -207,10 +214,41 @@ class Accounts:
         """The outcome of a run that has nothing left to do."""
         if self._failure:
             return self.outcome(Status.INVALID, self._failure)
-        if not self._budget.is_spent_by(self.spent):
-            reason = f"the optimizer proposed nothing while nothing was pending, after {len(self._records)} trials"
-            return self.outcome(Status.STALLED, reason)
-        return self.outcome(Status.OK)
+        if self._budget.is_spent_by(self.spent):
+            return self.outcome(Status.OK)
+        return self.outcome(*self._end_before_the_budget())
+
+    def _end_before_the_budget(self) -> tuple[Status, str]:
+        """Whether there was nothing left to try, or the optimizer gave up; and that in words."""
+        trials, size = len(self._records), count_configurations(self._problem.space)
+        tried = self._count_tried() if size else 0
+        if size and tried == size:
+            return Status.EXHAUSTED, f"nothing is left to try: all {size} configurations were tried, in {trials} trials"
+        share = f", which tried {tried} of the {size} configurations" if size else ""
+        if self._nothing_left and trials:
+            return Status.EXHAUSTED, f"the optimizer has nothing left to try, after {trials} trials{share}"
+        return (
+            Status.STALLED,
+            f"the optimizer proposed nothing while nothing was pending, after {trials} trials{share}",
+        )
+
+    def _count_tried(self) -> int:
+        """How many legal configurations were tried in full, whatever came of it."""
+        full = self._problem.fidelity and self._problem.fidelity.upper
+        return len(
+            {
+                json.dumps(dict(record.config), sort_keys=True, default=plain)
+                for record in self._records.values()
+                if record.fidelity == full and self._is_legal(record)
+            }
+        )
+
+    def _is_legal(self, record: TrialRecord) -> bool:
+        try:
+            self._active(record.config)
+        except InvalidConfiguration:
+            return False
+        return True
 
     def outcome(self, status: Status, reason: str = "", error: str = "") -> RunOutcome:
         """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not."""
@@ -227,8 +265,13 @@ class Accounts:
                 raise InvalidConfiguration("a fidelity level was proposed for a task without fidelities")
             return replace(trial, config=active), 1.0
         level = _level(fidelity, trial.fidelity)
-        trial = replace(trial, config=active, fidelity=level)
+        trial = replace(trial, config=active, fidelity=level, parent=self._parent_below(trial, level, fidelity))
         return trial, (level - self._continued_level(trial, fidelity)) / fidelity.upper
+
+    def _parent_below(self, trial: Trial, level: float, fidelity: Fidelity) -> int | None:
+        """The parent; none where snapping to `fidelity.levels` has brought both to one level: nothing is continued."""
+        parent = self._records.get(trial.parent) if fidelity.levels and isinstance(trial.parent, int) else None
+        return None if parent is not None and parent.fidelity == level != trial.fidelity else trial.parent
 
     def _continued_level(self, trial: Trial, fidelity: Fidelity) -> float:
         """The level that `trial` continues from; 0 where it starts from scratch."""
@@ -294,18 +337,16 @@ class _ImputedLoss:
 
 
 def _level(fidelity: Fidelity, level: float | None) -> float:
+    """The level at which a proposal is evaluated, and for which it is charged."""
     if level is None:
         return fidelity.upper
-    if (
-        not isinstance(level, Real)
-        or not fidelity.lower <= level <= fidelity.upper
-        or (fidelity.kind == "int" and level != int(level))
-    ):
-        kind = "an integer" if fidelity.kind == "int" else "a number"
+    whole = fidelity.kind == "int" and not fidelity.levels
+    if not isinstance(level, Real) or not fidelity.lower <= level <= fidelity.upper or (whole and level != int(level)):
+        kind = "an integer" if whole else "a number"
         raise InvalidConfiguration(
             f"fidelity {fidelity.name!r} is {level!r}, not {kind} in [{fidelity.lower:g}, {fidelity.upper:g}]"
         )
-    return int(level) if fidelity.kind == "int" else float(level)
+    return int(level) if whole else fidelity.snapped(float(level))
 
 
 def _require_same(trial: Trial, known: TrialRecord) -> None:
@@ -317,6 +358,11 @@ def _require_same(trial: Trial, known: TrialRecord) -> None:
 def _as_stored(trial: Trial | TrialRecord) -> str:
     """What is compared of a trial, as text: a journal turns tuples into lists."""
     return json.dumps((dict(trial.config), trial.fidelity, trial.parent), sort_keys=True, default=plain)
+
+
+def stored_text(text: str, limit: int) -> str | None:
+    """What is stored of an error or a reason: without secrets, clean and short; `None` where there is nothing."""
+    return shortened(redacted(ends(text, 10 * limit)), limit) or None
 
 
 def _raw(trial: Trial) -> Trial:
@@ -345,7 +391,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         constraints=result.constraints or None,
         metrics={shortened(name, NAME_CHARACTERS): value for name, value in result.metrics.items()} or None,
         status=result.status,
-        error=shortened(result.error, ERROR_CHARACTERS) or None,
+        error=stored_text(result.error, ERROR_CHARACTERS),
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 
-from optathlon.errors import Interruption
+from optathlon.errors import Interruption, SearchSpaceExhausted
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
@@ -52,7 +52,11 @@ def run_loop(
             doing = "ask"
             while accounts.has_room:
                 began = time.perf_counter()
-                proposal = optimizer.ask()
+                try:
+                    proposal = optimizer.ask()
+                except SearchSpaceExhausted:
+                    accounts.note_nothing_left()
+                    break
                 ask_s = time.perf_counter() - began
                 if proposal is None:
                     accounts.charge_overhead(ask_s)

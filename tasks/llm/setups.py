@@ -21,15 +21,17 @@ from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_prompts
 from optathlon.llm.judging import make_judge
+from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
 from optathlon.tasks.llm.hyperparameters import checked
 from optathlon.tasks.llm.instructions import instructions
 from optathlon.tasks.llm.parts import PARTS
+from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[Whole, Field(ge=1)]
+Positive = Annotated[Real, Field(gt=0.0)]
+NotNegative = Annotated[Real, Field(ge=0.0)]
 
 
 def _distinct(methods: tuple[Method, ...]) -> tuple[Method, ...]:
@@ -261,13 +263,8 @@ def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setu
 
 def read_setup(path: Path, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
     """The setup in a YAML file, named after it; `sections` as in `load_setup`."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"can't read the setup {str(path)!r}: {' '.join(str(error).split())}") from None
-    if not isinstance(content, Mapping):
+    content = read_yaml(path, "setup")
+    if not isinstance(content, dict):
         raise UsageError(f"the setup {str(path)!r} is not a mapping: write `model: …`, `data: …`")
     return make_setup(path.stem, content, path.parent, sections)
 

@@ -11,7 +11,7 @@ import math
 import operator
 import random
 from collections.abc import Callable, Mapping
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from optathlon.errors import InvalidConfiguration
-from optathlon.space import active_checker, decode, plain, probes
+from optathlon.space import active_checker, count_configurations, decode, plain, probes
 
 Values = dict[str, Any]
 Predicate = Callable[[Values], bool]
@@ -234,6 +234,31 @@ def test_samples_pass_unchanged_and_decode_as_configspace_does(seed: int) -> Non
     assert decoded == expected
     assert all(type(value) in (str, int, float, bool) for config in decoded for value in config.values())
     assert json.loads(json.dumps(decoded)) == decoded
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+def test_configurations_are_counted_as_they_can_be_written_down(seed: int, forbiddens: bool) -> None:
+    try:
+        generated = RandomSpace(seed, forbiddens)
+    except ValueError:
+        assume(False)
+    if any(isinstance(domain[0], float) for domain in generated.domains.values()):
+        assert count_configurations(generated.space) is None
+        return
+    every = (dict(zip(generated.domains, values, strict=True)) for values in product(*generated.domains.values()))
+    active = [generated.expected(values) for values in every]
+    distinct = {json.dumps(values, sort_keys=True) for values in active if values is not None}
+    assert count_configurations(generated.space) == len(distinct)
+
+
+def test_more_configurations_than_asked_for_are_not_counted() -> None:
+    space = ConfigurationSpace({"a": (0, 9), "b": (0, 9)})
+    assert (count_configurations(space, most=100), count_configurations(space, most=99)) == (100, None)
+    space.add(EqualsCondition(space["b"], space["a"], 3))
+    assert (count_configurations(space, most=19), count_configurations(space, most=18)) == (19, None)
+    space.add(Integer("huge", (0, 10**15)))
+    assert count_configurations(space) is None
 
 
 def nested() -> ConfigurationSpace:

@@ -15,7 +15,7 @@ from smac.intensifier.hyperband_utils import get_n_trials_for_hyperband_multifid
 from smac.multi_objective import ParEGO
 from smac.runhistory import StatusType, TrialValue
 
-from optathlon import Budget, Capability, Fidelity, Problem, Result, Status
+from optathlon import Budget, Capability, Fidelity, Problem, Result, SearchSpaceExhausted, Status
 from optathlon.optimizers.smac import SmacBlackBox, SmacHPO, SmacHyperband, SmacMultiFidelity
 from optathlon.space import plain
 
@@ -141,6 +141,19 @@ def test_goes_on_when_all_trials_fail(kit: Any, status: Any, objectives: Any) ->
     failure = Result(status=status, losses=(1.0,) * objectives)
     trials = kit.drive(SmacHPO(problem, SEED), problem, lambda config: failure, 5)
     assert len({tuple(trial.config.values()) for trial in trials}) == 5
+
+
+@pytest.mark.convergence
+@pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO])
+def test_a_small_space_is_tried_out_to_the_last_configuration(kit: Any, optimizer_class: Any) -> None:
+    """With SMAC's own number of retries it gives up after about three in four."""
+    space = ConfigurationSpace({"a": (0, 3), "b": [True, False], "c": ["x", "y", "z"]})
+    problem = kit.problem(space, budget=60)
+    optimizer = optimizer_class(problem, SEED)
+    trials = kit.drive(optimizer, problem, lambda config: float(config["a"]), 24)
+    assert len({tuple(config.items()) for config in kit.configs(trials)}) == 24
+    with pytest.raises(SearchSpaceExhausted):
+        optimizer.ask()
 
 
 @pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO, SmacMultiFidelity])

@@ -142,7 +142,14 @@ def test_bad_files(here: Path, text: str, hint: str) -> None:
 
 def test_a_binary_file(here: Path) -> None:
     (here / "bad.yaml").write_bytes(b"\xff\xfe\x00\x81")
-    assert "can't read the subset 'bad.yaml'" in refused(Subset.read, "bad.yaml")
+    assert "the subset 'bad.yaml' is not UTF-8 text" in refused(Subset.read, "bad.yaml")
+
+
+@pytest.mark.parametrize("fingerprint", ["12345678e1234567", "0x12", "010", "1:30", "no", "1_0"])
+def test_a_fingerprint_that_looks_like_a_number_is_text(here: Path, fingerprint: str) -> None:
+    made = subset(parts={"all": Part(discrepancy=0.5, tasks={"toy/a": fingerprint})})
+    made.write(here / "made.yaml")
+    assert Subset.read("made.yaml") == made
 
 
 @pytest.mark.parametrize("name", ["blackbox", "multi-fidelity", "multi-fidelity-objective", "multi-objective"])

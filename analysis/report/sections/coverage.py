@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
-from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, run_failures, trial_failures
+from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, has_failed, run_failures, trial_failures
 from optathlon.analysis.report.cells import MISSING
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted, names
@@ -82,7 +82,7 @@ def _failures(analysis: Analysis) -> Iterator[Markup]:
     if analysis.without_results:
         text = Markup("Without a single result, and so not ranked: {}.")
         yield text.format(names(analysis.without_results))
-    failed = runs[~runs["status"].isin(["ok", "skipped"])]
+    failed = runs[has_failed(runs)]
     if len(failed):
         text = Markup("{} of {} did not end well ({}). They keep the results they had until then.")
         yield text.format(f"{len(failed):,}", counted(len(runs), "run"), names(sorted(failed["optimizer"].unique())))

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import names
+from optathlon.redaction import redacted
 
 _ANALYSED_WITH = ("optathlon", "numpy", "scipy", "pandas", "pyarrow", "moocore", "scikit-posthocs", "matplotlib")
 
@@ -43,7 +44,8 @@ def provenance_sessions(provenance: pd.DataFrame) -> list[dict[str, Any]]:
         entries = {str(name): value for name, value in row.items() if name != "command" and not _is_empty(value)}
         mappings = {name: dict(sorted(value.items())) for name, value in entries.items() if isinstance(value, dict)}
         facts = {name: _text(value) for name, value in entries.items() if name not in mappings}
-        sessions.append({"id": id, "command": row.get("command"), "facts": facts, "mappings": mappings})
+        command = redacted(str(row.get("command") or ""))
+        sessions.append({"id": id, "command": command, "facts": facts, "mappings": mappings})
     return sessions
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis, ComparisonResult
-from optathlon.analysis.metrics.coverage import failed_trial_share
+from optathlon.analysis.metrics.coverage import failed_trial_share, has_failed
 from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.report.figures import suffix
 from optathlon.analysis.report.section import Section
@@ -67,7 +67,7 @@ def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFram
     seconds = overhead(trials)
     facts = pd.DataFrame(
         {
-            "failed_runs": status.agg(lambda values: int((~values.isin(["ok", "skipped"])).sum())),
+            "failed_runs": has_failed(runs).groupby(runs["optimizer"]).sum(),
             "skipped_runs": status.agg(lambda values: int((values == "skipped").sum())),
             "runs": status.size(),
             "failed_trials": failed_trial_share(trials),

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
+import importlib.util
 import re
 import string
-import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from optathlon.errors import Unavailable, UsageError
-from optathlon.llm.chat_client import Client, TooLong
+from optathlon.errors import MissingDependency, Unavailable, UsageError
 from optathlon.llm.judges.calls import call
+from optathlon.llm.judges.verdicts import Reply, understood
 from optathlon.llm.judging import Judge, Prompt, Verdicts
+
+if TYPE_CHECKING:
+    from optathlon.llm.chat_client import Client
 
 TEMPLATE = """\
 Which of two answers to a task is better? Look at how correct and how helpful they are, and at whether they do what \
@@ -44,14 +45,6 @@ TOP_LOGPROBS = 5
 
 _FIELDS = {"task", "first", "second"}
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_AROUND = " \t.,:;!\"'`*"
-_PREFERENCES = {"1": 1.0, "2": 0.0, "tie": 0.5}
-
-
-class _Reply(NamedTuple):
-    preference: float
-    input_tokens: float = math.nan
-    output_tokens: float = math.nan
 
 
 class Endpoint(Judge):
@@ -59,7 +52,8 @@ class Endpoint(Judge):
 
     It asks at temperature 0, one request a pair. The first line of the reply says `1`, `2` or `Tie`; capitals and
     punctuation around it don't matter. Anything else is not understood, and neither is a pair that is too long for the
-    model. Failures that may pass are retried after 1, 2, 4, … seconds, or when the server says (`Retry-After`).
+    model. Failures that may pass are retried after 1, 2, 4, … seconds, or when the server says (`Retry-After`), as long
+    as `deadline` has room for the wait.
 
     `metrics` has `judge/input_tokens` and `judge/output_tokens` as far as the server tells them, and `judge/dollars`
     where both prices are given.
@@ -84,14 +78,16 @@ class Endpoint(Judge):
     per_minute:
         Requests in a minute at most, in this process; `None` for no limit.
     timeout:
-        Seconds that the server may be silent.
+        Seconds that one try may take, from connecting to the last byte.
+    deadline:
+        Seconds that a request may take in all: its tries, and the waits between them.
     at_once:
         Requests at the same time, at least 1.
     dollars_per_million_input, dollars_per_million_output:
         Prices of tokens.
 
-    Raises `UsageError` for an address with a password or a query (it would be stored), a key in the place of its name,
-    a template that lacks fields, and numbers out of range.
+    Raises `MissingDependency` without the extra `endpoint`, and `UsageError` for an address with a password or a query
+    (it would be stored), a key in the place of its name, a template that lacks fields, and numbers out of range.
     """
 
     def __init__(
@@ -105,6 +101,7 @@ class Endpoint(Judge):
         retries: int = 5,
         per_minute: float | None = None,
         timeout: float = 60.0,
+        deadline: float = 300.0,
         at_once: int = 4,
         dollars_per_million_input: float | None = None,
         dollars_per_million_output: float | None = None,
@@ -112,7 +109,8 @@ class Endpoint(Judge):
         prices = (dollars_per_million_input, dollars_per_million_output)
         _check_address(url)
         _check_name_of_key(key)
-        _check_numbers(retries, per_minute, timeout, at_once, prices)
+        _check_numbers(retries, per_minute, timeout, deadline, at_once, prices)
+        _require_client()
         self.template = _template_text(template) if template else TEMPLATE
         self.id = call(
             "endpoint",
@@ -126,6 +124,7 @@ class Endpoint(Judge):
                 "retries": retries,
                 "per_minute": per_minute,
                 "timeout": timeout,
+                "deadline": deadline,
                 "at_once": at_once,
                 "dollars_per_million_input": dollars_per_million_input,
                 "dollars_per_million_output": dollars_per_million_output,
@@ -133,9 +132,8 @@ class Endpoint(Judge):
         )
         self._model = model
         self._logprobs = logprobs
-        self._at_once = at_once
         self._prices = prices
-        self._client = Client(url.rstrip("/"), key, retries, per_minute, timeout)
+        self._connection = (url.rstrip("/"), key, retries, per_minute, timeout, deadline, at_once)
 
     def check(self) -> None:
         """Ask about one short pair. Raises `UsageError` as `prefer` does, and where the server fails for good."""
@@ -155,27 +153,17 @@ class Endpoint(Judge):
         """
         if not prompts:
             return Verdicts(np.ones(0))
-        self._client.check_key()
-        over = threading.Event()
-
-        def ask(prompt: Prompt, first: str, second: str) -> _Reply:
-            """Once one request has failed for good, the rest is not asked."""
-            if over.is_set():
-                return _Reply(math.nan)
-            try:
-                return self._ask(prompt, first, second)
-            except Exception:  # raised again: whatever it is, the other requests are in vain
-                over.set()
-                raise
-
-        with ThreadPoolExecutor(self._at_once) as threads:
-            try:
-                replies = list(threads.map(ask, prompts, candidate, reference))
-            finally:
-                over.set()
+        bodies = [self._body(*pair) for pair in zip(prompts, candidate, reference, strict=True)]
+        replies = [understood(answer) for answer in self._client.post_all(bodies)]
         return Verdicts(np.array([reply.preference for reply in replies]), self._metrics(replies))
 
-    def _ask(self, prompt: Prompt, first: str, second: str) -> _Reply:
+    @property
+    def _client(self) -> Client:
+        from optathlon.llm.chat_client import Client
+
+        return Client(*self._connection)
+
+    def _body(self, prompt: Prompt, first: str, second: str) -> dict[str, Any]:
         task = "\n\n".join(filter(None, (prompt.instruction, prompt.input)))
         question = self.template.format(task=task, first=first, second=second)
         body = {
@@ -184,18 +172,9 @@ class Endpoint(Judge):
             "temperature": 0,
             "max_tokens": MAX_REPLY_TOKENS,
         }
-        if self._logprobs:
-            body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        try:
-            answer = self._client.post(body)
-        except TooLong:
-            return _Reply(math.nan)
-        usage = answer.get("usage") or {}
-        return _Reply(
-            _preference(answer), *(_number(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-        )
+        return body | ({"logprobs": True, "top_logprobs": TOP_LOGPROBS} if self._logprobs else {})
 
-    def _metrics(self, replies: Sequence[_Reply]) -> dict[str, float]:
+    def _metrics(self, replies: Sequence[Reply]) -> dict[str, float]:
         tokens = np.array([(reply.input_tokens, reply.output_tokens) for reply in replies])
         if np.isnan(tokens).all():
             return {}
@@ -205,45 +184,6 @@ class Endpoint(Judge):
         if input_price is not None and output_price is not None:
             metrics["judge/dollars"] = float(read * input_price + written * output_price) / 1e6
         return metrics
-
-
-def parsed(reply: str) -> float:
-    """The preference for the first answer that a reply's first line tells; NaN where it can't be understood."""
-    first = reply.strip().partition("\n")[0]
-    return _PREFERENCES.get(first.strip(_AROUND).lower(), math.nan)
-
-
-def weighed(alternatives: Sequence[tuple[str, float]]) -> float:
-    """The preference for the first answer by the log-probabilities of tokens that begin a reply; NaN without a verdict.
-
-    A token that begins the word `Tie` counts for it.
-    """
-    shares = dict.fromkeys(_PREFERENCES.values(), 0.0)
-    for token, log_probability in alternatives:
-        text = token.strip().lower()
-        verdict = "tie" if text and "tie".startswith(text) else text
-        if verdict in _PREFERENCES:
-            shares[_PREFERENCES[verdict]] += math.exp(log_probability)
-    total = sum(shares.values())
-    return sum(preference * share for preference, share in shares.items()) / total if total else math.nan
-
-
-def _preference(answer: Mapping[str, Any]) -> float:
-    """What a server's answer says: by log-probabilities where it has them, but only if its text is a verdict."""
-    try:
-        choice = answer["choices"][0]
-        said = parsed(choice["message"]["content"] or "")
-        positions = (choice.get("logprobs") or {}).get("content") or []
-        first = next((position for position in positions if position["token"].strip()), None)
-        alternatives = [(one["token"], float(one["logprob"])) for one in first["top_logprobs"]] if first else []
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-        return math.nan
-    weight = weighed(alternatives)
-    return said if math.isnan(said) or math.isnan(weight) else weight
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _template_text(path: str) -> str:
@@ -263,6 +203,7 @@ def _template_text(path: str) -> str:
 def _check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
+        parts.port  # noqa: B018, raises ValueError
         password = "@" in parts.netloc
     except ValueError:
         raise UsageError("the address of endpoint can't be read: write e.g. https://api.openai.com/v1") from None
@@ -283,15 +224,27 @@ def _check_name_of_key(key: str | None) -> None:
 
 
 def _check_numbers(
-    retries: int, per_minute: float | None, timeout: float, at_once: int, prices: Sequence[float | None]
+    retries: int,
+    per_minute: float | None,
+    timeout: float,
+    deadline: float,
+    at_once: int,
+    prices: Sequence[float | None],
 ) -> None:
     rules = {
         "retries is 0 or more": retries >= 0,
         "per_minute is more than 0, or None": per_minute is None or per_minute > 0,
         "timeout is more than 0": timeout > 0,
+        "deadline is more than 0": deadline > 0,
         "at_once is 1 or more": at_once >= 1,
         "prices are 0 or more, or None": all(price is None or price >= 0 for price in prices),
     }
     for rule, kept in rules.items():
         if not kept:
             raise UsageError(f"endpoint: {rule}")
+
+
+def _require_client() -> None:
+    for package in ("httpx2", "tenacity", "anyio"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency("the judge 'endpoint'", package, "pip install 'optathlon[endpoint]'")

@@ -68,6 +68,16 @@ def levels(config, fidelity):
     return {"value": config["x"] / fidelity, "memory": -1.0}
 
 
+@as_task("brackets/none", space=SPACE, budget=3, fidelity=Fidelity("epochs", 1, 2, "int"))
+def without_brackets(config):
+    return config["x"]
+
+
+@as_task("brackets/many", space=SPACE, budget=3, fidelity=Fidelity("steps", levels=(1, 10, 10**6)))
+def with_few_levels(config):
+    return config["x"]
+
+
 @as_task("toy/two", space=SPACE, budget=3, objectives=[Objective("a", optimum=0.0), Objective("b", "maximize")])
 def two(config):
     return config["x"], 1.0
@@ -130,6 +140,18 @@ def test_run_repeat_extend_and_its_exit_codes(in_process: InProcess, here: Path)
     more = in_process(*grid[:-1], "3")
     assert "12 runs in out (4 new): 9 ok, 3 skipped" in more.stdout
     assert len(load(here / "out").runs) == 12
+
+
+def test_degenerate_brackets_are_announced(in_process: InProcess, here: Path) -> None:
+    plan = in_process("run", "--plugin", "toys.py", "-t", "brackets/*", *("-o", "smac-hb", "-o", "random"), "--dry-run")
+    told = [line for line in plan.stdout.splitlines() if "Hyperband" in line]
+    assert len(told) == 2, "random search makes no brackets"
+    assert any("no lower rung" in line and "brackets/none" in line for line in told)
+    other = in_process("run", "--plugin", "toys.py", "-t", "brackets/*", "-o", "smac-hb[eta=2]", "--dry-run").stdout
+    assert "eta 2" in other
+    assert "no lower rung" not in other
+    assert "no lower rung" in in_process("info", "brackets/none", "--plugin", "toys.py").stdout
+    assert "levels 1, 10, 1e+06" in in_process("info", "brackets/many", "--plugin", "toys.py").stdout
 
 
 def test_failed_trials_are_no_failed_runs_and_failed_runs_are_exit_code_1(in_process: InProcess, here: Path) -> None:
@@ -201,6 +223,8 @@ def test_info(in_process: InProcess, here: Path) -> None:
         "minimize value",
     ):
         assert part in text
+    assert "epochs in [1, 9] (int)" in text
+    assert "Hyperband with eta 3 asks for 1, 3, 9" in text
     assert "nowhere" in in_process("info", "toy/line", "--plugin", "toys.py").stdout
     assert "optimum 0" in in_process("info", "toy/two", "--plugin", "toys.py").stdout
     text = in_process("info", "my-opt[step=1]", "--plugin", "toys.py").stdout

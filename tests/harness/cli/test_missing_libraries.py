@@ -67,3 +67,16 @@ def test_the_executor_ray_without_ray(in_process: InProcess, monkeypatch: pytest
     given = ("run", "-o", "random", "-t", "bbob/f1/d2/i1", "--executor", "ray", "--out", tmp_path / "out")
     assert in_process(*given, "--dry-run").returncode == 0
     refused(in_process(*given), "ray", "ray")
+
+
+@pytest.mark.parametrize("package", ["httpx2", "tenacity"])
+def test_an_endpoint_without_its_client(
+    in_process: InProcess, without: Callable[[str], None], tmp_path: Path, package: str
+) -> None:
+    without(package)
+    items = tmp_path / "items.jsonl"
+    items.write_text(
+        '{"idx": 0, "instruction": "a", "response1": "b", "response2": "c", "annotator1": 1, "annotator2": 1}'
+    )
+    judge = "endpoint('http://127.0.0.1:9/v1', 'm', key=None)"
+    refused(in_process("judge", "validate", items, "--judge", judge), package, "endpoint")

@@ -43,7 +43,8 @@ def test_seeds(text: Any, seeds: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [0, "0", "-1", -3, "3:3", "5:3", "-1:3", "1,-2", ",", "", "a", "1.5", "1:2:3", True, "1e2"]
+    "text",
+    [0, "0", "-1", -3, "3:3", "5:3", "-1:3", "1,-2", ",", "", "a", "1.5", "1:2:3", True, "1e2", "1_0", "٣", "0x3"],
 )
 def test_seeds_that_are_none(text: str | int) -> None:
     with pytest.raises(UsageError):
@@ -74,6 +75,46 @@ def test_a_file_means_the_same_as_flags(tmp_path: Path) -> None:
         "out": Path("results"),
     }
     assert read(tmp_path, text) == Experiment.read(None, flags) == Experiment(**flags)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("seeds", text) for text in ("3:8", "1:30", "0:2", "010", "08", "1_0", "0o10", "0x10", "1e1", "1,4,7", "7,")),
+        *(("budget", text) for text in ("1:30", "010", "1_0", "1e2", "2h", "90", ".5", "0x10", "inf")),
+        *(("jobs", text) for text in ("010", "1_0", "0x10", "08", "1:30", "yes")),
+        *(("root_seed", text) for text in ("010", "1_0", "0b1", "12")),
+        *(("name", text) for text in ("no", "010", "1e3", "2024-01-01", "3:8", "1.10", "true", "0x10", ".inf")),
+        *(("run_timeout", text) for text in ("90s", "1:30", "010", "1_0s")),
+        *(("trial_memory", text) for text in ("1GiB", "010", "4000000")),
+        *(("shard", text) for text in ("1/2", "0/2", "01/02")),
+    ],
+)
+def test_a_value_in_a_file_means_what_it_means_as_a_flag(tmp_path: Path, key: str, value: str) -> None:
+    def outcome(path: Path | None, flags: dict[str, Any]) -> Experiment | str:
+        try:
+            return Experiment.read(path, flags)
+        except UsageError as error:
+            return str(error).replace(str(path or "the command"), "")
+
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"{key}: {value}\n")
+    assert outcome(path, dict(MINIMAL)) == outcome(None, MINIMAL | {key: value})
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("3:8", [3, 4, 5, 6, 7]), ("010", [*range(10)]), ("[08, 010]", [8, 10])])
+def test_seeds_are_decimal_and_ranges(tmp_path: Path, text: str, seeds: list[int]) -> None:
+    assert read(tmp_path, f"optimizers: [random]\ntasks: [a/b]\nseeds: {text}\n").seeds == seeds
+
+
+def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, "optimizers: [random]\ntasks: [a/b]\nseeds: 2\nseeds: 5\n")
+    assert "line 4: the key 'seeds' is repeated from line 3" in message
+
+
+def test_options_of_the_executor_are_text(tmp_path: Path) -> None:
+    text = "{optimizers: [random], tasks: [a/b], executor: {kind: slurm, account: 0123, partition: on}}"
+    assert read(tmp_path, text).executor == {"kind": "slurm", "account": "0123", "partition": "on"}
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
@@ -141,7 +182,7 @@ def test_a_key_or_value_that_is_wrong_is_named_in_one_line(tmp_path: Path, more:
         ("optimizers: [random]", "give -t NAME"),
         ("{optimizers: [], tasks: [a/b]}", "give -o NAME"),
         ("{optimizers: random, tasks: [a/b]}", "optimizers"),
-        ("{optimizers: [3], tasks: [a/b]}", "optimizers"),
+        ("{optimizers: [[3]], tasks: [a/b]}", "optimizers"),
         (b"\xff\xfe\xfa", "experiment.yaml"),
     ],
 )

@@ -15,15 +15,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from optathlon.errors import OptathlonError, UsageError
-from optathlon.llm import chat_client as chat_completions
-from optathlon.llm.judges.endpoint import TEMPLATE, Endpoint, parsed, weighed
+from optathlon.errors import OptathlonError, Unavailable, UsageError
+from optathlon.llm import chat_client
+from optathlon.llm.judges.endpoint import TEMPLATE, Endpoint
+from optathlon.llm.judges.verdicts import parsed, weighed
 from optathlon.llm.judging import Prompt, compare, make_judge
 
 KEY = "sk-not-to-be-seen-0123456789"
@@ -120,8 +120,11 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have waited, in seconds."""
     waited: list[float] = []
-    clock = SimpleNamespace(sleep=waited.append, monotonic=time.monotonic)
-    monkeypatch.setattr(chat_completions, "time", clock)
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(chat_client, "sleep", sleep)
     return waited
 
 
@@ -371,20 +374,34 @@ def test_a_server_that_is_silent_is_told(server: Server, waits: list[float]) -> 
     [
         ("7", 7.0),
         ("0.5", 1.0),
-        ("100000", 300.0),
+        ("299", 299.0),
         ("soon", 1.0),
         ("-3", 1.0),
         ("nan", 1.0),
         (format_datetime(datetime.now(tz=UTC) - timedelta(hours=1)), 1.0),
-        (format_datetime(datetime.now(tz=UTC) + timedelta(hours=1), usegmt=True), 300.0),
         ("Wed, 21 Oct 2015 07:28:00", 1.0),
     ],
-    ids=["seconds", "too soon", "too late", "words", "negative", "no number", "an hour ago", "in an hour", "no zone"],
+    ids=["seconds", "too soon", "late", "words", "negative", "no number", "an hour ago", "no zone"],
 )
 def test_the_server_says_how_long_to_wait(server: Server, waits: list[float], wish: str, expected: float) -> None:
     server.answer = lambda number, body: said("1") if number == 2 else error(429, "slowly", Retry_After=wish)
     judge(server).prefer(PROMPTS[:1], OURS[:1], THEIRS[:1], seed=0)
     assert waits == [expected]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    ["300", "1e9", "inf", format_datetime(datetime.now(tz=UTC) + timedelta(hours=1), usegmt=True)],
+)
+def test_a_wait_that_the_deadline_has_no_room_for_is_told_at_once(
+    server: Server, waits: list[float], wish: str
+) -> None:
+    server.answer = lambda number, body: error(429, "slowly", Retry_After=wish)
+    told = failure(judge(server))
+    assert isinstance(told, Unavailable)
+    assert "429: slowly: the next try would be in" in str(told)
+    assert str(told).endswith("but a request may take 300 s in all: repeat the command later")
+    assert (waits, len(server.seen)) == ([], 1)
 
 
 def test_requests_are_spread_over_a_minute(server: Server) -> None:
@@ -547,6 +564,7 @@ def test_a_key_in_the_place_of_its_name_is_refused_and_not_shown(key: str) -> No
         ("http:///v1", "'http:///v1' is not an address"),
         ("http://h /v1", "'http://h /v1' is not an address"),
         ("http://[h/v1", "the address of endpoint can't be read"),
+        ("http://h:99999/v1", "the address of endpoint can't be read"),
         (f"http://me:{KEY}@h/v1", "the address of endpoint has a password or a query, which would be stored"),
         (f"http://h/v1?key={KEY}", "the address of endpoint has a password or a query, which would be stored"),
         ("http://h/v1/chat/completions", "give endpoint the address up to /chat/completions"),
@@ -566,13 +584,14 @@ def test_addresses_that_are_none_are_refused(url: str, message: str) -> None:
         {"per_minute": 0.0},
         {"per_minute": math.nan},
         {"timeout": 0.0},
+        {"deadline": 0.0},
         {"at_once": 0},
         {"dollars_per_million_input": -1.0},
         {"dollars_per_million_output": math.nan},
     ],
 )
 def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"^endpoint: (retries|per_minute|timeout|at_once|prices) (is|are) "):
+    with pytest.raises(UsageError, match=r"^endpoint: (retries|per_minute|timeout|deadline|at_once|prices) (is|are) "):
         Endpoint("http://h/v1", "m", **options)
 
 

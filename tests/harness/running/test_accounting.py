@@ -387,3 +387,31 @@ def test_the_optimizer_is_told_its_own_trial_with_active_plain_values() -> None:
     assert told == Result((1.0,), cost=2.0, constraints=(-1.0,), losses=(1.0,))
     record = outcome.trials[0]
     assert (record.constraints, record.metrics, record.cost) == ((-1.0,), {"test/error": 0.3}, 2.0)
+
+
+@given(st.lists(st.integers(100, 5000).map(lambda cents: cents / 100), min_size=1, max_size=20))
+def test_between_declared_levels_the_lower_one_is_evaluated_and_charged(asked: list[float]) -> None:
+    levels = (1, 2, 5, 10, 50)
+    problem = make_problem(1000, fidelity=Fidelity("epochs", levels=levels))
+    outcome, _ = run(problem, [Trial(LEGAL, fidelity=level) for level in asked])
+    expected = [max(level for level in levels if level <= wish) for wish in asked]
+    assert [record.fidelity for record in outcome.trials] == expected
+    assert [record.evaluations for record in outcome.trials] == [level / 50 for level in expected]
+    assert {type(record.fidelity) for record in outcome.trials} == {int}
+    assert {record.status for record in outcome.trials} == {Status.OK}
+
+
+def test_a_promotion_that_snapping_makes_idle_is_a_trial_from_scratch() -> None:
+    problem = make_problem(9, fidelity=Fidelity("epochs", levels=(1, 4, 10), resumable=True))
+    script = [Trial(LEGAL, 1), Trial(LEGAL, 3, parent=0), Trial(LEGAL, 9, parent=1), Trial(LEGAL, 4, parent=2)]
+    outcome, _ = run(problem, script)
+    told = [(record.fidelity, record.parent, record.evaluations, record.status) for record in outcome.trials]
+    assert told[:3] == [(1, None, 0.1, "ok"), (1, None, 0.1, "ok"), (4, 1, 0.3, "ok")]
+    assert told[3][3] == "invalid", "a level that was asked for as it is continues no equal one"
+
+
+@pytest.mark.parametrize("level", [0.9, 11, math.nan, "3"])
+def test_levels_have_bounds_too(level: Any) -> None:
+    problem = make_problem(1, fidelity=Fidelity("epochs", levels=(1, 4, 10)))
+    outcome, _ = run(problem, [make_trial(LEGAL, fidelity=level)])
+    assert [(record.status, record.evaluations) for record in outcome.trials] == [("invalid", 1.0)]

@@ -322,6 +322,19 @@ class LowLevelsFail(Good):
         return Result((config["x"],))
 
 
+class HolesBetweenLevels(Good):
+    def evaluate(self, config, *, fidelity, seed):
+        return Result(({1: 0.5, 2: 0.4, 9: 0.2}[fidelity],))
+
+
+class DeclaredLevels(HolesBetweenLevels):
+    fidelity = Fidelity("epochs", levels=(1, 2, 9))
+
+
+class MissingLevel(HolesBetweenLevels):
+    fidelity = Fidelity("epochs", levels=(1, 2, 4, 9))
+
+
 class FickleFingerprint(Toy):
     def fingerprint(self):
         return str(next(numbers))
@@ -429,7 +442,7 @@ def test_a_class_that_workers_can_not_find_again_is_found(plugins: Path) -> None
     assert "top of a module" in found["the class can be pickled for worker processes"]
 
 
-@pytest.mark.parametrize("id", ["kinds/Good", "plain/good", "mfh/3d/good"])
+@pytest.mark.parametrize("id", ["kinds/Good", "kinds/DeclaredLevels", "plain/good", "mfh/3d/good"])
 def test_good_tasks_pass(id: str) -> None:
     if id.startswith("mfh"):
         id = next(iter(task_ids("mfh")))
@@ -451,6 +464,8 @@ def test_good_tasks_pass(id: str) -> None:
         ("OutsideItsBounds", "evaluated", "outside [0.0, 2.0]"),
         ("Unrepeatable", "same seed", "with the same seed"),
         ("LowLevelsFail", "level", "too low"),
+        ("HolesBetweenLevels", "level", "level 3 is crashed (where not all levels exist, declare those that do"),
+        ("MissingLevel", "level", "level 4 is crashed"),
         ("FickleFingerprint", "fingerprint", "and then"),
         ("RaisingFingerprint", "fingerprint", "no fingers"),
         ("TextMetrics", "evaluated", "note"),

@@ -70,6 +70,25 @@ def test_a_wrong_setup_is_refused(content: dict[str, object], complaint: str, tm
         make_setup("x", content, tmp_path)
 
 
+def test_a_setup_means_what_stands_there(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("model: tiny\nepochs: 010\nconcise: no\ngradient_checkpointing: true\n")
+    setup = read_setup(tmp_path / "x.yaml")
+    assert (setup.epochs, setup.concise, setup.gradient_checkpointing) == (10, "no", True)
+
+
+@pytest.mark.parametrize("value", ["1_0", "1:30", "0x10", "true", "yes"])
+def test_what_only_looks_like_a_number_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / "x.yaml").write_text(f"model: tiny\nepochs: {value}\n")
+    with pytest.raises(UsageError, match=f"epochs: give a number such as 10, not '{value}'"):
+        read_setup(tmp_path / "x.yaml")
+
+
+def test_a_repeated_key_of_a_setup_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("model: tiny\nepochs: 1\nepochs: 2\n")
+    with pytest.raises(UsageError, match="line 3: the key 'epochs' is repeated from line 2"):
+        read_setup(tmp_path / "x.yaml")
+
+
 def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(
         "model: tiny\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"

@@ -1,0 +1,1 @@
+../../harness/foreign_file.py

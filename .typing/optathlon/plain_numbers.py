@@ -1,0 +1,1 @@
+../../harness/plain_numbers.py

@@ -1,0 +1,1 @@
+../../harness/yaml_file.py
