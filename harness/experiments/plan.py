@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from types import MappingProxyType
 
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
@@ -58,13 +59,25 @@ class Plan:
         return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
 
 
-def make_plan(experiment: Experiment, finished: Container[str], gpus: float = math.inf) -> Plan:
+def choose_optimizers(ids: Iterable[str]) -> dict[str, OptimizerChoice]:
+    """The optimizers of these ids, by the ids that their runs have; `UsageError` as `choose_optimizer`."""
+    choices = [choose_optimizer(id) for id in dict.fromkeys(ids)]
+    return {choice.id: choice for choice in choices}
+
+
+def make_plan(
+    experiment: Experiment,
+    finished: Container[str],
+    gpus: float = math.inf,
+    attempts: Mapping[str, int] = MappingProxyType({}),
+) -> Plan:
     """The plan of `experiment`, where `finished` holds the ids of runs already stored, on so many GPUs.
+
+    Runs that `attempts` has are not done, though stored, but in their next attempt.
 
     Raises `UsageError` for anything unknown or not installed, before anything runs.
     """
-    choices = [choose_optimizer(id) for id in dict.fromkeys(experiment.optimizers)]
-    optimizers = {choice.id: choice for choice in choices}
+    optimizers = choose_optimizers(experiment.optimizers)
     tasks = choose_tasks(experiment.tasks)
     _require_storable("optimizer", optimizers)
     _require_storable("task", tasks)
@@ -88,7 +101,9 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
             run, reason = spec.id, reasons[spec.optimizer]
             if int(run, 16) % parts != part:
                 continue
-            if run in finished:
+            if run in attempts:
+                spec = replace(spec, attempt=attempts[run] + 1)  # noqa: PLW2901
+            if run in finished and run not in attempts:
                 done.append(run)
             elif reason:
                 skipped.append((spec, reason))
@@ -123,7 +138,10 @@ def _require_storable(kind: str, ids: Iterable[str]) -> None:
 
 def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
     """The task's problem with what the experiment sets."""
-    own = task.problem
+    try:
+        own = task.problem
+    except UsageError as error:
+        raise UsageError(f"the task {task.id!r}: {error}") from None
     return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
 
 

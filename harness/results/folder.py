@@ -34,7 +34,7 @@ import pyarrow.parquet as pq
 from optathlon.errors import UsageError
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import has_whole_footer
-from optathlon.task import short_hash
+from optathlon.task import agree, short_hash
 
 MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
@@ -273,6 +273,16 @@ def holding(runs: pa.Table) -> Rows:
     return held
 
 
+def latest(runs: pa.Table) -> Rows:
+    """Which rows have the highest attempt of their run: those that hold, and their equals."""
+    names = runs["run"].combine_chunks().dictionary_encode().indices.to_numpy()
+    attempts = runs["attempt"].fill_null(1).to_numpy()
+    highest = np.zeros(len(runs), attempts.dtype)
+    np.maximum.at(highest, names, attempts)
+    among_highest: Rows = attempts == highest[names]
+    return among_highest
+
+
 def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
     """A mask over the rows of all tables as one mask per table."""
     return np.split(rows, np.cumsum([len(table) for table in tables])[:-1]) if tables else []
@@ -281,10 +291,10 @@ def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
 def add_task(tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str) -> None:
     """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ."""
     key = row["task"], row["version"]
-    known = tasks.get(key)
-    if known is None or not known["fingerprint"]:
-        tasks[key] = row
-    elif row["fingerprint"] and row["fingerprint"] != known["fingerprint"]:
+    known = tasks.setdefault(key, row)
+    if agree(known["fingerprint"], row["fingerprint"]):
+        tasks[key] = max(known, row, key=lambda one: len(one["fingerprint"]))
+    else:
         raise UsageError(
             f"{where!r} mixes results of two different tasks {row['task']!r} "
             f"(fingerprints {known['fingerprint']} and {row['fingerprint']}): separate them before analysis"

@@ -32,7 +32,8 @@ class Results:
         `task_version`, `fingerprint`, `collection`, `seed`, `root_seed`, `budget`, `budget_unit`
         ("evaluations", "seconds" or "cost"), `n_workers`, `clock` ("real", "virtual" or "charged"), `attempt`
         (from 1), `status`, `reason`, `error`, `trials` (their number), `spent` (in the budget's unit), `started` (UTC),
-        `seconds` (wall-clock), `host`, `provenance`.
+        `seconds` (wall-clock), `host`, `provenance`, `code` (a hash of the optimizer's source), `versions` (JSON: the
+        distributions behind the optimizer). The last two are missing where unknown.
     trials:
         One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
         (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from optathlon.redaction import redacted, redacted_id, redacted_options
+<<<<<<< HEAD
 from optathlon.running.accounting import RunOutcome, stored_text
+=======
+from optathlon.registry.code import UNKNOWN, Code
+from optathlon.running.accounting import RunOutcome
+>>>>>>> main
 from optathlon.running.runs import RunSpec
 from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line
 
@@ -20,6 +25,12 @@ class Session:
 
     host: str
     provenance: str
+    codes: Mapping[str, Code] = field(default_factory=dict)
+    """Which code each optimizer is, by id."""
+
+    def code_of(self, optimizer: str) -> Code:
+        """Which code an optimizer is."""
+        return self.codes.get(optimizer, UNKNOWN)
 
 
 def run_row(
@@ -32,6 +43,7 @@ def run_row(
     seconds: float,
 ) -> dict[str, Any]:
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
+    code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
         "experiment": clean(redacted(spec.experiment)),
@@ -49,12 +61,19 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
+<<<<<<< HEAD
         "reason": stored_text(one_line(outcome.reason), REASON_CHARACTERS),
         "error": stored_text(outcome.error, ERROR_CHARACTERS),
+=======
+        "reason": shortened(one_line(redacted(outcome.reason)), REASON_CHARACTERS) or None,
+        "error": shortened(redacted(outcome.error), ERROR_CHARACTERS) or None,
+>>>>>>> main
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
         "seconds": seconds,
         "host": clean(session.host),
         "provenance": session.provenance,
+        "code": code.source or None,
+        "versions": code.versions or None,
     }

@@ -38,10 +38,13 @@ RUNS = pa.schema(
         ("seconds", pa.float64()),
         ("host", _LABEL),
         ("provenance", _LABEL),
+        ("code", _LABEL),
+        ("versions", _LABEL),
     ]
 )
-"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time.
-Of several rows for one run the highest `attempt` holds, and among equals the first shard by name."""
+"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time; `code`
+is a hash of the optimizer's source, and `versions` (JSON) are those of the distributions behind it; both are null where
+unknown. Of several rows for one run the highest `attempt` holds, and among equals the first shard by name."""
 
 TRIALS = pa.schema(
     [

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import NamedTuple
@@ -101,10 +102,11 @@ class Accounts:
     """Keeps the accounts of one run. Between `submit` and `record` a trial is pending.
 
     Where `history` has trials of an earlier process, what is asked is compared with them, and `ReplayMismatch` is
-    raised if it differs; the evaluator is expected to give their results.
+    raised if it differs; the evaluator is expected to give their results. A run has no room for more trials once
+    `fail_fast` of them have failed and none has succeeded.
     """
 
-    def __init__(self, problem: Problem, evaluator: Evaluator, history: History) -> None:
+    def __init__(self, problem: Problem, evaluator: Evaluator, history: History, fail_fast: int | None = None) -> None:
         self._problem = problem
         self._history = history
         self._budget = problem.budget
@@ -121,6 +123,9 @@ class Accounts:
         self._free_trials = 0
         self._failure = ""
         self._nothing_left = False
+        self._fail_fast = math.inf if fail_fast is None else fail_fast
+        self._failed_at_first = 0
+        self._has_succeeded = False
 
     @property
     def pending(self) -> int:
@@ -146,7 +151,12 @@ class Accounts:
             and not self._budget.is_spent_by(self.spent)
             and not self._failure
             and not self._nothing_left
+            and not self._fails_from_the_start
         )
+
+    @property
+    def _fails_from_the_start(self) -> bool:
+        return not self._has_succeeded and self._failed_at_first >= self._fail_fast
 
     def note_nothing_left(self) -> None:
         """The optimizer says that there is nothing left to try."""
@@ -195,6 +205,8 @@ class Accounts:
             imputed.learn(objective.loss(value))
             for imputed, objective, value in zip(self._imputed, self._problem.objectives, result.values, strict=False)
         )
+        self._has_succeeded |= result.ok
+        self._failed_at_first += not self._has_succeeded
         self._charge(finished)
         asked = self._asked[trial.id]
         asked.finished = finished
@@ -216,6 +228,8 @@ class Accounts:
             return self.outcome(Status.INVALID, self._failure)
         if self._budget.is_spent_by(self.spent):
             return self.outcome(Status.OK)
+        if self._fails_from_the_start:
+            return self.outcome(Status.OK, "ended by fail-fast")
         return self.outcome(*self._end_before_the_budget())
 
     def _end_before_the_budget(self) -> tuple[Status, str]:
@@ -232,14 +246,17 @@ class Accounts:
             f"the optimizer proposed nothing while nothing was pending, after {trials} trials{share}",
         )
 
+    @property
+    def _full_level(self) -> float | None:
+        return self._problem.fidelity and self._problem.fidelity.upper
+
     def _count_tried(self) -> int:
         """How many legal configurations were tried in full, whatever came of it."""
-        full = self._problem.fidelity and self._problem.fidelity.upper
         return len(
             {
                 json.dumps(dict(record.config), sort_keys=True, default=plain)
                 for record in self._records.values()
-                if record.fidelity == full and self._is_legal(record)
+                if record.fidelity == self._full_level and self._is_legal(record)
             }
         )
 
@@ -251,10 +268,28 @@ class Accounts:
         return True
 
     def outcome(self, status: Status, reason: str = "", error: str = "") -> RunOutcome:
-        """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not."""
+        """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not.
+
+        A run without a result says so. If it is complete otherwise, it ends as most of its trials did.
+        """
         for trial_id in [asked.trial.id for asked in self._asked.values() if asked.finished]:
             self.record(trial_id, tell_s=math.nan)
-        return RunOutcome(status, list(self._records.values()), self.spent, " ".join(reason.split()), error)
+        records = list(self._records.values())
+        if failures := self._nothing_but_failures():
+            last_line = (failures[0].error or "no error was reported").strip().splitlines()[-1]
+            reason = "; ".join(filter(None, [reason, f"{_share_of(failures, records)} failed: {last_line}"]))
+            error = error or failures[0].error or ""
+            status = Status(failures[0].status) if status.is_complete else status
+        return RunOutcome(status, records, self.spent, " ".join(reason.split()), error)
+
+    def _nothing_but_failures(self) -> list[TrialRecord]:
+        """All trials (those at full fidelity, if any) where none has a result; the most frequent kind first."""
+        full = [record for record in self._records.values() if record.fidelity == self._full_level]
+        failures = full or list(self._records.values())
+        if any(record.status == Status.OK for record in failures):
+            return []
+        kinds = Counter((record.status, record.error) for record in failures)
+        return sorted(failures, key=lambda record: -kinds[record.status, record.error])
 
     def _admit(self, trial: Trial) -> tuple[Trial, float]:
         """The trial with active hyperparameters and its level, and what it costs in full evaluations."""
@@ -363,6 +398,11 @@ def _as_stored(trial: Trial | TrialRecord) -> str:
 def stored_text(text: str, limit: int) -> str | None:
     """What is stored of an error or a reason: without secrets, clean and short; `None` where there is nothing."""
     return shortened(redacted(ends(text, 10 * limit)), limit) or None
+
+
+def _share_of(failures: Sequence[TrialRecord], records: Sequence[TrialRecord]) -> str:
+    kind = "trials" if len(failures) == len(records) else "full trials"
+    return f"{len(failures)} of {len(failures)} {kind}"
 
 
 def _raw(trial: Trial) -> Trial:
