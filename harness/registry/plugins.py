@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from optathlon.errors import MissingDependency, UsageError, described
 from optathlon.optimizer import Optimizer
+from optathlon.paths import resolved
 from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
 
@@ -110,7 +111,7 @@ def load_plugin(path: Path) -> ModuleType:
 
     An optimizer class `MyOptimizer` gets the name `my-optimizer`; collections and tasks bring their own.
     """
-    path = path.resolve()
+    path = resolved(path).resolve()
     if path in plugins.registered:
         return plugins.registered[path]
     module = import_plugin(path)
@@ -132,7 +133,7 @@ def import_plugin(path: Path) -> ModuleType:
 
     Raises `UsageError` where there is none, and where it can't be imported.
     """
-    path = path.resolve()
+    path = resolved(path).resolve()
     if path not in plugins.modules:
         if not path.is_file():
             raise UsageError(f"no plugin file {str(path)!r}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from optathlon.errors import UsageError, storage_errors
+from optathlon.paths import resolved
 from optathlon.registry.code import Code
 from optathlon.results.codes import CODE_COLUMNS, runs_by_code
 from optathlon.results.damage import damaged_part
@@ -54,6 +55,7 @@ def merge(target: Path, sources: Sequence[Path], *, keep_old: bool = False) -> M
     without `keep_old`, where an optimizer would have results of different code; and `StorageError` where `target` can't
     be written.
     """
+    target, sources = resolved(target), [resolved(source) for source in sources]
     folders = [ResultsFolder.open(source) for source in sources]
     for source in sources:
         if source.resolve() == target.resolve():

@@ -9,12 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from optathlon.redaction import redacted, redacted_id, redacted_options
-<<<<<<< HEAD
-from optathlon.running.accounting import RunOutcome, stored_text
-=======
 from optathlon.registry.code import UNKNOWN, Code
-from optathlon.running.accounting import RunOutcome
->>>>>>> main
+from optathlon.running.accounting import RunOutcome, stored_text
 from optathlon.running.runs import RunSpec
 from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line
 
@@ -61,13 +57,8 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-<<<<<<< HEAD
         "reason": stored_text(one_line(outcome.reason), REASON_CHARACTERS),
         "error": stored_text(outcome.error, ERROR_CHARACTERS),
-=======
-        "reason": shortened(one_line(redacted(outcome.reason)), REASON_CHARACTERS) or None,
-        "error": shortened(redacted(outcome.error), ERROR_CHARACTERS) or None,
->>>>>>> main
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
