@@ -42,6 +42,11 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:half]} … ({len(text) - 2 * half} characters left out) … {text[-half:]}"
 
 
+def ends(text: str, limit: int) -> str:
+    """The first and the last `limit` characters of `text`, without cleaning: a quick cut of what may be huge."""
+    return text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
+
+
 def one_line(text: str) -> str:
     """`text` cleaned, with each run of white space as one space."""
     return " ".join(clean(text).split())

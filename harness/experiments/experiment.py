@@ -22,9 +22,11 @@ from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.experiments.code_changes import CodePolicy
 from optathlon.experiments.executors.choice import choose_executor, overlaid
+from optathlon.paths import resolved
 from optathlon.plain_numbers import Whole
 from optathlon.resources import Limits
 from optathlon.running.clocks import Clock
+from optathlon.running.seeds import LARGEST_SEED
 from optathlon.yaml_file import read_yaml
 
 _SEEDS = re.compile(r"[-0-9:,\s]+")
@@ -142,7 +144,7 @@ class Experiment(Execution):
     budget:
         As `Budget.parse` reads it; by default each task's own.
     root_seed:
-        What every other seed is derived from.
+        What every other seed is derived from; like the seeds, from 0 to 2**63 - 1.
     plugins:
         Python files that define further optimizers and tasks.
     workers_per_run:
@@ -154,7 +156,7 @@ class Experiment(Execution):
     shard:
         `"i/n"`, with 1 <= i <= n: only the i-th of n parts of the runs.
     out:
-        The results folder.
+        The results folder. A relative one is below the folder in which the experiment is made, wherever tasks go.
     fresh:
         Optimizers (ids, names without options, or patterns with `*`) whose runs by other code are done again.
     keep_old:
@@ -166,15 +168,25 @@ class Experiment(Execution):
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     budget: str | None = None
-    root_seed: Whole = Field(default=0, ge=0)
+    root_seed: Whole = Field(default=0, ge=0, le=LARGEST_SEED)
     plugins: list[Path] = []
     workers_per_run: Whole | None = Field(default=None, ge=1)
     clock: Literal["real", "virtual"] = "real"
     charge_overhead: bool = False
     shard: str | None = None
-    out: Path = Path("out")
+    out: Path = Field(default=Path("out"), validate_default=True)
     fresh: list[str] = []
     keep_old: bool = False
+
+    @field_validator("out")
+    @classmethod
+    def _out(cls, value: Path) -> Path:
+        return resolved(value)
+
+    @field_validator("plugins")
+    @classmethod
+    def _plugins(cls, value: list[Path]) -> list[Path]:
+        return [resolved(path) for path in value]
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -229,6 +241,8 @@ def parse_seeds(value: str | int) -> list[int]:
         raise UsageError(f"can't read the seeds {text!r}: give a number (5), a range (3:8) or a list (1,4,7)") from None
     if not seeds or min(seeds) < 0:
         raise UsageError(f"the seeds {text!r} are none or negative: give at least one, e.g. --seeds 5")
+    if max(seeds) > LARGEST_SEED:
+        raise UsageError(f"the seeds {text[:60]!r} are too large: give seeds up to {LARGEST_SEED}")
     return list(dict.fromkeys(seeds))
 
 

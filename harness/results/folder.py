@@ -32,6 +32,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
+from optathlon.paths import resolved
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import has_whole_footer
 from optathlon.task import agree, lasting, short_hash
@@ -63,6 +64,7 @@ class ResultsFolder:
     @classmethod
     def open(cls, path: Path) -> ResultsFolder:
         """An existing results folder; `UsageError` where there is none or its format differs."""
+        path = resolved(path)
         if not path.is_dir():
             raise UsageError(f"no results folder {str(path)!r}: give the folder that `optathlon run --out` wrote")
         try:
@@ -91,6 +93,7 @@ class ResultsFolder:
     @classmethod
     def create(cls, path: Path) -> ResultsFolder:
         """The results folder at `path`, made if absent; `UsageError` for a folder with anything else in it."""
+        path = resolved(path)
         try:
             if not cls.is_new(path) and not (path / MARK).exists():
                 raise UsageError(f"{str(path)!r} exists and is not a results folder: give another --out")

@@ -89,6 +89,8 @@ class Worker:
                 case Batch(runs):
                     for spec in runs:
                         yield from self._do(spec, order)
+                    if not order.patience:  # a worker died with it: what comes next must not be blamed on it
+                        self._flush()
                 case Flush():
                     self._flush()
             yield from self._tell()
