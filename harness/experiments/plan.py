@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from optathlon.budget import Budget
+from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import mismatch, remark
@@ -18,6 +19,9 @@ from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
 from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
+
+MOST_RUNS = 20_000_000
+"""A plan holds every run, in about 200 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
     choices = [choose_optimizer(id) for id in dict.fromkeys(experiment.optimizers)]
     optimizers = {choice.id: choice for choice in choices}
     tasks = choose_tasks(experiment.tasks)
+    runs = len(optimizers) * len(tasks) * len(experiment.seeds)
+    if runs > MOST_RUNS:
+        raise UsageError(
+            f"{len(optimizers):,} optimizers x {len(tasks):,} tasks x {len(experiment.seeds):,} seeds are {runs:,} "
+            f"runs, and one command does {MOST_RUNS:,} at most: give some of the tasks or seeds at a time"
+        )
     budget = Budget.parse(experiment.budget) if experiment.budget else None
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []
