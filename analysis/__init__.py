@@ -48,18 +48,20 @@ if TYPE_CHECKING:
     from optathlon.analysis.stats.generalisation import generalisation as generalisation
     from optathlon.analysis.stats.importance import hyperparameter_importance as hyperparameter_importance
     from optathlon.analysis.stats.improvement import probability_of_improvement as probability_of_improvement
+    from optathlon.analysis.stats.nemenyi import friedman_nemenyi as friedman_nemenyi
     from optathlon.analysis.stats.pairwise import effect_sizes as effect_sizes
     from optathlon.analysis.stats.pairwise import win_tie_loss as win_tie_loss
     from optathlon.analysis.stats.power import power as power
     from optathlon.analysis.stats.profiles import performance_profiles as performance_profiles
+    from optathlon.analysis.stats.rank_differences import rank_differences as rank_differences
     from optathlon.analysis.stats.ranking import mean_ranks as mean_ranks
     from optathlon.analysis.stats.ranking import ranks as ranks
     from optathlon.analysis.stats.sensitivity import sensitivity as sensitivity
-    from optathlon.analysis.stats.significance import significance as significance
-    from optathlon.analysis.stats.significance import wilcoxon_holm as wilcoxon_holm
     from optathlon.analysis.stats.standings import standings as standings
     from optathlon.analysis.stats.strengths import strengths as strengths
     from optathlon.analysis.stats.task_correlation import task_correlation as task_correlation
+    from optathlon.analysis.stats.wilcoxon import wilcoxon_holm as wilcoxon_holm
+    from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores as wilcoxon_of_scores
 
 _HOMES = {
     "aggregates": "stats.aggregates",
@@ -78,6 +80,7 @@ _HOMES = {
     "export_ioh": "export.ioh",
     "final_values": "metrics.final",
     "freeze_references": "metrics.references",
+    "friedman_nemenyi": "stats.nemenyi",
     "generalisation": "stats.generalisation",
     "hierarchical": "stats.bayes",
     "hyperparameter_importance": "stats.importance",
@@ -95,6 +98,7 @@ _HOMES = {
     "position_consistency": "stats.agreement",
     "power": "stats.power",
     "probability_of_improvement": "stats.improvement",
+    "rank_differences": "stats.rank_differences",
     "ranks": "stats.ranking",
     "references": "metrics.references",
     "running_hypervolume": "metrics.hypervolume",
@@ -102,14 +106,14 @@ _HOMES = {
     "runtimes": "metrics.targets",
     "sensitivity": "stats.sensitivity",
     "side_by_side": "compare",
-    "significance": "stats.significance",
     "standings": "stats.standings",
     "strengths": "stats.strengths",
     "task_changes": "compare",
     "task_correlation": "stats.task_correlation",
     "task_features": "metrics.task_features",
     "trajectories": "metrics.trajectory",
-    "wilcoxon_holm": "stats.significance",
+    "wilcoxon_holm": "stats.wilcoxon",
+    "wilcoxon_of_scores": "stats.wilcoxon",
     "win_tie_loss": "stats.pairwise",
 }
 
@@ -130,6 +134,7 @@ __all__ = [
     "export_ioh",
     "final_values",
     "freeze_references",
+    "friedman_nemenyi",
     "generalisation",
     "hierarchical",
     "hyperparameter_importance",
@@ -147,6 +152,7 @@ __all__ = [
     "position_consistency",
     "power",
     "probability_of_improvement",
+    "rank_differences",
     "ranks",
     "references",
     "running_hypervolume",
@@ -154,7 +160,6 @@ __all__ = [
     "runtimes",
     "sensitivity",
     "side_by_side",
-    "significance",
     "standings",
     "strengths",
     "task_changes",
@@ -162,6 +167,7 @@ __all__ = [
     "task_features",
     "trajectories",
     "wilcoxon_holm",
+    "wilcoxon_of_scores",
     "win_tie_loss",
 ]
 

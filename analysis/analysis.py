@@ -27,8 +27,9 @@ from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
 from optathlon.analysis.stats.generalisation import generalisation
 from optathlon.analysis.stats.ranking import ranks, task_ranks
-from optathlon.analysis.stats.significance import Significance, significance
+from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.standings import standings
+from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 from optathlon.results.frames import matching
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ _MOST_GROUPS = 10
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """One comparison and what the statistics say of it; frames as their functions return them."""
+    """One comparison and what the statistics say of it; frames as their functions return them.
+
+    `significance` is of the primary test, which decides what the report says of differences: `wilcoxon_holm`.
+    """
 
     comparison: Comparison
     bands: pd.DataFrame
@@ -79,6 +83,11 @@ class Analysis:
     def optimizers(self) -> list[str]:
         """All optimizers, by name."""
         return sorted(self.results.runs["optimizer"].unique())
+
+    @cached_property
+    def has_course(self) -> bool:
+        """Whether some run has several trials, so that there is something to tell before its end."""
+        return bool(self.results.trials["run"].duplicated().any())
 
     @cached_property
     def trajectories(self) -> pd.DataFrame:
@@ -220,4 +229,5 @@ class Analysis:
         bands = bootstrap_ranks(ranked, seed=self.seed)
         final = task_ranks(ranked.iloc[:, -1:]).iloc[:, -1].unstack("optimizer")
         table = standings(final, bands, self._regret, comparison)
-        return ComparisonResult(comparison, bands, final, significance(final), table)
+        tested = wilcoxon_holm(comparison.all_final_losses, table["mean_rank"].sort_index())
+        return ComparisonResult(comparison, bands, final, tested, table)

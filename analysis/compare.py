@@ -14,10 +14,13 @@ from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
+from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
-from optathlon.analysis.stats.significance import ALPHA, holm, significance
+from optathlon.analysis.stats.significance import ALPHA, holm
+from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores
 from optathlon.errors import UsageError
+from optathlon.task import agree
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -74,7 +77,7 @@ def shared_optimizers(first: Results, second: Results) -> list[str]:
     return sorted({*first.runs["optimizer"].astype(str)} & {*second.runs["optimizer"].astype(str)})
 
 
-def paired_runs(first: Results, second: Results) -> pd.DataFrame:
+def paired_runs(first: Results, second: Results, *, ties: float = 0.0) -> pd.DataFrame:
     """The runs that both results have, skipped in neither.
 
     Those of the same optimizer, task and seed are paired where budget, workers and clock are equal.
@@ -83,6 +86,8 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     ----------
     first, second:
         As `optathlon.load` returns them.
+    ties:
+        Values on a task are equal if they differ by at most this share of the larger one, in [0, 1).
 
     Returns
     -------
@@ -104,7 +109,7 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     UsageError
         As `side_by_side`.
     """
-    both = comparable(side_by_side(first, second, names=_SIDES))
+    both = comparable(with_ties(side_by_side(first, second, names=_SIDES), ties))
     runs = _run_facts(both)
     shared = shared_optimizers(first, second)
     one, other = (_of_side(runs, side, shared).add_suffix(f"_{side}") for side in _SIDES)
@@ -189,9 +194,10 @@ def _refuse_other_tasks(first: pd.DataFrame, second: pd.DataFrame, names: tuple[
     for task in sorted({*first.index} & {*second.index}):
         one, other = first.loc[[task]], second.loc[[task]]
         known = _versions(one), _versions(other)
-        if all(known) and known[0] != known[1]:
+        if all(known) and not _are_same(*known):
+            listed = [", ".join(f"version {version} (fingerprint {text})" for version, text in side) for side in known]
             raise UsageError(
-                f"task {task!r} is not the same: {known[0]} in {names[0]}, {known[1]} in {names[1]}: compare results "
+                f"task {task!r} is not the same: {listed[0]} in {names[0]}, {listed[1]} in {names[1]}: compare results "
                 "of one version of the task, or other tasks (--task)"
             )
         ways = _directions(one), _directions(other)
@@ -213,10 +219,16 @@ def _refuse_taken_names(first: Results, second: Results, names: tuple[str, str])
                 )
 
 
-def _versions(task: pd.DataFrame) -> str:
-    """The versions of a task with their fingerprints; empty where these are unknown."""
+def _versions(task: pd.DataFrame) -> list[tuple[str, str]]:
+    """The versions of a task with their fingerprints; none where these are unknown."""
     described = task[_is_known(task)].sort_values("version")
-    return ", ".join(f"version {row.version} (fingerprint {row.fingerprint})" for row in described.itertuples())
+    return [(str(row.version), str(row.fingerprint)) for row in described.itertuples()]
+
+
+def _are_same(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> bool:
+    return len(one) == len(other) and all(
+        version == another and agree(text, its) for (version, text), (another, its) in zip(one, other, strict=True)
+    )
 
 
 def _directions(task: pd.DataFrame) -> str:
@@ -382,7 +394,7 @@ def _tests(pairs: pd.DataFrame) -> pd.DataFrame:
     """Index `optimizer`: the corrected `p_value` of Wilcoxon's test, and the `verdict`."""
     columns = [f"regret_{side}" for side in _SIDES]
     regret = pairs[columns].groupby(level=["optimizer", "task"]).mean()
-    tests = {name: significance(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
+    tests = {name: wilcoxon_of_scores(own.set_axis(_SIDES, axis=1)) for name, own in regret.groupby(level="optimizer")}
     p_values = pd.Series({name: test.p_value for name, test in tests.items()}, dtype=float)
     tested = p_values.dropna()
     corrected = pd.Series(holm(tested.to_numpy()), index=tested.index).reindex(p_values.index)

@@ -149,11 +149,12 @@ class Curves:
         """Index (`task`, `seed`, `optimizer`), a column per point, on the compared tasks that have measure and axis."""
         losses = self.losses_on(axis)
         rows = losses.index.get_indexer(comparison.runs)
+        cells = comparison.losses.index[rows >= 0]
         rows = rows[rows >= 0]
         if measure.normalisation is None:
-            compared = _by_task(losses.iloc[rows])
+            compared = losses.iloc[rows].set_axis(cells)
             return ranks(replace(comparison, losses=compared)) if len(compared) else compared
-        regret = _by_task(self._regret(measure.normalisation, axis).iloc[rows])
+        regret = self._regret(measure.normalisation, axis).iloc[rows].set_axis(cells)
         regret = regret[regret.iloc[:, -1].notna()]
         return log_regret(regret) if measure.logarithmic else regret
 
@@ -180,7 +181,3 @@ class Curves:
 def grid_of(axis: Axis) -> tuple[float, ...]:
     """The points of curves on an axis, as shares."""
     return GRID if axis.name == BUDGET.name else COARSE
-
-
-def _by_task(losses: pd.DataFrame) -> pd.DataFrame:
-    return losses.reorder_levels(["task", "seed", "optimizer"])

@@ -36,6 +36,7 @@ from optathlon.optimizers.random import RandomSearch
 from optathlon.registry.plugins import plugins
 from optathlon.registry.tasks import make_task
 from optathlon.results.compact import compact
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session, run_row
 from optathlon.results.writer import ShardWriter
@@ -82,7 +83,7 @@ def plan(tasks: int, _folder: Path) -> None:
 def resume(tasks: int, folder: Path) -> None:
     """What repeating a finished command does before it says that all is done."""
     results = ResultsFolder.open(folder)
-    assert not results.set_aside_damaged()
+    assert not set_aside_damaged(results)
     finished = set(results.finished()["run"].to_pylist())
     assert len(make_plan(experiment(tasks), finished).done) == number_of_runs(tasks)
 

@@ -5,6 +5,7 @@ Constants have no place in any of them. What comes back is ready for a `Trial`; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,15 @@ def walk(space: ConfigurationSpace, value: Callable[[str], Value]) -> dict[str, 
             config[name] = value(name)
             vector[index] = space[name].to_vector(config[name])
     return config
+
+
+def tempered(loss: float, limit: float) -> float:
+    """The loss, but on a logarithmic scale beyond +-`limit` (> 0): for libraries that square or narrow what they learn.
+
+    The order of losses is kept.
+    """
+    beyond = abs(loss) / limit
+    return loss if beyond <= 1 else math.copysign(limit * (1 + math.log(beyond)), loss)
 
 
 class UnitCube:
@@ -302,4 +312,15 @@ def _vectors(space: ConfigurationSpace, rows: Mapping[str, np.ndarray], count: i
     return vectors.T
 
 
-__all__ = ["Choice", "Dimension", "Number", "OneHot", "UnitCube", "dimensions", "forbidden", "levels", "walk"]
+__all__ = [
+    "Choice",
+    "Dimension",
+    "Number",
+    "OneHot",
+    "UnitCube",
+    "dimensions",
+    "forbidden",
+    "levels",
+    "tempered",
+    "walk",
+]

@@ -24,6 +24,8 @@ class Capability(StrEnum):
     """Never proposes a forbidden configuration."""
     CONSTRAINTS = "constraints"
     """Learns from black-box constraint values."""
+    CONSTANT_SPACES = "constant spaces"
+    """Copes with a search space that has only one configuration."""
     ASYNCHRONOUS = "asynchronous"
     """Can be asked while earlier trials are pending."""
     RESUMABLE = "resumable"

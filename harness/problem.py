@@ -89,6 +89,8 @@ class Problem:
         When the run ends. A task gives its default here; a run puts its own in place of it.
     n_workers:
         How many trials may be pending at once.
+
+    Raises `UsageError` for a search space that can't be searched, or has choices that can't be stored.
     """
 
     space: ConfigurationSpace
@@ -101,6 +103,9 @@ class Problem:
     def __post_init__(self) -> None:
         if not self.objectives:
             raise ValueError("a problem needs at least one objective")
+        from optathlon.space import require_usable
+
+        require_usable(self.space)
 
     @property
     def type(self) -> TaskType:

@@ -71,9 +71,12 @@ class Limits:
         As in `Resources`.
     run_seconds:
         Wall-clock seconds after which a run is ended with status `timeout`; its trials so far are kept.
+    fail_fast:
+        Number of trials, at least 1, after which a run ends where all of them have failed.
     """
 
     trial_seconds: float | None = None
     trial_memory: int | None = None
     run_seconds: float | None = None
+    fail_fast: int | None = None
     isolated: bool = False

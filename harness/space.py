@@ -19,16 +19,60 @@ from ConfigSpace.hyperparameters import (
 )
 from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
-from optathlon.errors import InvalidConfiguration
+from optathlon.errors import InvalidConfiguration, UsageError
 from optathlon.trial import Value
 
 _BOUND_SLACK = 1e-9
 """Relative overshoot of a bound that is rounding (exp(log(x))), not a wrong proposal; it is clipped."""
 
+_WIDEST = 2**62
+"""The greatest difference of an integer's bounds: ConfigSpace samples in 64 bits."""
+
+_SHOWN = 60
+"""Characters of a value in a message."""
+
 
 def plain(value: Any) -> Value:
     """`value` as a plain Python object: ConfigSpace returns `numpy.str_` and `numpy.int64`."""
     return cast(Value, value.item()) if isinstance(value, np.generic) else value
+
+
+def require_usable(space: ConfigurationSpace) -> None:
+    """Raise `UsageError`, in one line, for a search space that can't be searched or whose values can't be stored."""
+    if not len(space):
+        raise UsageError("the search space has no hyperparameters: give at least one, such as {'x': (0.0, 1.0)}")
+    for hyperparameter in space.values():
+        match hyperparameter:
+            case FloatHyperparameter():
+                continue
+            case IntegerHyperparameter():
+                _require_narrow(hyperparameter)
+            case _:
+                _require_storable(hyperparameter)
+
+
+def _require_narrow(hyperparameter: IntegerHyperparameter) -> None:
+    difference = int(hyperparameter.upper) - int(hyperparameter.lower)
+    if difference > _WIDEST:
+        raise UsageError(
+            f"the hyperparameter {hyperparameter.name!r} has {difference + 1:.3g} values, more than 2**62: "
+            "narrow its range"
+        )
+
+
+def _require_storable(hyperparameter: Hyperparameter[Any, Any]) -> None:
+    for value in _domain(hyperparameter):
+        if not _is_storable(value):
+            raise UsageError(
+                f"the hyperparameter {hyperparameter.name!r} has the choice {_shortened(value)}, a "
+                f"{type(value).__name__}, which can't be stored: give texts, numbers or booleans, and let the "
+                "objective look up what they mean"
+            )
+
+
+def has_one_configuration(space: ConfigurationSpace) -> bool:
+    """Whether every hyperparameter has a single value."""
+    return all(_size(hyperparameter) == 1 for hyperparameter in space.values())
 
 
 def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], dict[str, Value]]:
@@ -209,13 +253,13 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 
             return check_integer
         case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
-            choices = {value: plain(value) for value in _domain(hyperparameter)}
+            domain = {value: plain(value) for value in _domain(hyperparameter)}
 
             def check_choice(value: Any) -> Value:
                 try:
-                    return choices[value]
+                    return domain[value]
                 except (KeyError, TypeError):
-                    raise _illegal(name, value, f"one of {list(choices.values())}") from None
+                    raise _illegal(name, value, f"one of {list(domain.values())}") from None
 
             return check_choice
         case _:
@@ -225,6 +269,18 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 def _not_supported(hyperparameter: Hyperparameter[Any, Any]) -> TypeError:
     kind = type(hyperparameter).__name__
     return TypeError(f"hyperparameter {hyperparameter.name!r}: the kind {kind} is not supported")
+
+
+def _is_storable(value: object) -> bool:
+    """Whether JSON has the value, and a dictionary can look it up."""
+    if isinstance(value, tuple):
+        return all(map(_is_storable, value))
+    return value is None or isinstance(plain(value), str | int | float)
+
+
+def _shortened(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _illegal(name: str, value: Any, domain: str) -> InvalidConfiguration:

@@ -6,6 +6,7 @@ only where it is active. Failed trials are told as `TrialState.FAIL`.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,13 +34,16 @@ class _OptunaOptimizer(Optimizer):
     packages: ClassVar[tuple[str, ...]] = ("optuna",)
     install = "pip install 'optathlon[optuna]'"
 
+    _most_levels: ClassVar[float] = math.inf
+    """Integers with more values than this are suggested as floats, and rounded."""
+
     def __init__(self, problem: Problem, make_sampler: Callable[[], optuna.samplers.BaseSampler]) -> None:
         import optuna
 
         with _quiet():
             self._study = optuna.create_study(directions=["minimize"] * len(problem.objectives), sampler=make_sampler())
         self._space = problem.space
-        self._suggest = _suggestions(problem.space)
+        self._suggest = _suggestions(problem.space, self._most_levels)
         self._constraints = [constraint.name for constraint in problem.constraints]
 
     def ask(self) -> Trial:
@@ -82,6 +86,7 @@ class OptunaTPE(_OptunaOptimizer):
             Capability.CATEGORICALS,
             Capability.CONDITIONS,
             Capability.CONSTRAINTS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )
@@ -124,7 +129,8 @@ class OptunaMultivariateTPE(OptunaTPE):
 class OptunaGP(_OptunaOptimizer):
     """Gaussian process with log expected improvement, and its hypervolume and constrained variants.
 
-    It models only hyperparameters that are always active, so conditions are not declared.
+    It models only hyperparameters that are always active, so conditions are not declared. Integers with more than 10^8
+    values are floats that are rounded, as the sampler makes a list of an integer's values.
 
     Parameters
     ----------
@@ -141,11 +147,14 @@ class OptunaGP(_OptunaOptimizer):
             Capability.MULTI_OBJECTIVE,
             Capability.CATEGORICALS,
             Capability.CONSTRAINTS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )
     packages = ("optuna", "torch")
     install = "pip install 'optathlon[optuna-gp]'"
+
+    _most_levels: ClassVar[float] = 1e8
 
     def __init__(
         self, problem: Problem, seed: int, *, n_startup_trials: int = 10, deterministic_objective: bool = False
@@ -175,7 +184,7 @@ class OptunaCMAES(_OptunaOptimizer):
         fixating) or `"lr-adapt"` (adapts the learning rate, for multimodal or noisy objectives).
     """
 
-    capabilities = frozenset({Capability.ASYNCHRONOUS})
+    capabilities = frozenset({Capability.CONSTANT_SPACES, Capability.ASYNCHRONOUS})
     packages = ("optuna", "cmaes")
 
     def __init__(
@@ -239,24 +248,27 @@ class OptunaNSGAII(_OptunaOptimizer):
         super().__init__(problem, sampler)
 
 
-def _suggestions(space: ConfigurationSpace) -> dict[str, Suggest]:
+def _suggestions(space: ConfigurationSpace, most_levels: float) -> dict[str, Suggest]:
     """How an Optuna user suggests each hyperparameter; an ordered choice is an integer, the index of its value."""
     constants = {name: _constant(plain(hp.value)) for name, hp in space.items() if isinstance(hp, Constant)}
-    return constants | {dimension.name: _suggestion(dimension) for dimension in dimensions(space)}
+    return constants | {dimension.name: _suggestion(dimension, most_levels) for dimension in dimensions(space)}
 
 
 def _constant(value: Value) -> Suggest:
     return lambda trial: value
 
 
-def _suggestion(dimension: Dimension) -> Suggest:
+def _suggestion(dimension: Dimension, most_levels: float) -> Suggest:
     match dimension:
-        case Number(name=name, lower=low, upper=high, log=log, integer=True):
+        case Number(name=name, lower=low, upper=high, log=log, integer=True) if high - low < most_levels:
             return lambda trial: trial.suggest_int(name, int(low), int(high), log=log)
-        case Number(name=name, lower=low, upper=high, log=log):
-            return lambda trial: trial.suggest_float(name, low, high, log=log)
+        case Number(name=name, lower=low, upper=high, log=log) as number:
+            return lambda trial: number.decode(trial.suggest_float(name, low, high, log=log))
         case Choice(name=name, values=values, ordered=True):
             return lambda trial: values[trial.suggest_int(name, 0, len(values) - 1)]
+        case Choice(name=name, values=values) if any(isinstance(value, tuple) for value in values):
+            places = tuple(range(len(values)))  # Optuna's choices are numbers and texts
+            return lambda trial: values[trial.suggest_categorical(name, places)]
         case Choice(name=name, values=values):
             return lambda trial: plain(trial.suggest_categorical(name, values))
 

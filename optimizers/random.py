@@ -28,6 +28,7 @@ class RandomSearch(Optimizer):
             Capability.CATEGORICALS,
             Capability.CONDITIONS,
             Capability.FORBIDDENS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )

@@ -45,6 +45,7 @@ class _SmacOptimizer(Optimizer):
             Capability.CATEGORICALS,
             Capability.CONDITIONS,
             Capability.FORBIDDENS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )

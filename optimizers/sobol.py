@@ -46,6 +46,7 @@ class SobolSearch(Optimizer):
             Capability.CATEGORICALS,
             Capability.CONDITIONS,
             Capability.FORBIDDENS,
+            Capability.CONSTANT_SPACES,
             Capability.ASYNCHRONOUS,
         }
     )

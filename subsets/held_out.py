@@ -12,6 +12,7 @@ from optathlon.errors import UsageError, unknown
 from optathlon.subsets.performance import performance
 from optathlon.subsets.points import Missing, task_points
 from optathlon.subsets.subset import Subset
+from optathlon.task import agree
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -119,7 +120,7 @@ def _refuse_divided_conditions(results: Results, subset: Subset, names: Collecti
 
 def _refuse_changed_tasks(chosen: Performance, subset: Subset) -> None:
     found = chosen.fingerprints
-    changed = [task for task, text in subset.fingerprints.items() if text and found.get(task, text) not in ("", text)]
+    changed = [task for task, text in subset.fingerprints.items() if not agree(text, found.get(task, ""))]
     if changed:
         raise UsageError(
             f"{len(changed)} of the {len(subset.tasks)} tasks have changed since the subset was chosen, first "

@@ -27,7 +27,7 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
     Parameters
     ----------
     significance:
-        As `optathlon.analysis.significance` returns it.
+        As `optathlon.analysis.wilcoxon_holm` or `optathlon.analysis.friedman_nemenyi` returns it.
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     """
@@ -66,7 +66,7 @@ def indistinguishable(significance: Significance) -> list[tuple[int, int]]:
     ranks, so all pairs in it are looked at; two that don't differ may then still share no bar.
     """
     names = significance.mean_ranks.sort_index().sort_values(kind="stable").index
-    differ = (significance.pairwise.loc[names, names] < ALPHA).to_numpy() & (significance.p_value < ALPHA)
+    differ = (significance.pairwise.loc[names, names] < ALPHA).to_numpy()
     groups: list[tuple[int, int]] = []
     last = 0
     for first in range(len(names)):

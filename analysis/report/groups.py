@@ -10,8 +10,10 @@ import pandas as pd
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
 from optathlon.analysis.stats.comparison import Comparison
+from optathlon.analysis.stats.nemenyi import friedman_nemenyi
 from optathlon.analysis.stats.ranking import ranks
-from optathlon.analysis.stats.significance import Significance, wilcoxon_holm
+from optathlon.analysis.stats.significance import Significance
+from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 
 Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
 
@@ -53,8 +55,16 @@ class Group:
 
     @cached_property
     def wilcoxon(self) -> Significance:
-        """Wilcoxon's test between all pairs, by Holm's procedure."""
-        return wilcoxon_holm(self.task_ranks)
+        """The primary test, of each pair by itself."""
+        for result in self.analysis.comparisons:
+            if result.comparison is self.comparison:
+                return result.significance
+        return wilcoxon_holm(self.comparison.all_final_losses, self.task_ranks.mean())
+
+    @cached_property
+    def nemenyi(self) -> Significance:
+        """Friedman's and Nemenyi's tests, which rank all optimizers together."""
+        return friedman_nemenyi(self.task_ranks)
 
     @property
     def dimensions(self) -> pd.Series:

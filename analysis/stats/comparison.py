@@ -10,12 +10,18 @@ import numpy as np
 import pandas as pd
 
 ENOUGH = 0.5
-"""All optimizers are compared on what they share if that is at least this share of the tasks."""
+"""All optimizers are compared on what they share if that is at least this share of the tasks, or of a task's seeds."""
+
+_LEVELS = ["task", "seed", "optimizer"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Optimizers on the (task, seed) pairs that all of them have.
+    """Optimizers on the tasks that all of them have.
+
+    On most tasks these are the (task, seed) pairs that all have. Where some optimizer has more than twice as many seeds
+    on a task, as if each had seeds of its own, the task is *unpaired*: every run counts, `seed` is a number from 0, and
+    an optimizer with fewer runs has them again, in turn, until all have as many.
 
     Attributes
     ----------
@@ -23,19 +29,29 @@ class Comparison:
         `"all tasks"`, or the group of tasks it is about.
     losses:
         Index (`task`, `seed`, `optimizer`), sorted, every optimizer on every pair; one column per budget fraction.
+    runs:
+        The run in each row of `losses`, as index (`optimizer`, `task`, `seed`).
+    all_final_losses:
+        Index (`task`, `seed`, `optimizer`), sorted: at the end of the budget, all runs of the compared optimizers on
+        this group's tasks, in `losses` or not.
     left_out:
         Optimizers that have results but are not compared here, with the number of this group's tasks they have.
     dropped_tasks:
         Tasks of this group that not all compared optimizers have.
     dropped_pairs:
         How many (task, seed) pairs on the compared tasks were dropped, as not all compared optimizers have them.
+    unpaired_tasks:
+        The compared tasks on which runs are not paired by their seeds.
     """
 
     name: str
     losses: pd.DataFrame
+    runs: pd.MultiIndex
+    all_final_losses: pd.Series
     left_out: dict[str, int]
     dropped_tasks: tuple[str, ...]
     dropped_pairs: int
+    unpaired_tasks: tuple[str, ...]
 
     @property
     def optimizers(self) -> list[str]:
@@ -46,11 +62,6 @@ class Comparison:
     def tasks(self) -> list[str]:
         """The tasks compared on, by name."""
         return self.losses.index.unique("task").sort_values().tolist()
-
-    @property
-    def runs(self) -> pd.MultiIndex:
-        """The compared runs in the order of `losses`, as index (`optimizer`, `task`, `seed`)."""
-        return cast("pd.MultiIndex", self.losses.index).reorder_levels(["optimizer", "task", "seed"])
 
     @property
     def seeds(self) -> pd.Series:
@@ -83,8 +94,7 @@ def comparisons(losses: pd.DataFrame, types: pd.Series) -> list[Comparison]:
     if compared.empty:
         return []
     tasks = compared.index.unique("task")
-    present = _present(compared)
-    if types[tasks].nunique() == 1 or _shared_tasks(present, tuple(present.index)) >= ENOUGH * len(tasks):
+    if types[tasks].nunique() == 1 or _runs_on(compared).all(axis=0).sum() >= ENOUGH * len(tasks):
         return [_complete_block(compared, "all tasks")]
     return by_group(losses, types)
 
@@ -98,71 +108,93 @@ def by_group(losses: pd.DataFrame, groups: pd.Series) -> list[Comparison]:
 
 def _complete_block(losses: pd.DataFrame, name: str) -> Comparison:
     """All optimizers on the tasks that all have; the largest complete block where those are fewer than `ENOUGH`."""
-    present = _present(losses)
-    runs_on = _runs_on(present)
-    chosen = tuple(runs_on.index)
-    if _shared_tasks(present, chosen) < ENOUGH * runs_on.shape[1]:
-        chosen = _largest_block(present, runs_on)
-    pairs = _shared(present, chosen)
-    tasks = set(pairs.get_level_values("task"))
-    group_pairs = present.columns[present.loc[list(chosen)].any(axis=0)]
-    rows = losses.reorder_levels(["task", "seed", "optimizer"]).sort_index()
-    kept = rows.droplevel(["optimizer"]).index.isin(pairs) & rows.index.get_level_values("optimizer").isin(chosen)
+    runs_on = _runs_on(losses)
+    chosen = runs_on
+    if runs_on.all(axis=0).sum() < ENOUGH * runs_on.shape[1]:
+        chosen = runs_on.loc[_largest_block(runs_on)]
+    tasks = chosen.columns[chosen.all(axis=0)]
+    rows = losses.reorder_levels(_LEVELS).sort_index()
+    rows = rows[rows.index.get_level_values("optimizer").isin(chosen.index)]
     counts = runs_on.sum(axis=1)
+    on_tasks = rows.index[rows.index.get_level_values("task").isin(tasks)]
+    cells = _cells(cast("pd.MultiIndex", on_tasks), len(chosen))
+    taken = rows.loc[cells.runs] if cells.unpaired_tasks else rows[rows.index.isin(cells.runs)]
     return Comparison(
         name=name,
-        losses=rows[kept],
-        left_out={str(optimizer): int(counts[optimizer]) for optimizer in counts.index if optimizer not in chosen},
+        losses=taken.set_axis(cells.index),
+        runs=cells.runs.reorder_levels(["optimizer", "task", "seed"]),
+        all_final_losses=rows.iloc[:, -1],
+        left_out={str(each): int(counts[each]) for each in counts.index if each not in chosen.index},
         dropped_tasks=tuple(task for task in runs_on.columns if task not in tasks),
-        dropped_pairs=int(group_pairs.get_level_values("task").isin(list(tasks)).sum()) - len(pairs),
+        dropped_pairs=cells.dropped_pairs,
+        unpaired_tasks=cells.unpaired_tasks,
     )
 
 
-def _largest_block(present: pd.DataFrame, runs_on: pd.DataFrame) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class _Cells:
+    """The rows of a complete block: their labels, the run in each, and what the block leaves out or doesn't pair."""
+
+    index: pd.MultiIndex
+    runs: pd.MultiIndex
+    dropped_pairs: int
+    unpaired_tasks: tuple[str, ...]
+
+
+def _cells(runs: pd.MultiIndex, optimizers: int) -> _Cells:
+    """From the runs of so many `optimizers` on the tasks that all have: index (`task`, `seed`, `optimizer`), sorted."""
+    keys = runs.to_frame(index=False)
+    shared = keys.groupby(["task", "seed"])["optimizer"].transform("size") == optimizers
+    most = keys.groupby(["task", "optimizer"]).size().groupby(level="task").max()
+    share = shared.groupby(keys["task"]).sum() / optimizers / most
+    unpaired = share.index[share < ENOUGH]
+    is_paired = ~keys["task"].isin(unpaired)
+    pairs, dropped = keys[is_paired & shared], keys[is_paired & ~shared]
+    parts = [pd.concat([pairs, pairs["seed"].rename("run")], axis=1)]
+    parts += [_numbered(part, int(most[task])) for task, part in keys[~is_paired].groupby("task")]
+    cells = pd.concat(parts, ignore_index=True).sort_values(_LEVELS, kind="stable")
+    return _Cells(
+        index=pd.MultiIndex.from_frame(cells[_LEVELS]),
+        runs=pd.MultiIndex.from_arrays([cells["task"], cells["run"], cells["optimizer"]], names=_LEVELS),
+        dropped_pairs=len(dropped[["task", "seed"]].drop_duplicates()),
+        unpaired_tasks=tuple(map(str, unpaired)),
+    )
+
+
+def _numbered(keys: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The runs on one task, by optimizer numbered from 0 and repeated in turn up to `count`; `run` is the seed."""
+    parts = [part.iloc[np.resize(np.arange(len(part)), count)] for _, part in keys.groupby("optimizer")]
+    numbers = np.tile(np.arange(count), len(parts))
+    return pd.concat(parts).rename(columns={"seed": "run"}).assign(seed=numbers)
+
+
+def _largest_block(runs_on: pd.DataFrame) -> list[str]:
     """The optimizers of the complete block (optimizers x shared tasks) with the most cells, two at least if possible.
 
-    Candidates are the optimizers that have all tasks, or all (task, seed) pairs, which some two of them share, or which
-    one of them has; ties go to more optimizers, then to the first names.
+    Candidates are the optimizers that have all tasks which some two of them share, or which one of them has; ties go to
+    more optimizers, then to the first names.
     """
+    patterns: list[np.ndarray] = list(runs_on.drop_duplicates().to_numpy())
+    ran = runs_on.to_numpy()
+    shared = {(one & other).tobytes(): one & other for one, other in combinations_with_replacement(patterns, 2)}
     candidates = {
-        _having(table, shared)
-        for table in (runs_on, present)
-        for a, b in combinations_with_replacement(table.index, 2)
-        if (shared := table.loc[a] & table.loc[b]).any()
+        tuple(str(name) for name, has in zip(runs_on.index, ran[:, tasks].all(axis=1), strict=True) if has)
+        for tasks in shared.values()
+        if tasks.any()
     }
 
     def size(optimizers: tuple[str, ...]) -> tuple[bool, int, int]:
-        tasks = _shared_tasks(present, optimizers)
-        return len(optimizers) > 1 and tasks > 0, len(optimizers) * tasks, len(optimizers)
+        tasks = int(runs_on.loc[list(optimizers)].all(axis=0).sum())
+        return len(optimizers) > 1, len(optimizers) * tasks, len(optimizers)
 
-    return max(sorted(candidates), key=size)
-
-
-def _having(table: pd.DataFrame, columns: pd.Series) -> tuple[str, ...]:
-    """The optimizers that have all of `columns` (boolean, by column of `table`)."""
-    return tuple(str(name) for name, has in table.loc[:, columns].all(axis=1).items() if has)
+    return [*max(sorted(candidates), key=size)]
 
 
-def _shared(present: pd.DataFrame, optimizers: tuple[str, ...]) -> pd.MultiIndex:
-    """The (task, seed) pairs that all `optimizers` have."""
-    everywhere = present.loc[list(optimizers)].all(axis=0)
-    return pd.MultiIndex.from_frame(everywhere[everywhere].index.to_frame())
-
-
-def _shared_tasks(present: pd.DataFrame, optimizers: tuple[str, ...]) -> int:
-    """On how many tasks all `optimizers` have a seed in common."""
-    return len(set(_shared(present, optimizers).get_level_values("task")))
-
-
-def _present(losses: pd.DataFrame) -> pd.DataFrame:
-    """Boolean, optimizers x (task, seed) pairs: which has a run on which."""
-    present: pd.DataFrame = pd.Series(True, index=losses.index).unstack(["task", "seed"], fill_value=False)
-    return present.sort_index()
-
-
-def _runs_on(present: pd.DataFrame) -> pd.DataFrame:
+def _runs_on(losses: pd.DataFrame) -> pd.DataFrame:
     """Boolean, optimizers x tasks: which has a run on which."""
-    return present.T.groupby(level="task").any().T
+    ran = cast("pd.MultiIndex", losses.index).droplevel(["seed"]).unique()
+    present: pd.DataFrame = pd.Series(True, index=ran).unstack("task", fill_value=False)
+    return present.sort_index(axis=0).sort_index(axis=1)
 
 
 def _with_results(losses: pd.DataFrame) -> pd.DataFrame:

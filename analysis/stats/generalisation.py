@@ -162,7 +162,7 @@ def _summary(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _of_comparison(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     by_rank = mean_ranks(ranks(comparison)).round(12)
-    compared = runs.reorder_levels(["task", "seed", "optimizer"]).loc[comparison.losses.index]
+    compared = runs.loc[comparison.runs].set_axis(comparison.losses.index)
     common = compared["test"].notna().groupby(level=["task", "seed"]).transform("all")
     by_task = compared.loc[common, _MEANS].groupby(level=["task", "optimizer"]).mean()
     complete = compared.loc[common, _MEANS].notna().all()

@@ -45,8 +45,6 @@ _REASONS_BY_NAME = {
     LEAVE_OUT: "if the tasks of {} are left out",
 }
 
-_LEVELS = ["task", "seed", "optimizer"]
-
 _TOP = 3
 """Up to this place, reversals between neighbours are told."""
 
@@ -179,8 +177,8 @@ def leader_changes(table: pd.DataFrame) -> list[LeaderChange]:
 
 
 def _failed_runs(block: Comparison, runs: pd.DataFrame) -> Iterator[tuple[Scenario, pd.Series]]:
-    labels = runs.loc[has_failed(runs), _LEVELS]
-    failed = block.losses.index.isin(pd.MultiIndex.from_frame(labels.astype({"task": str, "optimizer": str})))
+    labels = runs.loc[has_failed(runs), ["optimizer", "task", "seed"]]
+    failed = block.runs.isin(pd.MultiIndex.from_frame(labels.astype({"task": str, "optimizer": str})))
     if failed.any():
         yield _RANK_LAST, _mean_rank(block.losses.mask(failed[:, None]), block)
         hit = pd.Series(failed, index=block.losses.index).groupby(level=["task", "seed"]).transform("any")
@@ -191,7 +189,7 @@ def _aggregations(block: Comparison, regrets: Mapping[str, pd.Series]) -> Iterat
     by_task = task_ranks(ranks(block))["end"]
     yield _MEDIAN_RANK, by_task.groupby(level="optimizer").median()
     for name, regret in regrets.items():
-        compared = regret.to_frame("end").reorder_levels(_LEVELS).reindex(block.losses.index)["end"]
+        compared = regret.reindex(block.runs).set_axis(block.losses.index)
         known = compared[compared.notna().groupby(level="task").transform("all")]
         if len(known):
             yield (AGGREGATION, name), known.groupby(level=["task", "optimizer"]).mean().groupby("optimizer").mean()

@@ -36,8 +36,7 @@ def standings(task_ranks: pd.DataFrame, bands: pd.DataFrame, regret: pd.Series, 
     table["wins"] = (difference < 0).sum(axis=(0, 2))
     table["ties"] = (difference == 0).sum(axis=(0, 2)) - len(scores)
     table["losses"] = (difference > 0).sum(axis=(0, 2))
-    compared = regret.to_frame("regret").reorder_levels(["task", "seed", "optimizer"]).loc[comparison.losses.index]
-    by_task = compared["regret"].groupby(level=["task", "optimizer"]).mean()
+    by_task = regret.loc[comparison.runs].groupby(level=["task", "optimizer"]).mean()
     table["regret"] = by_task.groupby(level="optimizer").mean()
     ordered: pd.DataFrame = table.sort_index().sort_values("mean_rank", kind="stable")
     return ordered

@@ -7,24 +7,29 @@ from typing import Annotated, Literal
 
 import typer
 
+from optathlon.cli.source import FailureValues, Maximize, beside, read_results
+
 
 def export(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
     format: Annotated[
         Literal["ioh", "coco"], typer.Option(help="ioh: for IOHanalyzer and iohinspector; coco: for cocopp.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to make. Default: ioh/ or coco/ inside the results folder.")
+        Path | None,
+        typer.Option(help="Folder to make. Default: ioh/ or coco/ inside the folder, or NAME-ioh/ by the table."),
     ] = None,
+    maximize: Maximize = False,
+    failure_values: FailureValues = None,
 ) -> None:
     """Write results for the tools of IOHprofiler or COCO, and tell what these formats can't express."""
     from optathlon.analysis.export.coco import export_coco
     from optathlon.analysis.export.curves import LEGEND
     from optathlon.analysis.export.ioh import export_ioh
-    from optathlon.results.frames import load
 
     write = {"ioh": export_ioh, "coco": export_coco}[format]
-    done = write(load(results), out or results / format)
+    found = read_results(results, maximize=maximize, failure_values=failure_values)
+    done = write(found, out or beside(results, format))
     print(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
     if done.without_result:
         print(f"{done.without_result} of them have no result: they are there as runs that reach nothing")

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from optathlon.cli.flags import KeepOld
+
 
 def merge(
     out: Annotated[Path, typer.Argument(help="Results folder to write; an existing one is extended.")],
     sources: Annotated[list[Path], typer.Argument(help="Results folders to copy from. They are left as they are.")],
+    keep_old: KeepOld = None,
 ) -> None:
     """Copy the results of several folders into one; runs that several of them have end up once.
 
@@ -18,6 +21,6 @@ def merge(
     """
     from optathlon.results.merge import merge as merge_folders
 
-    merged = merge_folders(out, sources)
+    merged = merge_folders(out, sources, keep_old=bool(keep_old))
     print(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
     print(f"next: optathlon compact {out}")

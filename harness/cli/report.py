@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import LAST_SEED
-from optathlon.cli.source import Maximize, Optimizers, Tasks, read_results
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
 
@@ -30,6 +30,8 @@ def report(
     optimizers: Optimizers = None,
     tasks: Tasks = None,
     maximize: Maximize = False,
+    failure_values: FailureValues = None,
+    ties: Ties = 0.0,
     subset: Annotated[
         str | None,
         typer.Option(help="Tell whether this subset (a name, or a YAML file) ranks other optimizers as all tasks do."),
@@ -50,17 +52,22 @@ def report(
     from optathlon.analysis.report import write_report
 
     found = read_results(
-        results, optimizers=optimizers, tasks=tasks, maximize=maximize, configurations=bool(importance)
+        results,
+        optimizers=optimizers,
+        tasks=tasks,
+        maximize=maximize,
+        failure_values=failure_values,
+        configurations=bool(importance),
     )
     if references is not None:
         found = _frozen(found, references)
     page = write_report(
         found,
-        out
-        or (results / "report" if results.is_dir() else results.with_name(f"{results.name.partition('.')[0]}-report")),
+        out or beside(results, "report"),
         title=title,
         seed=seed,
         subset=_subset(subset),
+        ties=ties,
         importance=importance or (),
     )
     print(f"the report is {page}")

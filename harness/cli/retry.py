@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
 
 
 def retry(
@@ -17,7 +17,9 @@ def retry(
     trial_timeout: TrialTimeout = None,
     trial_memory: TrialMemory = None,
     run_timeout: RunTimeout = None,
+    fail_fast: FailFast = None,
     isolate: Isolate = None,
+    keep_old: KeepOld = None,
     plugins: Plugins = None,
 ) -> None:
     """Do the runs of a results folder that have these statuses again.
@@ -26,6 +28,7 @@ def retry(
     """
     from optathlon.cli.run import interruptions, report_summary
     from optathlon.errors import unknown
+    from optathlon.experiments.code_changes import CodePolicy
     from optathlon.experiments.driver import retry_runs
     from optathlon.experiments.experiment import Execution
     from optathlon.registry.plugins import load_plugin
@@ -44,8 +47,10 @@ def retry(
         "trial_timeout": trial_timeout,
         "trial_memory": trial_memory,
         "run_timeout": run_timeout,
+        "fail_fast": fail_fast,
         "isolate": isolate,
     }
     execution = Execution.read(None, flags)
     with interruptions():
-        report_summary(retry_runs(ResultsFolder.open(results), statuses, execution))
+        policy = CodePolicy(keep_old=bool(keep_old))
+        report_summary(retry_runs(ResultsFolder.open(results), statuses, execution, policy))

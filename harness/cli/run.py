@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from optathlon.cli.flags import Isolate, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted
 
@@ -50,6 +50,7 @@ def run(
     trial_timeout: TrialTimeout = None,
     trial_memory: TrialMemory = None,
     run_timeout: RunTimeout = None,
+    fail_fast: FailFast = None,
     isolate: Isolate = None,
     shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
     executor: Annotated[
@@ -61,6 +62,11 @@ def run(
     ] = None,
     root_seed: Annotated[int | None, typer.Option(help="What every other seed is derived from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
+    fresh: Annotated[
+        list[str] | None,
+        typer.Option(help="Do this optimizer's runs again that other code did than it has now. Repeatable."),
+    ] = None,
+    keep_old: KeepOld = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Run every optimizer on every task with every seed.
@@ -82,6 +88,7 @@ def run(
         "trial_timeout": trial_timeout,
         "trial_memory": trial_memory,
         "run_timeout": run_timeout,
+        "fail_fast": fail_fast,
         "isolate": isolate,
         "shard": shard,
         "executor": _section(executor, executor_options or ()),
@@ -89,6 +96,8 @@ def run(
         "plugins": plugins,
         "root_seed": root_seed,
         "name": name,
+        "fresh": fresh,
+        "keep_old": keep_old,
     }
     experiment = Experiment.read(file, flags)
     if dry_run:
@@ -114,11 +123,23 @@ def report_summary(summary: Summary) -> None:
     from optathlon.trial import COMPLETE, Status
 
     for file in summary.damaged:
-        print(f"optathlon: {file} was damaged and is set aside; its runs were done again", file=sys.stderr)
+        print(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
     if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
         raise typer.Exit(SOME_FAILED)
+
+
+def _amends(file: str) -> str:
+    match file.partition("/")[0]:
+        case "runs" | "trials":
+            return "is set aside; its runs were done again"
+        case "tasks":
+            return "is set aside; its tasks are described again"
+        case "provenance":
+            return "is set aside"
+        case _:
+            return "is written again"
 
 
 def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
@@ -137,7 +158,8 @@ def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
 def _print_plan(plan: Plan) -> None:
     print(f"{len(plan.optimizers)} optimizers x {len(plan.tasks)} tasks: {plan.total} runs")
     print(f"  done     {len(plan.done)}")
-    print(f"  to do    {len(plan.todo)}")
+    again = sum(spec.attempt > 1 for spec in plan.todo)
+    print(f"  to do    {len(plan.todo)}" + (f" ({again} again)" if again else ""))
     print(f"  skipped  {len(plan.skipped)}")
     _print_reasons(plan.skipped)
     if plan.unplaced:
@@ -162,6 +184,10 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     print(f"{summary.statuses.total()} runs in {summary.folder.path} ({summary.new} new): {counts or 'none'}")
+    for status, reason, count in summary.failures[:_REASONS_SHOWN]:
+        print(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
+    if len(summary.failures) > _REASONS_SHOWN:
+        print(f"  and {len(summary.failures) - _REASONS_SHOWN} further reasons: see optathlon status")
     if summary.missing:
         print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:

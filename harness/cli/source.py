@@ -19,6 +19,14 @@ Optimizers = Annotated[
 ]
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only these tasks. Repeatable.")]
 Maximize = Annotated[bool, typer.Option("--maximize", help="In a table, larger values are better.")]
+FailureValues = Annotated[
+    list[float] | None,
+    typer.Option("--failure-value", help="A value that stands for a failed trial, e.g. 100. Repeatable."),
+]
+Ties = Annotated[
+    float,
+    typer.Option(help="Values on a task are equal if they differ by at most this share of the larger one, e.g. 1e-8."),
+]
 
 
 def read_results(
@@ -27,6 +35,7 @@ def read_results(
     optimizers: Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
     maximize: bool = False,
+    failure_values: Sequence[float] | None = None,
     configurations: bool = False,
 ) -> Results:
     """The results at `path`, of these optimizers and tasks.
@@ -39,19 +48,37 @@ def read_results(
         Ids or patterns; by default all.
     maximize:
         Whether larger values in a table are better; a results folder says so itself.
+    failure_values:
+        Values that stand for failed trials.
     configurations:
         Whether to read the trials' `config`, too, which may be most of their size.
     """
     from optathlon.analysis.metrics.columns import READ_COLUMNS
+    from optathlon.results.failures import with_failure_values
     from optathlon.results.frames import load, select
     from optathlon.results.tables import load_table
 
     if path.is_file():
-        table = load_table(path, direction="maximize" if maximize else "minimize")
-        return select(table, optimizers=optimizers, tasks=tasks)
-    if maximize:
+        table = load_table(path, direction="maximize" if maximize else None)
+        found = select(table, optimizers=optimizers, tasks=tasks)
+    elif maximize:
         raise UsageError(
             f"{str(path)!r} is not a table, and a results folder says itself what is better: leave --maximize out"
         )
-    columns = [*READ_COLUMNS, *(["config"] if configurations else [])]
-    return load(path, optimizers=optimizers, tasks=tasks, columns=columns)
+    else:
+        columns = [*READ_COLUMNS, *(["config"] if configurations else [])]
+        found = load(path, optimizers=optimizers, tasks=tasks, columns=columns)
+    return with_failure_values(found, values=failure_values or ())[0]
+
+
+def read_flags(maximize: bool, failure_values: Sequence[float] | None) -> list[str]:
+    """The flags with which a command reads the same results again."""
+    values = [("--failure-value", f"{value:.17g}") for value in failure_values or ()]
+    return [*(["--maximize"] if maximize else []), *(part for pair in values for part in pair)]
+
+
+def beside(results: Path, name: str) -> Path:
+    """Where to write something called `name`: inside a results folder, or beside a table, after its own name."""
+    from optathlon.results.tables.files import table_name
+
+    return results.with_name(f"{table_name(results)}-{name}") if results.is_file() else results / name

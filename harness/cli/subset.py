@@ -14,6 +14,7 @@ import typer
 from optathlon.cli import subset_validate
 from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted_command
 
@@ -26,7 +27,7 @@ group = typer.Typer(help="Choose representative tasks, and check how representat
 
 @group.command("select")
 def select(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many tasks; of each part, with --dev and --test.")],
     optimizers: Annotated[
         list[str] | None,
@@ -61,8 +62,11 @@ def select(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Threads that search.")] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="YAML file to write. Default: TYPE-K.yaml inside the results folder.")
+        Path | None,
+        typer.Option(help="YAML file. Default: TYPE-K.yaml inside the folder, or NAME-TYPE-K.yaml by the table."),
     ] = None,
+    maximize: Maximize = False,
+    failure_values: FailureValues = None,
 ) -> None:
     """Choose the k tasks on which a few diverse optimizers perform most like on all tasks, and write a YAML file.
 
@@ -70,7 +74,6 @@ def select(
     discrepancy to those of all tasks.
     """
     from optathlon.budget import LONGEST_S, parse_duration
-    from optathlon.results.frames import load
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
 
@@ -78,10 +81,10 @@ def select(
         raise UsageError(f"--seconds must be a positive number up to ten years, not {seconds:g}")
     search = Search(target, seed, seconds, parse_duration(certify) if certify else None, jobs)
     _refuse_target(out)
-    loaded = load(results)
+    loaded = read_results(results, maximize=maximize, failure_values=failure_values)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
     unnamed = out is None
-    out = out or results / f"{known.type}-{k}.yaml"
+    out = out or beside(results, f"{known.type}-{k}.yaml")
     _refuse_target(out)
     _hint_at_numba()
     subset = subset_from_performance(
@@ -97,7 +100,8 @@ def select(
     if unnamed:
         _refuse_other_subset(out, subset)
     subset.write(out)
-    print("\n".join(_summary(subset, results, out)))
+    read_again = [str(results), *read_flags(maximize, failure_values)]
+    print("\n".join(_summary(subset, read_again, out)))
 
 
 group.command("validate")(subset_validate.validate)
@@ -165,7 +169,7 @@ def _relative(argument: str) -> str:
     return flag + equals + (str(path.relative_to(here)) if path.is_relative_to(here) else path.name)
 
 
-def _summary(subset: Subset, results: Path, out: Path) -> Iterator[str]:
+def _summary(subset: Subset, read_again: list[str], out: Path) -> Iterator[str]:
     made = subset.features
     kind = "" if subset.type == "any" else f"{subset.type} "
     fewest, most = made.seeds
@@ -190,5 +194,5 @@ def _summary(subset: Subset, results: Path, out: Path) -> Iterator[str]:
         )
     yield f"written to {out}"
     first = next(iter(subset.parts))
-    yield f"next: {shlex.join(['optathlon', 'subset', 'validate', str(results), str(out)])}"
+    yield f"next: {shlex.join(['optathlon', 'subset', 'validate', *read_again, str(out)])}"
     yield f"      {shlex.join(['optathlon', 'run', '-t', f'subset:{out}/{first}', '-o'])} OPTIMIZER"

@@ -11,6 +11,7 @@ import typer
 
 from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.source import FailureValues, Maximize, beside, read_results
 from optathlon.errors import UsageError, storage_errors, unknown
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _WIDTHS = (24, 12, 22)
 
 
 def validate(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
     subset: Annotated[str, typer.Argument(help="YAML file, or the name of a shipped subset.")],
     held_out: Annotated[
         list[str] | None,
@@ -42,8 +43,13 @@ def validate(
     threshold: Annotated[float, typer.Option(help="Of Kendall's τ, for the smallest sufficient size.")] = 0.8,
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of draws, intervals and searches.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the figure and tables. Default: subset-NAME/ inside the results.")
+        Path | None,
+        typer.Option(
+            help="Folder for the figure and tables. Default: subset-NAME/ inside the folder, or by the table."
+        ),
     ] = None,
+    maximize: Maximize = False,
+    failure_values: FailureValues = None,
 ) -> None:
     """Compare the ranking of held-out optimizers on the subset with that on all tasks, beside other subsets.
 
@@ -51,15 +57,15 @@ def validate(
     one subset are over seeds; those of random and stratified ones are 5 and 95 % of the draws.
     """
     from optathlon.analysis.report.representativeness import conclusions, subset_study
-    from optathlon.results.frames import load
     from optathlon.subsets.subset import Subset
 
     if not -1 <= threshold <= 1:
         raise UsageError(f"--threshold must lie between -1 and 1, not be {threshold:g}")
     chosen = _only(Subset.read(subset), part, subset)
-    folder = out or results / f"subset-{chosen.name}"
+    folder = out or beside(results, f"subset-{chosen.name}")
+    loaded = read_results(results, maximize=maximize, failure_values=failure_values)
     found = subset_study(
-        load(results),
+        loaded,
         chosen,
         optimizers=split_names(held_out or ()) or None,
         sizes=None if sizes is None else _sizes(sizes),

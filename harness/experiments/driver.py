@@ -7,31 +7,38 @@ import platform
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import UsageError, storage_errors
+from optathlon.experiments.code_changes import REFUSING, CodePolicy
 from optathlon.experiments.executors.choice import choose_executor
 from optathlon.experiments.executors.executor import Assignment
 from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
-from optathlon.experiments.plan import Plan, make_plan
+from optathlon.experiments.plan import Plan, choose_optimizers, make_plan
 from optathlon.experiments.progress import ProgressDisplay
 from optathlon.redaction import redacted_id
 from optathlon.registry.capabilities import mismatch
-from optathlon.registry.optimizers import choose_optimizer
-from optathlon.registry.plugins import load_plugin, loaded_plugins
+from optathlon.registry.code import Code
+from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
+from optathlon.registry.plugins import PluginSet, load_plugin
 from optathlon.registry.tasks import make_task
+from optathlon.results.codes import CODE_COLUMNS
+from optathlon.results.damage import restore_mark, set_aside_damaged
 from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
-from optathlon.results.folder import ResultsFolder
+from optathlon.results.folder import MARK, ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
-from optathlon.results.writer import ShardWriter
+from optathlon.results.schema import RUNS
+from optathlon.results.status import failures_by_cause
+from optathlon.results.writer import ShardWriter, new_shard, task_row, write_shard
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.interruption import terminating_as_interrupt
@@ -41,10 +48,10 @@ from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
-_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status"]
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status", "reason", *CODE_COLUMNS]
 _IDENTITY = [
     "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
-    "clock", "attempt", "status",
+    "clock", "attempt", "code", "versions", "status",
 ]  # fmt: skip
 
 
@@ -64,8 +71,11 @@ class Summary:
         How many of its runs are not stored, as other drivers are at them, or were.
     unplaced:
         How many need GPUs that are not here.
+    failures:
+        Of its runs that are neither complete nor skipped: status, reason and how many, the most frequent first.
     damaged:
-        Files of the results folder that were found damaged and set aside; their runs were done again.
+        Files of the results folder that were found damaged, and set aside or written again; where they were of a shard,
+        its runs were done again.
     """
 
     folder: ResultsFolder
@@ -73,6 +83,7 @@ class Summary:
     new: int
     missing: int = 0
     unplaced: int = 0
+    failures: Sequence[tuple[str, str, int]] = ()
     damaged: Sequence[str] = ()
 
 
@@ -80,7 +91,8 @@ class Summary:
 class FolderContents:
     """What a results folder held before it was decided what to do: its shards, and its finished runs.
 
-    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint` and `status`.
+    `finished` has the columns `run`, `attempt`, `task`, `task_version`, `fingerprint`, `status`, `reason`, and
+    `CODE_COLUMNS`.
     """
 
     shards: set[Path]
@@ -115,35 +127,44 @@ def run_experiment(experiment: Experiment) -> Summary:
     plan = _plan(experiment, before)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
-        session = Session(platform.node(), record_provenance(folder))
+        session = _session(folder, plan.optimizers)
+    with storage_errors(folder.path):
+        _describe_again(folder, before, plan.tasks)
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
     elsewhere = _do(experiment, folder, session, plan.todo, before)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     attempted = len(plan.todo) + len(plan.skipped)
-    statuses = _statuses(folder.finished() if attempted else before.finished, ids)
+    statuses, failures = _outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
     new = attempted - elsewhere
-    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), damaged)
+    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), failures, damaged)
 
 
-def retry_runs(folder: ResultsFolder, statuses: Collection[str], execution: Execution) -> Summary:
+def retry_runs(
+    folder: ResultsFolder, statuses: Collection[str], execution: Execution, policy: CodePolicy = REFUSING
+) -> Summary:
     """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
 
     Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
-    known (any more), a task has another version now, or the GPUs that it needs are not here.
+    known (any more), a task has another version now, the GPUs that it needs are not here, or other runs of an optimizer
+    stay that other code did, unless the policy keeps them.
     """
     before = FolderContents.of(folder.path)
-    stored = [row for row in folder.finished(_IDENTITY).to_pylist() if row["status"] in statuses]
-    specs = [_again(row) for row in stored]
+    stored = folder.finished(_IDENTITY)
+    retried = np.array([status in statuses for status in stored["status"].to_pylist()], bool)
+    specs = [_again(row) for row in stored.filter(retried).to_pylist()]
+    optimizers = choose_optimizers(spec.optimizer for spec in specs)
+    policy.refuse_staying(stored.filter(~retried), _codes(optimizers), str(folder.path))
     possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
     todo = [spec for spec in specs if possible[spec.optimizer, spec.task, spec.n_workers]]
     tasks = {task: make_task(task) for task in {spec.task for spec in todo}}
     _require_versions(todo, tasks)
     todo = [replace(spec, gpus=tasks[spec.task].resources.gpus) for spec in todo]
     with storage_errors(folder.path):
-        session = Session(platform.node(), record_provenance(folder))
+        session = _session(folder, optimizers)
     elsewhere = _do(execution, folder, session, todo, before)
-    return Summary(folder, _statuses(folder.finished(), {spec.id for spec in specs}), len(todo) - elsewhere)
+    statuses, failures = _outcomes(folder.finished(_SEEN), {spec.id for spec in specs})
+    return Summary(folder, statuses, len(todo) - elsewhere, failures=failures)
 
 
 @dataclass(frozen=True)
@@ -153,12 +174,11 @@ class MachineDriver:
     execution: Execution
     folder: ResultsFolder
     session: Session
-    plugins: tuple[Path, ...]
+    plugins: PluginSet
 
     def __call__(self, runs: list[RunSpec]) -> int:
         """Do those that are not stored, and store them; how many of them other drivers do."""
-        for plugin in self.plugins:
-            load_plugin(plugin)
+        self.plugins.load()
         before = FolderContents.of(self.folder.path)
         return _do(self.execution, self.folder, self.session, list(_without_stored(runs, before)), before)
 
@@ -171,7 +191,7 @@ def _do(
         return 0
     _remove_stale_journals(folder, before)
     choice = choose_executor(execution.executor)
-    settings = WorkerSettings(folder, session, loaded_plugins(), execution.limits, os.getpid())
+    settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
         ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
@@ -198,21 +218,24 @@ class _Watcher:
         self._others = others
         self._bookkeeper = bookkeeper
 
-    def ended(self, status: Status) -> None:
-        self._progress.ended(status)
+    def ended(self, status: Status, reason: str = "") -> None:
+        self._progress.ended(status, reason)
 
     def elsewhere(self, spec: RunSpec) -> None:
         self.elsewhere_count += 1
         self._progress.elsewhere()
 
-    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
-        self._bookkeeper.store_lost(spec, status, reason)
-        self._progress.ended(status)
+    def lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
+        self._bookkeeper.store_lost(spec, status, reason, seconds)
+        self._progress.ended(status, reason)
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         lines = [f"{redacted_id(spec.optimizer)} on {spec.task} with seed {spec.seed}" for spec in running]
         self._record.update(left, lines)
         self._progress.tick()
+
+    def note(self, text: str) -> None:
+        self._progress.note = text
 
     def is_done(self, spec: RunSpec) -> bool:
         return self._others.have_stored(spec)
@@ -229,23 +252,25 @@ class _Bookkeeper:
         self._writer = ShardWriter(folder)
         self._session = session
 
-    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]]) -> None:
-        now = datetime.now(UTC)
+    def store(self, runs: Iterable[tuple[RunSpec, RunOutcome]], seconds: float = 0.0) -> None:
+        """Store runs that have just ended, after so many seconds each."""
+        started = datetime.now(UTC) - timedelta(seconds=seconds)
         runs = iter(runs)
         while some := list(islice(runs, _ROWS_AT_ONCE)):
             for spec, outcome in some:
                 options = choose_optimizer(spec.optimizer).options
                 if not self._writer.has_described(spec.task):
                     self._writer.describe(make_task(spec.task), fingerprint="")
-                self._writer.add(run_row(spec, outcome, self._session, options, None, now, 0.0), outcome.trials)
+                self._writer.add(run_row(spec, outcome, self._session, options, None, started, seconds), outcome.trials)
             with storage_errors(self._folder.path):
                 self._writer.flush()
 
-    def store_lost(self, spec: RunSpec, status: Status, reason: str) -> None:
+    def store_lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
         """Store what the journal has of a run that was ended with its worker."""
         path = journal_path(self._folder.path, spec.id)
-        trials = read_journal(path, {"run": spec.id, "attempt": spec.attempt})
-        self.store([(spec, salvaged(trials, spec.budget, status, reason))])
+        code = self._session.code_of(spec.optimizer).id
+        trials = read_journal(path, {"run": spec.id, "attempt": spec.attempt, "code": code})
+        self.store([(spec, salvaged(trials, spec.budget, status, reason))], seconds)
         discard_journal(path)
 
 
@@ -253,7 +278,21 @@ def _set_aside_damaged(path: Path) -> Sequence[str]:
     if not path.is_dir() or ResultsFolder.is_new(path):
         return ()
     with storage_errors(path):
-        return ResultsFolder.open(path).set_aside_damaged()
+        restored = [MARK] if restore_mark(path) else []
+        return [*restored, *set_aside_damaged(ResultsFolder.open(path))]
+
+
+def _describe_again(folder: ResultsFolder, before: FolderContents, tasks: Iterable[str]) -> None:
+    """Describe those of the tasks that have runs, but whose description was damaged or lost."""
+    described = folder.on_shards(folder.task_rows).keys()
+    columns = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
+    fingerprints: dict[tuple[str, str], str] = {}
+    for task, version, fingerprint in zip(*columns.values(), strict=True):
+        fingerprints[task, version] = fingerprints.get((task, version)) or fingerprint or ""
+    lost = [task for task in map(make_task, tasks) if (task.id, task.version) in fingerprints.keys() - described]
+    if lost:
+        rows = [task_row(task, fingerprints[task.id, task.version]) for task in lost]
+        write_shard(folder, new_shard(), RUNS.empty_table(), (), rows)
 
 
 def _contents(experiment: Experiment) -> FolderContents:
@@ -266,7 +305,17 @@ def _plan(experiment: Experiment, before: FolderContents) -> Plan:
     for plugin in experiment.plugins:
         load_plugin(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()
-    return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus)
+    codes = {redacted_id(id): code for id, code in _codes(choose_optimizers(experiment.optimizers)).items()}
+    attempts = experiment.code_policy.runs_to_repeat(before.finished, codes, str(experiment.out))
+    return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus, attempts)
+
+
+def _codes(optimizers: Mapping[str, OptimizerChoice]) -> dict[str, Code]:
+    return {id: optimizer.code for id, optimizer in optimizers.items()}
+
+
+def _session(folder: ResultsFolder, optimizers: Mapping[str, OptimizerChoice]) -> Session:
+    return Session(platform.node(), record_provenance(folder), _codes(optimizers))
 
 
 def _without_stored(runs: list[RunSpec], before: FolderContents) -> Iterator[RunSpec]:
@@ -321,6 +370,11 @@ def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> 
     return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
 
 
-def _statuses(stored: pa.Table, ids: Container[str]) -> Counter[str]:
-    rows = zip(stored["run"].to_pylist(), stored["status"].to_pylist(), strict=True)
-    return Counter(status for run, status in rows if run in ids)
+def _outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:
+    """How many of these runs have which status, and their failures."""
+    rows = zip(*(stored[name].to_pylist() for name in ("run", "status", "reason")), strict=True)
+    ended = Counter((status, reason) for run, status, reason in rows if run in ids)
+    statuses: Counter[str] = Counter()
+    for (status, _), count in ended.items():
+        statuses[status] += count
+    return statuses, failures_by_cause(ended)

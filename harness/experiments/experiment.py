@@ -20,6 +20,7 @@ from pydantic import (
 
 from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.experiments.code_changes import CodePolicy
 from optathlon.experiments.executors.choice import choose_executor, overlaid
 from optathlon.plain_numbers import Whole
 from optathlon.resources import Limits
@@ -47,6 +48,8 @@ class Execution(BaseModel):
         Durations as `60s`, `10min` or `2h` after which a trial or a run is ended.
     trial_memory:
         Memory as `500MB` or `4GiB` beyond which a trial is ended.
+    fail_fast:
+        After how many trials a run ends of which all have failed.
     isolate:
         Whether every task's trials get processes of their own.
     """
@@ -58,6 +61,7 @@ class Execution(BaseModel):
     trial_timeout: str | None = None
     run_timeout: str | None = None
     trial_memory: ByteSize | None = None
+    fail_fast: int | None = Field(default=None, ge=1)
     isolate: bool = False
 
     @field_validator("executor", mode="before")
@@ -98,6 +102,7 @@ class Execution(BaseModel):
             trial_seconds=parse_duration(self.trial_timeout) if self.trial_timeout else None,
             trial_memory=self.trial_memory,
             run_seconds=parse_duration(self.run_timeout) if self.run_timeout else None,
+            fail_fast=self.fail_fast,
             isolated=self.isolate,
         )
 
@@ -154,6 +159,10 @@ class Experiment(Execution):
         `"i/n"`, with 1 <= i <= n: only the i-th of n parts of the runs.
     out:
         The results folder.
+    fresh:
+        Optimizers (ids, names without options, or patterns with `*`) whose runs by other code are done again.
+    keep_old:
+        Whether results of other code of the same optimizers may stay beside new ones; by default they are refused.
     """
 
     name: str = ""
@@ -168,6 +177,8 @@ class Experiment(Execution):
     charge_overhead: bool = False
     shard: str | None = None
     out: Path = Path("out")
+    fresh: list[str] = []
+    keep_old: bool = False
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -191,6 +202,11 @@ class Experiment(Execution):
         if self.charge_overhead and self.clock == "real":
             raise UsageError("charge_overhead needs the virtual clock: on the real one overhead always counts")
         return self
+
+    @property
+    def code_policy(self) -> CodePolicy:
+        """What to do with stored runs that other code did."""
+        return CodePolicy(self.fresh, self.keep_old)
 
     @property
     def run_clock(self) -> Clock:

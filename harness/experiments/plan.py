@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from types import MappingProxyType
 
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
@@ -19,6 +20,7 @@ from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
 from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
+from optathlon.text import clean
 
 MOST_RUNS = 20_000_000
 """A plan holds every run, in about 200 bytes each."""
@@ -60,14 +62,28 @@ class Plan:
         return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
 
 
-def make_plan(experiment: Experiment, finished: Container[str], gpus: float = math.inf) -> Plan:
+def choose_optimizers(ids: Iterable[str]) -> dict[str, OptimizerChoice]:
+    """The optimizers of these ids, by the ids that their runs have; `UsageError` as `choose_optimizer`."""
+    choices = [choose_optimizer(id) for id in dict.fromkeys(ids)]
+    return {choice.id: choice for choice in choices}
+
+
+def make_plan(
+    experiment: Experiment,
+    finished: Container[str],
+    gpus: float = math.inf,
+    attempts: Mapping[str, int] = MappingProxyType({}),
+) -> Plan:
     """The plan of `experiment`, where `finished` holds the ids of runs already stored, on so many GPUs.
+
+    Runs that `attempts` has are not done, though stored, but in their next attempt.
 
     Raises `UsageError` for anything unknown or not installed, before anything runs.
     """
-    choices = [choose_optimizer(id) for id in dict.fromkeys(experiment.optimizers)]
-    optimizers = {choice.id: choice for choice in choices}
+    optimizers = choose_optimizers(experiment.optimizers)
     tasks = choose_tasks(experiment.tasks)
+    _require_storable("optimizer", optimizers)
+    _require_storable("task", tasks)
     runs = len(optimizers) * len(tasks) * len(experiment.seeds)
     if runs > MOST_RUNS:
         raise UsageError(
@@ -83,6 +99,8 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
+        if not (isinstance(task.version, str) and task.version.isprintable()):
+            raise UsageError(f"the version of the task {id!r} is {task.version!r}: give a text such as '2'")
         problem = _problem(task, budget, experiment)
         at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
         no_room = gpu_shortage(task.resources.gpus, at_once, gpus)
@@ -92,7 +110,9 @@ def make_plan(experiment: Experiment, finished: Container[str], gpus: float = ma
             run, reason = spec.id, reasons[spec.optimizer]
             if int(run, 16) % parts != part:
                 continue
-            if run in finished:
+            if run in attempts:
+                spec = replace(spec, attempt=attempts[run] + 1)  # noqa: PLW2901
+            if run in finished and run not in attempts:
                 done.append(run)
             elif reason:
                 skipped.append((spec, reason))
@@ -119,9 +139,18 @@ def choose_tasks(patterns: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def _require_storable(kind: str, ids: Iterable[str]) -> None:
+    for id in ids:
+        if not id.isprintable():
+            raise UsageError(f"the {kind} id {clean(id)!r} has characters that can't be stored or shown: rename it")
+
+
 def _problem(task: Task, budget: Budget | None, experiment: Experiment) -> Problem:
     """The task's problem with what the experiment sets."""
-    own = task.problem
+    try:
+        own = task.problem
+    except UsageError as error:
+        raise UsageError(f"the task {task.id!r}: {error}") from None
     return replace(own, budget=budget or own.budget, n_workers=experiment.workers_per_run or own.n_workers)
 
 

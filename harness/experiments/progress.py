@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 from types import TracebackType
 from typing import Self
 
@@ -17,15 +18,21 @@ from rich.live import Live
 from optathlon.trial import Status
 
 _LINE_EVERY_S = 10.0
+_REASON_WIDTH = 100
 
 
 class ProgressDisplay:
-    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
+    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often.
+
+    `note` is shown beside the counts, as what is waited for.
+    """
 
     def __init__(self, total: int, log: Path) -> None:
+        self.note = ""
         self._total = total
         self._log = log
         self._counts: Counter[Status] = Counter()
+        self._reasons: Counter[str] = Counter()
         self._began = self._last_line = time.monotonic()
         console = Console(stderr=True)
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -42,9 +49,11 @@ class ProgressDisplay:
             self._live.stop()
         self._write_line()
 
-    def ended(self, status: Status) -> None:
+    def ended(self, status: Status, reason: str = "") -> None:
         """A run has ended."""
         self._counts[status] += 1
+        if not status.is_complete:
+            self._reasons[reason] += 1
         self.tick()
 
     def elsewhere(self) -> None:
@@ -80,5 +89,14 @@ class ProgressDisplay:
             parts.append(f"{rate:.3g} runs/s")
             left = timedelta(seconds=round((self._total - done) / rate))
             parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
-        failed = sum(count for status, count in self._counts.items() if not status.is_complete)
-        return ", ".join(parts) + (f", {failed} not ok" if failed else "")
+        if failed := self._reasons.total():
+            parts.append(f"{failed} not ok{self._most_frequent_reason}")
+        return ", ".join([*parts, self.note] if self.note else parts)
+
+    @property
+    def _most_frequent_reason(self) -> str:
+        reason, count = self._reasons.most_common(1)[0]
+        if not reason:
+            return ""
+        others = "" if count == self._reasons.total() else f", {count} as"
+        return f"{others}: {shorten(reason, _REASON_WIDTH, placeholder=' …')}"

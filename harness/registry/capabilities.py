@@ -13,6 +13,7 @@ from optathlon.fidelity import degeneracy
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.registry.optimizers import OptimizerChoice
+from optathlon.space import has_one_configuration
 
 
 def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
@@ -48,6 +49,8 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
         yield Capability.FORBIDDENS, "the search space has forbidden configurations"
     if any(isinstance(hyperparameter, CategoricalHyperparameter) for hyperparameter in space.values()):
         yield Capability.CATEGORICALS, "the search space has categorical hyperparameters"
+    if has_one_configuration(space):
+        yield Capability.CONSTANT_SPACES, "the search space has only one configuration"
     if problem.constraints:
         yield Capability.CONSTRAINTS, "the task has constraints"
     if problem.n_workers > 1:

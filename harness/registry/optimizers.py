@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, unknown
+from optathlon.errors import UsageError, described, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
+from optathlon.registry.code import Code, code_of
 from optathlon.registry.options import canonical_options, checked_options, parse_options
-from optathlon.registry.plugins import declared, kebab, load_plugin, optimizer_names, plugins, require
+from optathlon.registry.plugins import (
+    declared,
+    import_plugin,
+    kebab,
+    load_entry,
+    load_plugin,
+    optimizer_names,
+    plugins,
+    require,
+)
+
+_LABEL = re.compile(r"[^\W_][\w.+-]*")
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,11 @@ class OptimizerChoice:
         return self.name + canonical_options(self.options)
 
     @property
+    def code(self) -> Code:
+        """Which code it is."""
+        return code_of(self.cls)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All options: those given, and the defaults of the others."""
         parameters = list(inspect.signature(self.cls).parameters.values())[2:]
@@ -44,14 +64,17 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     """The optimizer of an id such as `smac-bb[acquisition=ei]`, `my_package:MyOptimizer` or `file.py:MyOptimizer`.
 
     A class from a file gets the name that `load_plugin` gives it, so that results don't depend on where the file is.
+    `NAME=file.py:MyOptimizer` gives it another name, which takes the other's place in ids and seeds.
 
     Raises `UsageError` for unknown names and options, with the nearest match, and `MissingDependency` where the
     library is not installed.
     """
     name, options = parse_options(id)
-    cls = optimizer_class(name)
-    if name.rpartition(":")[0].endswith(".py"):
+    label, reference = _split_name(name)
+    cls = _named(label, reference) if label else optimizer_class(reference)
+    if not label and reference.rpartition(":")[0].endswith(".py"):
         name = kebab(cls.__name__)
+    name = label or name
     require(f"the optimizer {name!r}", cls.packages, cls.install)
     refuse_struck(options, f"the optimizer {name!r}")
     checked = checked_options(cls, options, f"the optimizer {name!r}")
@@ -62,26 +85,56 @@ def choose_optimizer(id: str) -> OptimizerChoice:
 def optimizer_class(name: str) -> type[Optimizer]:
     """The adapter class of a name without options, whether or not its library is installed."""
     if ":" in name:
-        return _optimizer_at(name)
+        return _optimizer_at(name, load_plugin)
+    if name in plugins.names:
+        return _optimizer_at(plugins.names[name], import_plugin)
     if name in plugins.optimizers:
         return plugins.optimizers[name]
     entries = declared("optathlon.optimizers")
     if name not in entries:
         raise unknown("optimizer", name, optimizer_names())
-    cls: type[Optimizer] = entries[name].load()
+    return load_entry(entries[name], Optimizer)  # type: ignore[type-abstract]
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """`NAME=file.py:Class` as name and reference; the name is empty where none is given."""
+    label, equals, reference = text.partition("=")
+    if not equals or "/" in label or Path(text.rpartition(":")[0]).is_file():
+        return "", text
+    if not _LABEL.fullmatch(label):
+        raise UsageError(f"an optimizer can't be called {label!r}: use letters, digits and . _ - + for a name")
+    return label, reference
+
+
+def _named(label: str, reference: str) -> type[Optimizer]:
+    """The class of `NAME=reference`, whose name this process knows from now on. Nothing else of a file is registered.
+
+    Raises `UsageError` where the name stands for another class.
+    """
+    place, _, name = reference.rpartition(":")
+    if place.endswith(".py"):
+        reference = f"{Path(place).resolve()}:{name}"
+    cls = _optimizer_at(reference, import_plugin)
+    if label in optimizer_names() and optimizer_class(label) is not cls:
+        raise UsageError(f"there is another optimizer {label!r}: give {reference!r} another name")
+    plugins.names[label] = reference
     return cls
 
 
-def _optimizer_at(reference: str) -> type[Optimizer]:
-    """The class that `module:Class` or `file.py:Class` names."""
+def _optimizer_at(reference: str, load: Callable[[Path], ModuleType]) -> type[Optimizer]:
+    """The class that `module:Class` or `file.py:Class` names, of which the file is loaded by `load`."""
     place, _, name = reference.rpartition(":")
+    if ":" not in reference:
+        return optimizer_class(reference)
     if place.endswith(".py"):
-        module = load_plugin(Path(place))
+        module = load(Path(place))
     else:
         try:
             module = importlib.import_module(place)
-        except (ImportError, ValueError, TypeError) as error:
-            raise UsageError(f"can't import {place!r} of the optimizer {reference!r}: {error}") from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may raise anything while it is imported
+            raise UsageError(f"can't import {place!r} of the optimizer {reference!r}: {described(error)}") from None
     cls = getattr(module, name, None)
     if not (inspect.isclass(cls) and issubclass(cls, Optimizer)):
         classes = [name for name, item in vars(module).items() if inspect.isclass(item) and issubclass(item, Optimizer)]

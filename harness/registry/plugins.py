@@ -5,32 +5,65 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from optathlon.errors import MissingDependency, UsageError
+from optathlon.errors import MissingDependency, UsageError, described
 from optathlon.optimizer import Optimizer
+from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
+
+T = TypeVar("T")
 
 
 @dataclass
 class Plugins:
-    """What plugin files have brought."""
+    """What plugin files have brought, and the names that were given to optimizers."""
 
     optimizers: dict[str, type[Optimizer]] = field(default_factory=dict)
     collections: dict[str, Collection] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    registered: dict[Path, ModuleType] = field(default_factory=dict)
     modules: dict[Path, ModuleType] = field(default_factory=dict)
+    folders: dict[Path, PluginFolder] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
 
 plugins = Plugins()
 """Of this process."""
+
+
+@dataclass(frozen=True)
+class PluginSet:
+    """What a process has loaded, for others to load the same.
+
+    Attributes
+    ----------
+    files:
+        The plugin files.
+    names:
+        Pairs of a name that was given to an optimizer, and what it stands for.
+    """
+
+    files: tuple[Path, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def loaded(cls) -> PluginSet:
+        """What this process has loaded so far."""
+        return cls(tuple(plugins.registered), tuple(plugins.names.items()))
+
+    def load(self) -> None:
+        """Load the same."""
+        for path in self.files:
+            load_plugin(path)
+        plugins.names.update(self.names)
 
 
 @cache
@@ -39,9 +72,27 @@ def declared(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=group)}
 
 
+def load_entry(entry: EntryPoint, kind: type[T]) -> type[T]:
+    """The class of an entry point; `UsageError` where it can't be imported, or is no class of this kind."""
+    brought_by = f"the package {entry.dist.name!r}" if entry.dist else "a package"
+    try:
+        found = entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a package may raise anything while it is imported
+        complaint = described(error)
+    else:
+        if inspect.isclass(found) and issubclass(found, kind):
+            return found
+        complaint = f"it is no {kind.__name__}"
+    raise UsageError(
+        f"{entry.name!r} ({entry.value}) of {brought_by} is broken: {complaint}: repair or uninstall that package"
+    )
+
+
 def optimizer_names() -> list[str]:
-    """Names of all optimizers that entry points and plugins bring."""
-    return sorted({*declared("optathlon.optimizers"), *plugins.optimizers})
+    """Names of all optimizers that entry points and plugins bring, or that were given."""
+    return sorted({*declared("optathlon.optimizers"), *plugins.optimizers, *plugins.names})
 
 
 def collection_names() -> list[str]:
@@ -54,32 +105,53 @@ def collection_of(id: str) -> str:
     return id.partition("/")[0]
 
 
-def loaded_plugins() -> tuple[Path, ...]:
-    """The plugin files loaded so far; worker processes load the same."""
-    return tuple(plugins.modules)
-
-
 def load_plugin(path: Path) -> ModuleType:
     """Register the optimizers, collections and tasks that a Python file defines.
 
     An optimizer class `MyOptimizer` gets the name `my-optimizer`; collections and tasks bring their own.
     """
     path = path.resolve()
-    if path in plugins.modules:
-        return plugins.modules[path]
-    if not path.is_file():
-        raise UsageError(f"no plugin file {str(path)!r}")
-    module = _import_file(path)
-    plugins.modules[path] = module
+    if path in plugins.registered:
+        return plugins.registered[path]
+    module = import_plugin(path)
     for item in vars(module).values():
         if inspect.isclass(item) and item.__module__ == module.__name__ and not inspect.isabstract(item):
             if issubclass(item, Optimizer):
                 _register("optimizer", kebab(item.__name__), item, plugins.optimizers, optimizer_names())
             elif issubclass(item, Collection):
-                _register("collection", item.name, item(), plugins.collections, collection_names())
+                source = made(item, str(path))
+                _register("collection", source.name, source, plugins.collections, collection_names())
         elif isinstance(item, Task):
             _register("task", item.id, item, plugins.tasks, list(plugins.tasks))
+    plugins.registered[path] = module
     return module
+
+
+def import_plugin(path: Path) -> ModuleType:
+    """The module of a Python file, without registering anything of it.
+
+    Raises `UsageError` where there is none, and where it can't be imported.
+    """
+    path = path.resolve()
+    if path not in plugins.modules:
+        if not path.is_file():
+            raise UsageError(f"no plugin file {str(path)!r}")
+        if path.suffix != ".py":
+            raise UsageError(f"the plugin {str(path)!r} is not a Python file: its name must end with .py")
+        if path.parent not in plugins.folders:
+            plugins.folders[path.parent] = PluginFolder(path.parent)
+        plugins.modules[path] = plugins.folders[path.parent].load(path)
+    return plugins.modules[path]
+
+
+def made(cls: type[Collection], where: str) -> Collection:
+    """A collection of its class, which stands in `where`; `UsageError` where it can't be made or lacks its name."""
+    try:
+        source = cls()
+        source.name, source.description  # noqa: B018, both must be there
+    except Exception as error:  # a plugin may raise anything
+        raise UsageError(f"can't make the collection {cls.__name__} of {where!r}: {described(error)}") from None
+    return source
 
 
 def require(what: str, packages: Iterable[str], install: str) -> None:
@@ -96,20 +168,6 @@ def kebab(name: str) -> str:
 
 def _register(kind: str, name: str, item: Any, registered: dict[str, Any], known: list[str]) -> None:
     if name in known:
-        raise UsageError(f"the {kind} {name!r} exists already: give the one in the plugin another name")
+        other = ", or give it one by -o NAME=FILE.py:CLASS" if kind == "optimizer" else ""
+        raise UsageError(f"the {kind} {name!r} exists already: give the one in the plugin another name{other}")
     registered[name] = item
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = f"optathlon_plugin_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"the plugin {str(path)!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # a plugin may fail in any way while it is imported
-        del sys.modules[name]
-        raise UsageError(f"can't import the plugin {str(path)!r}: {type(error).__name__}: {error}") from error
-    return module

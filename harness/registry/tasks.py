@@ -8,8 +8,8 @@ from functools import cache
 from importlib.metadata import EntryPoint
 
 from optathlon.data import data_root
-from optathlon.errors import MissingData, UsageError, unknown
-from optathlon.registry.plugins import collection_names, collection_of, declared, plugins, require
+from optathlon.errors import MissingData, UsageError, described, unknown
+from optathlon.registry.plugins import collection_names, collection_of, declared, load_entry, made, plugins, require
 from optathlon.task import Collection, Task
 
 
@@ -25,7 +25,7 @@ def task_ids(collection_name: str) -> Iterator[str]:
     """The ids that a collection lists."""
     source = collection(collection_name)
     if source is not None:
-        yield from source.ids()
+        yield from _listed(source)
     yield from (id for id in plugins.tasks if collection_of(id) == collection_name)
 
 
@@ -53,6 +53,15 @@ def make_task(id: str) -> Task:
         except KeyError:
             pass
     raise unknown("task", id, task_ids(collection_of(id)))
+
+
+def _listed(source: Collection) -> Iterator[str]:
+    try:
+        yield from source.ids()
+    except UsageError:
+        raise
+    except Exception as error:  # a collection may raise anything
+        raise UsageError(f"the collection {source.name!r} can't list its tasks: {described(error)}") from None
 
 
 def _matching(pattern: str) -> list[str]:
@@ -91,8 +100,7 @@ def _known_collection(id: str) -> Collection | None:
 
 @cache
 def _instance(entry: EntryPoint) -> Collection:
-    instance: Collection = entry.load()()
-    return instance
+    return made(load_entry(entry, Collection), entry.value)  # type: ignore[type-abstract]
 
 
 def _is_pattern(text: str) -> bool:

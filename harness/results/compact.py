@@ -73,7 +73,7 @@ def compact(folder: ResultsFolder) -> Compacted:
 
 def _compact(folder: ResultsFolder, names: Sequence[str]) -> int:
     tasks = folder.task_rows(names)
-    shards = [shard for shard in _inspected(folder, names) if shard.superseded or len(shard.held) < _RUNS_PER_SHARD]
+    shards = [shard for shard in _inspected(folder, names) if shard.superseded or 0 < len(shard.held) < _RUNS_PER_SHARD]
     superseded = sum(shard.superseded for shard in shards)
     if len(shards) > 1 or superseded:
         for group in _grouped(shards):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
-from optathlon.trial import Status
+from optathlon.trial import COMPLETE, Status
 
 _SINGLE_PRECISION = 1e-7
 """Relative difference of a number and what single precision stores of it."""
@@ -40,7 +40,7 @@ def with_failure_values(*results: Results, values: Sequence[float]) -> tuple[Res
 
 
 def with_status_of_trials(runs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """The runs, where those that are ok but without a successful trial have the status of their last one.
+    """The runs, where complete ones without a successful trial have the status of their last one.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def with_status_of_trials(runs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     status = trials["status"].astype(str)
     last = status.groupby(run, sort=False).last().replace(Status.DIVERGED.value, Status.CRASHED.value)
     ids = runs["run"].astype(str)
-    failed = (runs["status"] == Status.OK) & ids.isin(last.index) & ~ids.isin(run[status == Status.OK].unique())
+    complete = runs["status"].astype(str).isin(list(COMPLETE))
+    failed = complete & ids.isin(last.index) & ~ids.isin(run[status == Status.OK].unique())
     return runs.assign(
         status=runs["status"].astype(str).mask(failed, ids.map(last)).astype("category"),
         reason=runs["reason"].astype("str").mask(failed, "no trial succeeded"),

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,13 +31,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optathlon.errors import UsageError, storage_errors
+from optathlon.errors import UsageError
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
+from optathlon.results.seal import has_whole_footer
+from optathlon.task import agree, short_hash
 
-_MARK = "optathlon.json"
+MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
 _JSON_COLUMNS = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
-_PARTS = ("runs", "trials", "tasks")
+PARTS = ("runs", "trials", "tasks")
+
+UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
+"""What reading a damaged file may raise."""
 
 Rows = npt.NDArray[np.bool_]
 """A mask over the rows of a table."""
@@ -60,11 +66,14 @@ class ResultsFolder:
         if not path.is_dir():
             raise UsageError(f"no results folder {str(path)!r}: give the folder that `optathlon run --out` wrote")
         try:
-            found = json.loads((path / _MARK).read_text())["format"]
+            found = json.loads((path / MARK).read_text())["format"]
         except FileNotFoundError:
-            raise UsageError(f"{str(path)!r} is not a results folder: it has no {_MARK}") from None
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(f'{str(path / _MARK)!r} is damaged: expected {{"format": {FORMAT}}}') from None
+            raise UsageError(f"{str(path)!r} is not a results folder: it has no {MARK}") from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise UsageError(
+                f"{str(path / MARK)!r} is damaged: repeat the `optathlon run` command, which writes it again where its "
+                f'shards say the format, or write {{"format": {FORMAT}}} into it'
+            ) from None
         if found != FORMAT:
             raise UsageError(
                 f"{str(path)!r} has results of format {found}, this version of Optathlon reads format {FORMAT}: "
@@ -77,18 +86,18 @@ class ResultsFolder:
         """Whether there is nothing at `path` but, at most, a folder in which a killed process left a half mark."""
         if not path.is_dir():
             return not path.exists()
-        return all(entry.name.startswith(f".{_MARK}.") for entry in path.iterdir())
+        return all(entry.name.startswith(f".{MARK}.") for entry in path.iterdir())
 
     @classmethod
     def create(cls, path: Path) -> ResultsFolder:
         """The results folder at `path`, made if absent; `UsageError` for a folder with anything else in it."""
         try:
-            if not cls.is_new(path) and not (path / _MARK).exists():
+            if not cls.is_new(path) and not (path / MARK).exists():
                 raise UsageError(f"{str(path)!r} exists and is not a results folder: give another --out")
             path.mkdir(parents=True, exist_ok=True)
-            if not (path / _MARK).exists():
-                write_atomically(path / _MARK, lambda file: file.write_text(json.dumps({"format": FORMAT}) + "\n"))
-            for part in (*_PARTS, "provenance"):
+            if not (path / MARK).exists():
+                write_mark(path)
+            for part in (*PARTS, "provenance"):
                 (path / part).mkdir(exist_ok=True)
         except OSError as error:
             raise UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out") from None
@@ -151,9 +160,14 @@ class ResultsFolder:
         return rows
 
     def read_provenance(self) -> list[dict[str, Any]]:
-        """One dictionary per session of the harness, with its id under `provenance`."""
-        paths = sorted((self.path / "provenance").glob("*.json"))
-        return [{"provenance": path.stem} | json.loads(path.read_text()) for path in paths]
+        """One dictionary per session of the harness, with its id under `provenance`; `UsageError` for damaged ones."""
+        sessions = []
+        for path in sorted((self.path / "provenance").glob("*.json")):
+            try:
+                sessions.append({"provenance": path.stem} | provenance_in(path))
+            except (OSError, ValueError) as error:
+                raise self.damage_error("provenance", path.name, error) from None
+        return sessions
 
     def on_shards(self, read: Callable[[list[str]], T]) -> T:
         """What `read` makes of the names of all shards; again where it meets `ShardGone`."""
@@ -166,16 +180,21 @@ class ResultsFolder:
         with self.open_shard(part, shard) as file:
             # runs and tasks are read before the driver forks, which no thread of Arrow would survive
             table = file.read([name for name in schema.names if name in file.schema_arrow.names], part == "trials")
-        return conformed(table, schema)
+            return conformed(table, schema)
 
     @contextmanager
     def open_shard(self, part: str, shard: str) -> Iterator[pq.ParquetFile]:
         """One file, to be read within the block; `ShardGone` or, where it is damaged, `UsageError`."""
         path = self.path / part / shard
         try:
-            with pq.ParquetFile(path, pre_buffer=False) as file:
+            if not has_whole_footer(path):
+                raise pa.ArrowInvalid("the footer has changed")
+            labels = ["run"] if part == "trials" else None
+            with pq.ParquetFile(
+                path, pre_buffer=False, read_dictionary=labels, page_checksum_verification=True
+            ) as file:
                 yield file
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except UNREADABLE as error:
             self.must_have(shard)
             raise self.damage_error(part, shard, error) from None
 
@@ -184,57 +203,15 @@ class ResultsFolder:
         path = str(self.path / part / shard)
         if isinstance(error, OSError) and error.errno and not isinstance(error, FileNotFoundError):
             return UsageError(f"can't read {path!r}: {error.strerror}: repeat the command when it can be read")
-        if self.damaged_part(shard):
-            return UsageError(
-                f"{path!r} is missing or damaged: repeat the `optathlon run` command, which sets it aside and does its "
-                "runs again"
-            )
+        runs = "" if part == "provenance" else " and does its runs again"
         return UsageError(
-            f"{path!r} is damaged: delete it and repeat the `optathlon run` command, which does its runs again"
+            f"{path!r} is missing or damaged: repeat the `optathlon run` command, which sets it aside{runs}"
         )
-
-    def set_aside_damaged(self) -> list[str]:
-        """Rename the files of shards that were cut, emptied or lost in part to NAME.damaged: no reader sees them then.
-
-        Only the ends of files are looked at. Returns the damaged or missing files, such as `trials/NAME.parquet`.
-        Raises `StorageError` where they can't be renamed.
-        """
-        damaged = ((shard, self.damaged_part(shard)) for shard in self._shards())
-        return [f"{part}/{shard}" for shard, part in damaged if part and self._set_aside(shard)]
 
     def delete_shard(self, shard: str) -> None:
         """Delete what there is of a shard, its commit mark first."""
-        for part in _PARTS:
+        for part in PARTS:
             (self.path / part / shard).unlink(missing_ok=True)
-
-    def damaged_part(self, shard: str) -> str:
-        """Which of a shard's files is missing or without a whole footer; empty where none is."""
-        required = (part for part in _PARTS if part != "tasks" or (self.path / part / shard).exists())
-        return next((part for part in required if not self._has_footer(part, shard)), "")
-
-    def _has_footer(self, part: str, shard: str) -> bool:
-        try:
-            pq.read_metadata(self.path / part / shard)
-        except (pa.ArrowInvalid, FileNotFoundError):
-            return False
-        except OSError as error:
-            if error.errno:
-                raise self.damage_error(part, shard, error) from None
-            return False
-        return True
-
-    def _set_aside(self, shard: str) -> bool:
-        """Whether the shard was still there; its runs file goes first, which hides all of it."""
-        first, *others = (self.path / part / shard for part in _PARTS)
-        with storage_errors(self.path):
-            try:
-                first.rename(first.with_name(f"{shard}.damaged"))
-            except FileNotFoundError:
-                return False
-            for path in others:
-                with suppress(FileNotFoundError):
-                    path.rename(path.with_name(f"{shard}.damaged"))
-        return True
 
     def must_have(self, shard: str) -> None:
         """`ShardGone` where the shard's commit mark is not there any more."""
@@ -280,6 +257,8 @@ class ResultsFolder:
             groups = [number for number, part in enumerate(parts) if part.any()]
             columns = [name for name in schema.names if name in file.schema_arrow.names]
             table = conformed(file.read_row_groups(groups, columns), schema)
+        if not labels_in(table["run"]) <= set(runs["run"].to_pylist()):
+            raise self.damage_error("trials", shard)
         read = np.concatenate([parts[number] for number in groups]) if groups else np.zeros(0, dtype=bool)
         return _picked(table, np.flatnonzero(read))
 
@@ -294,6 +273,16 @@ def holding(runs: pa.Table) -> Rows:
     return held
 
 
+def latest(runs: pa.Table) -> Rows:
+    """Which rows have the highest attempt of their run: those that hold, and their equals."""
+    names = runs["run"].combine_chunks().dictionary_encode().indices.to_numpy()
+    attempts = runs["attempt"].fill_null(1).to_numpy()
+    highest = np.zeros(len(runs), attempts.dtype)
+    np.maximum.at(highest, names, attempts)
+    among_highest: Rows = attempts == highest[names]
+    return among_highest
+
+
 def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
     """A mask over the rows of all tables as one mask per table."""
     return np.split(rows, np.cumsum([len(table) for table in tables])[:-1]) if tables else []
@@ -302,14 +291,19 @@ def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
 def add_task(tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str) -> None:
     """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ."""
     key = row["task"], row["version"]
-    known = tasks.get(key)
-    if known is None or not known["fingerprint"]:
-        tasks[key] = row
-    elif row["fingerprint"] and row["fingerprint"] != known["fingerprint"]:
+    known = tasks.setdefault(key, row)
+    if agree(known["fingerprint"], row["fingerprint"]):
+        tasks[key] = max(known, row, key=lambda one: len(one["fingerprint"]))
+    else:
         raise UsageError(
             f"{where!r} mixes results of two different tasks {row['task']!r} "
             f"(fingerprints {known['fingerprint']} and {row['fingerprint']}): separate them before analysis"
         )
+
+
+def labels_in(column: pa.ChunkedArray) -> set[str]:
+    """The texts that occur in a column of labels."""
+    return {text for chunk in column.chunks for text in chunk.dictionary.take(chunk.indices.unique()).to_pylist()}
 
 
 def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -327,6 +321,25 @@ def joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     """The tables, all of `schema`, as one without chunks and with one dictionary per column."""
     whole = pa.concat_tables(tables) if tables else pa.Table.from_batches([], schema)
     return whole.unify_dictionaries().combine_chunks()
+
+
+def provenance_in(path: Path) -> dict[str, Any]:
+    """What a file of provenance says; `ValueError` where it is not what was written, of which its name is a hash."""
+    text = path.read_text()
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    if re.fullmatch("[0-9a-f]{16}", path.stem) and short_hash(text.removesuffix("\n")) != path.stem:
+        raise ValueError("other content than was written")
+    return content
+
+
+def write_mark(path: Path) -> None:
+    """Write the file that makes `path` a results folder of this format."""
+    write_atomically(path / MARK, lambda file: file.write_text(json.dumps({"format": FORMAT}) + "\n"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optathlon.errors import unknown
+from optathlon.errors import UsageError, unknown
 from optathlon.redaction import redacted_id
-from optathlon.results.folder import ResultsFolder
+from optathlon.results.folder import ResultsFolder, labels_in
 from optathlon.results.schema import TRIALS
 
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
@@ -32,7 +32,8 @@ class Results:
         `task_version`, `fingerprint`, `collection`, `seed`, `root_seed`, `budget`, `budget_unit`
         ("evaluations", "seconds" or "cost"), `n_workers`, `clock` ("real", "virtual" or "charged"), `attempt`
         (from 1), `status`, `reason`, `error`, `trials` (their number), `spent` (in the budget's unit), `started` (UTC),
-        `seconds` (wall-clock), `host`, `provenance`.
+        `seconds` (wall-clock), `host`, `provenance`, `code` (a hash of the optimizer's source), `versions` (JSON: the
+        distributions behind the optimizer). The last two are missing where unknown.
     trials:
         One row per trial, in run and trial order: `run`, `optimizer`, `task`, `collection`, `seed`, `trial`
         (from 0), `config` (JSON), `fidelity`, `parent`, `evaluations` (the trial's cost in full evaluations),
@@ -94,7 +95,7 @@ def load(
         return rows if seeds is None else rows & np.isin(runs["seed"].to_numpy(), list(seeds))
 
     runs, trials = folder.read(chosen, TRIALS.names if columns is None else _stored(columns))
-    described = _indexed(folder.read_tasks(), "task")
+    described = _indexed(_described(folder, runs), "task")
     ran = described.index.isin(runs["task"].cast(pa.string()).to_pylist())
     return Results(
         runs=_frame(runs),
@@ -128,6 +129,18 @@ def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str
             raise unknown(label, pattern, known, where="these results")
         matches += found
     return matches
+
+
+def _described(folder: ResultsFolder, runs: pa.Table) -> list[dict[str, object]]:
+    """All descriptions of tasks; `UsageError` where that of a task with runs is missing."""
+    tasks = folder.read_tasks()
+    missing = labels_in(runs["task"]) - {task["task"] for task in tasks}
+    if missing:
+        raise UsageError(
+            f"no file in {str(folder.path / 'tasks')!r} describes {min(missing)!r}: repeat the `optathlon run` command "
+            "of its runs, which describes it again"
+        )
+    return tasks
 
 
 def _stored(columns: Sequence[str]) -> list[str]:

@@ -15,10 +15,23 @@ from pathlib import Path
 import pyarrow as pa
 
 from optathlon.errors import UsageError, storage_errors
-from optathlon.results.folder import ResultsFolder, ShardGone, add_task, holding, joined, split, write_atomically
+from optathlon.registry.code import Code
+from optathlon.results.codes import CODE_COLUMNS, runs_by_code
+from optathlon.results.damage import damaged_part
+from optathlon.results.folder import (
+    ResultsFolder,
+    Rows,
+    ShardGone,
+    add_task,
+    holding,
+    joined,
+    latest,
+    split,
+    write_atomically,
+)
 from optathlon.results.schema import RUNS
 
-_KEYS = pa.schema([RUNS.field(name) for name in ("run", "attempt")])
+_KEYS = pa.schema([RUNS.field(name) for name in ("run", "attempt", *CODE_COLUMNS)])
 
 _Description = tuple[str, str, str]
 """Task, version and fingerprint."""
@@ -33,12 +46,13 @@ class Merged:
     shards: int
 
 
-def merge(target: Path, sources: Sequence[Path]) -> Merged:
+def merge(target: Path, sources: Sequence[Path], *, keep_old: bool = False) -> Merged:
     """Copy what `target`, a new or existing results folder, lacks of the results of `sources`.
 
     It is safe to kill and to repeat it. Raises `UsageError`, before anything is written, where a source is `target`
-    itself or no results folder, where a file is damaged, and where a version of a task has different fingerprints; and
-    `StorageError` where `target` can't be written.
+    itself or no results folder, where a file is damaged, where a version of a task has different fingerprints, and,
+    without `keep_old`, where an optimizer would have results of different code; and `StorageError` where `target` can't
+    be written.
     """
     folders = [ResultsFolder.open(source) for source in sources]
     for source in sources:
@@ -47,16 +61,20 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
     old = [] if ResultsFolder.is_new(target) else [ResultsFolder.open(target)]
     while True:
         try:
-            return _merge(target, old, folders)
+            return _merge(target, old, folders, keep_old)
         except ShardGone:  # a source was compacted meanwhile
             continue
 
 
-def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[ResultsFolder]) -> Merged:
+def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[ResultsFolder], keep_old: bool) -> Merged:
     places = {shard: folder for folder in (*sources, *old) for shard in folder.on_shards(list)}
     _refuse_damaged(places)
     descriptions = _descriptions(places)
-    held = _runs_held(places)
+    runs = {shard: folder.read_shard("runs", shard, _KEYS) for shard, folder in sorted(places.items())}
+    masks = _held(runs)
+    if not keep_old:
+        _refuse_mixed_code(joined(list(runs.values()), _KEYS))
+    held = {shard: int(mask.sum()) for shard, mask in masks.items()}
     known = {description for shard, folder in places.items() if folder in old for description in descriptions[shard]}
     folder = ResultsFolder.create(target)
     wanted = [
@@ -74,7 +92,7 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
 
 def _refuse_damaged(places: Mapping[str, ResultsFolder]) -> None:
     for shard, folder in places.items():
-        if part := folder.damaged_part(shard):
+        if part := damaged_part(folder, shard):
             folder.must_have(shard)
             raise folder.damage_error(part, shard)
 
@@ -91,12 +109,23 @@ def _descriptions(places: Mapping[str, ResultsFolder]) -> dict[str, set[_Descrip
     return descriptions
 
 
-def _runs_held(places: Mapping[str, ResultsFolder]) -> dict[str, int]:
-    """How many rows of each shard hold once all are in one folder."""
-    shards = sorted(places)
-    tables = [places[shard].read_shard("runs", shard, _KEYS) for shard in shards]
-    masks = split(holding(joined(tables, _KEYS)), tables)
-    return {shard: int(mask.sum()) for shard, mask in zip(shards, masks, strict=True)}
+def _held(runs: Mapping[str, pa.Table]) -> dict[str, Rows]:
+    """Which rows of each shard hold once all are in one folder."""
+    tables = list(runs.values())
+    return dict(zip(runs, split(holding(joined(tables, _KEYS)), tables), strict=True))
+
+
+def _refuse_mixed_code(runs: pa.Table) -> None:
+    """Raise `UsageError` where the results of an optimizer, without earlier attempts, are of code known to differ."""
+    first: dict[str, Code] = {}
+    for found in runs_by_code(runs.filter(latest(runs))):
+        if not (found.results and found.code):
+            continue
+        if difference := first.setdefault(found.optimizer, found.code).difference(found.code):
+            raise UsageError(
+                f"the merge mixes results of {found.optimizer!r} of different code ({difference}): add --keep-old to "
+                "merge them all the same, or do one side again"
+            )
 
 
 def _copy_provenance(source: ResultsFolder, target: ResultsFolder) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from optathlon.redaction import redacted, redacted_id, redacted_options
+from optathlon.registry.code import UNKNOWN, Code
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.runs import RunSpec
+from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line, shortened
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,12 @@ class Session:
 
     host: str
     provenance: str
+    codes: Mapping[str, Code] = field(default_factory=dict)
+    """Which code each optimizer is, by id."""
+
+    def code_of(self, optimizer: str) -> Code:
+        """Which code an optimizer is."""
+        return self.codes.get(optimizer, UNKNOWN)
 
 
 def run_row(
@@ -31,9 +39,10 @@ def run_row(
     seconds: float,
 ) -> dict[str, Any]:
     """A finished run as a row of `optathlon.results.schema.RUNS`."""
+    code = session.code_of(spec.optimizer)
     return {
         "run": spec.id,
-        "experiment": redacted(spec.experiment),
+        "experiment": clean(redacted(spec.experiment)),
         "optimizer": redacted_id(spec.optimizer),
         "options": json.dumps(redacted_options(options), sort_keys=True),
         "task": spec.task,
@@ -48,12 +57,14 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": redacted(outcome.reason) or None,
-        "error": redacted(outcome.error) or None,
+        "reason": shortened(one_line(redacted(outcome.reason)), REASON_CHARACTERS) or None,
+        "error": shortened(redacted(outcome.error), ERROR_CHARACTERS) or None,
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,
         "seconds": seconds,
-        "host": session.host,
+        "host": clean(session.host),
         "provenance": session.provenance,
+        "code": code.source or None,
+        "versions": code.versions or None,
     }

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 FORMAT = 2
-"""Version of the layout below, kept in the results folder's `optathlon.json`."""
+"""Version of the layout below, kept in the results folder's `optathlon.json` and in each shard's metadata."""
+
+FORMAT_KEY = "optathlon.format"
+"""Its key in the metadata."""
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 
@@ -35,10 +38,13 @@ RUNS = pa.schema(
         ("seconds", pa.float64()),
         ("host", _LABEL),
         ("provenance", _LABEL),
+        ("code", _LABEL),
+        ("versions", _LABEL),
     ]
 )
-"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time.
-Of several rows for one run the highest `attempt` holds, and among equals the first shard by name."""
+"""One row per finished run. `options` is JSON; `spent` is in the budget's unit; `seconds` is wall-clock time; `code`
+is a hash of the optimizer's source, and `versions` (JSON) are those of the distributions behind it; both are null where
+unknown. Of several rows for one run the highest `attempt` holds, and among equals the first shard by name."""
 
 TRIALS = pa.schema(
     [
@@ -67,6 +73,9 @@ TRIALS = pa.schema(
 """One row per trial: `config` is JSON of the active hyperparameters; `evaluations` is what the trial cost in full
 evaluations; `values` are as the user reads them and null after a failure; `cost` is in seconds; `start` and `end`
 are seconds on the run's clock; `peak_memory` is in bytes, where the trial had a process of its own."""
+
+STORED_TRIALS = TRIALS.set(0, pa.field("run", pa.string()))
+"""`TRIALS` as they are written: `run` has the type that it has in `RUNS`, so that other programs can join the two."""
 
 TASKS = pa.schema(
     [

@@ -22,6 +22,7 @@ WINDOW_S = 600.0
 """The rate is that of the runs which ended in so many last seconds."""
 _COLUMNS = ["run", "optimizer", "status", "reason", "started", "seconds"]
 _SLOWEST = 5
+_NO_FAILURES = frozenset({*COMPLETE, Status.SKIPPED})
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def folder_status(folder: ResultsFolder) -> FolderStatus:
     sizes = list(_sizes(folder.path))
     return FolderStatus(
         statuses=Counter(runs["status"].astype(str)),
-        failures=run_failures(runs),
+        failures=failures_by_cause(Counter(zip(runs["status"].astype(str), runs["reason"].fillna(""), strict=True))),
         drivers=list(drivers(folder).values()),
         journals=len(list((folder.path / "journal").glob("*.jsonl"))),
         rate=_rate(runs, time.time()),
@@ -89,15 +90,14 @@ def _sizes(path: Path) -> Iterator[int]:
                 yield file.stat().st_size
 
 
-def run_failures(runs: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Runs that are neither complete nor skipped, by status and reason, the most frequent first.
-
-    `runs` has the columns `status` and `reason`.
-    """
-    failed = runs[~runs["status"].isin([*COMPLETE, Status.SKIPPED])]
-    reasons = same_cause(failed["reason"].fillna("").astype(str))
-    counts = Counter(zip(failed["status"].astype(str), reasons, strict=True))
-    return [(status, reason, count) for (status, reason), count in counts.most_common()]
+def failures_by_cause(ended: Counter[tuple[str, str | None]]) -> list[tuple[str, str, int]]:
+    """The failures among so many runs by status and reason: status, cause and number, the most frequent first."""
+    failed = {(status, reason or ""): count for (status, reason), count in ended.items() if status not in _NO_FAILURES}
+    causes = same_cause(pd.Series([reason for _, reason in failed], dtype=object), pd.Series([*failed.values()]))
+    counts: Counter[tuple[str, str]] = Counter()
+    for (status, _), cause, count in zip(failed, causes, failed.values(), strict=True):
+        counts[status, cause] += count
+    return [(status, cause, count) for (status, cause), count in counts.most_common()]
 
 
 def _rate(runs: pd.DataFrame, now: float) -> float:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import NamedTuple
@@ -23,10 +24,14 @@ from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, count_configurations, plain
+from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, shortened
 from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
 """The loss told for a failure while nothing has succeeded and the objective has no bound."""
+
+_INTEGER_BITS = 1024
+"""Integers of more bits are proposed by mistake, and not stored digit by digit."""
 
 _MOST_FREE_TRIALS = 1000
 """A run under a budget of reported cost or simulated seconds ends when so many trials in a row have cost nothing."""
@@ -97,10 +102,11 @@ class Accounts:
     """Keeps the accounts of one run. Between `submit` and `record` a trial is pending.
 
     Where `history` has trials of an earlier process, what is asked is compared with them, and `ReplayMismatch` is
-    raised if it differs; the evaluator is expected to give their results.
+    raised if it differs; the evaluator is expected to give their results. A run has no room for more trials once
+    `fail_fast` of them have failed and none has succeeded.
     """
 
-    def __init__(self, problem: Problem, evaluator: Evaluator, history: History) -> None:
+    def __init__(self, problem: Problem, evaluator: Evaluator, history: History, fail_fast: int | None = None) -> None:
         self._problem = problem
         self._history = history
         self._budget = problem.budget
@@ -117,6 +123,9 @@ class Accounts:
         self._free_trials = 0
         self._failure = ""
         self._nothing_left = False
+        self._fail_fast = math.inf if fail_fast is None else fail_fast
+        self._failed_at_first = 0
+        self._has_succeeded = False
 
     @property
     def pending(self) -> int:
@@ -142,7 +151,12 @@ class Accounts:
             and not self._budget.is_spent_by(self.spent)
             and not self._failure
             and not self._nothing_left
+            and not self._fails_from_the_start
         )
+
+    @property
+    def _fails_from_the_start(self) -> bool:
+        return not self._has_succeeded and self._failed_at_first >= self._fail_fast
 
     def note_nothing_left(self) -> None:
         """The optimizer says that there is nothing left to try."""
@@ -191,6 +205,8 @@ class Accounts:
             imputed.learn(objective.loss(value))
             for imputed, objective, value in zip(self._imputed, self._problem.objectives, result.values, strict=False)
         )
+        self._has_succeeded |= result.ok
+        self._failed_at_first += not self._has_succeeded
         self._charge(finished)
         asked = self._asked[trial.id]
         asked.finished = finished
@@ -212,6 +228,8 @@ class Accounts:
             return self.outcome(Status.INVALID, self._failure)
         if self._budget.is_spent_by(self.spent):
             return self.outcome(Status.OK)
+        if self._fails_from_the_start:
+            return self.outcome(Status.OK, "ended by fail-fast")
         return self.outcome(*self._end_before_the_budget())
 
     def _end_before_the_budget(self) -> tuple[Status, str]:
@@ -228,14 +246,17 @@ class Accounts:
             f"the optimizer proposed nothing while nothing was pending, after {trials} trials{share}",
         )
 
+    @property
+    def _full_level(self) -> float | None:
+        return self._problem.fidelity and self._problem.fidelity.upper
+
     def _count_tried(self) -> int:
         """How many legal configurations were tried in full, whatever came of it."""
-        full = self._problem.fidelity and self._problem.fidelity.upper
         return len(
             {
                 json.dumps(dict(record.config), sort_keys=True, default=plain)
                 for record in self._records.values()
-                if record.fidelity == full and self._is_legal(record)
+                if record.fidelity == self._full_level and self._is_legal(record)
             }
         )
 
@@ -247,10 +268,28 @@ class Accounts:
         return True
 
     def outcome(self, status: Status, reason: str = "", error: str = "") -> RunOutcome:
-        """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not."""
+        """The outcome now: finished trials are kept, also those whose `tell` failed; pending ones are not.
+
+        A run without a result says so. If it is complete otherwise, it ends as most of its trials did.
+        """
         for trial_id in [asked.trial.id for asked in self._asked.values() if asked.finished]:
             self.record(trial_id, tell_s=math.nan)
-        return RunOutcome(status, list(self._records.values()), self.spent, " ".join(reason.split()), error)
+        records = list(self._records.values())
+        if failures := self._nothing_but_failures():
+            last_line = (failures[0].error or "no error was reported").strip().splitlines()[-1]
+            reason = "; ".join(filter(None, [reason, f"{_share_of(failures, records)} failed: {last_line}"]))
+            error = error or failures[0].error or ""
+            status = Status(failures[0].status) if status.is_complete else status
+        return RunOutcome(status, records, self.spent, " ".join(reason.split()), error)
+
+    def _nothing_but_failures(self) -> list[TrialRecord]:
+        """All trials (those at full fidelity, if any) where none has a result; the most frequent kind first."""
+        full = [record for record in self._records.values() if record.fidelity == self._full_level]
+        failures = full or list(self._records.values())
+        if any(record.status == Status.OK for record in failures):
+            return []
+        kinds = Counter((record.status, record.error) for record in failures)
+        return sorted(failures, key=lambda record: -kinds[record.status, record.error])
 
     def _admit(self, trial: Trial) -> tuple[Trial, float]:
         """The trial with active hyperparameters and its level, and what it costs in full evaluations."""
@@ -356,13 +395,23 @@ def _as_stored(trial: Trial | TrialRecord) -> str:
     return json.dumps((dict(trial.config), trial.fidelity, trial.parent), sort_keys=True, default=plain)
 
 
+def _share_of(failures: Sequence[TrialRecord], records: Sequence[TrialRecord]) -> str:
+    kind = "trials" if len(failures) == len(records) else "full trials"
+    return f"{len(failures)} of {len(failures)} {kind}"
+
+
 def _raw(trial: Trial) -> Trial:
     """An illegal proposal as it is stored: plain values where there are some, else their text; no level."""
-    config = {str(name): plain(value) for name, value in trial.config.items()}
-    stored = {
-        name: value if isinstance(value, str | int | float | bool) else repr(value) for name, value in config.items()
-    }
-    return replace(trial, config=stored, fidelity=None, parent=None)
+    config = {shortened(str(name), NAME_CHARACTERS): _shown(plain(value)) for name, value in trial.config.items()}
+    return replace(trial, config=config, fidelity=None, parent=None)
+
+
+def _shown(value: object) -> Value:
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, int | float):
+        return value
+    return shortened(value if isinstance(value, str) else repr(value), NAME_CHARACTERS)
 
 
 def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecord:
@@ -375,9 +424,9 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         evaluations=asked.evaluations,
         values=result.values or None,
         constraints=result.constraints or None,
-        metrics=result.metrics or None,
+        metrics={shortened(name, NAME_CHARACTERS): value for name, value in result.metrics.items()} or None,
         status=result.status,
-        error=redacted(result.error) or None,
+        error=shortened(redacted(result.error), ERROR_CHARACTERS) or None,
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,

@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Ending(BaseException):
+    """Raised from outside, wherever a run is: not an error of the code that it passes through."""
+
+
 class _State:
     """Of this process, as signals are."""
 

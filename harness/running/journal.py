@@ -24,6 +24,7 @@ from optathlon.errors import Interruption, storage_errors
 from optathlon.running.accounting import History, ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, TimedResult
 from optathlon.space import plain
+from optathlon.task import agree
 from optathlon.trial import Result, Status, Trial
 
 FORMAT = 1
@@ -176,7 +177,8 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def is_of(header: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
     """Whether a journal with this header is of the present format and has these values in it."""
-    return header.items() >= ({"format": FORMAT} | dict(identity)).items()
+    known = {name: header.get(name, "") for name in ("format", *identity)}
+    return _is_same(known, {"format": FORMAT} | dict(identity))
 
 
 def discard_journal(path: Path) -> None:
@@ -307,7 +309,7 @@ def _read(file: BinaryIO, header: Mapping[str, Any]) -> tuple[int, list[TrialRec
         try:
             content: Any = json.loads(line) if line.endswith(b"\n") else None
             if number == 0:
-                if content != header:
+                if not _is_same(content, header):
                     break
             else:
                 elapsed, record = float(content["elapsed"]), _record(content["trial"])
@@ -316,6 +318,16 @@ def _read(file: BinaryIO, header: Mapping[str, Any]) -> tuple[int, list[TrialRec
             break
         length += len(line)
     return length, records, elapsed
+
+
+def _is_same(found: object, header: Mapping[str, Any]) -> bool:
+    """Whether two headers are of one run. Earlier versions did not note the optimizer's code."""
+    if not isinstance(found, dict):
+        return False
+    unknown = {"code": header["code"]} if "code" in header and not found.get("code") else {}
+    fingerprints = [str(one.get("fingerprint", "")) for one in (found, header)]
+    alike = {"fingerprint": header["fingerprint"]} if all(fingerprints) and agree(*fingerprints) else {}
+    return {**found, **unknown, **alike} == header
 
 
 def _record(fields: Any) -> TrialRecord:

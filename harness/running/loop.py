@@ -12,11 +12,9 @@ from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Evaluator, last_lines
+from optathlon.running.interruption import Ending
+from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.trial import Status
-
-
-class TimeUp(BaseException):
-    """The run's time is up; raised from outside, wherever the run is. The text says what the limit was."""
 
 
 def run_loop(
@@ -25,6 +23,9 @@ def run_loop(
     evaluator: Evaluator,
     noise: Iterator[int],
     history: History | None = None,
+    *,
+    limit: TimeLimit | None = None,
+    fail_fast: int | None = None,
 ) -> RunOutcome:
     """Run one optimizer on one problem until the budget ends.
 
@@ -40,14 +41,20 @@ def run_loop(
         The seeds of the task's noise, one per trial in the order they are asked.
     history:
         What an earlier process did of the run, and where to note what this one does. By default nothing.
+    limit:
+        Once it is up, whatever the optimizer or the task does is of no account: the run ends as `timeout`.
+    fail_fast:
+        The run ends once so many trials (>= 1) have failed and none has succeeded.
 
     What the optimizer or the task raises is recorded in the outcome, with all trials so far. Raises an
     `Interruption` where the run can't be replayed, or its history can't be written.
     """
-    accounts = Accounts(problem, evaluator, history or History())
+    accounts = Accounts(problem, evaluator, history or History(), fail_fast)
+    limit = limit or TimeLimit()
     doing = "starting the optimizer"
     try:
         optimizer = start(replace(problem, space=deepcopy(problem.space)))
+        limit.require_time()
         while True:
             doing = "ask"
             while accounts.has_room:
@@ -55,25 +62,37 @@ def run_loop(
                 try:
                     proposal = optimizer.ask()
                 except SearchSpaceExhausted:
+                    limit.require_time()
                     accounts.note_nothing_left()
                     break
                 ask_s = time.perf_counter() - began
+                limit.require_time()
                 if proposal is None:
                     accounts.charge_overhead(ask_s)
                     break
                 accounts.submit(proposal, ask_s, next(noise))
+                limit.require_time()
             if not accounts.pending:
                 return accounts.close()
             trial, result = accounts.next_result()
             doing = "tell"
             began = time.perf_counter()
             optimizer.tell(trial, result)
+            limit.require_time()
             accounts.record(trial.id, tell_s=time.perf_counter() - began)
-    except Interruption:
-        raise
-    except TimeUp as limit:
-        return accounts.outcome(Status.TIMEOUT, f"{limit}: {doing}", last_lines())
-    except MemoryError:
-        return accounts.outcome(Status.MEMORY, f"out of memory: {doing}", last_lines())
-    except (Exception, SystemExit) as error:  # any error of an optimizer is that run's failure, never the experiment's
-        return accounts.outcome(Status.CRASHED, f"{doing} raised {type(error).__name__}: {error}", last_lines())
+    except BaseException as error:  # whatever an optimizer raises is that run's failure, never the experiment's
+        status, reason = _verdict(error, doing, limit)
+        return accounts.outcome(status, reason, last_lines())
+
+
+def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status, str]:
+    """What an error says of its run. Raises what is no outcome of it: interruptions, and what comes from outside."""
+    if isinstance(error, Ending) and not isinstance(error, TimeUp):
+        raise error
+    if limit.is_up:
+        return Status.TIMEOUT, f"{limit}: {doing}"
+    if isinstance(error, Interruption):
+        raise error
+    if isinstance(error, MemoryError):
+        return Status.MEMORY, f"out of memory: {doing}"
+    return Status.CRASHED, f"{doing} raised {type(error).__name__}: {error}"

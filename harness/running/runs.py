@@ -14,6 +14,7 @@ from optathlon.running.accounting import History, ReplayMismatch, RunOutcome
 from optathlon.running.clocks import Clock
 from optathlon.running.evaluation import Evaluator
 from optathlon.running.journal import Journal
+from optathlon.running.limits import TimeLimit
 from optathlon.running.loop import run_loop
 from optathlon.running.seeds import noise_seeds, optimizer_seed
 from optathlon.task import Task
@@ -76,10 +77,14 @@ def execute(
     task: Task,
     make_evaluator: Callable[[History], Evaluator],
     journal: Journal,
+    *,
+    limit: TimeLimit | None = None,
+    fail_fast: int | None = None,
 ) -> RunOutcome:
     """Do a run, from where the journal ends.
 
     A run that asks something else than the journal has starts from the beginning, and says so in the outcome's reason.
+    For `limit` and `fail_fast` see `run_loop`.
     Raises `optathlon.errors.Interruption` where the run can't go on here.
     """
 
@@ -91,6 +96,8 @@ def execute(
             make_evaluator(journal),
             noise_seeds(spec.root_seed, spec.task, spec.seed),
             journal,
+            limit=limit,
+            fail_fast=fail_fast,
         )
 
     try:

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from optathlon.analysis import wilcoxon_holm
+from optathlon.analysis import wilcoxon_of_scores
 from optathlon.analysis.plots.critical_difference import indistinguishable, plot_critical_difference
 from optathlon.analysis.plots.curves import plot_curves
 from optathlon.analysis.plots.intervals import plot_intervals
@@ -221,7 +221,7 @@ def test_bars_of_wilcoxons_tests_join_none_that_differ(optimizers: int, tasks: i
     rng = np.random.default_rng(seed)
     scale = rng.uniform(0.1, 3, optimizers)
     scores = pd.DataFrame(rng.standard_normal((tasks, optimizers)) * scale + np.linspace(0, 1.5, optimizers))
-    tested = wilcoxon_holm(scores.set_axis(list("abcdefg")[:optimizers], axis=1))
+    tested = wilcoxon_of_scores(scores.set_axis(list("abcdefg")[:optimizers], axis=1))
     names = tested.mean_ranks.sort_index().sort_values(kind="stable").index
 
     def alike(first: int, last: int) -> bool:
@@ -326,7 +326,7 @@ def figures(count: int) -> dict[str, Figure]:
         "pairs": plot_pairs(pairs(names), "p", title="t", center=0.5),
         "correlation": plot_task_correlation(scores.corr()),
         "sensitivity": plot_sensitivity(scenarios(names), all_looks),
-        "critical difference": plot_critical_difference(wilcoxon_holm(scores), all_looks),
+        "critical difference": plot_critical_difference(wilcoxon_of_scores(scores), all_looks),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optathlon.analysis import significance
+from optathlon.analysis import friedman_nemenyi
 from optathlon.analysis.plots.critical_difference import indistinguishable, plot_critical_difference
 from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
@@ -65,7 +65,7 @@ def test_bars_join_exactly_what_cannot_be_told_apart(optimizers: int, tasks: int
     scores = pd.DataFrame(
         rng.random((tasks, optimizers)) + np.linspace(0, 1.2, optimizers), columns=list("abcdefg")[:optimizers]
     )
-    tested = significance(scores)
+    tested = friedman_nemenyi(scores)
     names = tested.mean_ranks.sort_index().sort_values(kind="stable").index
     joined = {
         (i, j)
@@ -93,7 +93,7 @@ def test_global_style_is_left_alone() -> None:
     plot_ranks(data, seen)
     plot_rank_facets({"one · 1 task": data, "two · 2 tasks": data}, seen)
     scores = pd.DataFrame(np.random.default_rng(0).random((9, 4)), columns=list(seen))
-    plot_critical_difference(significance(scores), seen)
+    plot_critical_difference(friedman_nemenyi(scores), seen)
     columns = dict.fromkeys(("low", "lower", "median", "upper", "high", "mean"), 0.01)
     plot_overhead(pd.DataFrame(columns, index=pd.Index(list(seen), name="optimizer")), seen)
     assert dict(mpl.rcParams) == before

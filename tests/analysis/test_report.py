@@ -20,9 +20,9 @@ from optathlon.analysis.report import task_curves, write_report
 from optathlon.analysis.report.section import ReportData
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.analysis.report.sections.anytime import Anytime
-from optathlon.analysis.report.sections.differences import power_sentences
+from optathlon.analysis.report.sections.differences import Differences, disagreement, power_sentences
 from optathlon.analysis.report.sections.profiles import Profiles
-from optathlon.analysis.report.sections.robustness import robustness, second_opinion
+from optathlon.analysis.report.sections.robustness import robustness
 from optathlon.analysis.report.sections.runtimes import Runtimes
 from optathlon.analysis.report.sections.standings import findings
 from optathlon.analysis.report.sections.task_results import TaskResults
@@ -161,7 +161,8 @@ def test_tasks_without_a_common_seed_are_told(plain: Results) -> None:
     uncommon = (runs["task"] == "toy/f1") & ((runs["optimizer"] == "opt-1") == (runs["seed"] > 1))
     said = " ".join(map(str, caveats(Analysis(replace(plain, runs=runs[~uncommon])))))
     assert Analysis(replace(plain, runs=runs[~uncommon])).results.trials["run"].nunique() == (~uncommon).sum()
-    assert "1 of 12 tasks are left out of the ranking, as no seed there was run by all: <b>toy/f1</b>" in said
+    assert "On 1 task the optimizers share too few seeds: there, runs are compared unpaired" in said
+    assert "left out" not in said
 
 
 def test_clean_experiment_has_no_caveats(plain: Results) -> None:
@@ -217,14 +218,37 @@ def test_identical_optimizers_lead_nobody(plain: Results) -> None:
     trials = plain.trials.assign(value=plain.trials["trial"].astype(float))
     words = said(replace(plain, trials=trials))
     assert "<b>opt-4</b> share the same mean rank: 2.50 among 4 optimizers at the end of the budget, over" in words
-    assert "no significant difference" in words
+    assert "No two of the 4 optimizers differ on more than 0 tasks" in words
 
 
-def test_nothing_is_ranked_where_seeds_differ(plain: Results, tmp_path: Path) -> None:
-    runs = plain.runs[plain.runs["optimizer"].isin(["opt-1", "opt-2"])]
-    runs = runs[(runs["optimizer"] == "opt-1") == (runs["seed"] < 2)]
+def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results, tmp_path: Path) -> None:
+    runs = plain.runs[plain.runs["optimizer"].isin(["opt-1", "opt-2", "opt-4"])]
+    own = runs["optimizer"].map({"opt-1": 0, "opt-2": 100, "opt-4": 200}).astype(int)
+    apart = replace(plain, runs=runs.assign(seed=runs["seed"] + own))
+    text = text_of(write_report(apart, tmp_path))
+    assert "<b>opt-4</b> has the best mean rank" in text
+    assert "over 12 tasks with 5 seeds each" in text
+    assert text.count("compared unpaired, each with all of the others") == 1
+    assert "not ranked" not in text
+    assert Analysis(apart).comparisons[0].significance.is_better("opt-4", "opt-1")
+
+
+def test_an_optimizer_with_one_seed_leaves_the_others_theirs(plain: Results, tmp_path: Path) -> None:
+    runs = plain.runs[(plain.runs["optimizer"] != "opt-2") | (plain.runs["seed"] == 0)]
+    (result,) = Analysis(replace(plain, runs=runs)).comparisons
+    (everyone,) = Analysis(plain).comparisons
+    found, before = (each.significance.uncorrected.drop("opt-2").drop(columns="opt-2") for each in (result, everyone))
+    pd.testing.assert_frame_equal(found, before)
     text = text_of(write_report(replace(plain, runs=runs), tmp_path))
-    assert "No two optimizers ran the same task with the same seed: there is no ranking." in text
+    assert "over 12 tasks with 1 to 5 seeds each" in text
+    assert "left out" not in " ".join(map(str, caveats(Analysis(replace(plain, runs=runs)))))
+
+
+def test_optimizers_without_a_common_task_are_not_ranked(plain: Results, tmp_path: Path) -> None:
+    runs = plain.runs[plain.runs["optimizer"].isin(["opt-1", "opt-2"])]
+    runs = runs[(runs["optimizer"] == "opt-1") == runs["task"].isin(["toy/f0", "toy/f1"])]
+    text = text_of(write_report(replace(plain, runs=runs), tmp_path))
+    assert "No two optimizers ran the same task: there is no ranking." in text
     assert text.count("not ranked") == 2
 
 
@@ -328,19 +352,43 @@ def test_words_tell_what_could_be_seen() -> None:
     )
 
 
-def test_another_test_that_disagrees_is_told(plain: Results) -> None:
+def test_one_sentence_tells_where_another_test_disagrees(plain: Results) -> None:
     (result,) = Analysis(plain).comparisons
     tested = result.significance
     assert tested.is_better("opt-4", "opt-1")
-    assert second_opinion(result, tested) == []
-    alike = replace(tested, test="Wilcoxon-Holm", pairwise=tested.pairwise * 0 + 1.0)
-    (lost,) = second_opinion(result, alike)
-    beaten = [name for name in result.standings.index[1:] if tested.is_better("opt-4", name)]
-    assert "<b>opt-4</b> can't be told apart from" in lost
-    assert all(f"<b>{name}</b>" in lost for name in beaten)
-    (gained,) = second_opinion(replace(result, significance=alike), tested)
-    assert "significantly better than" in gained
-    assert second_opinion(result, replace(alike, test="")) == []
+    assert disagreement(tested, tested) == []
+    alike = replace(tested, test="Friedman-Nemenyi", pairwise=tested.pairwise * 0 + 1.0)
+    (lost,) = disagreement(tested, alike)
+    assert "disagrees with the test that decides: it can't tell apart " in lost
+    assert "<b>opt-1</b> and <b>opt-4</b>" in lost
+    (gained,) = disagreement(alike, tested)
+    assert "it tells apart" in gained
+    assert "<b>opt-1</b> and <b>opt-4</b>" in gained
+    assert disagreement(tested, replace(alike, test="")) == []
+
+
+def test_one_test_decides_every_sentence(tmp_path: Path) -> None:
+    """`b` is never clearly better than `c` by itself, but is by ranks among all: two weak ones come between them."""
+    order = ["abxyc"] * 12 + ["acbxy"] * 8
+    rows = [(name, f"t{task:02}", 0, 1, place) for task, names in enumerate(order) for place, name in enumerate(names)]
+    pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(tmp_path / "t.csv", index=False)
+    analysis = Analysis(load_table(tmp_path / "t.csv"))
+    data = ReportData(analysis)
+    (result,) = analysis.comparisons
+    assert data.groups["all tasks"].nemenyi.differ("b", "c")
+    assert not result.significance.differ("b", "c")
+    head = " ".join(
+        str(sentence) for chapter in CHAPTERS for section in chapter.sections for sentence in section(data).findings()
+    )
+    assert "Holm" in head
+    assert "Nemenyi" not in head
+    assert "Friedman" not in head
+    primary, other = Differences(data).content()["comparisons"][0]["diagrams"]
+    assert "This test decides what this page says of differences." in primary[1]
+    assert "mean ranks here are not those of the standings" in other[1]
+    assert other[1].count("Where it disagrees with the test that decides") == 1
+    assert "<b>b</b> and <b>c</b>" in other[1]
+    assert result.significance.mean_ranks.to_dict() == result.standings["mean_rank"].to_dict()
 
 
 def trajectories_of(results: Results) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import math
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-import scikit_posthocs
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import friedmanchisquare, rankdata, wilcoxon
+from scipy.stats import rankdata
 from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate, together
 
 from optathlon.analysis import (
@@ -19,12 +17,10 @@ from optathlon.analysis import (
     incumbents_at,
     mean_ranks,
     ranks,
-    significance,
     trajectories,
 )
 from optathlon.analysis.stats.comparison import Comparison, without_results
 from optathlon.analysis.stats.ranking import task_ranks
-from optathlon.analysis.stats.significance import critical_difference
 from optathlon.results.frames import Results
 
 
@@ -49,11 +45,11 @@ def test_ranks_are_scipys(messy: Results) -> None:
 
 
 def test_mean_ranks_weigh_tasks_equally() -> None:
-    losses = losses_of({"a": ["t", "u"], "b": ["t", "u"]}, seeds=3).drop([("a", "u", 1), ("a", "u", 2)])
+    losses = losses_of({"a": ["t", "u"], "b": ["t", "u"]}, seeds=3).drop([("a", "u", 1)])
     losses.loc[:] = 0.0
-    losses.loc[[("a", "t", 0), ("a", "t", 1), ("a", "t", 2), ("b", "u", 0)]] = -1.0
+    losses.loc[[("a", "t", 0), ("a", "t", 1), ("a", "t", 2), ("b", "u", 0), ("b", "u", 2)]] = -1.0
     comparison = comparisons(losses, pd.Series("x", index=["t", "u"]))[0]
-    assert comparison.dropped_pairs == 2
+    assert comparison.dropped_pairs == 1
     assert mean_ranks(ranks(comparison))[1.0].to_dict() == {"a": 1.5, "b": 1.5}
 
 
@@ -110,15 +106,62 @@ def test_a_specialist_for_a_type_confines_nobody_to_it() -> None:
     ]
 
 
-def test_optimizers_with_other_seeds_are_left_out() -> None:
-    losses = losses_of({"a": ["t", "u"], "b": ["t", "u"], "c": ["t", "u"]}, seeds=4)
-    first = losses.index.get_level_values("seed") < 2
-    losses = losses[first == (losses.index.get_level_values("optimizer") == "a")]
+def own_seeds(losses: pd.DataFrame, seeds: dict[str, list[int]]) -> pd.DataFrame:
+    """Only these seeds of each optimizer."""
+    kept = [seed in seeds[optimizer] for optimizer, _, seed in losses.index]
+    return losses[kept]
+
+
+def test_optimizers_with_seeds_of_their_own_are_compared_unpaired() -> None:
+    losses = losses_of({"a": ["t", "u"], "b": ["t", "u"], "c": ["t", "u"]}, seeds=6)
+    losses = own_seeds(losses, {"a": [0, 1], "b": [2, 3], "c": [4, 5]})
+    (found,) = comparisons(losses, pd.Series("x", index=["t", "u"]))
+    assert (found.optimizers, found.left_out, found.dropped_pairs) == (["a", "b", "c"], {}, 0)
+    assert found.unpaired_tasks == ("t", "u")
+    assert sorted(found.runs) == sorted(losses.index)
+    assert found.losses.index.unique("seed").tolist() == [0, 1]
+    assert found.losses[1.0].tolist() == losses.loc[found.runs, 1.0].tolist()
+
+
+def test_how_seeds_are_called_changes_no_unpaired_rank() -> None:
+    rng = np.random.default_rng(0)
+    losses = losses_of({name: ["t", "u"] for name in "abc"}, seeds=9)
+    losses[1.0] = rng.integers(0, 4, len(losses)).astype(float)
+    losses = own_seeds(losses, {"a": [0, 1, 2], "b": [3, 4, 5], "c": [6, 7, 8]})
+    renamed = losses.rename(index={3: 8, 8: 3, 4: 6, 6: 4, 0: 7, 7: 0}, level="seed")
     types = pd.Series("x", index=["t", "u"])
-    (found,) = comparisons(losses, types)
-    assert (found.optimizers, found.tasks, found.left_out) == (["b", "c"], ["t", "u"], {"a": 2})
-    (alone,) = comparisons(losses.drop(index="c", level="optimizer"), types)
-    assert (alone.optimizers, alone.left_out) == (["a"], {"b": 2})
+    found, again = (mean_ranks(ranks(comparisons(each, types)[0])) for each in (losses, renamed))
+    pd.testing.assert_frame_equal(found, again)
+
+
+def test_unpaired_ranks_are_means_over_all_ways_to_pair() -> None:
+    losses = losses_of({name: ["t"] for name in "abc"}, seeds=6)
+    losses[1.0] = np.random.default_rng(1).integers(0, 4, len(losses)).astype(float)
+    losses = own_seeds(losses, {"a": [0, 1], "b": [2, 3], "c": [4, 5]})
+    a, b, c = (losses.loc[name, 1.0].to_numpy() for name in "abc")
+    expected = np.mean([rankdata(runs) for runs in product(a, b, c)], axis=0)
+    found = mean_ranks(ranks(comparisons(losses, pd.Series("x", index=["t"]))[0]))
+    assert found[1.0].tolist() == pytest.approx(expected.tolist())
+
+
+def test_an_optimizer_with_few_seeds_takes_none_from_the_others() -> None:
+    everyone = losses_of({name: ["t", "u"] for name in "abc"}, seeds=10)
+    losses = own_seeds(everyone, {"a": [*range(10)], "b": [*range(10)], "c": [0]})
+    (found,) = comparisons(losses, pd.Series("x", index=["t", "u"]))
+    assert (found.dropped_pairs, found.unpaired_tasks) == (0, ("t", "u"))
+    assert {*found.runs} == {*losses.index}
+    assert (found.losses.groupby(level=["task", "seed"]).size() == 3).all()
+    means = found.losses.groupby(level=["task", "optimizer"]).mean()
+    assert means.loc[("u", "c"), 1.0] == losses.loc[("c", "u", 0), 1.0]
+    assert means.loc[("u", "a"), 1.0] == losses.loc["a"].loc["u"][1.0].mean()
+
+
+def test_a_missing_seed_is_dropped_from_the_pairs_but_not_from_the_runs_tested() -> None:
+    losses = losses_of({name: ["t", "u"] for name in "ab"}, seeds=4).drop([("b", "u", 3)])
+    (found,) = comparisons(losses, pd.Series("x", index=["t", "u"]))
+    assert (found.dropped_pairs, found.unpaired_tasks) == (1, ())
+    assert len(found.runs) == 14
+    assert len(found.all_final_losses) == 15
 
 
 @given(st.integers(2, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
@@ -166,114 +209,6 @@ def test_skipped_optimizer_is_compared_where_it_ran(messy: Results) -> None:
 
 def test_no_results_no_comparison() -> None:
     assert compare(simulate([SimulatedOptimizer("a", failures=1.0)], [SimulatedTask("toy/f")])) == []
-
-
-@given(st.integers(3, 6), st.integers(5, 30), st.integers(0, 2**32 - 1))
-def test_friedman_and_nemenyi_are_the_libraries(optimizers: int, tasks: int, seed: int) -> None:
-    scores = np.random.default_rng(seed).integers(0, 6, (tasks, optimizers)).astype(float)
-    frame = pd.DataFrame(scores, columns=[f"o{i}" for i in range(optimizers)])
-    found = significance(frame)
-    if not found.test or math.isnan(friedman := friedmanchisquare(*scores.T).pvalue):
-        return
-    assert found.p_value == pytest.approx(friedman)
-    expected = scikit_posthocs.posthoc_nemenyi_friedman(scores).to_numpy()
-    assert found.pairwise.to_numpy() == pytest.approx(expected)
-    assert found.mean_ranks.to_numpy() == pytest.approx(np.mean([rankdata(row) for row in scores], axis=0))
-    difference = np.abs(np.subtract.outer(found.mean_ranks.to_numpy(), found.mean_ranks.to_numpy()))
-    clear = np.abs(difference - found.critical_difference) > 1e-9
-    assert ((expected < 0.05) == (difference > found.critical_difference))[clear].all()
-
-
-@pytest.mark.parametrize(("optimizers", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (10, 3.164)])
-def test_critical_difference_is_demsars(optimizers: int, q: float) -> None:
-    """Critical values of Demšar (2006), table 5a, at 0.05."""
-    assert critical_difference(optimizers, 14) == pytest.approx(
-        q * math.sqrt(optimizers * (optimizers + 1) / 84), abs=2e-3
-    )
-
-
-def test_demsars_example() -> None:
-    """Demšar (2006), section 3.2.2: table 6, four variants of C4.5 on 14 data sets.
-
-    The paper ranks unrounded scores, which tell the two printed as 0.975 apart.
-    """
-    scores = [
-        [0.763, 0.768, 0.771, 0.798], [0.599, 0.591, 0.590, 0.569], [0.954, 0.971, 0.968, 0.967],
-        [0.628, 0.661, 0.654, 0.657], [0.882, 0.888, 0.886, 0.898], [0.936, 0.931, 0.916, 0.931],
-        [0.661, 0.668, 0.609, 0.685], [0.583, 0.583, 0.563, 0.625], [0.775, 0.838, 0.866, 0.875],
-        [1.000, 1.000, 1.000, 1.000], [0.940, 0.962, 0.965, 0.962], [0.619, 0.666, 0.614, 0.669],
-        [0.972, 0.981, 0.9751, 0.975], [0.957, 0.978, 0.946, 0.970],
-    ]  # fmt: skip
-    found = significance(-pd.DataFrame(scores, columns=["C4.5", "+m", "+cf", "+m+cf"]))
-    assert found.mean_ranks.to_numpy() == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=1e-3)
-    assert found.critical_difference == pytest.approx(1.25, abs=0.01)
-    assert found.p_value < 0.05
-
-
-def test_two_optimizers_take_wilcoxon() -> None:
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": rng.random(12), "b": rng.random(12) + 0.5})
-    found = significance(frame)
-    assert found.p_value == wilcoxon(frame["a"], frame["b"]).pvalue
-    assert found.differ("a", "b") == (found.p_value < 0.05)
-
-
-def test_tasks_that_tie_do_not_count_for_wilcoxon() -> None:
-    first = np.array([0.1, 0.2, 0.3, -0.4, 0.5, 0.6, 0.7, 0.8])
-    tied = pd.DataFrame({"a": np.concatenate([first, np.zeros(12)]), "b": 0.0})
-    signs = np.array(list(product([-1, 1], repeat=8)))
-    sums = signs @ rankdata(abs(first))  # all outcomes that are equally likely if the optimizers perform alike
-    observed = abs(np.sign(first) @ rankdata(abs(first)))
-    assert significance(tied).p_value == pytest.approx(np.mean(abs(sums) >= observed))
-
-
-def test_differences_equal_but_for_rounding_tie() -> None:
-    steps = pd.DataFrame({"a": [1.2, 1.4, 1.6, 1.8, 2.0, 1.4, 1.6], "b": [1.0, 1.2, 1.4, 1.6, 1.8, 1.2, 1.4]})
-    assert (steps["a"] - steps["b"]).nunique() > 1
-    steps.iloc[0] = steps.iloc[0, ::-1].to_numpy()
-    assert significance(steps).p_value == pytest.approx(16 / 2**7)  # a sign test: 6 or more of 7 on one side
-
-
-def test_the_better_of_two_is_the_one_of_wilcoxons_ranks() -> None:
-    """`a` wins more tasks and has the lower mean, but only by few large wins; Wilcoxon's ranks favour `b`."""
-    difference = np.concatenate([np.full(112, -0.01), np.full(20, -1.0), np.full(108, 0.1)])
-    found = significance(pd.DataFrame({"a": difference, "b": 0.0}))
-    assert difference.mean() < 0
-    assert found.mean_ranks["a"] < found.mean_ranks["b"]
-    assert wilcoxon(difference, alternative="greater").pvalue < 0.01
-    assert found.differ("a", "b")
-    assert found.is_better("b", "a")
-    assert not found.is_better("a", "b")
-
-
-def test_better_by_nemenyi_is_lower_in_rank() -> None:
-    found = significance(pd.DataFrame([[1.0, 2.0, 3.0, 4.0]] * 12, columns=list("abcd")))
-    assert found.is_better("a", "d")
-    assert not found.is_better("d", "a")
-    assert not found.is_better("a", "b")
-
-
-@pytest.mark.parametrize(
-    ("frame", "words"),
-    [
-        (pd.DataFrame({"a": [1.0, 2.0]}), "only one optimizer"),
-        (pd.DataFrame({"a": [1.0] * 5, "b": [2.0] * 5}), "at least 6"),
-        (pd.DataFrame({"a": [1.0] * 9, "b": [1.0] * 9}), "at least 6"),
-        (pd.DataFrame({"a": [1.0], "b": [2.0], "c": [3.0]}), "no outcome could reach"),
-        (pd.DataFrame({"a": [1.0] * 2, "b": [2.0] * 2, "c": [3.0] * 2}), "no outcome could reach"),
-    ],
-)
-def test_what_cannot_be_tested_is_said(frame: pd.DataFrame, words: str) -> None:
-    found = significance(frame)
-    assert words in found.note
-    assert found.test == ""
-    assert not found.differ("a", frame.columns[-1])
-
-
-def test_all_tied_do_not_differ() -> None:
-    found = significance(pd.DataFrame(1.0, index=range(20), columns=list("abc")))
-    assert found.p_value == 1.0
-    assert not found.differ("a", "b")
 
 
 def test_bootstrap_mean_and_seed(plain: Results) -> None:

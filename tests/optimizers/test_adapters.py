@@ -30,6 +30,7 @@ MISSING = {
     Capability.FORBIDDENS: "forbidden configurations",
     Capability.MULTI_OBJECTIVE: "several objectives",
     Capability.CONSTRAINTS: "constraints",
+    Capability.CONSTANT_SPACES: "constant spaces",
 }
 """What the roster calls a capability that an optimizer doesn't declare, in this order."""
 

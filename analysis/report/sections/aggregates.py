@@ -78,7 +78,8 @@ class Aggregates(Section):
             for title, summaries in self._summaries.items()
             for statistic, table in summaries.items()
         }
-        options = [Option(each.name, each.title) for each in (*_AGGREGATES, *_AREAS)] if views else []
+        statistics = dict.fromkeys(each for found in self._summaries.values() for each in found)
+        options = [Option(each.name, each.title) for each in statistics]
         return {"aggregates": {"controls": [control("Statistic", options, "statistic"), GROUP], "views": views}}
 
     @cached_property
@@ -87,13 +88,15 @@ class Aggregates(Section):
 
 
 def summaries(group: Group) -> dict[Statistic, pd.DataFrame]:
-    """By statistic: index `optimizer`; `estimate`, `low`, `high`."""
+    """By statistic: index `optimizer`; `estimate`, `low`, `high`. Areas only where runs have a course."""
     analysis = group.analysis
     table = aggregates(group.regret, seed=analysis.seed)
+    found = {each: _level(table, each.name, "statistic") for each in _AGGREGATES}
+    if not analysis.has_course:
+        return found
     areas = group.rows(analysis.auc[[each.name for each in _AREAS]])
     bands = bootstrap_means(areas.rename_axis(columns="area"), analysis.curves.resampling(areas))
     bands = bands.rename(columns={"mean": "estimate"})
-    found = {each: _level(table, each.name, "statistic") for each in _AGGREGATES}
     return found | {each: _level(bands, each.name, "area") for each in _AREAS}
 
 

@@ -21,6 +21,8 @@ _REGRET = next(measure for measure in MEASURES if measure.name == "log-best-wors
 class Anytime(Section):
     """Mean ranks and regret over the budget and other axes."""
 
+    needs_course = True
+
     def charts(self) -> dict[str, Chart]:
         """Every measure on every axis, for each group of tasks."""
         views, measures, axes = {}, [], []

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, has_failed, run_failures, trial_failures
+from optathlon.analysis.metrics.failure_codes import recurring_extremes
 from optathlon.analysis.report.cells import MISSING
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted, names
@@ -21,8 +22,17 @@ _MOST_FAILURES = 40
 _FREQUENT = 0.05
 """Optimizers of whose trials at least this share failed are named."""
 
+_MOST_CODES = 3
+"""Further values that are named where several may stand for the failures of an optimizer."""
+
 _SHORT = 0.9
 """Optimizers whose runs have a smaller share than this of the longest one's evaluations are named."""
+
+
+_NO_COURSE = (
+    "Every run has a single result, so what needs its course is left out: performance over the budget, runtimes to "
+    "targets and the speed-up over random search."
+)
 
 
 class Coverage(Section):
@@ -33,7 +43,10 @@ class Coverage(Section):
     def caveats(self) -> Iterator[Markup]:
         """Failures, and runs that are shorter than others."""
         yield from _failures(self.data.analysis)
+        yield from _failure_codes(self.data.analysis)
         yield from _shorter_runs(self.data.analysis)
+        if not self.data.analysis.has_course:
+            yield Markup(_NO_COURSE)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Runs, failed runs and failed trials."""
@@ -93,6 +106,20 @@ def _failures(analysis: Analysis) -> Iterator[Markup]:
         counted_alike = set(runs["budget_unit"].astype(str)) == {"evaluations"}
         price = "they cost budget as others do" if counted_alike else "they cost only the time or cost that they report"
         yield Markup("Many trials failed with {}; failed trials never count, and {}.").format(names(listed), price)
+
+
+def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
+    """What recurs in whose trials as if it stood for failures: once per optimizer."""
+    found = recurring_extremes(analysis.results.trials, analysis.results.tasks)
+    most = found.drop_duplicates("optimizer")
+    for name, value, trials, of in most[["optimizer", "value", "trials", "of"]].itertuples(index=False):
+        others = [f"{other:.10g}" for other in found.loc[found["optimizer"] == name, "value"][1:]]
+        text = Markup(
+            "The value {} recurs, as an extreme, in {} of {} of {}{}. If it stands for failures, say "
+            "<code>--failure-value {}</code>."
+        )
+        also = f" (and {', '.join(others[:_MOST_CODES])} in others)" if others else ""
+        yield text.format(f"{value:.10g}", f"{trials:,}", counted(of, "trial"), names([name]), also, f"{value:.10g}")
 
 
 def _shorter_runs(analysis: Analysis) -> Iterator[Markup]:

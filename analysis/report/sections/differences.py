@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -14,27 +16,43 @@ from optathlon.analysis.analysis import ComparisonResult
 from optathlon.analysis.plots.critical_difference import plot_critical_difference
 from optathlon.analysis.report.figures import ReportFigure, inline, suffix
 from optathlon.analysis.report.section import Section
-from optathlon.analysis.report.sentences import counted
+from optathlon.analysis.report.sentences import counted, names
 from optathlon.analysis.stats.power import Power, power
 from optathlon.analysis.stats.significance import Significance
 
+_PAIRS = 4
+"""Of more pairs than this, the rest is counted."""
+
+_ANOTHER = Markup(
+    "For comparison, Nemenyi's test: each task ranks all optimizers once, by their mean rank over its seeds, so mean "
+    "ranks here are not those of the standings, and each pair depends on who else is compared."
+)
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A critical-difference diagram, and what it says."""
+
+    figure: ReportFigure
+    words: Markup
+
 
 class Differences(Section):
-    """Critical-difference diagrams of two tests, and the power of the experiment."""
+    """Critical-difference diagrams of the primary test and of another one, and the power of the experiment."""
 
     template = "differences.html"
 
     def figures(self) -> Iterator[ReportFigure]:
         """The diagrams of each comparison."""
-        for tested in self._diagrams.values():
-            yield from (figure for figure, _ in tested)
+        for diagrams in self._diagrams.values():
+            yield from (diagram.figure for diagram in diagrams)
 
     def content(self) -> dict[str, Any]:
         """The diagrams with what they say, and what could be detected."""
         shown = [
             {
                 "name": name,
-                "differences": [(inline(figure), tested.note) for figure, tested in self._diagrams[name]],
+                "diagrams": [(inline(diagram.figure), diagram.words) for diagram in self._diagrams[name]],
                 "power": self._power(name, result),
             }
             for name, result in self.data.ranked.items()
@@ -42,23 +60,48 @@ class Differences(Section):
         return {"comparisons": shown}
 
     @cached_property
-    def _diagrams(self) -> dict[str, list[tuple[ReportFigure, Significance]]]:
+    def _diagrams(self) -> dict[str, list[Diagram]]:
         return {name: list(self._of(name, result)) for name, result in self.data.ranked.items()}
 
-    def _of(self, name: str, result: ComparisonResult) -> Iterator[tuple[ReportFigure, Significance]]:
-        tests = {"critical_difference": result.significance}
+    def _of(self, name: str, result: ComparisonResult) -> Iterator[Diagram]:
+        primary = result.significance
+        about = Markup("{} This test decides what this page says of differences.") if primary.test else Markup("{}")
+        yield Diagram(self._figure("wilcoxon_holm", primary, name), about.format(primary.note))
         if len(result.comparison.optimizers) > 2:
-            tests["wilcoxon_holm"] = self.data.groups[name].wilcoxon
-        for stem, tested in tests.items():
-            data = pd.DataFrame({"mean_rank": tested.mean_ranks}).join(tested.pairwise.add_prefix("p against "))
-            caption = f"Critical-difference diagram, {tested.test or 'no test'}, {name}"
-            figure = plot_critical_difference(tested, self.data.looks)
-            yield ReportFigure(f"{stem}{suffix(name)}", caption, figure, data), tested
+            nemenyi = self.data.groups[name].nemenyi
+            words = Markup(" ").join([_ANOTHER, Markup("{}").format(nemenyi.note), *disagreement(primary, nemenyi)])
+            yield Diagram(self._figure("critical_difference", nemenyi, name), words)
+
+    def _figure(self, stem: str, tested: Significance, name: str) -> ReportFigure:
+        data = pd.DataFrame({"mean_rank": tested.mean_ranks}).join(tested.pairwise.add_prefix("p against "))
+        caption = f"Critical-difference diagram, {tested.test or 'no test'}, {name}"
+        return ReportFigure(f"{stem}{suffix(name)}", caption, plot_critical_difference(tested, self.data.looks), data)
 
     def _power(self, name: str, result: ComparisonResult) -> list[Markup]:
-        if len(result.comparison.tasks) == 1:
+        if len(result.comparison.tasks) == 1 or result.comparison.unpaired_tasks:
             return []
         return power_sentences(power(self.data.groups[name].final_ranks), result.standings["mean_rank"])
+
+
+def disagreement(primary: Significance, other: Significance) -> list[Markup]:
+    """One sentence on the pairs that only one of two tests tells apart; none where they agree or can't be compared."""
+    if not primary.test or not other.test:
+        return []
+    pairs = list(combinations(primary.mean_ranks.index, 2))
+    only_here = [pair for pair in pairs if other.differ(*pair) and not primary.differ(*pair)]
+    only_there = [pair for pair in pairs if primary.differ(*pair) and not other.differ(*pair)]
+    found = [
+        Markup(text).format(Markup("; ").join(names(pair) for pair in some[:_PAIRS]), _rest(len(some) - _PAIRS))
+        for some, text in ((only_here, "it tells apart {}{}"), (only_there, "it can't tell apart {}{}"))
+        if some
+    ]
+    if not found:
+        return []
+    return [Markup("Where it disagrees with the test that decides: {}.").format(Markup(", and ").join(found))]
+
+
+def _rest(pairs: int) -> str:
+    return f"; and {counted(pairs, 'pair')} more" if pairs > 0 else ""
 
 
 def power_sentences(found: Power, table: pd.Series) -> list[Markup]:
@@ -74,15 +117,16 @@ def power_sentences(found: Power, table: pd.Series) -> list[Markup]:
     if found.difference == 0:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
-        "With {} and {:.3g} seeds, {} of mean ranks {} can't reliably be distinguished from noise: less "
+        "With {} and {}, {} of mean ranks {} can't reliably be distinguished from noise: less "
         "than {:.0f} % of such experiments would find it, in one of {} with the leader."
     )
+    seeds = "1 seed" if found.seeds == 1 else f"{found.seeds:.3g} seeds"
     largest = len(table) - 1
     difference = ("a difference", f"below {found.difference:.2f}")
     if found.difference > largest:
         difference = ("even the largest difference", f"there can be, {largest},")
     comparisons = counted(largest, "comparison")
-    sentences = [text.format(counted(found.tasks, "task"), found.seeds, *difference, 100 * found.power, comparisons)]
+    sentences = [text.format(counted(found.tasks, "task"), seeds, *difference, 100 * found.power, comparisons)]
     first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
     gap = float(second - first)
     if 0 < gap < found.difference:

@@ -15,6 +15,7 @@ from optathlon.analysis.report.groups import Group
 from optathlon.analysis.report.packing import pack
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.bayes import bayesian_signed_rank, hierarchical
+from optathlon.analysis.stats.block import by_pair
 from optathlon.analysis.stats.improvement import probability_of_improvement
 from optathlon.analysis.stats.pairwise import effect_sizes, win_tie_loss
 
@@ -143,16 +144,19 @@ def pairs(group: Group) -> pd.DataFrame:
 
     Returns
     -------
-    Index (`first`, `second`): `wins`, `ties`, `losses` over tasks, effect sizes, the probability of `improvement` with
-    its interval, and the posteriors of the Bayesian signed-rank test (`bayes_…`) and, where there are several tasks and
-    seeds, of the hierarchical model (`new_task_…`).
+    Index (`first`, `second`): `wins`, `ties`, `losses` over tasks, effect sizes, the `p_value` of the primary test of
+    this pair alone and `p_corrected` for all pairs (NaN where none could be significant), the probability of
+    `improvement` with its interval, and the posteriors of the Bayesian signed-rank test (`bayes_…`) and, where there
+    are several tasks and seeds, of the hierarchical model (`new_task_…`).
     """
     seed = group.analysis.seed
     by_task = group.regret.groupby(level=["task", "optimizer"]).mean().unstack("optimizer")
     improvement = probability_of_improvement(group.regret, seed=seed).add_prefix("improvement_")
     counts = win_tie_loss(group.task_ranks).join(effect_sizes(group.regret))
+    tested = {"p_value": group.wilcoxon.uncorrected, "p_corrected": group.wilcoxon.pairwise}
     return counts.join(
         [
+            by_pair(by_task.columns, {name: matrix.to_numpy() for name, matrix in tested.items()}),
             improvement.rename(columns={"improvement_estimate": "improvement"}),
             bayesian_signed_rank(by_task, rope=ROPE, seed=seed).add_prefix("bayes_"),
             _on_new_tasks(group, counts.index),
@@ -161,8 +165,8 @@ def pairs(group: Group) -> pd.DataFrame:
 
 
 def _on_new_tasks(group: Group, index: pd.Index) -> pd.DataFrame:
-    """The posterior of the hierarchical model; no columns for parts of the tasks, or with one seed per task."""
+    """The posterior of the hierarchical model; no columns for parts of the tasks, unpaired ones, or one seed each."""
     comparison = group.comparison
-    if not group.is_main or comparison.seeds.max() < 2 or len(comparison.tasks) < 2:
+    if not group.is_main or comparison.unpaired_tasks or comparison.seeds.max() < 2 or len(comparison.tasks) < 2:
         return pd.DataFrame(index=index)
     return hierarchical(group.regret, rope=ROPE, seed=group.analysis.seed).add_prefix("new_task_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -11,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.codes import codes, mixed_code
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import names
 from optathlon.redaction import redacted
@@ -24,8 +26,15 @@ class Provenance(Section):
     template = "provenance.html"
 
     def caveats(self) -> Iterator[Markup]:
-        """Runs under different conditions."""
-        return _conditions(self.data.analysis)
+        """Runs under different conditions, or by different code."""
+        yield from _conditions(self.data.analysis)
+        yield from _codes(self.data.analysis.results.runs)
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Which code did the runs, where that is known."""
+        table = codes(self.data.analysis.results.runs)
+        if len(table):
+            yield "code", table.assign(versions=table["versions"].map(_named_versions))
 
     def content(self) -> dict[str, Any]:
         """What made the page and the results."""
@@ -71,3 +80,18 @@ def _conditions(analysis: Analysis) -> Iterator[Markup]:
         yield Markup("Budgets are counted in different units ({}); ranks compare equal shares of them.").format(
             ", ".join(sorted(units))
         )
+
+
+def _named_versions(text: str) -> str:
+    return ", ".join(f"{name} {version}" for name, version in json.loads(text or "{}").items())
+
+
+def _codes(runs: pd.DataFrame) -> Iterator[Markup]:
+    mixed = mixed_code(runs)
+    if mixed:
+        listed = [f"{optimizer} ({difference})" for optimizer, difference in mixed.items()]
+        text = Markup(
+            "The results of {} are not all by the same code: they were kept when it was edited or its libraries were "
+            "changed, so what is said here of an optimizer is not of one version of it."
+        )
+        yield text.format(names(listed))

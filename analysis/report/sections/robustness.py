@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from optathlon.analysis.analysis import ComparisonResult
 from optathlon.analysis.plots.sensitivity import plot_sensitivity
 from optathlon.analysis.report.cells import MISSING, Shaded, shade
 from optathlon.analysis.report.figures import ReportFigure, suffix
@@ -30,7 +29,6 @@ from optathlon.analysis.stats.sensitivity import (
     leader_changes,
     sensitivity,
 )
-from optathlon.analysis.stats.significance import Significance
 
 _CHOICES = {
     FAILED_RUNS: "what failed runs count for",
@@ -42,14 +40,13 @@ _CHOICES = {
 
 
 class Robustness(Section):
-    """The ranking under each defensible choice, and by another test."""
+    """The ranking under each defensible choice."""
 
     template = "robustness.html"
 
     def findings(self) -> Iterator[Markup]:
-        """What another test or another choice would change."""
-        for name, result in self.data.ranked.items():
-            yield from second_opinion(result, self.data.groups[name].wilcoxon)
+        """What another choice would change."""
+        for name in self.data.ranked:
             yield from robustness(name, self._rankings[name])
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -78,35 +75,10 @@ class Robustness(Section):
 
 def rankings(group: Group, subset: Sequence[str] | None = None) -> pd.DataFrame:
     """Index (`choice`, `scenario`, `optimizer`): the ranking under each choice, also on a `subset` of tasks if any."""
-    analysis, runs = group.analysis, group.comparison.runs
+    analysis, runs = group.analysis, group.comparison.runs.unique()
     results = analysis.results
     regrets = {title: regret.loc[runs] for title, regret in analysis.regrets.items()}
     return sensitivity(analysis.final_losses.loc[runs], results.runs, results.tasks, regrets=regrets, subset=subset)
-
-
-def second_opinion(result: ComparisonResult, wilcoxon: Significance) -> list[Markup]:
-    """Where Wilcoxon's tests with Holm's correction draw the line elsewhere between the leader and the others.
-
-    Parameters
-    ----------
-    result:
-        A comparison with the tests that the findings are about.
-    wilcoxon:
-        As `wilcoxon_holm` returns it.
-    """
-    leader, *others = result.standings.index
-    shared = result.standings["mean_rank"].iloc[1] == result.standings["mean_rank"].iloc[0]
-    if shared or not result.significance.test or not wilcoxon.test:
-        return []
-    found = {name: result.significance.is_better(leader, name) for name in others}
-    again = {name: wilcoxon.is_better(leader, name) for name in others}
-    lost = [name for name in others if found[name] and not again[name]]
-    gained = [name for name in others if again[name] and not found[name]]
-    opinions = [
-        (lost, "By Wilcoxon's tests with Holm's correction, {} can't be told apart from {} after all."),
-        (gained, "By Wilcoxon's tests with Holm's correction, {} is significantly better than {} as well."),
-    ]
-    return [Markup(text).format(names([leader]), names(some)) for some, text in opinions if some]
 
 
 def robustness(title: str, table: pd.DataFrame) -> list[Markup]:

@@ -22,6 +22,7 @@ class Runtimes(Section):
     """COCO's runtime distributions."""
 
     heading = "Runtimes to targets"
+    needs_course = True
 
     def figures(self) -> Iterator[ReportFigure]:
         """Of each main comparison."""

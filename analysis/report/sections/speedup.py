@@ -22,6 +22,7 @@ class Speedup(Section):
     """Speed-ups over the baseline, where it was run."""
 
     heading = "Speed-up over random search"
+    needs_course = True
 
     def figures(self) -> Iterator[ReportFigure]:
         """Of each main comparison."""
@@ -57,7 +58,7 @@ def speedups(group: Group) -> pd.DataFrame | None:
     analysis = group.analysis
     if BASELINE not in group.comparison.optimizers:
         return None
-    losses = group.rows(analysis.final_losses)
+    losses = group.rows(analysis.final_losses).drop(list(group.comparison.unpaired_tasks), level="task")
     targets = targets_of(losses, BASELINE)
     if targets.empty:
         return None

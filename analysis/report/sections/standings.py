@@ -52,7 +52,7 @@ class Standings(Section):
             }
             for result, table in self._tables
         ]
-        return {"comparisons": shown}
+        return {"comparisons": shown, "has_course": self.data.analysis.has_course}
 
     @cached_property
     def _tables(self) -> list[tuple[ComparisonResult, pd.DataFrame]]:
@@ -78,7 +78,8 @@ def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFram
     )
     unranked = sorted({*analysis.without_results, *result.comparison.left_out})
     table = result.standings.join(facts)
-    table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
+    if analysis.has_course:
+        table.insert(table.columns.tolist().index("regret") + 1, "auc", _mean_auc(analysis, result))
     rest = facts.reindex([name for name in unranked if name not in table.index])
     return pd.concat([table, rest]).rename_axis("optimizer") if len(rest) else table
 
@@ -100,9 +101,9 @@ def findings(analysis: Analysis) -> list[Markup]:
 def _findings(result: ComparisonResult) -> Iterator[Markup]:
     table, comparison = result.standings, result.comparison
     scope = on_tasks(comparison.name)
-    place = f"over {_of_tasks(comparison)} with {_seeds(comparison.seeds)}"
+    place = f"over {_of_tasks(comparison)} with {_seeds(comparison)}"
     if len(table) == 1 and comparison.left_out:
-        yield Markup("No two optimizers ran the same task with the same seed{}: there is no ranking.").format(scope)
+        yield Markup("No two optimizers ran the same task{}: there is no ranking.").format(scope)
         return
     if len(table) == 1:
         text = Markup("Only {} has results{} ({}): there is no ranking.")
@@ -131,8 +132,8 @@ def _separation(result: ComparisonResult, leader: str) -> Iterator[Markup]:
     rest = [name for name in others if name not in beaten and name not in ahead]
     if ahead:
         text = Markup(
-            "Yet the test, which looks at ranks within each task, finds {} significantly better than {}: the two ways "
-            "of averaging disagree, and neither should be relied on alone."
+            "Yet the test, which compares two optimizers by themselves, finds {} significantly better than {}: the two "
+            "ways of averaging disagree, and neither should be relied on alone."
         )
         yield text.format(names(ahead), names([leader]))
     elif beaten and not rest:
@@ -150,7 +151,8 @@ def _of_tasks(comparison: Comparison) -> str:
     return f"{tasks:,} of {counted(tasks + dropped, 'task')}" if dropped else counted(tasks, "task")
 
 
-def _seeds(seeds: pd.Series) -> str:
+def _seeds(comparison: Comparison) -> str:
+    seeds = comparison.runs.unique().to_frame().groupby(level=["optimizer", "task"]).size()
     low, high = int(seeds.min()), int(seeds.max())
     if low == high:
         return f"{counted(low, 'seed')} each"
@@ -179,8 +181,17 @@ def _selection(analysis: Analysis) -> Iterator[Markup]:
             )
             yield text.format(names([name]), comparison.name, count, counted(total, "task"))
         if comparison.dropped_pairs:
-            text = Markup("{} of task and seed are left out, as not all ranked optimizers ran them.")
+            text = Markup(
+                "{} of task and seed are left out of the ranking, as not all ranked optimizers ran them; whether two "
+                "optimizers differ is tested on all that both ran."
+            )
             yield text.format(counted(comparison.dropped_pairs, "pair"))
+        if comparison.unpaired_tasks:
+            text = Markup(
+                "On {} the optimizers share too few seeds: there, runs are compared unpaired, each with all of the "
+                "others, and those of an optimizer that has fewer count more than once."
+            )
+            yield text.format(counted(len(comparison.unpaired_tasks), "task"))
 
 
 def _why_dropped(analysis: Analysis, comparison: Comparison) -> Markup:
@@ -191,8 +202,6 @@ def _why_dropped(analysis: Analysis, comparison: Comparison) -> Markup:
         for optimizer in comparison.optimizers
         if any((optimizer, task) not in ran for task in comparison.dropped_tasks)
     ]
-    if not lacking:
-        return Markup("no seed there was run by all")
     return Markup("{} did not run all of them").format(names(lacking))
 
 

@@ -22,7 +22,8 @@ class TaskResults(Section):
 
     def charts(self) -> dict[str, Chart]:
         """One view per task and axis."""
-        return {"trajectories": self._trajectories(), "finals": self._finals(), "fronts": self._fronts()}
+        course = {"trajectories": self._trajectories()} if self.data.analysis.has_course else {}
+        return course | {"finals": self._finals(), "fronts": self._fronts()}
 
     @cached_property
     def _tasks(self) -> TaskCurves:

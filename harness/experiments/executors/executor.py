@@ -28,17 +28,20 @@ class ExecutorOptions(BaseModel):
 class Watcher(Protocol):
     """Hears from an executor what becomes of the runs."""
 
-    def ended(self, status: Status) -> None:
-        """A run is stored."""
+    def ended(self, status: Status, reason: str = "") -> None:
+        """A run is stored; `reason` is why it ended so, as far as it is known here."""
 
     def elsewhere(self, spec: RunSpec) -> None:
         """A run is being done by another driver."""
 
-    def lost(self, spec: RunSpec, status: Status, reason: str) -> None:
-        """A run was ended together with its worker; the watcher must store it."""
+    def lost(self, spec: RunSpec, status: Status, reason: str, seconds: float) -> None:
+        """A run was ended together with its worker, after so many seconds; the watcher must store it."""
 
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         """Called a few times a second, with the runs that are going on, and how many have not ended."""
+
+    def note(self, text: str) -> None:
+        """What is to be shown with the progress from now on, as why nothing goes on; empty for nothing."""
 
     def is_done(self, spec: RunSpec) -> bool:
         """Whether another driver has stored the run meanwhile."""

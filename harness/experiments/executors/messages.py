@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from optathlon.errors import Interruption
+from optathlon.registry.plugins import PluginSet
 from optathlon.resources import Limits
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session
@@ -20,7 +20,7 @@ class WorkerSettings:
 
     folder: ResultsFolder
     session: Session
-    plugins: tuple[Path, ...]
+    plugins: PluginSet
     limits: Limits
     driver: int | None
     """The process id of the driver that is the worker's parent; a worker whose driver is gone stores nothing more."""
@@ -56,9 +56,11 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """Report: a run has begun; its limit counts from now on."""
+    """Report: a run has begun; its limit counts from now on, but for what earlier processes have spent on it."""
 
     run: str
+    elapsed: float = 0.0
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Ended:
     run: str
     status: Status
     seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

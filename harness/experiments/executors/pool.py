@@ -31,6 +31,7 @@ from optathlon.experiments.executors.messages import (
 )
 from optathlon.running.gpus import GpuPool
 from optathlon.running.journal import PATIENCE_S
+from optathlon.running.limits import TimeLimit
 from optathlon.running.runs import RunSpec
 from optathlon.trial import Status
 
@@ -55,11 +56,13 @@ class WorkerHandle(ABC):
     check: Verify | None = None
     runs: deque[RunSpec] = field(default_factory=deque)
     """Those of the present batch that have not ended; the first is going on."""
-    unstored: dict[str, tuple[RunSpec, Status]] = field(default_factory=dict)
+    unstored: dict[str, tuple[RunSpec, Ended]] = field(default_factory=dict)
     """Those that have ended but are not known to be on disk."""
     gpus: tuple[float, list[str]] = (0.0, [])
-    since: float = math.inf
-    """When the run that is going on began, on the monotonic clock, as far as the worker has said so."""
+    began: float = 0.0
+    """When the run that is going on began, on the monotonic clock; earlier by what earlier processes spent on it."""
+    limited_since: float = math.inf
+    """The same, once the worker has said that its limit counts."""
 
     def give(self, order: Order) -> None:
         """Hand an order to the idle worker."""
@@ -68,7 +71,21 @@ class WorkerHandle(ABC):
             self.check = order
         elif isinstance(order, Batch):
             self.runs = deque(order.runs)
+            self.expect_next()
         self.send(order)
+
+    def expect_next(self) -> None:
+        """The next run begins, as far as the driver can tell."""
+        self.began, self.limited_since = time.monotonic(), math.inf
+
+    @property
+    def seconds(self) -> float:
+        """How long the run that is going on has taken."""
+        return time.monotonic() - self.began
+
+    def is_late(self, limit: float, patience: float = 0.0) -> bool:
+        """Whether the run that is going on has taken so many seconds longer than its limit."""
+        return bool(self.runs) and time.monotonic() - self.limited_since > limit + patience
 
     @abstractmethod
     def send(self, order: Order) -> None:
@@ -159,30 +176,36 @@ class WorkerPool(Executor):
         death = worker.death()
         for report in worker.reports():
             self._hear(worker, report)
-        limit = self._settings.limits.run_seconds
-        if death is not None:
+        limit = self._settings.limits.run_seconds or math.inf
+        if death is not None and worker.is_late(limit):
+            self._give_up(worker, f"{TimeLimit(limit)}, and its worker process died {death}")
+        elif death is not None:
             self._bury(worker, f"the worker process died {death}", Status.CRASHED)
-        elif limit and worker.runs and time.monotonic() - worker.since > limit + _LATE_S:
+        elif worker.is_late(limit, _LATE_S):
             worker.kill()
-            self._attempts[worker.runs[0].id] = _ATTEMPTS
-            self._bury(worker, f"the run took longer than its limit of {limit:g} s, and did not stop", Status.TIMEOUT)
+            self._give_up(worker, f"{TimeLimit(limit)}, and did not stop")
+
+    def _give_up(self, worker: WorkerHandle, reason: str) -> None:
+        """Record a run that was over its limit when its worker ended."""
+        self._attempts[worker.runs[0].id] = _ATTEMPTS
+        self._bury(worker, reason, Status.TIMEOUT)
 
     def _hear(self, worker: WorkerHandle, report: Report) -> None:
         match report:
-            case Began():
-                worker.since = time.monotonic()
-            case Ended(_, status, seconds):
+            case Began(_, elapsed):
+                worker.began = worker.limited_since = time.monotonic() - elapsed
+            case Ended():
                 spec = worker.runs.popleft()
-                worker.unstored[spec.id] = spec, status
-                worker.since = math.inf
-                self._seconds, self._count = self._seconds + seconds, self._count + 1
+                worker.unstored[spec.id] = spec, report
+                worker.expect_next()
+                self._seconds, self._count = self._seconds + report.seconds, self._count + 1
             case RunElsewhere():
                 self._watcher.elsewhere(worker.runs.popleft())
-                worker.since = math.inf
+                worker.expect_next()
             case Stored(runs):
                 for run in runs:
-                    _, status = worker.unstored.pop(run)
-                    self._watcher.ended(status)
+                    _, ended = worker.unstored.pop(run)
+                    self._watcher.ended(ended.status, ended.reason)
             case Ready():
                 worker.starting = worker.busy = False
                 worker.check = None
@@ -240,6 +263,7 @@ class WorkerPool(Executor):
 
     def _bury(self, worker: WorkerHandle, reason: str, status: Status) -> None:
         """What a dead worker had not stored goes back into the queue, or is given up after too many attempts."""
+        seconds = worker.seconds
         worker.kill()
         self._workers.remove(worker)
         self._take_back_gpus(worker)
@@ -252,7 +276,7 @@ class WorkerPool(Executor):
         again = []
         for spec, ended in worker.unstored.values():
             if self._watcher.is_stored(spec):
-                self._watcher.ended(ended)
+                self._watcher.ended(ended.status, ended.reason)
             else:
                 again.append(spec)
         if worker.runs:
@@ -260,7 +284,7 @@ class WorkerPool(Executor):
             if self._may_try_again(running.id):
                 again.append(running)
             else:
-                self._watcher.lost(running, status, reason)
+                self._watcher.lost(running, status, reason, seconds)
         for spec in reversed([*again, *worker.runs]):
             self._queues[spec.gpus].appendleft(spec)
         if self._queued or self._checks:

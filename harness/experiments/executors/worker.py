@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,19 +30,18 @@ from optathlon.experiments.executors.messages import (
     WorkerSettings,
 )
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
-from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
-from optathlon.running.interruption import forget, held, interrupt
+from optathlon.running.interruption import Ending, forget, held, interrupt
 from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
-from optathlon.running.loop import TimeUp
+from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.running.runs import RunSpec, execute
-from optathlon.task import Task
+from optathlon.task import Task, agree
 from optathlon.trial import Status
 
 _FLUSH_AFTER_S, _FLUSH_BEFORE_S, _FLUSH_SHARE = 0.5, 20.0, 0.02
@@ -52,7 +50,7 @@ less would make more files. Runs with a journal are not lost in any case."""
 _TASKS_KEPT = 4
 
 
-class Stop(BaseException):
+class Stop(Ending):
     """The driver asked this worker to stop."""
 
 
@@ -73,15 +71,14 @@ class Worker:
         self._settings = settings
         self._writer = ShardWriter(settings.folder)
         self._session = replace(settings.session, host=platform.node())
-        self._processes = Processes(settings.plugins, number, scratch)
+        self._processes = Processes(settings.plugins.files, number, scratch)
         self._fingerprints: dict[str, str] = {}
         self._journals: dict[str, Journal] = {}
         self._news: list[Report] = []
         self._began = self._flushed = time.monotonic()
         self._interruptible = False
         self._stopping = False
-        for plugin in settings.plugins:
-            load_plugin(plugin)
+        settings.plugins.load()
 
     def handle(self, order: Order) -> Iterator[Report]:
         """Do what the order says; the last report is `Ready`, or says why there will be no more."""
@@ -141,19 +138,20 @@ class Worker:
         return (report for report in news)
 
     def _do(self, spec: RunSpec, batch: Batch) -> Iterator[Report]:
-        task, optimizer = _task(spec.task), _optimizer(spec.optimizer)
+        task, optimizer = _task(spec.task), self._optimizer(spec.optimizer)
         resources = task.resources.within(self._settings.limits)
         processes: list[EvaluationProcess] = []
         if resources.needs_process or spec.at_once > 1:
             processes = self._processes.get(spec.at_once, resources.cpus, batch.gpus)
         fingerprint = self._fingerprint(task, resources, processes)
-        if self._settings.limits.run_seconds:
-            yield Began(spec.id)
         started, began = datetime.now(UTC), time.perf_counter()
         evaluator = partial(make_evaluator, spec, task, resources, processes)
         try:
             journal = self._journals[spec.id] = self._journal(spec, fingerprint, batch.patience)
-            outcome = self._limited(spec, journal, partial(execute, spec, optimizer, task, evaluator, journal))
+            if self._settings.limits.run_seconds or journal.elapsed:
+                yield Began(spec.id, journal.elapsed)
+            run = partial(execute, spec, optimizer, task, evaluator, journal, fail_fast=self._settings.limits.fail_fast)
+            outcome = self._limited(spec, journal, run)
         except DoneElsewhere:
             self._journals.pop(spec.id, None)
             self._news.append(RunElsewhere(spec.id))
@@ -169,25 +167,40 @@ class Worker:
         self._writer.add(
             run_row(spec, outcome, self._session, optimizer.options, fingerprint, started, seconds), outcome.trials
         )
-        self._news.append(Ended(spec.id, outcome.status, seconds))
+        self._news.append(Ended(spec.id, outcome.status, seconds, outcome.reason))
         if time.monotonic() - self._flushed > self._flush_after:
             self._flush()
         yield from self._tell()
+
+    def _optimizer(self, id: str) -> OptimizerChoice:
+        """The optimizer; `UsageError` where it is other code here than where its runs were planned."""
+        optimizer = _optimizer(id)
+        if difference := self._session.code_of(id).difference(optimizer.code):
+            raise UsageError(
+                f"the optimizer {id!r} is other code for a worker on {platform.node()} than for the command "
+                f"({difference}): give both the same files and packages, and repeat the command"
+            )
+        return optimizer
 
     def _journal(self, spec: RunSpec, fingerprint: str, patience: float) -> Journal:
         """The run's journal. Before a run that turns out to be long, what has ended is stored: it should not wait."""
         limit = self._settings.limits.run_seconds
         path = journal_path(self._settings.folder.path, spec.id)
-        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint}
+        code = self._session.code_of(spec.optimizer).id
+        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint, "code": code}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
-    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[[], RunOutcome]) -> RunOutcome:
+    def _limited(self, spec: RunSpec, journal: Journal, run: Callable[..., RunOutcome]) -> RunOutcome:
         """The outcome of a run that can be stopped, and ends at its limit."""
+        limit = TimeLimit(self._settings.limits.run_seconds, journal.elapsed)
         try:
-            with self.interruptible(), _time_limit(self._settings.limits.run_seconds, journal.elapsed):
-                return run()
-        except TimeUp as limit:  # it came a moment after the run had ended
+            with self.interruptible(), limit.enforced():
+                outcome = run(limit=limit)
+        except TimeUp:  # it came a moment after the run had ended
             return salvaged(journal.trials, spec.budget, Status.TIMEOUT, str(limit))
+        if limit.is_up and len(outcome.trials) < len(journal.trials):  # it came while the journal was replayed
+            return salvaged(journal.trials, spec.budget, outcome.status, outcome.reason)
+        return outcome
 
     @property
     def _flush_after(self) -> float:
@@ -210,10 +223,11 @@ class Worker:
         resources = task.resources.within(self._settings.limits)
         processes = self._processes.get(1, resources.cpus, None) if resources.needs_process else []
         found = self._fingerprint(task, resources, processes)
-        if found and found != expected:
+        if not agree(found, expected):
             raise UsageError(
                 f"the task {task_id!r} gives other values now than those in {str(self._settings.folder.path)!r} "
-                f"(fingerprint {found}, stored {expected}): its data or code changed; give another --out folder"
+                f"(fingerprint {found}, stored {expected}): its data or code changed; give another --out folder, or "
+                "raise its version"
             )
 
     def _fingerprint(self, task: Task, resources: Resources, processes: Sequence[EvaluationProcess]) -> str:
@@ -223,26 +237,6 @@ class Worker:
                 _fingerprint(task) if here else isolated_fingerprint(task, resources, processes[0])
             )
         return self._fingerprints[task.id]
-
-
-@contextmanager
-def _time_limit(seconds: float | None, elapsed: float) -> Iterator[None]:
-    """Raise `TimeUp` within this block after so many wall-clock seconds, of which some have elapsed already."""
-    if seconds is None:
-        yield
-        return
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        interrupt(TimeUp(f"the run took longer than its limit of {seconds:g} s"))
-
-    before: Callable[[int, FrameType | None], object] | int | None = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds - elapsed, 1e-3))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        forget(TimeUp)
 
 
 @lru_cache(maxsize=_TASKS_KEPT)

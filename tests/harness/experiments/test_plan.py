@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, ForbiddenEqualsClause
+from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, Float, ForbiddenEqualsClause
 
 from optathlon import (
     Budget,
@@ -16,6 +16,7 @@ from optathlon import (
     Problem,
     as_task,
 )
+from optathlon.errors import UsageError
 from optathlon.experiments.plan import Plan, make_plan
 from optathlon.optimizers.random import RandomSearch
 from optathlon.registry.capabilities import mismatch
@@ -51,6 +52,12 @@ def forbidden() -> Problem:
     return Problem(space)
 
 
+def constant() -> Problem:
+    space = ConfigurationSpace({"k": 3})
+    space.add(Categorical("o", ["only"], ordered=True))
+    return Problem(space)
+
+
 TWO = (Objective("a"), Objective("b"))
 DEMANDS = [
     (Capability.MULTI_OBJECTIVE, continuous(objectives=TWO), "2 objectives"),
@@ -58,6 +65,7 @@ DEMANDS = [
     (Capability.CONDITIONS, conditional(), "conditional"),
     (Capability.FORBIDDENS, forbidden(), "forbidden"),
     (Capability.CONSTRAINTS, continuous(constraints=(Constraint("c"),)), "constraints"),
+    (Capability.CONSTANT_SPACES, constant(), "only one configuration"),
     (Capability.ASYNCHRONOUS, continuous(n_workers=3), "3 trials at once"),
 ]
 
@@ -174,3 +182,53 @@ def test_runs_that_find_no_gpu_are_left_to_others() -> None:
     assert not plan(2, workers_per_run=3).unplaced
     simulated = plan(1, workers_per_run=3, clock="virtual")
     assert not simulated.unplaced, "one trial at a time is evaluated there"
+
+
+def objects() -> list[object]:
+    return [[64, 64], {"layers": 2}, {1, 2}, b"bytes", 1j, object(), len, (1, [2]), range(3)]
+
+
+@pytest.mark.usefixtures("own_plugins")
+@pytest.mark.parametrize("choice", objects(), ids=lambda choice: type(choice).__name__)
+@pytest.mark.parametrize("kind", ["categorical", "ordinal", "constant"])
+def test_choices_that_can_not_be_stored_are_refused(kind: str, choice: object) -> None:
+    space = ConfigurationSpace({"x": (0.0, 1.0)})
+    match kind:
+        case "constant":
+            space.add(Constant("odd", choice))
+        case _:
+            space.add(Categorical("odd", [choice, "plain"], ordered=kind == "ordinal"))
+    plugins.tasks["toy/odd"] = as_task("toy/odd", space=space)(lambda config: config["x"])
+    with pytest.raises(
+        UsageError, match=f"^the task 'toy/odd': the hyperparameter 'odd' has .*a {type(choice).__name__}"
+    ):
+        make_plan(Experiment(optimizers=["random"], tasks=["toy/odd"]), ())
+
+
+@pytest.mark.usefixtures("own_plugins")
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({}, "no hyperparameters"),
+        (None, "is a NoneType"),
+        ("x in [0, 1]", "is a str"),
+        ({"x": (1.0, 1.0)}, "can't be made"),
+        ({"x": []}, "can't be made"),
+        ({"x": (0.0, float("inf"))}, "can't be made"),
+        ({"n": (0, 10**30)}, "can't be made"),
+        ({"n": (-(2**62), 2**62)}, "more than 2**62"),
+    ],
+)
+def test_spaces_that_are_none_are_refused(space: Any, message: str) -> None:
+    plugins.tasks["toy/none"] = as_task("toy/none", space=space)(lambda config: 1.0)
+    with pytest.raises(UsageError, match=r"^the task 'toy/none': ") as refusal:
+        make_plan(Experiment(optimizers=["random"], tasks=["toy/none"]), ())
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("own_plugins")
+def test_plain_choices_are_not() -> None:
+    choices = ["text", 1, 2.5, None, (1, "two"), 2**70]
+    plugins.tasks["toy/plain"] = as_task("toy/plain", space={"x": choices, "y": [True, False]})(lambda config: 1.0)
+    assert len(make_plan(Experiment(optimizers=["random"], tasks=["toy/plain"]), ()).todo) == 1

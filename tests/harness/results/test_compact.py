@@ -23,6 +23,7 @@ from optathlon.errors import StorageError, UsageError
 from optathlon.results import compact as compaction
 from optathlon.results import writer
 from optathlon.results.compact import compact
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder
 
 MESSY = (
@@ -72,7 +73,7 @@ def test_a_compaction_changes_no_result_even_when_it_is_killed(
             compact(folder)
         except Crash:
             cut_temporary_files(folder.path, random)
-    assert folder.set_aside_damaged() == []
+    assert set_aside_damaged(folder) == []
     assert content(folder) == expected
     compact(folder)
     assert content(folder) == expected
@@ -218,6 +219,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from storage import Run, write
 from optathlon.results import compact
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder
 compact._RUNS_PER_SHARD = 20
 folder = ResultsFolder.open(Path(sys.argv[2]))
@@ -247,7 +249,7 @@ def test_writers_compactions_and_readers_at_the_same_time(tmp_path: Path) -> Non
         seen = len(results.runs)
         assert results.runs["trials"].sum() == len(results.trials)
         assert set(results.runs["task"]) <= set(results.tasks.index)
-        assert folder.set_aside_damaged() == []
+        assert set_aside_damaged(folder) == []
     assert [process.wait() for process in processes] == [0, 0, 0, 0]
     assert load(folder.path).runs["seed"].nunique() == 180
     compact(folder)

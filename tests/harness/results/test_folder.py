@@ -27,12 +27,14 @@ from hypothesis import strategies as st
 
 from optathlon import Budget, Constraint, Fidelity, Objective, Problem, Status, as_task, load
 from optathlon.errors import UsageError
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.rows import Session, run_row
 from optathlon.results.schema import FORMAT, RUNS, TRIALS
 from optathlon.results.writer import ShardWriter, write_shard
 from optathlon.running.accounting import RunOutcome, TrialRecord
 from optathlon.running.runs import RunSpec
+from optathlon.text import clean
 
 SESSION = Session("host", "0123")
 STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
@@ -93,6 +95,8 @@ def spec(seed: int = 0, optimizer: str = "random", task: str = "toy/plain") -> R
 finite = st.floats(allow_nan=False, allow_infinity=False)
 short = st.floats(0, 1e6, width=32)
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+foreign = st.text(st.characters(exclude_categories=()), max_size=12)
+"""Any text that Python has, lone surrogates and control characters too."""
 hyperparameters = st.dictionaries(
     names,
     st.one_of(finite, st.booleans(), st.integers(-(2**60), 2**60), st.text(st.characters(codec="utf-8"))),
@@ -117,9 +121,9 @@ def trial_records(draw: st.DrawFn) -> list[TrialRecord]:
                 constraints=tuple(draw(st.lists(finite, min_size=constraints, max_size=constraints))) or None
                 if ok
                 else None,
-                metrics=draw(st.none() | st.dictionaries(names.map("m/{}".format), finite, min_size=1, max_size=3)),
+                metrics=draw(st.none() | st.dictionaries(foreign.map("m/{}".format), finite, min_size=1, max_size=3)),
                 status="ok" if ok else draw(st.sampled_from(["crashed", "timeout", "memory", "invalid"])),
-                error=None if ok else draw(st.text(st.characters(codec="utf-8"))),
+                error=None if ok else draw(foreign),
                 cost=draw(st.none() | finite),
                 ask_s=draw(short),
                 tell_s=draw(st.just(math.nan) | short),
@@ -163,13 +167,14 @@ def test_every_column_comes_back(tmp_path_factory: pytest.TempPathFactory, runs:
         assert (row["run"], row["seed"], row["task"], row["optimizer"]) == (run.id, run.seed, "toy/plain", "random")
         assert json.loads(row["config"]) == trial.config
         for name in plain:
-            assert same(row[name], getattr(trial, name)), name
+            value = getattr(trial, name)
+            assert same(row[name], clean(value) if isinstance(value, str) else value), name
         for prefix, values in (("value", trial.values or ()), ("constraint", trial.constraints or ())):
             for index in range(3):
                 column = "value" if (prefix, index) == ("value", 0) else f"{prefix}_{index + 1}"
                 assert same(row.get(column), values[index] if index < len(values) else None), column
         for name in metric_names:
-            assert same(row[name], (trial.metrics or {}).get(name)), name
+            assert same(row[clean(name)], (trial.metrics or {}).get(name)), name
 
 
 def test_the_frames_are_those_of_the_documentation(tmp_path: Path) -> None:
@@ -374,10 +379,11 @@ def test_a_folder_of_an_earlier_version_lacks_columns(tmp_path: Path) -> None:
 THREADS = """
 import os, sys
 from pathlib import Path
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder
 folder = ResultsFolder.open(Path(sys.argv[1]))
 before = len(os.listdir("/proc/self/task"))
-assert folder.set_aside_damaged() == []
+assert set_aside_damaged(folder) == []
 assert len(folder.finished()) == 300 and folder.read_tasks()
 print(len(os.listdir("/proc/self/task")) - before)
 """
@@ -420,7 +426,7 @@ def test_damaged_shards_are_refused_until_they_are_set_aside(
     tmp_path: Path, part: str, damage: Callable[[Path], None], named_shards: Callable[[Sequence[str]], None]
 ) -> None:
     if damage is Path.unlink and part != "trials":
-        pytest.skip("that is a shard without a commit mark, or one that describes no task")
+        pytest.skip("that is a shard without a commit mark, or one whose task the other shard describes too")
     named_shards(["whole", "harmed"])
     folder = store(tmp_path / "out", [(spec(0), [record(0)])])
     store(folder.path, [(spec(1), [record(0), record(1)])])
@@ -429,12 +435,12 @@ def test_damaged_shards_are_refused_until_they_are_set_aside(
     with pytest.raises(UsageError, match=rf"{part}/harmed\.parquet.*damaged.*`optathlon run`.*sets it aside") as caught:
         load(folder.path)
     assert "\n" not in str(caught.value)
-    assert folder.set_aside_damaged() == [f"{part}/harmed.parquet"]
-    assert folder.set_aside_damaged() == []
-    assert load(folder.path).runs["seed"].tolist() == [0]
-    assert folder.finished()["run"].to_pylist() == [spec(0).id]
-    assert not list(folder.path.rglob("harmed.parquet"))
-    assert (folder.path / "runs" / "harmed.parquet.damaged").exists()
+    assert set_aside_damaged(folder) == [f"{part}/harmed.parquet"]
+    assert set_aside_damaged(folder) == []
+    kept = [0, 1] if part == "tasks" else [0]
+    assert load(folder.path).runs["seed"].tolist() == kept, "the other shard describes the task too"
+    assert not list((folder.path / part).glob("harmed.parquet"))
+    assert damage is Path.unlink or (folder.path / part / "harmed.parquet.damaged").exists()
 
 
 @pytest.mark.parametrize("part", ["runs", "trials"])
@@ -443,11 +449,9 @@ def test_damage_within_a_file_is_refused_with_what_to_do(tmp_path: Path, part: s
     (path,) = (folder.path / part).iterdir()
     content = path.read_bytes()
     path.write_bytes(content[:4] + bytes(300) + content[304:])
-    assert folder.set_aside_damaged() == []
-    with pytest.raises(UsageError, match=rf"{path.name}.* is damaged: delete it and repeat the `optathlon run`"):
+    with pytest.raises(UsageError, match=rf"{path.name}.* damaged: repeat the `optathlon run` command, which sets it"):
         load(folder.path)
-    path.unlink()
-    folder.set_aside_damaged()
+    assert set_aside_damaged(folder) == [f"{part}/{path.name}"]
     assert len(load(folder.path).runs) == 0, "as the message says, the runs can now be done again"
 
 
@@ -456,7 +460,16 @@ def test_trials_of_other_runs_are_refused(tmp_path: Path) -> None:
     other = store(tmp_path / "other", [(spec(1), [record(0), record(1)])])
     (mine,), (theirs,) = ((path / "trials").iterdir() for path in (folder.path, other.path))
     theirs.replace(mine)
-    with pytest.raises(UsageError, match=rf"{mine.name}.* is damaged"):
+    with pytest.raises(UsageError, match=rf"{mine.name}.* damaged"):
+        load(folder.path)
+
+
+def test_trials_of_as_many_other_runs_are_refused_too(tmp_path: Path) -> None:
+    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
+    other = store(tmp_path / "other", [(spec(1), [record(1)])])
+    (mine,), (theirs,) = ((path / "trials").iterdir() for path in (folder.path, other.path))
+    theirs.replace(mine)
+    with pytest.raises(UsageError, match=rf"{mine.name}.* damaged"):
         load(folder.path)
 
 
@@ -465,7 +478,7 @@ def test_what_is_whole_or_not_yet_committed_is_not_set_aside(tmp_path: Path) -> 
     (folder.path / "trials" / "coming.parquet").write_bytes(b"half")
     (folder.path / "runs" / ".coming.parquet.1.tmp").write_bytes(b"half")
     before = sorted(folder.path.rglob("*"))
-    assert folder.set_aside_damaged() == []
+    assert set_aside_damaged(folder) == []
     assert sorted(folder.path.rglob("*")) == before
 
 

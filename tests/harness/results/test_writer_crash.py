@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from storage import Crash, Run, content, cut_temporary_files, operations, write
 
+from optathlon.results.damage import set_aside_damaged
 from optathlon.results.folder import ResultsFolder
 
 POINTS_PER_TEST = 50
@@ -50,7 +51,7 @@ def kill_and_repeat(
             crashed = True
     cut_temporary_files(path, random)
     folder = ResultsFolder.open(path)
-    assert folder.set_aside_damaged() == []
+    assert set_aside_damaged(folder) == []
     runs, trials, _ = content(folder)
     stored = [run["run"] for run in runs]
     assert len(set(stored)) == len(stored)

@@ -433,6 +433,31 @@ def test_a_journal_of_something_else_is_begun_anew(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "j.jsonl") == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "trials"),
+    [
+        ({"code": "a", "fingerprint": "f"}, {"code": "b", "fingerprint": "f"}, 0),
+        ({"code": "a", "fingerprint": "f"}, {"code": "a", "fingerprint": "f"}, 1),
+        ({"fingerprint": "f"}, {"code": "a", "fingerprint": "f.g"}, 1),
+        ({"fingerprint": "f"}, {"code": "a", "fingerprint": "g.g"}, 0),
+        ({"code": "a", "fingerprint": "f.g.h"}, {"code": "a", "fingerprint": "f.g"}, 1),
+        ({"code": "a", "fingerprint": "f.g"}, {"code": "a", "fingerprint": "f.h"}, 0),
+    ],
+)
+def test_a_journal_of_other_code_is_begun_anew(
+    tmp_path: Path, before: dict[str, str], after: dict[str, str], trials: int
+) -> None:
+    """Those of earlier versions do not say which code, and less of the task."""
+    path = tmp_path / "j.jsonl"
+    journal = Journal(path, {"run": "r", "attempt": 1} | before, patience=0.0)
+    random_run(Line(budget=Budget(1)), journal)
+    journal.close()
+    assert len(read_journal_of(path, {"run": "r", "attempt": 1} | after)) == trials
+    journal = Journal(path, {"run": "r", "attempt": 1} | after)
+    assert len(journal.past) == trials
+    journal.close()
+
+
 def test_a_quick_run_leaves_no_journal(tmp_path: Path) -> None:
     task = Line()
     journal = Journal(tmp_path / "journal" / "j.jsonl", IDENTITY, patience=60.0)

@@ -1,0 +1,63 @@
+"""Text of strangers, such as error messages: made storable, printable and short where it comes in."""
+
+from __future__ import annotations
+
+import re
+
+ERROR_CHARACTERS = 4000
+"""The most that is stored of an error."""
+REASON_CHARACTERS = 1000
+"""The most that is stored of why a run ended."""
+NAME_CHARACTERS = 200
+"""The most that is stored of the name of a metric, or of a value that no search space has."""
+
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but tabs and new lines
+    "\u2028\u2029"  # further separators of lines
+    "\u202a-\u202e\u2066-\u2069"  # change the direction of what follows
+    "\ud800-\udfff"  # halves of characters: no UTF-8 has them
+    "]"
+)
+_NOTE = 50
+"""Room for the note of what is left out."""
+
+
+def clean(text: str) -> str:
+    r"""`text` without what a file or a terminal can't take.
+
+    Control characters, but tabs and new lines, become their escapes (`"\x1b"` is `"\\x1b"`), and so do lone surrogates
+    and characters that turn the direction of writing. All else stays, and cleaning twice changes nothing.
+    """
+    return text if text.isprintable() else _UNSAFE.sub(_escaped, text.replace("\r\n", "\n"))
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` cleaned, in at most `limit` (> 100) characters: its begin and its end where it is longer."""
+    text = clean(text)
+    if len(text) <= limit:
+        return text
+    half = (limit - _NOTE) // 2
+    return f"{text[:half]} … ({len(text) - 2 * half} characters left out) … {text[-half:]}"
+
+
+def one_line(text: str) -> str:
+    """`text` cleaned, with each run of white space as one space."""
+    return " ".join(clean(text).split())
+
+
+def encodable(text: str) -> str:
+    r"""`text` with its lone surrogates, which UTF-8 doesn't have, as escapes (`"\\udce9"`)."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says, also where saying it raises."""
+    try:
+        return str(error)
+    except Exception:  # a user's `__str__` may raise anything
+        return "(its message can't be shown)"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
