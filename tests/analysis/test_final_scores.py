@@ -25,7 +25,9 @@ OF_COURSE = ("anytime", "runtimes", "speedup", "trajectories")
 @pytest.fixture(scope="module")
 def scores() -> pd.DataFrame:
     """One value per run of 3 optimizers, random search among them, on 8 tasks with 2 seeds; two cells of `a` failed."""
-    cells = [(optimizer, f"t{task}", seed) for optimizer in ("a", "b", "random") for task in range(8) for seed in (0, 1)]
+    cells = [
+        (optimizer, f"t{task}", seed) for optimizer in ("a", "b", "random") for task in range(8) for seed in (0, 1)
+    ]
     rows = pd.DataFrame(cells, columns=["optimizer", "task", "seed"]).assign(step=1)
     rows["value"] = np.random.default_rng(0).random(len(rows))
     rows.loc[[2, 5], "value"] = np.nan
