@@ -64,20 +64,18 @@ class Task(ABC):
         the same on every machine. A task whose values are not reproducible, or expensive, overrides this. Several
         hashes with dots between them are compared one by one, as far as both sides have them (`agree`).
         """
-        return short_hash(self.probed())
+        return short_hash("\n".join(self.probed()))
 
-    def probed(self) -> str:
-        """The values at the probes, as text."""
+    def probed(self) -> Iterator[str]:
+        """The values at the probes, as text, one after the other."""
         from optathlon.space import probes
 
         fidelity = self.problem.fidelity
         levels = (None,) if fidelity is None else (fidelity.lower, fidelity.upper)
-        lines = [
-            " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=level, seed=0).values)
-            for config in probes(self.problem.space, PROBES)
-            for level in levels
-        ]
-        return "\n".join(lines)
+        for config in probes(self.problem.space, PROBES):
+            for level in levels:
+                values = self.evaluate(config, fidelity=level, seed=0).values
+                yield " ".join(f"{value:.6g}" for value in values)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""

@@ -174,7 +174,7 @@ def _largest_block(runs_on: pd.DataFrame) -> list[str]:
     Candidates are the optimizers that have all tasks which some two of them share, or which one of them has; ties go to
     more optimizers, then to the first names.
     """
-    patterns = runs_on.drop_duplicates().to_numpy()
+    patterns: list[np.ndarray] = list(runs_on.drop_duplicates().to_numpy())
     ran = runs_on.to_numpy()
     shared = {(one & other).tobytes(): one & other for one, other in combinations_with_replacement(patterns, 2)}
     candidates = {

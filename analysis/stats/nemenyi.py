@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
-from scipy.stats import chi2, friedmanchisquare, studentized_range
+from scipy.special import ndtr
+from scipy.stats import chi2, friedmanchisquare, norm, studentized_range
 
 from optathlon.analysis.stats.significance import ALPHA, Significance, against_all, untested
 
@@ -40,8 +41,7 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
             f"possible difference is {optimizers - 1}."
         )
         return untested(mean, tasks, note)
-    nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(task_scores.to_numpy()).to_numpy()
-    p_values = np.maximum(nemenyi, _friedman(task_scores))
+    p_values = np.maximum(_nemenyi(mean.to_numpy(), tasks), _friedman(task_scores))
     np.fill_diagonal(p_values, 1.0)
     found = int((p_values < ALPHA).sum()) // 2
     note = (
@@ -56,10 +56,33 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
     )
 
 
+@cache
 def critical_difference(optimizers: int, tasks: int, alpha: float = ALPHA) -> float:
     """The difference of mean ranks beyond which two of `optimizers` >= 2 differ over `tasks` (Nemenyi)."""
     quantile = studentized_range.ppf(1 - alpha, optimizers, np.inf) / math.sqrt(2)
     return float(quantile * math.sqrt(optimizers * (optimizers + 1) / (6 * tasks)))
+
+
+def _nemenyi(mean_ranks: np.ndarray, tasks: int) -> np.ndarray:
+    """Optimizers x optimizers, p-values of differences of mean ranks."""
+    optimizers = len(mean_ranks)
+    unit = math.sqrt(optimizers * (optimizers + 1) / (12 * tasks))
+    ranges, places = np.unique(np.abs(np.subtract.outer(mean_ranks, mean_ranks)) / unit, return_inverse=True)
+    p_values: np.ndarray = _range_exceeds(ranges, optimizers)[places].reshape(optimizers, optimizers)
+    return p_values
+
+
+def _range_exceeds(ranges: np.ndarray, count: int) -> np.ndarray:
+    """The probability that the range of so many standard normal numbers exceeds each of `ranges`.
+
+    As `scipy.stats.studentized_range.sf` with infinite degrees of freedom, in a thousandth of its time: the integral
+    over the smallest number, by the trapezoidal rule, which is as good as exact for it.
+    """
+    smallest = np.linspace(-10, 10, 401)
+    within = ndtr(smallest + ranges[:, None]) - ndtr(smallest)
+    chances = count * within ** (count - 1) @ norm.pdf(smallest) * (smallest[1] - smallest[0])
+    exceeds: np.ndarray = np.clip(1 - chances, 0.0, 1.0)
+    return exceeds
 
 
 def _friedman(task_scores: pd.DataFrame) -> float:

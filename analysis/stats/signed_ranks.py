@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import norm, rankdata
@@ -30,28 +31,33 @@ def signed_rank_p(signed: np.ndarray) -> float:
     likely if the two perform alike. Where all differences are equal, this is the sign test. Where the sum of the ranks
     is too large to count all ways, it is the normal approximation with the correction for continuity.
     """
-    informative = signed[signed != 0]
-    if not len(informative):
+    doubled = np.rint(2 * signed[signed != 0]).astype(int)  # midranks are multiples of one half
+    if not len(doubled):
         return 1.0
-    ranks = np.rint(2 * np.abs(informative)).astype(int)  # midranks are multiples of one half
-    ranks //= math.gcd(*ranks.tolist())
-    positive = int(ranks[informative > 0].sum())
+    doubled //= np.gcd.reduce(doubled)
+    ranks, positive = np.sort(np.abs(doubled)), int(doubled[doubled > 0].sum())
     smaller = min(positive, int(ranks.sum()) - positive)
     exact = len(ranks) * int(ranks.sum()) <= _STEPS
-    return min(1.0, 2 * (_chance(ranks, smaller) if exact else _normal_chance(ranks, smaller)))
+    return min(1.0, 2 * (_chances(tuple(ranks.tolist()))[smaller] if exact else _normal_chance(ranks, smaller)))
 
 
-def _chance(ranks: np.ndarray, most: int) -> float:
-    """That the positive ones of `ranks`, each positive with the chance one half, sum up to `most` or less."""
+@lru_cache(maxsize=256)
+def _chances(ranks: tuple[int, ...]) -> list[float]:
+    """That the positive ones of `ranks`, each positive with the chance one half, sum up to 0, 1, … half of all or less.
+
+    Pairs of optimizers often share them: without ties, they are 1, 2, … for all.
+    """
+    most = sum(ranks) // 2
     chances = np.zeros(most + 1)
     chances[0] = 1.0
     for rank in ranks:
         chances[rank:] += chances[: max(0, most + 1 - rank)].copy()
         chances /= 2
-    return float(chances.sum())
+    cumulative: list[float] = chances.cumsum().tolist()
+    return cumulative
 
 
 def _normal_chance(ranks: np.ndarray, most: int) -> float:
-    """The same approximately; sums are whole numbers, so the distribution is continued to half of the next one."""
+    """The same of `most` approximately; sums are whole numbers, so the distribution goes up to half of the next one."""
     deviation = math.sqrt((ranks.astype(float) ** 2).sum()) / 2
     return float(norm.cdf((most + 0.5 - ranks.sum() / 2) / deviation))

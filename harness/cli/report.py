@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, beside, read_results
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def report(
     tasks: Tasks = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
+    ties: Ties = 0.0,
     subset: Annotated[
         str | None,
         typer.Option(help="Tell whether this subset (a name, or a YAML file) ranks other optimizers as all tasks do."),
@@ -60,6 +61,7 @@ def report(
         title=title,
         seed=seed,
         subset=_subset(subset),
+        ties=ties,
         importance=importance or (),
     )
     print(f"the report is {page}")

@@ -23,6 +23,10 @@ FailureValues = Annotated[
     list[float] | None,
     typer.Option("--failure-value", help="A value that stands for a failed trial, e.g. 100. Repeatable."),
 ]
+Ties = Annotated[
+    float,
+    typer.Option(help="Values on a task are equal if they differ by at most this share of the larger one, e.g. 1e-8."),
+]
 
 
 def read_results(

@@ -49,3 +49,8 @@ def load_table(path: str | Path, *, direction: Direction | None = None) -> Resul
     file = Path(path)
     table = Table(file, read_rows(file))
     return results_of(observations(table, direction), file)
+
+
+def have_tables(results: Results) -> bool:
+    """Whether some of the results come from a table."""
+    return "file" in results.provenance and bool(results.provenance["file"].notna().any())
