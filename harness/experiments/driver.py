@@ -48,7 +48,7 @@ from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
-_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status", "reason", *CODE_COLUMNS]
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "reason", *CODE_COLUMNS]
 _IDENTITY = [
     "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
     "clock", "attempt", "code", "versions", "status",
