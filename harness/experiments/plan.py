@@ -23,6 +23,9 @@ from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
 from optathlon.text import clean
 
+MOST_RUNS = 20_000_000
+"""A plan holds every run, in about 200 bytes each."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -82,6 +85,12 @@ def make_plan(
     tasks = choose_tasks(experiment.tasks)
     _require_storable("optimizer", optimizers)
     _require_storable("task", tasks)
+    runs = len(optimizers) * len(tasks) * len(experiment.seeds)
+    if runs > MOST_RUNS:
+        raise UsageError(
+            f"{len(optimizers):,} optimizers x {len(tasks):,} tasks x {len(experiment.seeds):,} seeds are {runs:,} "
+            f"runs, and one command does {MOST_RUNS:,} at most: give some of the tasks or seeds at a time"
+        )
     budget = Budget.parse(experiment.budget) if experiment.budget else None
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, described, unknown
+from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
@@ -21,12 +21,13 @@ from optathlon.registry.plugins import (
     declared,
     import_plugin,
     kebab,
-    load_entry,
+    load_class,
     load_plugin,
     optimizer_names,
     plugins,
     require,
 )
+from optathlon.text import described
 
 _LABEL = re.compile(r"[^\W_][\w.+-]*")
 
@@ -96,7 +97,7 @@ def optimizer_class(name: str) -> type[Optimizer]:
     entries = declared("optathlon.optimizers")
     if name not in entries:
         raise unknown("optimizer", name, optimizer_names())
-    return load_entry(entries[name], Optimizer)  # type: ignore[type-abstract]
+    return load_class(entries[name], Optimizer)  # type: ignore[type-abstract]
 
 
 def _require_complete(name: str, cls: type[Optimizer], options: Collection[str]) -> None:

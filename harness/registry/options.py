@@ -104,7 +104,7 @@ def _value(text: str, annotation: Any, where: str) -> Any:
 def _other_readings(text: str) -> Iterator[object]:
     if text.lower() == "none":
         yield None
-    with contextlib.suppress(json.JSONDecodeError):
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or numbers and nesting that Python can't read
         yield json.loads(text)
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from optathlon.errors import MissingDependency, UsageError, described
+from optathlon.entries import broken, load_entry
+from optathlon.errors import MissingDependency, UsageError
 from optathlon.optimizer import Optimizer
+from optathlon.paths import resolved
 from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
+from optathlon.text import described
 
 T = TypeVar("T")
 
@@ -74,22 +77,12 @@ def declared(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=group)}
 
 
-def load_entry(entry: EntryPoint, kind: type[T]) -> type[T]:
-    """The class of an entry point; `UsageError` where it can't be imported, or is no class of this kind."""
-    brought_by = f"the package {entry.dist.name!r}" if entry.dist else "a package"
-    try:
-        found = entry.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a package may raise anything while it is imported
-        complaint = described(error)
-    else:
-        if inspect.isclass(found) and issubclass(found, kind):
-            return found
-        complaint = f"it is no {kind.__name__}"
-    raise UsageError(
-        f"{entry.name!r} ({entry.value}) of {brought_by} is broken: {complaint}: repair or uninstall that package"
-    )
+def load_class(entry: EntryPoint, kind: type[T]) -> type[T]:
+    """The class of an entry point; `UsageError` where it can't be imported, or is something else."""
+    found = load_entry(entry)
+    if inspect.isclass(found) and issubclass(found, kind):
+        return found
+    raise broken(entry, f"it is not a class of {kind.__name__}")
 
 
 def optimizer_names() -> list[str]:
@@ -112,7 +105,7 @@ def load_plugin(path: Path) -> ModuleType:
 
     An optimizer class `MyOptimizer` gets the name `my-optimizer`; collections and tasks bring their own.
     """
-    path = path.resolve()
+    path = resolved(path).resolve()
     if path in plugins.registered:
         return plugins.registered[path]
     module = import_plugin(path)
@@ -137,7 +130,7 @@ def import_plugin(path: Path) -> ModuleType:
 
     Raises `UsageError` where there is none, and where it can't be imported.
     """
-    path = path.resolve()
+    path = resolved(path).resolve()
     if path not in plugins.modules:
         if not path.is_file():
             raise UsageError(f"no plugin file {str(path)!r}")
