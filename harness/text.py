@@ -19,6 +19,7 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # halves of characters: no UTF-8 has them
     "]"
 )
+_DESCRIPTION = 500
 _NOTE = 50
 """Room for the note of what is left out."""
 
@@ -62,6 +63,12 @@ def message_of(error: BaseException) -> str:
         return str(error)
     except Exception:  # a user's `__str__` may raise anything
         return "(its message can't be shown)"
+
+
+def described(error: BaseException) -> str:
+    """What an exception is and says, in one line."""
+    text = one_line(shortened(message_of(error), _DESCRIPTION))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -35,7 +35,7 @@ from optathlon.errors import UsageError
 from optathlon.paths import resolved
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import has_whole_footer
-from optathlon.task import agree, short_hash
+from optathlon.task import agree, lasting, short_hash
 
 MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
@@ -150,7 +150,7 @@ class ResultsFolder:
         tasks: dict[tuple[str, str], dict[str, str]] = {}
         for shard in shards:
             for row in self.described(shard):
-                add_task(tasks, row, str(self.path))
+                add_task(tasks, row, str(self.path), by=lasting)
         return tasks
 
     def described(self, shard: str) -> list[dict[str, str]]:
@@ -291,11 +291,17 @@ def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
     return np.split(rows, np.cumsum([len(table) for table in tables])[:-1]) if tables else []
 
 
-def add_task(tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str) -> None:
-    """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ."""
+def add_task(
+    tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str, by: Callable[[str], str] = str
+) -> None:
+    """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ.
+
+    What `by` makes of the fingerprints is compared. Within one folder these are the lasting parts: of values, workers
+    compare with what is stored before they begin.
+    """
     key = row["task"], row["version"]
     known = tasks.setdefault(key, row)
-    if agree(known["fingerprint"], row["fingerprint"]):
+    if agree(by(known["fingerprint"]), by(row["fingerprint"])):
         tasks[key] = max(known, row, key=lambda one: len(one["fingerprint"]))
     else:
         raise UsageError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from optathlon.errors import Interruption
 from optathlon.problem import Constraint, Objective, Problem
+from optathlon.running.interruption import is_from_outside
 from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
 
@@ -108,19 +109,34 @@ def evaluate_timed(task: Task, job: Job) -> TimedResult:
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
-    """Evaluate one trial; whatever goes wrong in the task becomes the result's status, but for an `Interruption`."""
+    """Evaluate one trial; whatever goes wrong in the task becomes the result's status.
+
+    Raises the `Interruption` that the task has raised, and what comes from outside: a limit, Ctrl-C.
+    """
     try:
         result = task.evaluate(dict(trial.config), fidelity=trial.fidelity, seed=seed)
+        return _checked(result, task.problem)
+    except _Malformed as fault:
+        return Result(status=Status.INVALID, error=str(fault))
     except Interruption:
         raise
     except MemoryError:
         return Result(status=Status.MEMORY, error=last_lines())
-    except (Exception, SystemExit):  # any error of a user's objective is that trial's failure, and the run goes on
+    except BaseException as error:  # any error of a user's objective is that trial's failure, and the run goes on
+        if is_from_outside(error):
+            raise
         return Result(status=Status.CRASHED, error=last_lines())
+
+
+def described(error: BaseException) -> str:
+    """The class and the text of an error, also of one whose text can't be had."""
     try:
-        return _checked(result, task.problem)
-    except _Malformed as fault:
-        return Result(status=Status.INVALID, error=str(fault))
+        text = str(error)
+    except BaseException as another:
+        if is_from_outside(another):
+            raise
+        text = f"its text can't be read: {type(another).__name__}"
+    return f"{type(error).__name__}: {text}"
 
 
 def last_lines() -> str:
