@@ -61,7 +61,7 @@ def message_of(error: BaseException) -> str:
     """What an exception says, also where saying it raises."""
     try:
         return str(error)
-    except Exception:  # a user's `__str__` may raise anything
+    except BaseException:  # a user's `__str__` may raise anything
         return "(its message can't be shown)"
 
 
