@@ -105,7 +105,7 @@ def run(
         _print_plan(plan_experiment(experiment))
         return
     with interruptions():
-        report_summary(run_experiment(experiment))
+        report_summary(run_experiment(experiment, _announce))
 
 
 @contextmanager
@@ -171,15 +171,27 @@ def _print_plan(plan: Plan) -> None:
         _print_reasons(plan.remarks)
 
 
+def _announce(plan: Plan) -> None:
+    """Tell what should be known before anything runs."""
+    for line in _reason_lines(plan.remarks):
+        print(f"note: {line}", file=sys.stderr)
+
+
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
+    for line in _reason_lines(runs):
+        print(f"    {line}")
+
+
+def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
+    """A line for each optimizer and reason, with examples of tasks."""
     reasons: dict[tuple[str, str], set[str]] = {}
     for spec, reason in runs:
         reasons.setdefault((spec.optimizer, reason), set()).add(spec.task)
     for (optimizer, reason), tasks in list(reasons.items())[:_REASONS_SHOWN]:
         examples = ", ".join(sorted(tasks)[:2]) + (", …" if len(tasks) > 2 else "")
-        print(f"    {redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})")
+        yield f"{redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})"
     if len(reasons) > _REASONS_SHOWN:
-        print(f"    and {len(reasons) - _REASONS_SHOWN} further reasons")
+        yield f"and {len(reasons) - _REASONS_SHOWN} further reasons"
 
 
 def _print_summary(summary: Summary) -> None:
