@@ -14,7 +14,9 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
+from optathlon.text import clean
 from optathlon.trial import Status
 
 _LINE_EVERY_S = 10.0
@@ -63,7 +65,7 @@ class ProgressDisplay:
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:
-            self._live.update(self._text(), refresh=True)
+            self._live.update(Text(self._text()), refresh=True)
         if time.monotonic() - self._last_line > _LINE_EVERY_S:
             self._write_line()
 
@@ -99,4 +101,4 @@ class ProgressDisplay:
         if not reason:
             return ""
         others = "" if count == self._reasons.total() else f", {count} as"
-        return f"{others}: {shorten(reason, _REASON_WIDTH, placeholder=' …')}"
+        return f"{others}: {shorten(clean(reason), _REASON_WIDTH, placeholder=' …')}"
