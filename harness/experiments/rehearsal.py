@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from optathlon.budget import BudgetUnit
-from optathlon.errors import UsageError, described
+from optathlon.errors import UsageError
 from optathlon.function_task import FunctionTask
 from optathlon.problem import Problem
 from optathlon.registry.optimizers import OptimizerChoice
@@ -26,6 +26,7 @@ from optathlon.running.clocks import Clock
 from optathlon.running.evaluation import evaluate
 from optathlon.space import probes
 from optathlon.task import Task
+from optathlon.text import described
 from optathlon.trial import Trial
 
 _SECONDS = 20.0
