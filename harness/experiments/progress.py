@@ -15,6 +15,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
+from optathlon.redaction import redacted
 from optathlon.trial import Status
 
 _LINE_EVERY_S = 10.0
@@ -53,7 +54,7 @@ class ProgressDisplay:
         """A run has ended."""
         self._counts[status] += 1
         if not status.is_complete:
-            self._reasons[reason] += 1
+            self._reasons[redacted(reason)] += 1
         self.tick()
 
     def elsewhere(self) -> None:
