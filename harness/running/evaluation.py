@@ -36,6 +36,8 @@ class TimedResult(NamedTuple):
     seconds: float
     peak_memory: int | None = None
     """Bytes, where the trial had a process of its own."""
+    saved: float = 0.0
+    """Seconds that reusing earlier work has saved; they pass on the real clock all the same."""
 
 
 class FinishedTrial(NamedTuple):
@@ -90,7 +92,8 @@ class SequentialEvaluator:
         """Evaluate the trial at once."""
         start = self.now()
         evaluated = evaluate_timed(self._task, job)
-        end = start + evaluated.seconds
+        self._origin -= evaluated.saved
+        end = start + evaluated.seconds + evaluated.saved
         self._finished.append(FinishedTrial(job.trial, evaluated.result, start, end, 0, evaluated.seconds))
 
     def wait(self) -> FinishedTrial:
@@ -105,7 +108,8 @@ def evaluate_timed(task: Task, job: Job) -> TimedResult:
     seconds = time.perf_counter() - began
     if result.cost is not None and job.paid:
         result = replace(result, cost=max(0.0, result.cost - job.paid))
-    return TimedResult(result, seconds)
+    saved = max(0.0, (result.cost or 0.0) - seconds) if result.reused else 0.0
+    return TimedResult(result, seconds, saved=saved)
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
@@ -164,6 +168,7 @@ def _checked(result: object, problem: Problem) -> Result:
         metrics={str(name): _float(f"metric {name!r}", value) for name, value in dict(result.metrics).items()},
         constraints=_floats("constraint", result.constraints, problem.constraints) if succeeded else (),
         error=str(result.error),
+        reused=bool(result.reused),
     )
 
 

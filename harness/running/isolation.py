@@ -312,7 +312,8 @@ class ProcessEvaluator:
     """Evaluates on the real clock, as many trials at once as there are processes.
 
     A trial whose process gets ready, in the place of one that has ended, begins when it is; while no other trial is
-    evaluated, the clock stands still.
+    evaluated, the clock stands still. Where earlier work is reused, the time that this saves passes; with several
+    processes it is shared by them, as what a process does alone the clock can't show.
 
     Parameters
     ----------
@@ -363,7 +364,8 @@ class ProcessEvaluator:
                 if evaluated is not None:
                     del self._running[worker]
                     self._idle.append(worker)
-                    result, seconds, peak_memory = evaluated
+                    result, seconds, peak_memory, saved = evaluated
+                    self._origin -= saved / len(self._processes)
                     return FinishedTrial(trial, result, start, self.now(), worker, seconds, peak_memory)
             began = time.perf_counter()
             busy = [*self._running, *self._waiting]
