@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from optathlon.redaction import redacted
 from optathlon.text import clean
 from optathlon.trial import Status
 
@@ -55,7 +56,7 @@ class ProgressDisplay:
         """A run has ended."""
         self._counts[status] += 1
         if not status.is_complete:
-            self._reasons[reason] += 1
+            self._reasons[redacted(reason)] += 1
         self.tick()
 
     def elsewhere(self) -> None:
