@@ -19,7 +19,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def source_text(function: Callable[..., Any]) -> str:
-    """The function's own source; its code where it has no file, and its type where it is no function."""
+    """The function's own source; its code where it has no file, and its type where it is another object."""
     code = getattr(function, "__code__", None)
     if code is not None and code.co_filename in _SHARED_FILENAMES:
         return _code_text(code)

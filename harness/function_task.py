@@ -150,7 +150,8 @@ class FunctionTask(Task):
         parts = [source_text(self._function), json.dumps([dependencies(self._function), self.data_files()])]
         if self._probed and not self.resources.needs_process:
             parts.append("\n".join(self._repeatable_values()))
-        return ".".join(short_hash(part) for part in parts if part)
+        own, used, *values = [short_hash(part) for part in parts if part]
+        return ".".join([own, used, *(f"~{value}" for value in values)])
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the declared files, by the path that was declared."""

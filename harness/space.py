@@ -134,7 +134,7 @@ def count_configurations(space: ConfigurationSpace, most: int = 50_000) -> int |
     found = [np.full(len(space), np.nan)]
     for index, (name, hyperparameter) in enumerate(space.items()):  # parents come before their children
         levels = [float(hyperparameter.to_vector(value)) for value in _domain(hyperparameter)]
-        extended = []
+        extended: list[np.ndarray] = []
         for vector in found:
             active = all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name])
             extended += [_with(vector, index, level) for level in levels] if active else [vector]

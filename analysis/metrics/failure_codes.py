@@ -35,16 +35,18 @@ def recurring_extremes(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFram
     by optimizer, then the most frequent first.
     """
     frame = _losses(trials, tasks)
-    of, usual = trials["optimizer"].astype(str).value_counts(), _usual_multiplicity(frame)
-    keys = ["optimizer", "value"]
-    found = pd.DataFrame({"extreme": frame[_is_extreme(frame)].groupby(keys).size()})
-    found["trials"] = frame.groupby(keys).size().reindex(found.index)
-    found = found.reset_index()
+    of, usual = trials["optimizer"].astype("category").value_counts(), _usual_multiplicity(frame)
+    found = pd.DataFrame({"extreme": _counts(frame[_is_extreme(frame)], ["optimizer", "value"])})
+    found["trials"] = _counts(frame[frame["value"].isin(found.index.unique("value"))], ["optimizer", "value"])
+    found = found.reset_index().astype({"optimizer": str})
+    of.index, usual.index = of.index.astype(str), usual.index.astype(str)
     found["of"] = of.reindex(found["optimizer"]).to_numpy()
     unusual = _UNUSUAL * usual.reindex(found["optimizer"]).to_numpy(dtype=float)
     least = np.maximum(np.maximum(_FEWEST, unusual), _SHARE * found["of"])
     found = found[found["extreme"] >= least].drop(columns="extreme")
-    return found.sort_values(["optimizer", "trials", "value"], ascending=[True, False, True], ignore_index=True)
+    order = ["optimizer", "trials", "value"]
+    ordered: pd.DataFrame = found.sort_values(order, ascending=[True, False, True], ignore_index=True)
+    return ordered
 
 
 def _losses(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
@@ -53,21 +55,25 @@ def _losses(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     sign = of_task(trials, pd.Series(single, dtype=float))
     counted = countable(trials, tasks) & ~np.isnan(sign)
     frame = trials.loc[counted, ["optimizer", "task", "run", "value"]].reset_index(drop=True)
-    frame = frame.astype({"optimizer": str, "task": str, "run": str, "value": float})
-    return frame.assign(loss=frame["value"] * sign[counted])
+    frame = frame.astype({"optimizer": "category", "task": "category", "run": "category", "value": float})
+    with_loss: pd.DataFrame = frame.assign(loss=frame["value"] * sign[counted])
+    return with_loss
 
 
 def _is_extreme(frame: pd.DataFrame) -> np.ndarray:
     """Shape (trials,), boolean; of runs with a single value their first trial."""
     loss, run = frame["loss"], frame["run"]
-    own, everyones = (loss.groupby([frame[key] for key in keys]) for keys in (["optimizer", "task"], ["task"]))
+    own, everyones = (
+        loss.groupby([frame[key] for key in keys], observed=True) for keys in (["optimizer", "task"], ["task"])
+    )
     worst, best = own.transform("max"), own.transform("min")
-    single = loss.groupby(run).transform("max") == loss.groupby(run).transform("min")
+    single = loss.groupby(run, observed=True).transform("max") == loss.groupby(run, observed=True).transform("min")
     worst_of_all, best_of_all = everyones.transform("max"), everyones.transform("min")
     ended_worst = single & ~run.duplicated() & (loss == worst_of_all) & (loss > best_of_all)
-    fell_to_worst = (loss == worst) & (loss.groupby(run).cummin() < loss)
-    next_best = loss.where(loss > best).groupby([frame["optimizer"], frame["task"]]).transform("min")
-    later_worst = loss[::-1].groupby(run[::-1]).cummax()[::-1]
+    fell_to_worst = (loss == worst) & (loss.groupby(run, observed=True).cummin() < loss)
+    cell = [frame["optimizer"], frame["task"]]
+    next_best = loss.where(loss > best).groupby(cell, observed=True).transform("min")
+    later_worst = loss[::-1].groupby(run[::-1], observed=True).cummax()[::-1]
     left_best = (loss == best) & (next_best - best > worst - next_best) & (later_worst > loss)
     extreme: np.ndarray = (ended_worst | fell_to_worst | left_best).to_numpy()
     return extreme
@@ -75,5 +81,8 @@ def _is_extreme(frame: pd.DataFrame) -> np.ndarray:
 
 def _usual_multiplicity(frame: pd.DataFrame) -> pd.Series:
     """By optimizer: the median over the values of each task of how many trials have one."""
-    counts = frame.groupby(["optimizer", "task", "value"]).size()
-    return counts.groupby(level="optimizer").median()
+    return _counts(frame, ["optimizer", "task", "value"]).groupby(level="optimizer", observed=True).median()
+
+
+def _counts(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
+    return frame.groupby(keys, observed=True).size()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import Plugins
+from optathlon.errors import UsageError
+from optathlon.text import described
 
 if TYPE_CHECKING:
     from optathlon.budget import Budget
     from optathlon.fidelity import Fidelity
-    from optathlon.optimizer import Optimizer
     from optathlon.subsets.subset import Subset
     from optathlon.task import Task
 
@@ -40,19 +42,16 @@ def list_known(
     """List optimizers, tasks, collections or subsets."""
     import fnmatch
 
-    from optathlon.registry.optimizers import optimizer_class
     from optathlon.registry.plugins import collection_names, optimizer_names
-    from optathlon.registry.tasks import task_ids
 
     _load(plugins)
     match kind:
         case Kind.optimizers:
-            rows = {name: _optimizer_line(optimizer_class(name)) for name in optimizer_names()}
+            rows = {name: _line(_optimizer_line, name) for name in optimizer_names()}
         case Kind.collections:
-            rows = {name: _collection_line(name) for name in collection_names()}
+            rows = {name: _line(_collection_line, name) for name in collection_names()}
         case Kind.tasks:
-            ids = (id for name in collection_names() for id in task_ids(name))
-            rows = dict.fromkeys(ids, "")
+            rows = {id: "" for name in collection_names() for id in _listed(name)}
         case Kind.subsets:
             rows = _subset_rows()
     _print_rows({id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}, names)
@@ -81,13 +80,36 @@ def _load(plugins: Iterable[Path] | None) -> None:
         load_plugin(plugin)
 
 
+def _line(describe: Callable[[str], str], name: str) -> str:
+    """What there is to say of a name, or what is wrong: one broken package does not hide the others."""
+    try:
+        return describe(name)
+    except UsageError as error:
+        return f"[broken: {error}]"
+    except Exception as error:  # what a package brings may raise anything
+        return f"[broken: {described(error)}]"
+
+
+def _listed(collection: str) -> Iterator[str]:
+    """The ids of a collection's tasks; a broken one is named beside the list."""
+    from optathlon.registry.tasks import task_ids
+
+    try:
+        yield from task_ids(collection)
+    except UsageError as error:
+        print(f"optathlon: left out: {error}", file=sys.stderr)
+
+
 def _print_rows(rows: dict[str, str], names: bool) -> None:
     width = max(map(len, rows), default=0)
     for id, text in rows.items():
         print(id if names or not text else f"{id:<{width}}  {text}")
 
 
-def _optimizer_line(cls: type[Optimizer]) -> str:
+def _optimizer_line(name: str) -> str:
+    from optathlon.registry.optimizers import optimizer_class
+
+    cls = optimizer_class(name)
     return _first_line(cls) + _missing(cls.packages, cls.install)
 
 
@@ -124,6 +146,7 @@ def _first_line(cls: type) -> str:
 
 def _print_optimizer(name: str) -> None:
     from optathlon.registry.optimizers import optimizer_class
+    from optathlon.registry.options import described_type
 
     cls = optimizer_class(name)
     print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
@@ -134,8 +157,7 @@ def _print_optimizer(name: str) -> None:
     options = list(inspect.signature(cls).parameters.values())[2:]
     print("options        " + ("none" if not options else ""))
     for option in options:
-        annotation = option.annotation if isinstance(option.annotation, str) else option.annotation.__name__
-        print(f"  {option.name}: {annotation} = {option.default!r}")
+        print(f"  {option.name}: {described_type(cls, option)} = {option.default!r}")
 
 
 def _print_task(task: Task) -> None:

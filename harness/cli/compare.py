@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError, storage_errors
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from optathlon.results.frames import Results
 
 _LISTED = 8
+_LONGEST_NAMES = 120
 _CHANGED_MOST = 3
 _HEADINGS = ("", "runs", "identical", "better", "same", "worse", "change of regret", "p", "seconds per trial")
 
@@ -37,7 +39,9 @@ def compare(
     maximize: Maximize = False,
     failure_values: FailureValues = None,
     ties: Ties = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the bootstrap and every other draw of the analysis.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
+    ] = 0,
 ) -> None:
     """Say what changed from A to B for the optimizers in both, and write one report with both side by side."""
     from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
@@ -74,10 +78,10 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
 
 def _chosen(names: str) -> tuple[str, str]:
     match [name.strip() for name in names.split(",")]:
-        case [first, second] if first and second:
+        case [first, second] if first and second and len(names) <= _LONGEST_NAMES:
             return first, second
         case _:
-            raise UsageError(f"can't read the names {names!r}: give two, e.g. --names before,after")
+            raise UsageError(f"can't read the names {names!r}: give two short ones, e.g. --names before,after")
 
 
 def _table(changes: pd.DataFrame, names: tuple[str, str]) -> Iterator[str]:

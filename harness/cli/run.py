@@ -13,6 +13,7 @@ import typer
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
 from optathlon.errors import UsageError
+from optathlon.paths import shown
 from optathlon.redaction import redacted
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
 
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
-    print(f"{summary.statuses.total()} runs in {summary.folder.path} ({summary.new} new): {counts or 'none'}")
+    print(f"{summary.statuses.total()} runs in {shown(summary.folder.path)} ({summary.new} new): {counts or 'none'}")
     for status, reason, count in summary.failures[:_REASONS_SHOWN]:
         print(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
     if len(summary.failures) > _REASONS_SHOWN:
@@ -192,4 +193,4 @@ def _print_summary(summary: Summary) -> None:
         print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:
         print(f"{summary.unplaced} runs need GPUs that are not here: see --dry-run")
-    print(f"next: optathlon report {summary.folder.path}")
+    print(f"next: optathlon report {shown(summary.folder.path)}")

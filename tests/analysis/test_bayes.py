@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import beta
 from scipy.stats import t as student
 from score_frames import scores_of, with_seeds
 
-from optathlon.analysis.stats.bayes import bayesian_signed_rank, hierarchical
+from optathlon.analysis.stats import bayes
+from optathlon.analysis.stats.bayes import _shares, bayesian_signed_rank, hierarchical
 from optathlon.analysis.stats.gibbs import gibbs
 from optathlon.errors import UsageError
 
@@ -51,6 +54,32 @@ def test_a_tie_is_equivalent_or_divided() -> None:
     table = pd.DataFrame(0.5, index=range(6), columns=["a", "b"])
     assert bayesian_signed_rank(table, rope=0.01).loc[("a", "b"), COLUMNS].tolist() == [0, 1, 0]
     assert bayesian_signed_rank(table, rope=0.0).loc[("a", "b"), COLUMNS].tolist() == [0.5, 0, 0.5]
+
+
+@given(st.integers(1, 8), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 9999))
+def test_signed_rank_weighs_every_pair_of_tasks(tasks: int, rope: float, seed: int) -> None:
+    """Against the double sum, with ties and sums on the rope."""
+    rng = np.random.default_rng(seed)
+    differences = rng.integers(-3, 4, tasks + 1) * 0.5
+    weights = rng.dirichlet(np.ones(tasks + 1), size=20)
+    sums = np.add.outer(differences, differences)
+    better, worse = (
+        np.einsum("si,sj,ij->s", weights, weights, np.heaviside(side - 2 * rope, 0.5)) for side in (sums, -sums)
+    )
+    found = _shares(differences, weights.T, rope)
+    assert found == pytest.approx(np.array([better, 1 - better - worse, worse]))
+
+
+def test_many_tasks_and_optimizers_take_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame(np.random.default_rng(0).random((200, 4)), columns=list("abcd"))
+    exact = bayesian_signed_rank(table, rope=0.01)
+    monkeypatch.setattr(bayes, "_WORK", 1_000_000)
+    found = bayesian_signed_rank(table, rope=0.01)
+    assert ((found * 829).round(6) % 0.5 == 0).all(axis=None)  # 1,000,000 // (201 * 6) draws
+    assert found.to_numpy() == pytest.approx(exact.to_numpy(), abs=0.08)
+    pd.testing.assert_frame_equal(found, bayesian_signed_rank(table, rope=0.01))
+    monkeypatch.setattr(bayes, "_WORK", 1)
+    assert ((bayesian_signed_rank(table, rope=0.01) * 500).round(6) % 0.5 == 0).all(axis=None)
 
 
 def test_hierarchical_of_a_tie() -> None:

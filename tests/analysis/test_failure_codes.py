@@ -19,7 +19,7 @@ from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
 
 
-def rows(optimizer: str, values: Sequence[float], task: str = "t", seed: int = 0) -> pd.DataFrame:
+def rows(optimizer: str, values: Sequence[float] | np.ndarray, task: str = "t", seed: int = 0) -> pd.DataFrame:
     frame = pd.DataFrame({"value": values, "step": range(1, len(values) + 1)})
     return frame.assign(optimizer=optimizer, task=task, seed=seed)
 

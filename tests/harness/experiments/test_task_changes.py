@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from storage import Run, filled
 
 from optathlon import load
+from optathlon.errors import UsageError
 from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.task import agree
@@ -222,3 +224,22 @@ def test_folders_of_earlier_versions_are_compared_as_far_as_they_tell(desk: Desk
     assert fingerprint.count(".") == 1
     desk.edit("mine.py", "+ offset()", "- offset()")
     assert desk.run("mine/slow", 3).returncode == 2
+
+
+def test_tasks_with_other_values_are_not_merged(desk: Desk) -> None:
+    outs = [desk.folder.parent / name for name in ("a", "b", "all")]
+    for out, value in zip(outs, ("1.0", "2.0"), strict=False):
+        (desk.folder / "undeclared.csv").write_text(value)
+        assert desk.run("mine/quick", 1, "--out", out).returncode == 0
+    desk.forget()
+    refused = desk.command("merge", outs[2], *outs[:2])
+    assert (refused.returncode, "two different tasks 'mine/quick'" in refused.stderr) == (2, True)
+
+
+def test_results_are_readable_where_workers_had_other_values(tmp_path: Path) -> None:
+    for seed, fingerprint in enumerate(("f.g.~a", "f.g.~b", "f.g")):
+        filled(tmp_path / "out", [[Run(3 * seed)]], fingerprint=fingerprint)
+    assert load(tmp_path / "out").tasks.loc["toy/a", "fingerprint"].startswith("f.g.~")
+    filled(tmp_path / "out", [[Run(9)]], fingerprint="f.h")
+    with pytest.raises(UsageError, match="two different tasks"):
+        load(tmp_path / "out")
