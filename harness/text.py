@@ -6,7 +6,7 @@ import re
 
 ERROR_CHARACTERS = 4000
 """The most that is stored of an error."""
-REASON_CHARACTERS = 1000
+REASON_CHARACTERS = 400
 """The most that is stored of why a run ended."""
 NAME_CHARACTERS = 200
 """The most that is stored of the name of a metric, or of a value that no search space has."""

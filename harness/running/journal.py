@@ -409,11 +409,14 @@ def _record(fields: Any) -> TrialRecord:
     trial, config, *others = fields
     if not isinstance(config, dict):
         raise TypeError("no configuration")
-    record = _RECORD.validate_json(json.dumps([trial, {}, *others]), strict=True)._replace(config=config)
+    _RECORD.validate_json(json.dumps([trial, {}, *others]), strict=True)
+    record = TrialRecord(*fields)
     succeeded = Status(record.status) is Status.OK
     if record.trial < 0 or succeeded != (record.values is not None):
         raise ValueError("no such trial")
-    return record
+    return record._replace(
+        values=record.values and tuple(record.values), constraints=record.constraints and tuple(record.constraints)
+    )
 
 
 def _opened(path: Path, flags: int) -> BinaryIO:

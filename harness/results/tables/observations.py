@@ -90,10 +90,9 @@ def _check_columns(table: Table) -> None:
 
 def _refuse_meaningful(table: Table, column: str, values: pa.ChunkedArray) -> None:
     """Refuse a column that would be ignored although others mean something else with it."""
-    if values.null_count == len(values):
-        return
+    varies = len(values.unique()) > 1
     for pattern, complaint in _UNREAD.items():
-        if re.fullmatch(pattern, plain(column)):
+        if varies and re.fullmatch(pattern, plain(column)):
             raise table.error(f"the column {column!r} is not read, and {complaint}")
     if "direction" not in table and _says_direction(column, values):
         raise table.error(
