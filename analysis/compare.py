@@ -14,6 +14,7 @@ from optathlon.analysis.metrics.axes import positions_of_runs
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
+from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.stats.bootstrap import Resampling
 from optathlon.analysis.stats.significance import ALPHA, holm
@@ -76,7 +77,7 @@ def shared_optimizers(first: Results, second: Results) -> list[str]:
     return sorted({*first.runs["optimizer"].astype(str)} & {*second.runs["optimizer"].astype(str)})
 
 
-def paired_runs(first: Results, second: Results) -> pd.DataFrame:
+def paired_runs(first: Results, second: Results, *, ties: float = 0.0) -> pd.DataFrame:
     """The runs that both results have, skipped in neither.
 
     Those of the same optimizer, task and seed are paired where budget, workers and clock are equal.
@@ -85,6 +86,8 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     ----------
     first, second:
         As `optathlon.load` returns them.
+    ties:
+        Values on a task are equal if they differ by at most this share of the larger one, in [0, 1).
 
     Returns
     -------
@@ -106,7 +109,7 @@ def paired_runs(first: Results, second: Results) -> pd.DataFrame:
     UsageError
         As `side_by_side`.
     """
-    both = comparable(side_by_side(first, second, names=_SIDES))
+    both = comparable(with_ties(side_by_side(first, second, names=_SIDES), ties))
     runs = _run_facts(both)
     shared = shared_optimizers(first, second)
     one, other = (_of_side(runs, side, shared).add_suffix(f"_{side}") for side in _SIDES)

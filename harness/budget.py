@@ -12,6 +12,9 @@ from optathlon.errors import UsageError
 _TOLERANCE = 1e-9
 """Relative slack: levels such as 52/3 are not exact in binary, and their sum must still end a run on time."""
 
+LONGEST_S = 10 * 365.25 * 24 * 3600
+"""No limit is longer; operating systems count time in numbers that end somewhere."""
+
 _PATTERN = re.compile(r"(?P<amount>([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?)\s*(?P<unit>[a-z-]*)", re.IGNORECASE)
 
 
@@ -88,11 +91,13 @@ class Budget:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `60s`, `10min` or `2h`."""
+    """Seconds of `60s`, `10min` or `2h`, up to ten years; `UsageError` for anything else."""
     try:
         duration = Budget.parse(text)
     except UsageError:
         duration = None
     if duration is None or duration.unit is not BudgetUnit.SECONDS:
         raise UsageError(f"can't read the duration {text!r}: give e.g. 60s, 10min or 2h")
+    if duration.amount > LONGEST_S:
+        raise UsageError(f"the duration {text!r} is longer than ten years: give a shorter one, or none")
     return duration.amount

@@ -63,15 +63,6 @@ class InvalidConfiguration(OptathlonError):
     """An optimizer proposed a configuration outside the search space, or a forbidden one."""
 
 
-def described(error: BaseException) -> str:
-    """What an error of a user's code is and says, in one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # its own `__str__` may raise anything
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def first_complaint(error: ValidationError) -> tuple[str, str]:
     """Where the first wrong value is (`"ranks.0"`; empty for the whole), and what pydantic says of it, for one line."""
     first = error.errors()[0]

@@ -11,8 +11,6 @@ from typing import BinaryIO, cast
 
 from optathlon.errors import UsageError
 
-GIBIBYTE = 2**30
-
 
 def read_text(path: Path | Traversable, what: str, *, most_bytes: int) -> str:
     """The text of a UTF-8 file, of a `.gz` file what it holds.

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
-from optathlon.errors import UsageError
+from optathlon.errors import MissingData, UsageError
+from optathlon.function_source import dependencies, source_folder, source_text
+from optathlon.probing import without_trace
 from optathlon.problem import Constraint, Fidelity, Objective, Problem
 from optathlon.resources import IN_PROCESS, Resources
 from optathlon.task import Task, short_hash
@@ -19,8 +26,9 @@ if TYPE_CHECKING:
 
 Objectives = str | Objective | Sequence[Objective]
 
-_SHARED_FILENAMES = ("<string>", "<stdin>")
-"""What all code given as text or typed has for a file: from 3.13 on, Python would show the lines of another one."""
+_CHEAP_S, _ENDED_AFTER_S = 0.2, 5.0
+"""A function is cheap where the quickest of its first calls takes no longer; a call is ended after the latter."""
+_FIRST = 3
 
 
 def as_task(
@@ -34,6 +42,8 @@ def as_task(
     version: str = "1",
     metadata: Mapping[str, str | int | float | bool] | None = None,
     resources: Resources = IN_PROCESS,
+    data: Sequence[str | Path] = (),
+    probed: bool = True,
 ) -> Callable[[Callable[..., Any]], FunctionTask]:
     """Make a task of the function below.
 
@@ -47,6 +57,14 @@ def as_task(
         `"minimize"`, `"maximize"`, an `Objective`, or several.
     fidelity, constraints, budget, version, metadata, resources:
         As in `Problem` and `Task`; constraints by name, the budget as `Budget.parse` reads it.
+
+    data:
+        Files or folders that the values come from; relative paths are below the folder of the function's file. Results
+        are only put together where they are the same.
+    probed:
+        Whether the function may be called at five fixed configurations to find out whether its values have changed.
+        Only cheap ones without `resources` are (0.2 s a call), in a copy of the process that can neither write files
+        nor start processes nor talk to others, and is ended after five seconds without an answer.
 
     The function gets the active hyperparameters as a dictionary, and the keyword arguments `fidelity` and `seed` if it
     takes them. It returns a number, one number per objective in order, a dictionary (objectives and constraints by
@@ -69,6 +87,8 @@ def as_task(
             version=version,
             metadata=dict(metadata or {}),
             resources=resources,
+            data=tuple(map(Path, data)),
+            probed=probed,
         )
 
     return decorate
@@ -90,6 +110,8 @@ class FunctionTask(Task):
         version: str,
         metadata: Mapping[str, str | int | float | bool],
         resources: Resources,
+        data: Sequence[Path],
+        probed: bool,
     ) -> None:
         self.id = id
         self.resources = resources
@@ -101,6 +123,8 @@ class FunctionTask(Task):
         self._fidelity = fidelity
         self._constraints = constraints
         self._budget = budget
+        self._data = data
+        self._probed = probed
         accepted = _parameters(function)
         self._takes = [name for name in ("fidelity", "seed") if name in accepted]
 
@@ -115,15 +139,46 @@ class FunctionTask(Task):
         return self._result(self._function(dict(config), **{name: known[name] for name in self._takes}))
 
     def fingerprint(self) -> str:
-        """A hash of the function's source: calling a user's function unasked may be expensive."""
-        code = getattr(self._function, "__code__", None)
+        """Hashes of the function's own source, of all that it depends on, and, where it is cheap, of its values.
+
+        What it depends on are the statements of its module that it can reach, the modules beside it or being worked on
+        that these import, and the declared data. The values are missing where `as_task` says so, where a call takes
+        longer than 0.2 s, and where they are others when asked again, or can't be had without leaving a trace.
+
+        Raises `UsageError` where declared data can't be read.
+        """
+        parts = [source_text(self._function), json.dumps([dependencies(self._function), self.data_files()])]
+        if self._probed and not self.resources.needs_process:
+            parts.append("\n".join(self._repeatable_values()))
+        own, used, *values = [short_hash(part) for part in parts if part]
+        return ".".join([own, used, *(f"~{value}" for value in values)])
+
+    def data_files(self) -> Mapping[str, str]:
+        """SHA-256 of the declared files, by the path that was declared."""
+        folder = source_folder(self._function)
         try:
-            if code is not None and code.co_filename in _SHARED_FILENAMES:
-                raise OSError("no source file")
-            source = inspect.getsource(self._function)
-        except (OSError, TypeError):  # no source file, or a callable object
-            source = repr((code.co_code, code.co_consts, code.co_names)) if code else type(self._function).__qualname__
-        return short_hash(source)
+            return {name: _sha256(path) for declared in self._data for name, path in _files(folder, declared)}
+        except OSError as error:
+            raise MissingData(
+                f"the task {self.id!r} declares data that can't be read: {error.filename} ({error.strerror})"
+            ) from None
+
+    def _repeatable_values(self) -> list[str]:
+        """The values at the probes; none where they are others when asked again."""
+        values = without_trace(lambda: chain(self._cheap_values(), self.probed()), _ENDED_AFTER_S)
+        half = len(values) // 2
+        return values[:half] if values[:half] == values[half:] else []
+
+    def _cheap_values(self) -> Iterator[str]:
+        """The values at the probes; `TimeoutError` where no call is quick, as the first may load what others need."""
+        seconds = []
+        began = time.perf_counter()
+        for values in self.probed():
+            seconds.append(time.perf_counter() - began)
+            if len(seconds) == _FIRST and min(seconds) > _CHEAP_S:
+                raise TimeoutError
+            yield values
+            began = time.perf_counter()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself."""
@@ -170,6 +225,22 @@ def _parameters(function: Callable[..., Any]) -> Collection[str]:
         return inspect.signature(function).parameters
     except ValueError:
         return ()
+
+
+def _files(folder: Path, declared: Path) -> Iterator[tuple[str, Path]]:
+    """The names and places of a declared file, or of those in a declared folder."""
+    path = folder / declared.expanduser()
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                yield str(declared / file.relative_to(path)), file
+    else:
+        yield str(declared), path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _number(value: Any) -> float:

@@ -41,37 +41,38 @@ def require_usable(space: ConfigurationSpace) -> None:
     """Raise `UsageError`, in one line, for a search space that can't be searched or whose values can't be stored."""
     if not len(space):
         raise UsageError("the search space has no hyperparameters: give at least one, such as {'x': (0.0, 1.0)}")
-    for name, hyperparameter in space.items():
-        if isinstance(hyperparameter, IntegerHyperparameter):
-            lower, upper = int(hyperparameter.lower), int(hyperparameter.upper)
-            if upper - lower > _WIDEST:
-                raise UsageError(
-                    f"the hyperparameter {name!r} has {upper - lower + 1:.3g} values, more than 2**62: narrow its range"
-                )
-        for value in choices(hyperparameter):
-            if not _is_storable(value):
-                raise UsageError(
-                    f"the hyperparameter {name!r} has the choice {_shortened(value)}, a {type(value).__name__}, which "
-                    "can't be stored: give texts, numbers or booleans, and let the objective look up what they mean"
-                )
+    for hyperparameter in space.values():
+        match hyperparameter:
+            case FloatHyperparameter():
+                continue
+            case IntegerHyperparameter():
+                _require_narrow(hyperparameter)
+            case _:
+                _require_storable(hyperparameter)
+
+
+def _require_narrow(hyperparameter: IntegerHyperparameter) -> None:
+    difference = int(hyperparameter.upper) - int(hyperparameter.lower)
+    if difference > _WIDEST:
+        raise UsageError(
+            f"the hyperparameter {hyperparameter.name!r} has {difference + 1:.3g} values, more than 2**62: "
+            "narrow its range"
+        )
+
+
+def _require_storable(hyperparameter: Hyperparameter[Any, Any]) -> None:
+    for value in _domain(hyperparameter):
+        if not _is_storable(value):
+            raise UsageError(
+                f"the hyperparameter {hyperparameter.name!r} has the choice {_shortened(value)}, a "
+                f"{type(value).__name__}, which can't be stored: give texts, numbers or booleans, and let the "
+                "objective look up what they mean"
+            )
 
 
 def has_one_configuration(space: ConfigurationSpace) -> bool:
     """Whether every hyperparameter has a single value."""
-    return all(len(choices(hyperparameter)) == 1 for hyperparameter in space.values())
-
-
-def choices(hyperparameter: Hyperparameter[Any, Any]) -> tuple[Any, ...]:
-    """The values of a choice, an ordered choice or a constant; none of a hyperparameter with a range."""
-    match hyperparameter:
-        case CategoricalHyperparameter():
-            return tuple(hyperparameter.choices)
-        case OrdinalHyperparameter():
-            return tuple(hyperparameter.sequence)
-        case Constant():
-            return (hyperparameter.value,)
-        case _:
-            return ()
+    return all(_size(hyperparameter) == 1 for hyperparameter in space.values())
 
 
 def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], dict[str, Value]]:
@@ -133,7 +134,7 @@ def count_configurations(space: ConfigurationSpace, most: int = 50_000) -> int |
     found = [np.full(len(space), np.nan)]
     for index, (name, hyperparameter) in enumerate(space.items()):  # parents come before their children
         levels = [float(hyperparameter.to_vector(value)) for value in _domain(hyperparameter)]
-        extended = []
+        extended: list[np.ndarray] = []
         for vector in found:
             active = all(condition.satisfied_by_vector(vector) for condition in space.parent_conditions_of[name])
             extended += [_with(vector, index, level) for level in levels] if active else [vector]
@@ -154,12 +155,17 @@ def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
 
 def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
     """All values of a hyperparameter that is not a float."""
-    if isinstance(hyperparameter, IntegerHyperparameter):
-        return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
-    values = choices(hyperparameter)
-    if not values:
-        raise _not_supported(hyperparameter)
-    return values
+    match hyperparameter:
+        case IntegerHyperparameter():
+            return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
+        case CategoricalHyperparameter():
+            return hyperparameter.choices
+        case OrdinalHyperparameter():
+            return hyperparameter.sequence
+        case Constant():
+            return (hyperparameter.value,)
+        case _:
+            raise _not_supported(hyperparameter)
 
 
 def _with(vector: np.ndarray, index: int, level: float) -> np.ndarray:
@@ -247,7 +253,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
 
             return check_integer
         case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
-            domain = {value: plain(value) for value in choices(hyperparameter)}
+            domain = {value: plain(value) for value in _domain(hyperparameter)}
 
             def check_choice(value: Any) -> Value:
                 try:

@@ -62,22 +62,21 @@ class Task(ABC):
 
         They are evaluated at the lowest and the full fidelity. Values enter with six significant digits, so that it is
         the same on every machine. A task whose values are not reproducible, or expensive, overrides this. Several
-        hashes with dots between them are compared one by one, as far as both sides have them (`agree`).
+        hashes with dots between them are compared one by one, as far as both sides have them (`agree`). One that is
+        not always known is the last and begins with `~`.
         """
-        return short_hash(self.probed())
+        return short_hash("\n".join(self.probed()))
 
-    def probed(self) -> str:
-        """The values at the probes, as text."""
+    def probed(self) -> Iterator[str]:
+        """The values at the probes, as text, one after the other."""
         from optathlon.space import probes
 
         fidelity = self.problem.fidelity
         levels = (None,) if fidelity is None else (fidelity.lower, fidelity.upper)
-        lines = [
-            " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=level, seed=0).values)
-            for config in probes(self.problem.space, PROBES)
-            for level in levels
-        ]
-        return "\n".join(lines)
+        for config in probes(self.problem.space, PROBES):
+            for level in levels:
+                values = self.evaluate(config, fidelity=level, seed=0).values
+                yield " ".join(f"{value:.6g}" for value in values)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""
@@ -117,9 +116,14 @@ class Collection(ABC):
 def agree(first: str, second: str) -> bool:
     """Whether two fingerprints may be of one task: they are equal in all parts that both have.
 
-    A part (between dots) that a version of Optathlon or a machine does not know is missing at the end.
+    A part (between dots) is missing at the end where a version of Optathlon or a machine does not know it.
     """
     return not first or not second or all(map(str.__eq__, first.split("."), second.split(".")))
+
+
+def lasting(fingerprint: str) -> str:
+    """The parts of a fingerprint that are always known; others begin with `~`."""
+    return ".".join(part for part in fingerprint.split(".") if not part.startswith("~"))
 
 
 def short_hash(text: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from optathlon.redaction import redacted
+
 ERROR_CHARACTERS = 4000
 """The most that is stored of an error."""
-REASON_CHARACTERS = 1000
+REASON_CHARACTERS = 400
 """The most that is stored of why a run ended."""
 NAME_CHARACTERS = 200
 """The most that is stored of the name of a metric, or of a value that no search space has."""
@@ -19,6 +21,7 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # halves of characters: no UTF-8 has them
     "]"
 )
+_DESCRIPTION = 500
 _NOTE = 50
 """Room for the note of what is left out."""
 
@@ -41,6 +44,11 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:half]} … ({len(text) - 2 * half} characters left out) … {text[-half:]}"
 
 
+def ends(text: str, limit: int) -> str:
+    """The first and the last `limit` characters of `text`, without cleaning: a quick cut of what may be huge."""
+    return text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
+
+
 def one_line(text: str) -> str:
     """`text` cleaned, with each run of white space as one space."""
     return " ".join(clean(text).split())
@@ -55,8 +63,14 @@ def message_of(error: BaseException) -> str:
     """What an exception says, also where saying it raises."""
     try:
         return str(error)
-    except Exception:  # a user's `__str__` may raise anything
+    except BaseException:  # a user's `__str__` may raise anything
         return "(its message can't be shown)"
+
+
+def described(error: BaseException) -> str:
+    """What an exception is and says, in one line and without secrets."""
+    text = one_line(shortened(redacted(ends(message_of(error), 10 * _DESCRIPTION)), _DESCRIPTION))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _escaped(match: re.Match[str]) -> str:

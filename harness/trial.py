@@ -80,6 +80,9 @@ class Result:
         One per constraint; feasible when <= 0.
     error:
         The last lines of what went wrong.
+    reused:
+        Whether some of the work may have been done before, by an earlier trial or command, as where measurements are
+        kept on disk. The real clock of the run then lets the whole cost pass, as if all had been done now.
     losses:
         What the optimizer learns from: one number to *minimise* per objective, always finite; for a failed
         trial an imputed one (see `optathlon.running.accounting`). Filled in by the harness before `tell`.
@@ -92,6 +95,7 @@ class Result:
     constraints: tuple[float, ...] = ()
     error: str = ""
     losses: tuple[float, ...] = ()
+    reused: bool = False
 
     @property
     def ok(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
 from optathlon.encoding import Choice, Number, OneHot, dimensions, levels
 from optathlon.optimizer import Capability, Optimizer
@@ -36,11 +37,9 @@ class CmaesCatCMA(Optimizer):
     packages = ("cmaes",)
     install = "pip install 'optathlon[cmaes]'"
 
-    def __init__(self, problem: Problem, seed: int, *, popsize: int | None = None) -> None:
+    def __init__(self, problem: Problem, seed: int, *, popsize: Annotated[int, Ge(4)] | None = None) -> None:
         from cmaes import CatCMAwM
 
-        if popsize is not None and popsize < 4:
-            raise ValueError(f"popsize is {popsize}: give at least 4, or leave it out for 4 + floor(3 ln d)")
         self._layout = _Layout(problem)
         self._cmaes = CatCMAwM(**self._layout.spaces(), population_size=popsize, seed=seed)
         self._told: list[tuple[Any, float]] = []

@@ -12,6 +12,7 @@ import numpy as np
 from optathlon.encoding import Choice, Dimension, Number, dimensions, tempered
 from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer
+from optathlon.options import Plural
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
@@ -41,7 +42,7 @@ class Hebo(Optimizer):
     install = "pip install 'optathlon[hebo]' && pip install --no-deps hebo"
 
     def __init__(
-        self, problem: Problem, seed: int, *, model: Literal["gp", "rf"] = "gp", n_initial: int | None = None
+        self, problem: Problem, seed: int, *, model: Literal["gp", "rf"] = "gp", n_initial: Plural | None = None
     ) -> None:
         self._generators = LentGenerators(seed, "numpy", "torch")
         found = dimensions(problem.space)

@@ -18,6 +18,7 @@ import numpy as np
 from optathlon.encoding import Choice, Dimension, Number, dimensions
 from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer
+from optathlon.options import Positive, Probability, Weight
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
 
@@ -88,10 +89,10 @@ class NevergradDE(_NevergradOptimizer):
         problem: Problem,
         seed: int,
         *,
-        popsize: int | None = None,
-        crossover: float = 0.5,
-        f1: float = 0.8,
-        f2: float = 0.8,
+        popsize: Positive | None = None,
+        crossover: Probability = 0.5,
+        f1: Weight = 0.8,
+        f2: Weight = 0.8,
     ) -> None:
         size = "standard" if popsize is None else popsize
         super().__init__(problem, seed, "DifferentialEvolution", popsize=size, crossover=float(crossover), F1=f1, F2=f2)
@@ -108,7 +109,7 @@ class NevergradPSO(_NevergradOptimizer):
         Particles; by default 40, or one per worker if those are more.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, popsize: int | None = None) -> None:
+    def __init__(self, problem: Problem, seed: int, *, popsize: Positive | None = None) -> None:
         super().__init__(problem, seed, "ConfPSO", transform="arctan", popsize=popsize)
 
 

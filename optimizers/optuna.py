@@ -18,6 +18,7 @@ from ConfigSpace.hyperparameters import Constant
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions, walk
 from optathlon.optimizer import Capability, Optimizer
+from optathlon.options import Count, Plural, Positive, Probability
 from optathlon.problem import Problem
 from optathlon.space import plain
 from optathlon.trial import Result, Trial, Value
@@ -93,7 +94,9 @@ class OptunaTPE(_OptunaOptimizer):
 
     _multivariate: ClassVar[bool] = False
 
-    def __init__(self, problem: Problem, seed: int, *, n_startup_trials: int = 10, n_ei_candidates: int = 24) -> None:
+    def __init__(
+        self, problem: Problem, seed: int, *, n_startup_trials: Count = 10, n_ei_candidates: Positive = 24
+    ) -> None:
         from optuna.samplers import TPESampler
 
         sampler = partial(
@@ -157,7 +160,7 @@ class OptunaGP(_OptunaOptimizer):
     _most_levels: ClassVar[float] = 1e8
 
     def __init__(
-        self, problem: Problem, seed: int, *, n_startup_trials: int = 10, deterministic_objective: bool = False
+        self, problem: Problem, seed: int, *, n_startup_trials: Count = 10, deterministic_objective: bool = False
     ) -> None:
         from optuna.samplers import GPSampler
 
@@ -192,7 +195,7 @@ class OptunaCMAES(_OptunaOptimizer):
         problem: Problem,
         seed: int,
         *,
-        popsize: int | None = None,
+        popsize: Plural | None = None,
         variant: Literal["full", "separable", "margin", "lr-adapt"] = "full",
     ) -> None:
         from optuna.samplers import CmaEsSampler
@@ -232,9 +235,9 @@ class OptunaNSGAII(_OptunaOptimizer):
         problem: Problem,
         seed: int,
         *,
-        population_size: int = 50,
-        crossover_prob: float = 0.9,
-        mutation_prob: float | None = None,
+        population_size: Plural = 50,
+        crossover_prob: Probability = 0.9,
+        mutation_prob: Probability | None = None,
     ) -> None:
         from optuna.samplers import NSGAIISampler
 

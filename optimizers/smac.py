@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optathlon.errors import SearchSpaceExhausted
 from optathlon.fidelity import asked_level
 from optathlon.optimizer import Capability, Optimizer
+from optathlon.options import Plural, Positive, Probability, Share
 from optathlon.problem import Fidelity, Problem
 from optathlon.space import count_configurations
 from optathlon.trial import Result, Status, Trial
@@ -117,9 +118,9 @@ class SmacBlackBox(_SmacOptimizer):
         *,
         acquisition: Literal["ei", "pi", "lcb"] = "ei",
         model: Literal["vanilla", "mcmc"] = "vanilla",
-        initial_per_dimension: int = 8,
-        initial_share: float = 0.25,
-        random_share: float = 0.08447232371720552,
+        initial_per_dimension: Positive = 8,
+        initial_share: Share = 0.25,
+        random_share: Probability = 0.08447232371720552,
     ) -> None:
         from smac import BlackBoxFacade
         from smac.acquisition.function import EI, LCB, PI
@@ -164,11 +165,11 @@ class SmacHPO(_SmacOptimizer):
         problem: Problem,
         seed: int,
         *,
-        n_trees: int = 10,
-        initial_per_dimension: int = 10,
-        initial_share: float = 0.25,
-        random_share: float = 0.2,
-        retrain_after: int = 8,
+        n_trees: Positive = 10,
+        initial_per_dimension: Positive = 10,
+        initial_share: Share = 0.25,
+        random_share: Probability = 0.2,
+        retrain_after: Positive = 8,
     ) -> None:
         from smac import HyperparameterOptimizationFacade as HPOFacade
 
@@ -249,11 +250,11 @@ class SmacMultiFidelity(_SmacHyperbandOptimizer):
         problem: Problem,
         seed: int,
         *,
-        eta: int = 3,
-        n_trees: int = 10,
-        initial_per_dimension: int = 10,
-        initial_share: float = 0.25,
-        retrain_after: int = 8,
+        eta: Plural = 3,
+        n_trees: Positive = 10,
+        initial_per_dimension: Positive = 10,
+        initial_share: Share = 0.25,
+        retrain_after: Positive = 8,
     ) -> None:
         from smac import MultiFidelityFacade
 
@@ -282,7 +283,7 @@ class SmacHyperband(_SmacHyperbandOptimizer):
         One in `eta` configurations goes on to the next level, which is `eta` times as high.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, eta: int = 3) -> None:
+    def __init__(self, problem: Problem, seed: int, *, eta: Plural = 3) -> None:
         from smac import HyperbandFacade
 
         super().__init__(problem, seed)

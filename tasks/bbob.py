@@ -67,14 +67,17 @@ INSTANCES = range(1, 16)
 _LAST_INSTANCE = 214_748
 """BBOB seeds an instance by 10,000 * instance + function, which has to fit a signed 32-bit integer."""
 
-_ID = re.compile(r"bbob/f([1-9]\d?)/d([1-9]\d*)/i([1-9]\d*)", re.ASCII)
+_MOST_DIMENSIONS = 1000
+"""A function keeps rotations of dimension x dimension numbers; COCO's largest suite ends at 640."""
+
+_ID = re.compile(r"bbob/f([1-9]\d?)/d([1-9]\d{0,3})/i([1-9]\d{0,5})", re.ASCII)
 
 
 class Bbob(Collection):
     """Ids read `bbob/f{function}/d{dimension}/i{instance}`, e.g. `bbob/f15/d5/i1`.
 
-    Listed are COCO's dimensions and instances 1 to 15; any dimension >= 2 and any instance from 1 to 214,748 can
-    be made.
+    Listed are COCO's dimensions and instances 1 to 15; any dimension from 2 to 1,000 and any instance from 1 to
+    214,748 can be made.
     """
 
     name = "bbob"
@@ -94,7 +97,7 @@ class Bbob(Collection):
         if match is None:
             raise KeyError(id)
         function, dimension, instance = map(int, match.groups())
-        if function > len(FUNCTIONS) or dimension < 2 or instance > _LAST_INSTANCE:
+        if function > len(FUNCTIONS) or not 2 <= dimension <= _MOST_DIMENSIONS or instance > _LAST_INSTANCE:
             raise KeyError(id)
         return BbobTask(function, dimension, instance)
 
@@ -107,7 +110,7 @@ class BbobTask(Task):
     function:
         1 … 24.
     dimension:
-        At least 2.
+        2 … 1,000.
     instance:
         1 … 214,748; it shifts and rotates the function.
     """

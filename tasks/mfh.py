@@ -2,8 +2,9 @@
 
 Kandasamy et al. (ICML 2017, "Multi-fidelity Bayesian Optimisation with Continuous Approximations", appendix D)
 make the Hartmann functions multi-fidelity by lowering their weights α with the fidelity. The tasks here are
-the form that Mallik et al. (NeurIPS 2023, "PriorBand") use for hyperparameter optimization, and the settings are
-those of its software (mf-prior-bench 1.10, `mfh3_*` and `mfh6_*`). With s(z) = 1 - log(z) / log(100) they read
+the form that Mallik et al. (NeurIPS 2023, "PriorBand") use for hyperparameter optimization. Bias, noise and cost are
+those of its software (mf-prior-bench, `mfh3_*` and `mfh6_*`). The lowest fidelity is 3, as in its releases of
+that time; its release 1.10 goes down to 1. With s(z) = 1 - log(z) / log(100) they read
 
     f(x, z) = -Σ_i (α_i - bias * s(z)) exp(-Σ_j A_ij (x_j - P_ij)²) + noise * s(z) * |ε|,   ε ~ N(0, 1).
 

@@ -44,7 +44,9 @@ _ZDT6_FIRST = 0.2807753191
 _GRID = np.linspace(0.0, 1.0, 100_001)
 """Where fronts are integrated: piecewise smooth integrands are exact to about 1e-9."""
 
-_ID = re.compile(rf"pymoo/({'|'.join(NAMES)})/m([23])/d([1-9]\d*)", re.ASCII)
+_MOST_DIMENSIONS = 1000
+
+_ID = re.compile(rf"pymoo/({'|'.join(NAMES)})/m([23])/d([1-9]\d{{0,3}})", re.ASCII)
 
 
 class Pymoo(Collection):
@@ -71,7 +73,7 @@ class Pymoo(Collection):
     def make(self, id: str) -> PymooTask:
         """The task of that id; `KeyError` where there is none."""
         match = _ID.fullmatch(id)
-        if match is None or not _exists(match[1], int(match[2]), int(match[3])):
+        if match is None or int(match[3]) > _MOST_DIMENSIONS or not _exists(match[1], int(match[2]), int(match[3])):
             raise KeyError(id)
         return PymooTask(match[1], int(match[2]), int(match[3]))
 

@@ -175,12 +175,16 @@ def grouped(curves: Iterable[Curve], key: Callable[[Curve], Any]) -> Iterator[tu
         yield value, list(members)
 
 
+_LONGEST_NAME = 120
+"""File systems allow 255 bytes, of which the formats take some for themselves."""
+
+
 def file_names(names: Iterable[str]) -> dict[str, str]:
     """For each distinct name, in alphabetical order, one of its own that is fit for files and quotation marks."""
     found: dict[str, str] = {}
     taken: Counter[str] = Counter()
     for name in sorted(set(names)):
-        plain = re.sub(r"[^A-Za-z0-9.=+-]+", "_", name).strip("_.") or "_"
+        plain = re.sub(r"[^A-Za-z0-9.=+-]+", "_", name)[:_LONGEST_NAME].strip("_.") or "_"
         taken[plain] += 1
         found[name] = plain if taken[plain] == 1 else f"{plain}__{taken[plain]}"
     return found

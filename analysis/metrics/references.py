@@ -40,6 +40,31 @@ def references(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "objective", "reference", "derived"])
 
 
+def unreached_references(results: Results) -> dict[str, tuple[str, ...]]:
+    """The tasks on which no result is better than the reference in all objectives, so that all hypervolumes are 0.
+
+    Parameters
+    ----------
+    results:
+        With the labels of `comparable`.
+
+    Returns
+    -------
+    By task: the objectives in which no result at all is better; none where it is but not in all at once. Tasks without
+    a result are left out.
+    """
+    counts = countable(results.trials, results.tasks)
+    found = {}
+    for name, row in results.tasks.iterrows():
+        losses = objective_losses(results.trials[counts & (results.trials["task"] == name).to_numpy()], row)
+        if is_multi_objective(row) and len(losses):
+            better = losses < reference_losses(signs(row), stated_reference(row), losses)
+            if not better.all(axis=1).any():
+                named = [each["name"] for each in row["objectives"]]
+                found[str(name)] = tuple(np.array(named, dtype=object)[~better.any(axis=0)])
+    return found
+
+
 def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
     """`results` whose tasks have the references of an earlier report, so that hypervolumes stay comparable with it.
 
@@ -53,7 +78,7 @@ def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
 
     A known optimal hypervolume is that of the task's own reference, and is forgotten where another is frozen.
 
-    Raises `UsageError` where a column is missing, or no row is of a task in `results`.
+    Raises `UsageError` where a column is missing or holds no number, or no row is of a task in `results`.
     """
     missing = [name for name in _COLUMNS if name not in frozen]
     if missing:
@@ -62,7 +87,14 @@ def freeze_references(results: Results, frozen: pd.DataFrame) -> Results:
             "of an earlier report"
         )
     keys = zip(frozen["task"].astype(str), frozen["objective"].astype(str), strict=True)
-    points = dict(zip(keys, frozen["reference"].astype(float), strict=True))
+    values = pd.to_numeric(frozen["reference"], errors="coerce")
+    wrong = frozen["reference"][values.isna() & frozen["reference"].notna()]
+    if len(wrong):
+        raise UsageError(
+            f"the hypervolume reference {wrong.iloc[0]!r} is not a number: give the hypervolume_references.csv of an "
+            "earlier report as it is"
+        )
+    points = dict(zip(keys, values.astype(float), strict=True))
     if not any(task in results.tasks.index for task, _ in points):
         raise UsageError(
             "none of the hypervolume references is of a task in these results: give those of a report of the same tasks"

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
@@ -41,6 +42,7 @@ def write_report(
     title: str = "Optathlon report",
     seed: int = 0,
     subset: Subset | None = None,
+    ties: float = 0.0,
     importance: Collection[str] = (),
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
@@ -57,6 +59,8 @@ def write_report(
         Seeds the bootstrap and every other draw. The same results and seed give the same bytes.
     subset:
         A section tells whether it ranks the optimizers it was not chosen by as all tasks do.
+    ties:
+        Values on a task are equal if they differ by at most this share of the larger one, in [0, 1).
     importance:
         Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
         takes about a second each.
@@ -68,10 +72,11 @@ def write_report(
     """
     if results.runs.empty:
         raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
+    results = with_ties(results, ties)
     analysis = Analysis(results, seed)
     explained = analysis.labels_of([*importance])
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    page = _Page(ReportData(analysis, subset=found, explained=explained))
+    page = _Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
     html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"

@@ -26,6 +26,8 @@ class ReportData:
         The results and what is derived from them.
     subset:
         How well a subset represents all tasks, if that was asked for.
+    ties:
+        The relative difference up to which values are equal; the results have it already.
     explained:
         Tasks for which the importance of hyperparameters is estimated.
 
@@ -38,9 +40,15 @@ class ReportData:
     """
 
     def __init__(
-        self, analysis: Analysis, *, subset: Representativeness | None = None, explained: Sequence[str] = ()
+        self,
+        analysis: Analysis,
+        *,
+        subset: Representativeness | None = None,
+        ties: float = 0.0,
+        explained: Sequence[str] = (),
     ) -> None:
         self.analysis = analysis
+        self.ties = ties
         self.subset = subset
         self.explained = explained
         self.looks: dict[str, Look] = looks(analysis.optimizers)

@@ -178,7 +178,7 @@ def _largest_block(runs_on: pd.DataFrame) -> list[str]:
     ran = runs_on.to_numpy()
     shared = {(one & other).tobytes(): one & other for one, other in combinations_with_replacement(patterns, 2)}
     candidates = {
-        tuple(str(runs_on.index[place]) for place in np.nonzero(ran[:, tasks].all(axis=1))[0])
+        tuple(str(name) for name in runs_on.index[np.asarray(ran[:, tasks].all(axis=1))])
         for tasks in shared.values()
         if tasks.any()
     }

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
-from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED, OUTPUT_CLOSED
+from optathlon.cli.output import show
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.redaction import redacted
 from optathlon.running.environment import pin
+
+_SHOWN = 80
+_LONG_WORD = re.compile(r"\S{300,}")
 
 app = typer.Typer(
     name="optathlon",
@@ -43,6 +51,7 @@ def main() -> None:
     """
     pin()
     try:
+        _refuse_unwritable(sys.argv[1:])
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.TyperException as error:
         _complain(_with_commands(error), BAD_INPUT)
@@ -52,9 +61,26 @@ def main() -> None:
         _complain(str(error), HARNESS_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # `optathlon list tasks | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OUTPUT_CLOSED)
+    except OSError as error:
+        code = BAD_INPUT if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else HARNESS_FAILED
+        _complain(f"can't use {str(error.filename or 'a file')!r}: {error.strerror or error}", code)
+    except MemoryError:
+        _complain("there is not enough memory for that: ask for less, or use a larger machine", HARNESS_FAILED)
+    except RecursionError:
+        _complain("something is nested too deep, a path or a value: give a flatter one", HARNESS_FAILED)
     except Exception:  # an error of the harness must not look like failed runs
-        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        show(redacted(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(HARNESS_FAILED)
+
+
+def _refuse_unwritable(arguments: Sequence[str]) -> None:
+    """Raise `UsageError` for what no file and no terminal can hold, as in names of files in another encoding."""
+    for argument in arguments:
+        if "\0" in argument or argument != argument.encode(errors="replace").decode():
+            raise UsageError(f"the argument {argument!r} is no text in UTF-8: rename the file, or write it in UTF-8")
 
 
 def _with_commands(error: typer.TyperException) -> str:
@@ -69,5 +95,12 @@ def _with_commands(error: typer.TyperException) -> str:
 
 
 def _complain(message: str, code: int) -> NoReturn:
-    print(f"optathlon: {redacted(' '.join(message.split()))}", file=sys.stderr)
+    line = redacted(" ".join(message.split()))
+    show(f"optathlon: {_LONG_WORD.sub(_shortened, line)}", file=sys.stderr)
     sys.exit(code)
+
+
+def _shortened(word: re.Match[str]) -> str:
+    """The ends of a word, such as a path of 4,000 characters."""
+    text = word[0]
+    return f"{text[:_SHOWN]}…{text[-_SHOWN:]}"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, read_results
+from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError, storage_errors
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from optathlon.results.frames import Results
 
 _LISTED = 8
+_LONGEST_NAMES = 120
 _CHANGED_MOST = 3
 _HEADINGS = ("", "runs", "identical", "better", "same", "worse", "change of regret", "p", "seconds per trial")
 
@@ -36,7 +39,10 @@ def compare(
     tasks: Tasks = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the bootstrap and every other draw of the analysis.")] = 0,
+    ties: Ties = 0.0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
+    ] = 0,
 ) -> None:
     """Say what changed from A to B for the optimizers in both, and write one report with both side by side."""
     from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
@@ -52,16 +58,16 @@ def compare(
     one, other = with_failure_values(one, other, values=failure_values or ())
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
-    pairs = paired_runs(one, other)
+    pairs = paired_runs(one, other, ties=ties)
     by_optimizer, by_task = changes(pairs, seed=seed), task_changes(pairs)
     lines = [*_table(by_optimizer, called), *_sentences(by_optimizer, by_task, called)]
-    print("\n".join([*lines, *_unpaired(one, other, pairs, called)]))
+    show("\n".join([*lines, *_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
-    page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed)
+    page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties)
     with storage_errors(folder):
         save_table("changes", by_optimizer, folder / "figures")
         save_table("task_changes", by_task, folder / "figures")
-    print(f"\nthe report of both is {page}")
+    show(f"\nthe report of both is {page}")
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
@@ -73,10 +79,10 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
 
 def _chosen(names: str) -> tuple[str, str]:
     match [name.strip() for name in names.split(",")]:
-        case [first, second] if first and second:
+        case [first, second] if first and second and len(names) <= _LONGEST_NAMES:
             return first, second
         case _:
-            raise UsageError(f"can't read the names {names!r}: give two, e.g. --names before,after")
+            raise UsageError(f"can't read the names {names!r}: give two short ones, e.g. --names before,after")
 
 
 def _table(changes: pd.DataFrame, names: tuple[str, str]) -> Iterator[str]:
@@ -160,6 +166,20 @@ def _unpaired(first: Results, second: Results, pairs: pd.DataFrame, names: tuple
                 f"{name} has {unpaired} {_many('run', unpaired)} of optimizers in both without a counterpart: "
                 "another task, seed, budget, number of workers or clock"
             )
+
+
+def _differ_by_precision(first: Results, second: Results, pairs: pd.DataFrame) -> Iterator[str]:
+    """Runs whose results may be the same value, stored in different precision, where one side is a table."""
+    from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
+    from optathlon.results.tables import have_tables
+
+    differences = storage_differences(pairs[["loss_first", "loss_second"]])
+    if len(differences) and (have_tables(first) or have_tables(second)):
+        yield (
+            f"{len(differences)} {_many('pair', len(differences))} of runs differ by {differences.max():.1g} of the "
+            "value at most, as one value stored in different precision does: "
+            f"--ties {tolerance_for(differences):g} makes such values equal"
+        )
 
 
 def _listed(names: Collection[str], kind: str) -> str:

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+LAST_SEED = 2**32 - 1
+"""The largest that every generator of random numbers takes."""
+
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
 ]

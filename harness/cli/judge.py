@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def validate(
         Literal["apart", "ties"],  # `Failures`, without loading numpy for `--help`
         typer.Option(help="What becomes of judgements that were not understood: left out, or ties as in PandaLM."),
     ] = "apart",
-    seed: Annotated[int, typer.Option(min=0, help="Of the judge's chance and the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the judge's chance and the bootstrap.")] = 0,
 ) -> None:
     """Compare a judge, and the people with each other, with what most people say.
 
@@ -48,7 +50,7 @@ def validate(
         lines += _about_judge(_stored(answers, items), items, failures, seed)
     elif judge:
         lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
-    print("\n".join(lines))
+    show("\n".join(lines))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, beside, read_results
+from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
+from optathlon.foreign_file import read_text
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
+
+_LARGEST_BYTES = 64 * 2**20
 
 
 def report(
@@ -27,6 +32,7 @@ def report(
     tasks: Tasks = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
+    ties: Ties = 0.0,
     subset: Annotated[
         str | None,
         typer.Option(help="Tell whether this subset (a name, or a YAML file) ranks other optimizers as all tasks do."),
@@ -39,7 +45,9 @@ def report(
         Path | None, typer.Option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the bootstrap and every other draw of the analysis.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
+    ] = 0,
 ) -> None:
     """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import write_report
@@ -60,9 +68,10 @@ def report(
         title=title,
         seed=seed,
         subset=_subset(subset),
+        ties=ties,
         importance=importance or (),
     )
-    print(f"the report is {page}")
+    show(f"the report is {page}")
 
 
 def _subset(name: str | None) -> Subset | None:
@@ -73,14 +82,17 @@ def _subset(name: str | None) -> Subset | None:
 
 def _frozen(results: Results, references: Path) -> Results:
     """The results with the hypervolume references of an earlier report."""
+    from io import StringIO
+
     import pandas as pd
 
     from optathlon.analysis.metrics.comparable import comparable
     from optathlon.analysis.metrics.references import freeze_references
 
+    text = read_text(references, "table of hypervolume references", most_bytes=_LARGEST_BYTES)
     try:
-        table = pd.read_csv(references)
-    except (OSError, ValueError) as error:
+        table = pd.read_csv(StringIO(text))
+    except ValueError as error:
         raise UsageError(
             f"can't read the hypervolume references {str(references)!r} ({error}): give the "
             "hypervolume_references.csv of an earlier report"

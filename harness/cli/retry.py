@@ -40,6 +40,7 @@ def retry(
     for one in statuses:
         if one not in known:
             raise unknown("status", one, known)
+    folder = ResultsFolder.open(results)
     for plugin in plugins or ():
         load_plugin(plugin)
     flags = {
@@ -53,4 +54,4 @@ def retry(
     execution = Execution.read(None, flags)
     with interruptions():
         policy = CodePolicy(keep_old=bool(keep_old))
-        report_summary(retry_runs(ResultsFolder.open(results), statuses, execution, policy))
+        report_summary(retry_runs(folder, statuses, execution, policy))

@@ -23,6 +23,10 @@ FailureValues = Annotated[
     list[float] | None,
     typer.Option("--failure-value", help="A value that stands for a failed trial, e.g. 100. Repeatable."),
 ]
+Ties = Annotated[
+    float,
+    typer.Option(help="Values on a task are equal if they differ by at most this share of the larger one, e.g. 1e-8."),
+]
 
 
 def read_results(
@@ -53,8 +57,9 @@ def read_results(
     from optathlon.results.failures import with_failure_values
     from optathlon.results.frames import load, select
     from optathlon.results.tables import load_table
+    from optathlon.results.tables.files import is_table
 
-    if path.is_file():
+    if is_table(path):
         table = load_table(path, direction="maximize" if maximize else None)
         found = select(table, optimizers=optimizers, tasks=tasks)
     elif maximize:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import shlex
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optathlon.cli import subset_validate
+from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted_command
@@ -28,7 +29,7 @@ group = typer.Typer(help="Choose representative tasks, and check how representat
 @group.command("select")
 def select(
     results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
-    k: Annotated[int, typer.Option("-k", help="How many tasks; of each part, with --dev and --test.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many tasks; of each part, with --dev and --test.")],
     optimizers: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,7 +53,7 @@ def select(
         Literal["error", "drop", "worst"],
         typer.Option(help="Runs that one optimizer has and another lacks: refuse, leave out for all, count as worst."),
     ] = "error",
-    seed: Annotated[int, typer.Option(help="Of the search.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the search.")] = 0,
     seconds: Annotated[
         float | None,
         typer.Option(help="Stop the search by then. Default: a fixed effort, which is repeated exactly."),
@@ -60,7 +61,7 @@ def select(
     certify: Annotated[
         str | None, typer.Option(help="Prove for that long (60s, 10min) how much better the best could be.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Threads that search.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Threads that search.")] = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="YAML file. Default: TYPE-K.yaml inside the folder, or NAME-TYPE-K.yaml by the table."),
@@ -73,11 +74,12 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.budget import parse_duration
+    from optathlon.budget import LONGEST_S, parse_duration
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
 
-    _refuse_numbers(k, seed, seconds, jobs)
+    if seconds is not None and not 0 < seconds <= LONGEST_S:
+        raise UsageError(f"--seconds must be a positive number up to ten years, not {seconds:g}")
     search = Search(target, seed, seconds, parse_duration(certify) if certify else None, jobs)
     _refuse_target(out)
     loaded = read_results(results, maximize=maximize, failure_values=failure_values)
@@ -100,7 +102,7 @@ def select(
         _refuse_other_subset(out, subset)
     subset.write(out)
     read_again = [str(results), *read_flags(maximize, failure_values)]
-    print("\n".join(_summary(subset, read_again, out)))
+    show("\n".join(_summary(subset, read_again, out)))
 
 
 group.command("validate")(subset_validate.validate)
@@ -119,14 +121,6 @@ def _names(texts: list[str] | None, results: Results) -> list[str]:
 def _parts(dev: bool, test: bool) -> tuple[PartName, ...]:
     chosen: dict[PartName, bool] = {"dev": dev, "test": test}
     return tuple(part for part, asked in chosen.items() if asked) or ("all",)
-
-
-def _refuse_numbers(k: int, seed: int, seconds: float | None, jobs: int) -> None:
-    for flag, number, least in (("-k", k, 1), ("--seed", seed, 0), ("--jobs", jobs, 1)):
-        if number < least:
-            raise UsageError(f"{flag} must be at least {least}, not {number}")
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise UsageError(f"--seconds must be a positive number, not {seconds:g}")
 
 
 def _refuse_target(out: Path | None) -> None:
@@ -159,7 +153,7 @@ def _refuse_other_subset(out: Path, subset: Subset) -> None:
 
 def _hint_at_numba() -> None:
     if importlib.util.find_spec("numba") is None:
-        print("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
+        show("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
 
 
 def _portable(arguments: list[str]) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
 from optathlon.errors import UsageError, storage_errors, unknown
 
@@ -36,9 +38,11 @@ def validate(
     sizes: Annotated[
         str | None, typer.Option(help="Sizes to try: 5,10,20. Default: from 5 up to half of the tasks.")
     ] = None,
-    draws: Annotated[int, typer.Option(help="How many random and stratified subsets of each size.")] = 200,
+    draws: Annotated[
+        int, typer.Option(min=1, max=100_000, help="How many random and stratified subsets of each size.")
+    ] = 200,
     threshold: Annotated[float, typer.Option(help="Of Kendall's τ, for the smallest sufficient size.")] = 0.8,
-    seed: Annotated[int, typer.Option(help="Of draws, intervals and searches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of draws, intervals and searches.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +60,8 @@ def validate(
     from optathlon.analysis.report.representativeness import conclusions, subset_study
     from optathlon.subsets.subset import Subset
 
-    _refuse_numbers(draws, threshold, seed)
+    if not -1 <= threshold <= 1:
+        raise UsageError(f"--threshold must lie between -1 and 1, not be {threshold:g}")
     chosen = _only(Subset.read(subset), part, subset)
     folder = out or beside(results, f"subset-{chosen.name}")
     loaded = read_results(results, maximize=maximize, failure_values=failure_values)
@@ -69,20 +74,11 @@ def validate(
         threshold=threshold,
         seed=seed,
     )
-    print("\n".join([*conclusions(found), *found.notes, *_tables(found)]))
+    show("\n".join([*conclusions(found), *found.notes, *_tables(found)]))
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write(found, folder)
-    print(f"\nfigure and tables are in {folder}")
-
-
-def _refuse_numbers(draws: int, threshold: float, seed: int) -> None:
-    if draws < 1:
-        raise UsageError(f"--draws must be at least 1, not {draws}")
-    if not -1 <= threshold <= 1:
-        raise UsageError(f"--threshold must lie between -1 and 1, not be {threshold:g}")
-    if seed < 0:
-        raise UsageError(f"--seed must not be negative, like {seed}")
+    show(f"\nfigure and tables are in {folder}")
 
 
 def _only(subset: Subset, part: Literal["dev", "test", "all"] | None, where: str) -> Subset:

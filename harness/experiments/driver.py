@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -32,7 +32,7 @@ from optathlon.registry.plugins import PluginSet, load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
 from optathlon.results.damage import restore_mark, set_aside_damaged
-from optathlon.results.drivers import DriverRecord, OtherDrivers, shard_files
+from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers, shard_files
 from optathlon.results.folder import MARK, ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
@@ -48,7 +48,7 @@ from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
-_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "status", "reason", *CODE_COLUMNS]
+_SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "reason", *CODE_COLUMNS]
 _IDENTITY = [
     "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
     "clock", "attempt", "code", "versions", "status",
@@ -115,8 +115,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
     return _plan(experiment, _contents(experiment))
 
 
-def run_experiment(experiment: Experiment) -> Summary:
-    """Do what is missing of an experiment, and store it.
+def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = lambda plan: None) -> Summary:
+    """Do what is missing of an experiment, and store it; `announce` is told the plan before anything runs.
 
     Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
     can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
@@ -125,6 +125,7 @@ def run_experiment(experiment: Experiment) -> Summary:
     damaged = _set_aside_damaged(experiment.out)
     before = _contents(experiment)
     plan = _plan(experiment, before)
+    announce(plan)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
         session = _session(folder, plan.optimizers)
@@ -189,20 +190,22 @@ def _do(
     """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
     if not runs:
         return 0
+    codes = {optimizer: session.code_of(optimizer).id for optimizer in {spec.optimizer for spec in runs}}
+    _refuse_drivers_of_other_code(folder, codes)
     _remove_stale_journals(folder, before)
     choice = choose_executor(execution.executor)
     settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
         ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
-        DriverRecord(folder, choice.kind, execution.jobs, len(runs)) as record,
+        DriverRecord(folder, choice.kind, execution.jobs, len(runs), codes) as record,
     ):
         others = OtherDrivers(folder, record.id, before.shards)
         watcher = _Watcher(progress, record, others, _Bookkeeper(folder, session))
         locally = execution.model_copy(update={"executor": "local"})
         drive = MachineDriver(locally, settings.for_other_machines().folder, session, settings.plugins)
         executor = choice.start(Assignment(execution.jobs, settings, watcher, drive))
-        executor.run(others.in_order(runs), _fingerprints_to_verify(before, runs))
+        executor.run(others.in_order(runs), _fingerprints_to_verify(folder, before, runs))
     return watcher.elsewhere_count
 
 
@@ -233,6 +236,9 @@ class _Watcher:
         lines = [f"{redacted_id(spec.optimizer)} on {spec.task} with seed {spec.seed}" for spec in running]
         self._record.update(left, lines)
         self._progress.tick()
+
+    def note(self, text: str) -> None:
+        self._progress.note = text
 
     def is_done(self, spec: RunSpec) -> bool:
         return self._others.have_stored(spec)
@@ -331,6 +337,17 @@ def _remove_stale_journals(folder: ResultsFolder, before: FolderContents) -> Non
                 discard_journal(journals[run])
 
 
+def _refuse_drivers_of_other_code(folder: ResultsFolder, codes: Mapping[str, str]) -> None:
+    """Raise `UsageError` where a driver is at runs of the same optimizers that are other code for it."""
+    for driver in drivers(folder).values():
+        for optimizer, code in driver.codes.items():
+            if code and codes.get(optimizer, code) not in ("", code):
+                raise UsageError(
+                    f"process {driver.pid} on {driver.host} is doing runs of {optimizer!r} by other code in "
+                    f"{str(folder.path)!r}: wait until it has ended, or give another --out folder"
+                )
+
+
 def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:
     problem = replace(make_task(task).problem, n_workers=n_workers)
     return not mismatch(choose_optimizer(optimizer).cls, problem)
@@ -359,12 +376,19 @@ def _again(row: dict[str, Any]) -> RunSpec:
     )
 
 
-def _fingerprints_to_verify(before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
-    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do."""
+def _fingerprints_to_verify(folder: ResultsFolder, before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
+    """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do.
+
+    The descriptions of tasks may know more of one than the runs do, where it has several parts.
+    """
     stored = before.finished.select(["task", "task_version", "fingerprint"]).to_pydict()
     needed = {(spec.task, spec.task_version) for spec in runs}
     rows = zip(stored["task"], stored["task_version"], stored["fingerprint"], strict=True)
-    return {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
+    found = {task: fingerprint for task, version, fingerprint in rows if (task, version) in needed and fingerprint}
+    if any("." in fingerprint for fingerprint in found.values()):
+        described = folder.on_shards(folder.task_rows)
+        found |= {task: described[task, version]["fingerprint"] for task, version in needed & described.keys()}
+    return {task: fingerprint for task, fingerprint in found.items() if fingerprint}
 
 
 def _outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,13 +22,19 @@ from optathlon.budget import Budget, parse_duration
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.experiments.code_changes import CodePolicy
 from optathlon.experiments.executors.choice import choose_executor, overlaid
+from optathlon.paths import resolved
 from optathlon.plain_numbers import Whole
 from optathlon.resources import Limits
 from optathlon.running.clocks import Clock
+from optathlon.running.seeds import LARGEST_SEED
 from optathlon.yaml_file import read_yaml
+
+MOST_WORKERS = 10_000
+MOST_SEEDS = 100_000
 
 _SEEDS = re.compile(r"[-0-9:,\s]+")
 """Python's `int` takes more for numbers, such as `1_0`."""
+_SHARD = re.compile("([0-9]{1,9})/([0-9]{1,9})")
 
 
 class Execution(BaseModel):
@@ -52,7 +58,7 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    jobs: Whole = Field(default=1, ge=1)
+    jobs: Whole = Field(default=1, ge=1, le=MOST_WORKERS)
     executor: str | dict[str, Any] = "local"
     trial_timeout: str | None = None
     run_timeout: str | None = None
@@ -142,7 +148,7 @@ class Experiment(Execution):
     budget:
         As `Budget.parse` reads it; by default each task's own.
     root_seed:
-        What every other seed is derived from.
+        What every other seed is derived from; like the seeds, from 0 to 2**63 - 1.
     plugins:
         Python files that define further optimizers and tasks.
     workers_per_run:
@@ -154,7 +160,7 @@ class Experiment(Execution):
     shard:
         `"i/n"`, with 1 <= i <= n: only the i-th of n parts of the runs.
     out:
-        The results folder.
+        The results folder. A relative one is below the folder in which the experiment is made, wherever tasks go.
     fresh:
         Optimizers (ids, names without options, or patterns with `*`) whose runs by other code are done again.
     keep_old:
@@ -166,15 +172,25 @@ class Experiment(Execution):
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     budget: str | None = None
-    root_seed: Whole = Field(default=0, ge=0)
+    root_seed: Whole = Field(default=0, ge=0, le=LARGEST_SEED)
     plugins: list[Path] = []
-    workers_per_run: Whole | None = Field(default=None, ge=1)
+    workers_per_run: Whole | None = Field(default=None, ge=1, le=MOST_WORKERS)
     clock: Literal["real", "virtual"] = "real"
     charge_overhead: bool = False
     shard: str | None = None
-    out: Path = Path("out")
+    out: Path = Field(default=Path("out"), validate_default=True)
     fresh: list[str] = []
     keep_old: bool = False
+
+    @field_validator("out")
+    @classmethod
+    def _out(cls, value: Path) -> Path:
+        return resolved(value)
+
+    @field_validator("plugins")
+    @classmethod
+    def _plugins(cls, value: list[Path]) -> list[Path]:
+        return [resolved(path) for path in value]
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -220,24 +236,30 @@ def parse_seeds(value: str | int) -> list[int]:
             raise ValueError
         if ":" in text:
             first, last = (int(part) for part in text.split(":"))
-            seeds = list(range(first, last))
+            seeds: Sequence[int] = range(first, last)
         elif "," in text:
             seeds = [int(part) for part in text.split(",") if part]
         else:
-            seeds = list(range(int(text)))
+            seeds = range(int(text))
+        count = seeds.stop - seeds.start if isinstance(seeds, range) else len(seeds)  # `len` ends at 2**63
     except ValueError:
         raise UsageError(f"can't read the seeds {text!r}: give a number (5), a range (3:8) or a list (1,4,7)") from None
+    if count > MOST_SEEDS:
+        raise UsageError(f"the seeds {text[:40]!r} are more than {MOST_SEEDS:,}: give fewer, e.g. --seeds 5")
     if not seeds or min(seeds) < 0:
         raise UsageError(f"the seeds {text!r} are none or negative: give at least one, e.g. --seeds 5")
+    if max(seeds) > LARGEST_SEED:
+        raise UsageError(f"the seeds {text[:60]!r} are too large: give seeds up to {LARGEST_SEED}")
     return list(dict.fromkeys(seeds))
 
 
 def parse_shard(text: str) -> tuple[int, int]:
     """`2/5` as the numbers 1, counted from 0, and 5."""
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+    found = _SHARD.fullmatch(text)
+    part, parts = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= part <= parts:
         raise UsageError(f"can't read the shard {text!r}: give e.g. 2/5 for the second of five parts")
-    return int(part) - 1, int(parts)
+    return part - 1, parts
 
 
 def _settings(path: Path) -> dict[str, Any]:

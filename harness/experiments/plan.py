@@ -11,6 +11,7 @@ from types import MappingProxyType
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
+from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import mismatch, remark
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
@@ -21,6 +22,9 @@ from optathlon.running.runs import RunSpec
 from optathlon.subsets.subset import PREFIX, subset_tasks
 from optathlon.task import Task
 from optathlon.text import clean
+
+MOST_RUNS = 20_000_000
+"""A plan holds every run, in about 200 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,18 @@ def make_plan(
     tasks = choose_tasks(experiment.tasks)
     _require_storable("optimizer", optimizers)
     _require_storable("task", tasks)
+    runs = len(optimizers) * len(tasks) * len(experiment.seeds)
+    if runs > MOST_RUNS:
+        raise UsageError(
+            f"{len(optimizers):,} optimizers x {len(tasks):,} tasks x {len(experiment.seeds):,} seeds are {runs:,} "
+            f"runs, and one command does {MOST_RUNS:,} at most: give some of the tasks or seeds at a time"
+        )
     budget = Budget.parse(experiment.budget) if experiment.budget else None
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []
     done: list[str] = []
     unplaced: list[tuple[RunSpec, str]] = []
-    remarks: list[tuple[RunSpec, str]] = []
+    begun: dict[str, tuple[Task, Problem]] = {}
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
@@ -111,10 +121,28 @@ def make_plan(
                 unplaced.append((spec, no_room))
             else:
                 todo.append(spec)
-        first_runs = {spec.optimizer: spec for spec in reversed(todo[first_todo:])}
-        told = ((first_runs[id], remark(optimizers[id], problem)) for id in optimizers if id in first_runs)
-        remarks += [(spec, text) for spec, text in told if text]
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks)
+        if len(todo) > first_todo:
+            begun[id] = task, problem
+    require_costs(begun.values(), experiment.run_clock)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, list(_remarks(todo, optimizers, begun)))
+
+
+def _remarks(
+    todo: Iterable[RunSpec], optimizers: Mapping[str, OptimizerChoice], begun: Mapping[str, tuple[Task, Problem]]
+) -> Iterator[tuple[RunSpec, str]]:
+    """What should be known before the runs to do begin; `begun` has their tasks by id, as the experiment sets them."""
+    first: dict[tuple[str, str], RunSpec] = {}
+    for spec in todo:
+        first.setdefault((spec.optimizer, spec.task), spec)
+    for (optimizer, id), spec in first.items():
+        if text := remark(optimizers[optimizer], begun[id][1]):
+            yield spec, text
+    starts: dict[str, RunSpec] = {}
+    for spec in first.values():
+        starts.setdefault(spec.optimizer, spec)
+    tried = ((optimizers[optimizer], begun[spec.task][1]) for optimizer, spec in starts.items())
+    for optimizer, text in starting_failures(tried).items():
+        yield starts[optimizer], f"it does not start: {text}"
 
 
 def choose_tasks(patterns: Iterable[str]) -> list[str]:

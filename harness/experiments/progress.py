@@ -14,7 +14,10 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
+from optathlon.redaction import redacted
+from optathlon.text import clean
 from optathlon.trial import Status
 
 _LINE_EVERY_S = 10.0
@@ -22,9 +25,13 @@ _REASON_WIDTH = 100
 
 
 class ProgressDisplay:
-    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often."""
+    """Counts finished runs. Use as a context manager, call `ended` for each run and `tick` often.
+
+    `note` is shown beside the counts, as what is waited for.
+    """
 
     def __init__(self, total: int, log: Path) -> None:
+        self.note = ""
         self._total = total
         self._log = log
         self._counts: Counter[Status] = Counter()
@@ -49,7 +56,7 @@ class ProgressDisplay:
         """A run has ended."""
         self._counts[status] += 1
         if not status.is_complete:
-            self._reasons[reason] += 1
+            self._reasons[redacted(reason)] += 1
         self.tick()
 
     def elsewhere(self) -> None:
@@ -59,7 +66,7 @@ class ProgressDisplay:
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:
-            self._live.update(self._text(), refresh=True)
+            self._live.update(Text(self._text()), refresh=True)
         if time.monotonic() - self._last_line > _LINE_EVERY_S:
             self._write_line()
 
@@ -87,7 +94,7 @@ class ProgressDisplay:
             parts.append(f"about {left} left" if done < self._total else f"in {timedelta(seconds=round(seconds))}")
         if failed := self._reasons.total():
             parts.append(f"{failed} not ok{self._most_frequent_reason}")
-        return ", ".join(parts)
+        return ", ".join([*parts, self.note] if self.note else parts)
 
     @property
     def _most_frequent_reason(self) -> str:
@@ -95,4 +102,4 @@ class ProgressDisplay:
         if not reason:
             return ""
         others = "" if count == self._reasons.total() else f", {count} as"
-        return f"{others}: {shorten(reason, _REASON_WIDTH, placeholder=' …')}"
+        return f"{others}: {shorten(clean(reason), _REASON_WIDTH, placeholder=' …')}"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from optathlon.errors import MissingData, MissingDependency, UsageError
+from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.judging import Prompt
 
 DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
 """Of files with data."""
 
 _FORMS = 'write {"instruction": …, "input": …, "output": …} or {"messages": [{"role": …, "content": …}, …]}'
+_LARGEST_BYTES = 4 * 2**30
+"""Of a file, once unpacked; all of it is kept in memory."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -131,12 +133,9 @@ def rows_of(source: str, path: Path, downloads: bool) -> Iterator[tuple[object, 
 
 
 def _text(path: Path, source: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        raise _missing(source, path) from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{source} is not UTF-8 text (byte {error.start})") from None
+    if not path.is_file():
+        raise _missing(source, path)
+    return read_text(path, "data file", most_bytes=_LARGEST_BYTES)
 
 
 def _from_parquet(path: Path, source: str) -> list[dict[str, Any]]:
@@ -145,10 +144,22 @@ def _from_parquet(path: Path, source: str) -> list[dict[str, Any]]:
 
     if not path.is_file():
         raise _missing(source, path)
+    rows: list[dict[str, Any]] = []
+    held = 0
     try:
-        return cast("list[dict[str, Any]]", pq.read_table(path).to_pylist())
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                held += batch.nbytes
+                if held > _LARGEST_BYTES:
+                    raise _too_large(source)
+                rows += batch.to_pylist()
+        return rows
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"{source} is not a Parquet file that can be read ({str(error).splitlines()[0]})") from None
+
+
+def _too_large(source: str) -> UsageError:
+    return UsageError(f"{source} holds more than {_LARGEST_BYTES / 2**20:,.0f} MiB: give a smaller one")
 
 
 def _missing(source: str, path: Path) -> UsageError:
@@ -158,10 +169,7 @@ def _missing(source: str, path: Path) -> UsageError:
 def _parsed(text: str, where: str) -> object:
     if not text.strip():
         raise UsageError(f"{where} is empty: remove it, or {_FORMS}")
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where} is not JSON ({error.msg}, column {error.colno}): {_FORMS}") from None
+    return parse_json(text, where, hint=_FORMS)
 
 
 def _from_hub(source: str, downloads: bool) -> Iterable[object]:

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from optathlon.entries import load_entry
 from optathlon.errors import UsageError, first_complaint, unknown
 
 Failures = Literal["apart", "ties"]
@@ -294,7 +295,7 @@ def _value(node: ast.expr, call: str) -> Any:
 def _made(name: str, arguments: Sequence[Any], options: Mapping[str, Any], call: str) -> Judge:
     if name not in _entries():
         raise unknown("judge", name, _entries(), where=repr(call))
-    factory = _entries()[name].load()
+    factory = load_entry(_entries()[name])
     signature = inspect.signature(factory, eval_str=True)
     known = [known for known, parameter in signature.parameters.items() if parameter.kind not in _VARIADIC]
     for option in options:

@@ -8,10 +8,7 @@ with or without gzip. The test set is `data/testset-v1.json` of github.com/WeOpe
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from optathlon.errors import UsageError
+from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.judging import Prompt
 
 NOT_UNDERSTOOD = -1
@@ -28,6 +26,8 @@ NOT_UNDERSTOOD = -1
 
 _LABELS = {0: 0, 1: 1, 2: 2, "0": 0, "1": 1, "2": 2, "tie": 0}
 _ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+_LARGEST_BYTES = 256 * 2**20
+"""Of a file, once unpacked: a hundred times PandaLM's test set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,16 +154,9 @@ def _records(file: Path) -> Sequence[_Record]:
 def _values(file: Path) -> Any:
     text = _text(file)
     if not file.name.removesuffix(".gz").endswith(".jsonl"):
-        return _json(text, repr(str(file)))
+        return parse_json(text, repr(str(file)))
     lines = enumerate(text.split("\n"), 1)
-    return [_json(line, f"line {number} of {str(file)!r}") for number, line in lines if line.strip()]
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where} is not JSON: {error}") from None
+    return [parse_json(line, f"line {number} of {str(file)!r}") for number, line in lines if line.strip()]
 
 
 def _text(file: Path) -> str:
@@ -171,11 +164,7 @@ def _text(file: Path) -> str:
         raise UsageError(f"can't tell what {str(file)!r} is: name it {', '.join(_ENDINGS)}")
     if not file.is_file():
         raise UsageError(f"no file {str(file)!r}")
-    try:
-        content = file.read_bytes()
-        return (gzip.decompress(content) if file.name.endswith(".gz") else content).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read {str(file)!r}: {error}") from None
+    return read_text(file, "file", most_bytes=_LARGEST_BYTES)
 
 
 def _refuse_repeated(records: Sequence[_Record]) -> None:

@@ -19,8 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, described
+from optathlon.errors import UsageError
 from optathlon.source import PLUGIN_PREFIX
+from optathlon.text import described
 
 
 class PluginFolder(MetaPathFinder):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, described, unknown
+from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Optimizer
+from optathlon.paths import followed
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.code import Code, code_of
@@ -21,12 +22,13 @@ from optathlon.registry.plugins import (
     declared,
     import_plugin,
     kebab,
-    load_entry,
+    load_class,
     load_plugin,
     optimizer_names,
     plugins,
     require,
 )
+from optathlon.text import described
 
 _LABEL = re.compile(r"[^\W_][\w.+-]*")
 
@@ -53,7 +55,7 @@ class OptimizerChoice:
     def settings(self) -> dict[str, Any]:
         """All options: those given, and the defaults of the others."""
         parameters = list(inspect.signature(self.cls).parameters.values())[2:]
-        return {one.name: one.default for one in parameters} | self.options
+        return {one.name: one.default for one in parameters if one.default is not one.empty} | self.options
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A new optimizer on `problem`."""
@@ -77,6 +79,7 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     name = label or name
     require(f"the optimizer {name!r}", cls.packages, cls.install)
     refuse_struck(options, f"the optimizer {name!r}")
+    _require_complete(name, cls, options)
     checked = checked_options(cls, options, f"the optimizer {name!r}")
     note_secrets(checked)
     return OptimizerChoice(name, cls, checked)
@@ -90,10 +93,28 @@ def optimizer_class(name: str) -> type[Optimizer]:
         return _optimizer_at(plugins.names[name], import_plugin)
     if name in plugins.optimizers:
         return plugins.optimizers[name]
+    if name in plugins.incomplete:
+        return plugins.incomplete[name]
     entries = declared("optathlon.optimizers")
     if name not in entries:
         raise unknown("optimizer", name, optimizer_names())
-    return load_entry(entries[name], Optimizer)  # type: ignore[type-abstract]
+    return load_class(entries[name], Optimizer)  # type: ignore[type-abstract]
+
+
+def _require_complete(name: str, cls: type[Optimizer], options: Collection[str]) -> None:
+    """Raise `UsageError` for a class that lacks methods, and where an option without a default is not given."""
+    if lacking := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise UsageError(
+            f"the optimizer {name!r} is abstract: its class {cls.__name__} lacks {', '.join(lacking)}: "
+            "define what is lacking, or name a class that has it"
+        )
+    parameters = list(inspect.signature(cls).parameters.values())
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if len(parameters) < 2 and not any(one.kind in several for one in parameters):
+        raise UsageError(f"the optimizer {name!r} can't start: {cls.__name__}.__init__ must take problem and seed")
+    for one in parameters[2:]:
+        if one.default is one.empty and one.kind not in several and one.name not in options:
+            raise UsageError(f"the optimizer {name!r} needs the option {one.name!r}: give {name}[{one.name}=VALUE]")
 
 
 def _split_name(text: str) -> tuple[str, str]:
@@ -113,7 +134,7 @@ def _named(label: str, reference: str) -> type[Optimizer]:
     """
     place, _, name = reference.rpartition(":")
     if place.endswith(".py"):
-        reference = f"{Path(place).resolve()}:{name}"
+        reference = f"{followed(place)}:{name}"
     cls = _optimizer_at(reference, import_plugin)
     if label in optimizer_names() and optimizer_class(label) is not cls:
         raise UsageError(f"there is another optimizer {label!r}: give {reference!r} another name")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -56,6 +58,36 @@ def checked_options(cls: type, options: Mapping[str, str], what: str) -> dict[st
     return checked
 
 
+def described_type(cls: type, parameter: inspect.Parameter) -> str:
+    """The type of an option with its range, for users: `"int >= 1 | None"`."""
+    try:
+        return _readable(_annotation(cls, parameter))
+    except NameError:  # a type that is imported for type checkers alone
+        return str(parameter.annotation)
+
+
+def _readable(annotation: Any) -> str:
+    match get_origin(annotation):
+        case None:
+            return "None" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
+        case origin if origin in (Union, UnionType):
+            return " | ".join(map(_readable, get_args(annotation)))
+        case origin if origin is Annotated:
+            base, *bounds = get_args(annotation)
+            return f"{_readable(base)} {' and '.join(filter(None, map(_bound, bounds)))}".strip()
+        case _:
+            return str(annotation).removeprefix("typing.")
+
+
+def _bound(bound: object) -> str:
+    """A finite bound as text; empty for anything else."""
+    for sign, name in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
+        limit = getattr(bound, name, None)
+        if isinstance(limit, int | float) and math.isfinite(limit):
+            return f"{sign} {limit:g}"
+    return ""
+
+
 def _value(text: str, annotation: Any, where: str) -> Any:
     """The value that an option's text means: itself, a JSON value (3 for `Literal[3]`), or None for "none"."""
     adapter = TypeAdapter(annotation)
@@ -72,7 +104,7 @@ def _value(text: str, annotation: Any, where: str) -> Any:
 def _other_readings(text: str) -> Iterator[object]:
     if text.lower() == "none":
         yield None
-    with contextlib.suppress(json.JSONDecodeError):
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or numbers and nesting that Python can't read
         yield json.loads(text)
 
 

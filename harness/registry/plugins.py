@@ -13,10 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from optathlon.errors import MissingDependency, UsageError, described
+from optathlon.entries import broken, load_entry
+from optathlon.errors import MissingDependency, UsageError
 from optathlon.optimizer import Optimizer
+from optathlon.paths import followed
 from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
+from optathlon.text import described
 
 T = TypeVar("T")
 
@@ -26,6 +29,8 @@ class Plugins:
     """What plugin files have brought, and the names that were given to optimizers."""
 
     optimizers: dict[str, type[Optimizer]] = field(default_factory=dict)
+    incomplete: dict[str, type[Optimizer]] = field(default_factory=dict)
+    """Optimizers that lack methods: they are not listed, and can't be chosen."""
     collections: dict[str, Collection] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     registered: dict[Path, ModuleType] = field(default_factory=dict)
@@ -72,22 +77,12 @@ def declared(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=group)}
 
 
-def load_entry(entry: EntryPoint, kind: type[T]) -> type[T]:
-    """The class of an entry point; `UsageError` where it can't be imported, or is no class of this kind."""
-    brought_by = f"the package {entry.dist.name!r}" if entry.dist else "a package"
-    try:
-        found = entry.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a package may raise anything while it is imported
-        complaint = described(error)
-    else:
-        if inspect.isclass(found) and issubclass(found, kind):
-            return found
-        complaint = f"it is no {kind.__name__}"
-    raise UsageError(
-        f"{entry.name!r} ({entry.value}) of {brought_by} is broken: {complaint}: repair or uninstall that package"
-    )
+def load_class(entry: EntryPoint, kind: type[T]) -> type[T]:
+    """The class of an entry point; `UsageError` where it can't be imported, or is something else."""
+    found = load_entry(entry)
+    if inspect.isclass(found) and issubclass(found, kind):
+        return found
+    raise broken(entry, f"it is not a class of {kind.__name__}")
 
 
 def optimizer_names() -> list[str]:
@@ -110,13 +105,16 @@ def load_plugin(path: Path) -> ModuleType:
 
     An optimizer class `MyOptimizer` gets the name `my-optimizer`; collections and tasks bring their own.
     """
-    path = path.resolve()
+    path = followed(path)
     if path in plugins.registered:
         return plugins.registered[path]
     module = import_plugin(path)
     for item in vars(module).values():
-        if inspect.isclass(item) and item.__module__ == module.__name__ and not inspect.isabstract(item):
-            if issubclass(item, Optimizer):
+        if inspect.isclass(item) and item.__module__ == module.__name__:
+            if inspect.isabstract(item):
+                if issubclass(item, Optimizer):
+                    plugins.incomplete[kebab(item.__name__)] = item
+            elif issubclass(item, Optimizer):
                 _register("optimizer", kebab(item.__name__), item, plugins.optimizers, optimizer_names())
             elif issubclass(item, Collection):
                 source = made(item, str(path))
@@ -132,7 +130,7 @@ def import_plugin(path: Path) -> ModuleType:
 
     Raises `UsageError` where there is none, and where it can't be imported.
     """
-    path = path.resolve()
+    path = followed(path)
     if path not in plugins.modules:
         if not path.is_file():
             raise UsageError(f"no plugin file {str(path)!r}")

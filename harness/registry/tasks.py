@@ -8,9 +8,10 @@ from functools import cache
 from importlib.metadata import EntryPoint
 
 from optathlon.data import data_root
-from optathlon.errors import MissingData, UsageError, described, unknown
-from optathlon.registry.plugins import collection_names, collection_of, declared, load_entry, made, plugins, require
+from optathlon.errors import MissingData, UsageError, unknown
+from optathlon.registry.plugins import collection_names, collection_of, declared, load_class, made, plugins, require
 from optathlon.task import Collection, Task
+from optathlon.text import described
 
 
 def collection(name: str) -> Collection | None:
@@ -100,7 +101,7 @@ def _known_collection(id: str) -> Collection | None:
 
 @cache
 def _instance(entry: EntryPoint) -> Collection:
-    return made(load_entry(entry, Collection), entry.value)  # type: ignore[type-abstract]
+    return made(load_class(entry, Collection), entry.value)  # type: ignore[type-abstract]
 
 
 def _is_pattern(text: str) -> bool:

@@ -14,8 +14,10 @@ import os
 import platform
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import pyarrow as pa
@@ -44,16 +46,25 @@ class Driver:
     total: int
     left: int
     running: list[str]
+    codes: dict[str, str] = field(default_factory=dict)
+    """Which code the optimizers of its runs are."""
 
 
 class DriverRecord:
     """This driver's file. Use as a context manager, and `update` often."""
 
-    def __init__(self, folder: ResultsFolder, executor: str, jobs: int, total: int) -> None:
+    def __init__(
+        self,
+        folder: ResultsFolder,
+        executor: str,
+        jobs: int,
+        total: int,
+        codes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.id = uuid.uuid4().hex
         self._path = folder.path / "drivers" / f"{self.id}.json"
         began = psutil.Process().create_time()
-        self._said = Driver(platform.node(), os.getpid(), began, executor, jobs, total, total, [])
+        self._said = Driver(platform.node(), os.getpid(), began, executor, jobs, total, total, [], dict(codes))
         self._due = 0.0
 
     def __enter__(self) -> DriverRecord:

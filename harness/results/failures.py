@@ -47,14 +47,14 @@ def with_status_of_trials(runs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     runs, trials:
         As in `Results`. Runs don't diverge, but crash.
     """
-    run = trials["run"].astype(str)
-    status = trials["status"].astype(str)
-    last = status.groupby(run, sort=False).last().replace(Status.DIVERGED.value, Status.CRASHED.value)
-    ids = runs["run"].astype(str)
-    complete = runs["status"].astype(str).isin(list(COMPLETE))
-    failed = complete & ids.isin(last.index) & ~ids.isin(run[status == Status.OK].unique())
+    ids, complete = runs["run"].astype(str), runs["status"].astype(str).isin(list(COMPLETE))
+    succeeded = trials["run"][(trials["status"] == Status.OK).to_numpy()].unique()
+    others = trials[~trials["run"].isin(succeeded)]
+    last = others["status"].astype(str).groupby(others["run"].astype(str), sort=False).last()
+    failed = complete & ids.isin(last.index)
+    status = ids.map(last.replace(Status.DIVERGED.value, Status.CRASHED.value))
     return runs.assign(
-        status=runs["status"].astype(str).mask(failed, ids.map(last)).astype("category"),
+        status=runs["status"].astype(str).mask(failed, status).astype("category"),
         reason=runs["reason"].astype("str").mask(failed, "no trial succeeded"),
     )
 

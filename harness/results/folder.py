@@ -11,6 +11,10 @@ shard's trials are in the order of its runs, and its tasks file describes every 
 before. Every file is written under a temporary name and renamed. Shards come and go while others read: writers add
 them, and a compaction puts few big ones in the place of many small ones.
 
+Every Parquet file has checksums (`optathlon.results.seal`). A file of provenance is named after its content's hash.
+What is damaged gets the name NAME.damaged (`optathlon.results.damage`). A shard without runs describes tasks whose
+description would be lost.
+
 Of several rows for one run the highest `attempt` holds, and among equals the first shard by name.
 """
 
@@ -32,9 +36,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
+from optathlon.paths import resolved
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import has_whole_footer
-from optathlon.task import agree, short_hash
+from optathlon.task import agree, lasting, short_hash
 
 MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
@@ -63,6 +68,7 @@ class ResultsFolder:
     @classmethod
     def open(cls, path: Path) -> ResultsFolder:
         """An existing results folder; `UsageError` where there is none or its format differs."""
+        path = resolved(path)
         if not path.is_dir():
             raise UsageError(f"no results folder {str(path)!r}: give the folder that `optathlon run --out` wrote")
         try:
@@ -91,6 +97,7 @@ class ResultsFolder:
     @classmethod
     def create(cls, path: Path) -> ResultsFolder:
         """The results folder at `path`, made if absent; `UsageError` for a folder with anything else in it."""
+        path = resolved(path)
         try:
             if not cls.is_new(path) and not (path / MARK).exists():
                 raise UsageError(f"{str(path)!r} exists and is not a results folder: give another --out")
@@ -147,7 +154,7 @@ class ResultsFolder:
         tasks: dict[tuple[str, str], dict[str, str]] = {}
         for shard in shards:
             for row in self.described(shard):
-                add_task(tasks, row, str(self.path))
+                add_task(tasks, row, str(self.path), by=lasting)
         return tasks
 
     def described(self, shard: str) -> list[dict[str, str]]:
@@ -288,11 +295,17 @@ def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
     return np.split(rows, np.cumsum([len(table) for table in tables])[:-1]) if tables else []
 
 
-def add_task(tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str) -> None:
-    """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ."""
+def add_task(
+    tasks: dict[tuple[str, str], dict[str, str]], row: dict[str, str], where: str, by: Callable[[str], str] = str
+) -> None:
+    """Add a row of `TASKS` to those known by task and version; `UsageError` where their fingerprints differ.
+
+    What `by` makes of the fingerprints is compared. Within one folder these are the lasting parts: of values, workers
+    compare with what is stored before they begin.
+    """
     key = row["task"], row["version"]
     known = tasks.setdefault(key, row)
-    if agree(known["fingerprint"], row["fingerprint"]):
+    if agree(by(known["fingerprint"]), by(row["fingerprint"])):
         tasks[key] = max(known, row, key=lambda one: len(one["fingerprint"]))
     else:
         raise UsageError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from optathlon.errors import UsageError, storage_errors
+from optathlon.paths import resolved
 from optathlon.registry.code import Code
 from optathlon.results.codes import CODE_COLUMNS, runs_by_code
 from optathlon.results.damage import damaged_part
@@ -54,6 +55,7 @@ def merge(target: Path, sources: Sequence[Path], *, keep_old: bool = False) -> M
     without `keep_old`, where an optimizer would have results of different code; and `StorageError` where `target` can't
     be written.
     """
+    target, sources = resolved(target), [resolved(source) for source in sources]
     folders = [ResultsFolder.open(source) for source in sources]
     for source in sources:
         if source.resolve() == target.resolve():
@@ -79,7 +81,7 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
     folder = ResultsFolder.create(target)
     wanted = [
         shard
-        for shard, place in sorted(places.items())
+        for shard, place in sorted(places.items(), key=_written)
         if place not in old and (held[shard] or not descriptions[shard] <= known)
     ]
     with storage_errors(target):
@@ -126,6 +128,15 @@ def _refuse_mixed_code(runs: pa.Table) -> None:
                 f"the merge mixes results of {found.optimizer!r} of different code ({difference}): add --keep-old to "
                 "merge them all the same, or do one side again"
             )
+
+
+def _written(item: tuple[str, ResultsFolder]) -> tuple[int, str]:
+    """When a shard was written: in this order, none comes before the one that describes its tasks."""
+    shard, folder = item
+    try:
+        return (folder.path / "runs" / shard).stat().st_mtime_ns, shard
+    except FileNotFoundError:
+        raise ShardGone(shard) from None
 
 
 def _copy_provenance(source: ResultsFolder, target: ResultsFolder) -> None:

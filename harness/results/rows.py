@@ -10,9 +10,9 @@ from typing import Any
 
 from optathlon.redaction import redacted, redacted_id, redacted_options
 from optathlon.registry.code import UNKNOWN, Code
-from optathlon.running.accounting import RunOutcome
+from optathlon.running.accounting import RunOutcome, stored_text
 from optathlon.running.runs import RunSpec
-from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line, shortened
+from optathlon.text import ERROR_CHARACTERS, REASON_CHARACTERS, clean, one_line
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def run_row(
         "clock": spec.clock,
         "attempt": spec.attempt,
         "status": outcome.status,
-        "reason": shortened(one_line(redacted(outcome.reason)), REASON_CHARACTERS) or None,
-        "error": shortened(redacted(outcome.error), ERROR_CHARACTERS) or None,
+        "reason": stored_text(one_line(outcome.reason), REASON_CHARACTERS),
+        "error": stored_text(outcome.error, ERROR_CHARACTERS),
         "trials": len(outcome.trials),
         "spent": outcome.spent,
         "started": started,

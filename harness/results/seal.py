@@ -82,7 +82,7 @@ def _look(file: BinaryIO) -> _Sealed:
 
 
 def _stated(found: _Sealed, number: int) -> int:
-    """One of the two checksums as the file has it; -1 where that is no number."""
+    """One of the two checksums as the file has it; -1 where that is not a number."""
     assert found.digits is not None
     half = _DIGITS // 2
     digits = found.footer[found.digits][number * half :][:half]

@@ -56,7 +56,7 @@ class ShardWriter:
         return task_id in self._described
 
     def describe(self, task: Task, fingerprint: str) -> None:
-        """Add the description of a task, once; `UsageError` where its metadata is no JSON."""
+        """Add the description of a task, once; `UsageError` where its metadata is not JSON."""
         if not self.has_described(task.id):
             self._tasks.append(task_row(task, fingerprint))
             self._described.add(task.id)
@@ -171,7 +171,7 @@ def _encodable(value: Any) -> Any:
 
 
 def task_row(task: Task, fingerprint: str) -> dict[str, str]:
-    """A task as a row of `TASKS`; `UsageError` where its metadata is no JSON."""
+    """A task as a row of `TASKS`; `UsageError` where its metadata is not JSON."""
     problem = task.problem
     try:
         metadata = _encode_json(dict(task.metadata))

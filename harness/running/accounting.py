@@ -24,7 +24,7 @@ from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.redaction import redacted
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, count_configurations, plain
-from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, shortened
+from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, ends, shortened
 from optathlon.trial import Result, Status, Trial, Value
 
 IMPUTED_WITHOUT_BOUND = 1e6
@@ -248,7 +248,7 @@ class Accounts:
 
     @property
     def _full_level(self) -> float | None:
-        return self._problem.fidelity and self._problem.fidelity.upper
+        return None if self._problem.fidelity is None else self._problem.fidelity.upper
 
     def _count_tried(self) -> int:
         """How many legal configurations were tried in full, whatever came of it."""
@@ -276,8 +276,8 @@ class Accounts:
             self.record(trial_id, tell_s=math.nan)
         records = list(self._records.values())
         if failures := self._nothing_but_failures():
-            last_line = (failures[0].error or "no error was reported").strip().splitlines()[-1]
-            reason = "; ".join(filter(None, [reason, f"{_share_of(failures, records)} failed: {last_line}"]))
+            lines = (failures[0].error or "").strip().splitlines() or ["no error was reported"]
+            reason = "; ".join(filter(None, [reason, f"{_share_of(failures, records)} failed: {lines[-1]}"]))
             error = error or failures[0].error or ""
             status = Status(failures[0].status) if status.is_complete else status
         return RunOutcome(status, records, self.spent, " ".join(reason.split()), error)
@@ -288,8 +288,9 @@ class Accounts:
         failures = full or list(self._records.values())
         if any(record.status == Status.OK for record in failures):
             return []
-        kinds = Counter((record.status, record.error) for record in failures)
-        return sorted(failures, key=lambda record: -kinds[record.status, record.error])
+        statuses = Counter(record.status for record in failures)
+        errors = Counter((record.status, record.error) for record in failures)
+        return sorted(failures, key=lambda one: (-statuses[one.status], -errors[one.status, one.error]))
 
     def _admit(self, trial: Trial) -> tuple[Trial, float]:
         """The trial with active hyperparameters and its level, and what it costs in full evaluations."""
@@ -395,6 +396,11 @@ def _as_stored(trial: Trial | TrialRecord) -> str:
     return json.dumps((dict(trial.config), trial.fidelity, trial.parent), sort_keys=True, default=plain)
 
 
+def stored_text(text: str, limit: int) -> str | None:
+    """What is stored of an error or a reason: without secrets, clean and short; `None` where there is nothing."""
+    return shortened(redacted(ends(text, 10 * limit)), limit) or None
+
+
 def _share_of(failures: Sequence[TrialRecord], records: Sequence[TrialRecord]) -> str:
     kind = "trials" if len(failures) == len(records) else "full trials"
     return f"{len(failures)} of {len(failures)} {kind}"
@@ -426,7 +432,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         constraints=result.constraints or None,
         metrics={shortened(name, NAME_CHARACTERS): value for name, value in result.metrics.items()} or None,
         status=result.status,
-        error=shortened(redacted(result.error), ERROR_CHARACTERS) or None,
+        error=stored_text(result.error, ERROR_CHARACTERS),
         cost=result.cost,
         ask_s=asked.ask_s,
         tell_s=tell_s,

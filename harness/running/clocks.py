@@ -62,7 +62,7 @@ class VirtualEvaluator:
     def submit(self, job: Job) -> None:
         """Evaluate the trial, and keep its result until its simulated end."""
         worker = heapq.heappop(self._free)
-        result, seconds, peak_memory = self._evaluate(job)
+        result, seconds, peak_memory, _ = self._evaluate(job)
         end = self._time + (result.cost or 0.0)
         finished = FinishedTrial(job.trial, result, self._time, end, worker, seconds, peak_memory)
         heapq.heappush(self._running, (end, job.trial.id, finished))

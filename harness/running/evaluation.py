@@ -14,6 +14,7 @@ import numpy as np
 
 from optathlon.errors import Interruption
 from optathlon.problem import Constraint, Objective, Problem
+from optathlon.running.interruption import is_from_outside
 from optathlon.task import Task
 from optathlon.trial import Result, Status, Trial
 
@@ -35,6 +36,8 @@ class TimedResult(NamedTuple):
     seconds: float
     peak_memory: int | None = None
     """Bytes, where the trial had a process of its own."""
+    saved: float = 0.0
+    """Seconds that reusing earlier work has saved; they pass on the real clock all the same."""
 
 
 class FinishedTrial(NamedTuple):
@@ -89,7 +92,8 @@ class SequentialEvaluator:
         """Evaluate the trial at once."""
         start = self.now()
         evaluated = evaluate_timed(self._task, job)
-        end = start + evaluated.seconds
+        self._origin -= evaluated.saved
+        end = start + evaluated.seconds + evaluated.saved
         self._finished.append(FinishedTrial(job.trial, evaluated.result, start, end, 0, evaluated.seconds))
 
     def wait(self) -> FinishedTrial:
@@ -104,23 +108,28 @@ def evaluate_timed(task: Task, job: Job) -> TimedResult:
     seconds = time.perf_counter() - began
     if result.cost is not None and job.paid:
         result = replace(result, cost=max(0.0, result.cost - job.paid))
-    return TimedResult(result, seconds)
+    saved = max(0.0, (result.cost or 0.0) - seconds) if result.reused else 0.0
+    return TimedResult(result, seconds, saved=saved)
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
-    """Evaluate one trial; whatever goes wrong in the task becomes the result's status, but for an `Interruption`."""
+    """Evaluate one trial; whatever goes wrong in the task becomes the result's status.
+
+    Raises the `Interruption` that the task has raised, and what comes from outside: a limit, Ctrl-C.
+    """
     try:
         result = task.evaluate(dict(trial.config), fidelity=trial.fidelity, seed=seed)
+        return _checked(result, task.problem)
+    except _Malformed as fault:
+        return Result(status=Status.INVALID, error=str(fault))
     except Interruption:
         raise
     except MemoryError:
         return Result(status=Status.MEMORY, error=last_lines())
-    except (Exception, SystemExit):  # any error of a user's objective is that trial's failure, and the run goes on
+    except BaseException as error:  # any error of a user's objective is that trial's failure, and the run goes on
+        if is_from_outside(error):
+            raise
         return Result(status=Status.CRASHED, error=last_lines())
-    try:
-        return _checked(result, task.problem)
-    except _Malformed as fault:
-        return Result(status=Status.INVALID, error=str(fault))
 
 
 def last_lines() -> str:
@@ -148,6 +157,7 @@ def _checked(result: object, problem: Problem) -> Result:
         metrics={str(name): _float(f"metric {name!r}", value) for name, value in dict(result.metrics).items()},
         constraints=_floats("constraint", result.constraints, problem.constraints) if succeeded else (),
         error=str(result.error),
+        reused=bool(result.reused),
     )
 
 

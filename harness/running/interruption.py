@@ -17,6 +17,10 @@ class Ending(BaseException):
     """Raised from outside, wherever a run is: not an error of the code that it passes through."""
 
 
+class CtrlC(Ending, KeyboardInterrupt):
+    """The user's Ctrl-C, which foreign code can't have raised itself."""
+
+
 class _State:
     """Of this process, as signals are."""
 
@@ -52,10 +56,43 @@ def forget(kind: type[BaseException]) -> None:
         _State.pending = None
 
 
+def is_from_outside(error: BaseException) -> bool:
+    """Whether an error that came out of foreign code is not its own: an `Ending`, or what may be the user's Ctrl-C.
+
+    Where Ctrl-C is a `CtrlC`, is ignored, or goes to another thread, a KeyboardInterrupt is the code's own.
+    """
+    if isinstance(error, Ending):
+        return True
+    handler = signal.getsignal(signal.SIGINT)
+    may_be_the_users = callable(handler) and handler is not _raise_ctrl_c and _is_main_thread()
+    return isinstance(error, KeyboardInterrupt) and may_be_the_users
+
+
+@contextmanager
+def telling_ctrl_c() -> Iterator[None]:
+    """Within this block Ctrl-C raises `CtrlC`, unless the program has a way of its own with it."""
+    if not _is_main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _raise_ctrl_c)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _raise_ctrl_c(_signal: int, _frame: FrameType | None) -> None:
+    raise CtrlC
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def terminating_as_interrupt() -> Iterator[None]:
     """Within this block SIGTERM is a KeyboardInterrupt, and so ends an experiment as cleanly as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         yield
         return
 

@@ -1,8 +1,9 @@
 """Evaluating trials in processes of their own, which are ended when a trial hangs, leaks or crashes.
 
-A process is used for one trial after the other. It runs in a session of its own, so that what a trial forks goes with
-it; it is bound to the cores and GPUs that it may use; and its output is kept for the last lines of a failed trial. The
-parent watches the clock and, by psutil, the memory; it decides what a death means: `timeout`, `memory` or `crashed`.
+A process is used for one trial after the other. It runs in a session of its own and adopts daemons, so that what a
+trial starts goes with it (`optathlon.running.descendants`); it is bound to the cores and GPUs that it may use; and its
+output is kept for the last lines of a failed trial. The parent watches the clock and, by psutil, the memory; it decides
+what a death means: `timeout`, `memory` or `crashed`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple, cast
+from uuid import uuid4
 
 import psutil
 
@@ -27,10 +30,12 @@ from optathlon.errors import Interruption, OptathlonError, UsageError
 from optathlon.registry.plugins import load_plugin
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
+from optathlon.running.descendants import MARK, adopt_orphans, go_on_without_parent, kill_descendants, kill_orphans
 from optathlon.running.environment import pinned, threads
 from optathlon.running.evaluation import FinishedTrial, Job, TimedResult, evaluate_timed
 from optathlon.running.interruption import held
 from optathlon.task import Task
+from optathlon.text import described
 from optathlon.trial import Result, Status, Trial
 
 _TICK_S = 0.1
@@ -98,6 +103,7 @@ class EvaluationProcess:
         self._process: multiprocessing.process.BaseProcess | None = None
         warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _NO_WORD_OF_SEMAPHORES)))
         self._environment = site.environment | {"TMPDIR": str(scratch), "PYTHONWARNINGS": warnings}
+        self._mark = ""
         self._connection: Connection
         self._watch: _Watch | None = None
         self._prepared_for = ""
@@ -175,14 +181,15 @@ class EvaluationProcess:
         if self._process is None or (pid := self._process.pid) is None:
             return
         with held():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for descendant in psutil.Process(pid).children(recursive=True):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        descendant.kill()
+            if self._process.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)  # so that it starts nothing more
+                kill_descendants(pid)
             self._process.kill()
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
             self._process.join()
+            kill_orphans(self._mark)
             self._connection.close()
             self._process = self._watch = None
             self._owes_answer = self._evaluates = False
@@ -190,10 +197,14 @@ class EvaluationProcess:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
+        self._mark = uuid4().hex
         with held():
             self._connection, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, self.site.cores, self._plugins, self._output))
+            adopt_orphans()
             with pinned(self._environment):
+                resource_tracker.ensure_running()  # it serves all processes, and so bears no mark
+            with pinned(self._environment | {MARK: self._mark}):
                 process.start()
             self._process = process
             theirs.close()
@@ -302,7 +313,8 @@ class ProcessEvaluator:
     """Evaluates on the real clock, as many trials at once as there are processes.
 
     A trial whose process gets ready, in the place of one that has ended, begins when it is; while no other trial is
-    evaluated, the clock stands still.
+    evaluated, the clock stands still. Where earlier work is reused, the time that this saves passes; with several
+    processes it is shared by them, as what a process does alone the clock can't show.
 
     Parameters
     ----------
@@ -353,7 +365,8 @@ class ProcessEvaluator:
                 if evaluated is not None:
                     del self._running[worker]
                     self._idle.append(worker)
-                    result, seconds, peak_memory = evaluated
+                    result, seconds, peak_memory, saved = evaluated
+                    self._origin -= saved / len(self._processes)
                     return FinishedTrial(trial, result, start, self.now(), worker, seconds, peak_memory)
             began = time.perf_counter()
             busy = [*self._running, *self._waiting]
@@ -407,15 +420,16 @@ def _answer(order: _Order) -> _Answer:
                 return evaluate_timed(task, job)._replace(peak_memory=_peak_memory())
     except (UsageError, Interruption) as error:
         return error
-    except Exception as error:  # a user's task may raise anything
-        text = f"making the task raised {type(error).__name__}: {error}"
-        return "" if isinstance(order, _Fingerprint) else text
+    except BaseException as error:  # a user's task may raise anything
+        return "" if isinstance(order, _Fingerprint) else f"making the task raised {described(error)}"
 
 
 def _set_up(cores: tuple[int, ...], output: Path) -> None:
     import faulthandler
 
     os.setsid()
+    adopt_orphans()
+    go_on_without_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -433,6 +447,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        kill_descendants(os.getpid())
         os.killpg(0, signal.SIGKILL)
 
 

@@ -4,6 +4,10 @@ One JSON line per finished trial, after a header that says which run it is. A tr
 a kill at any moment loses the trials in flight at most. To go on, the run is *replayed*: the optimizer is asked again,
 its proposals are compared with the journal, and the stored results are told (`ReplayedEvaluator`, `recalling`).
 
+Each line ends with the CRC-32 of its text and of all lines before it, so that what was changed, moved or cut out is
+never replayed: the first line that is not whole ends the journal. Format 1 had no checksums; only the types of what it
+wrote are checked.
+
 A journal is locked while its run goes on, so that two drivers on one results folder never do the same long run at once.
 The lock goes with the process that holds it.
 """
@@ -11,27 +15,41 @@ The lock goes with the process that holds it.
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import math
 import os
+import re
+import stat
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+
+from pydantic import TypeAdapter
 
 from optathlon.budget import Budget, BudgetUnit
-from optathlon.errors import Interruption, storage_errors
+from optathlon.errors import Interruption, StorageError, storage_errors
 from optathlon.running.accounting import History, ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, TimedResult
 from optathlon.space import plain
 from optathlon.task import agree
 from optathlon.trial import Result, Status, Trial
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout, in each journal's header."""
+_WITHOUT_CHECKSUMS = 1
 PATIENCE_S = 0.5
 """A run that has taken so long is worth a journal; what is quicker is done again."""
 _SYNC_EVERY_S = 0.5
+_CHECKSUM = re.compile(rb', "crc": "([0-9a-f]{8})"\}\n$')
+_NOT_WHOLE = (ValueError, TypeError, KeyError, RecursionError)
+"""What a line raises that was cut off or changed; pydantic's errors are a `ValueError`."""
+_RECORD = TypeAdapter(TrialRecord)
+_ELAPSED = TypeAdapter(float)
 
 
 class DoneElsewhere(Interruption):
@@ -81,8 +99,9 @@ class Journal(History):
         self.trials: list[TrialRecord] = []
         self._written = 0
         self._file: BinaryIO | None = None
+        self._checksum: int | None = 0
         self._synced = 0.0
-        if path.exists():
+        if os.path.lexists(path):
             self._resume()
 
     def add(self, record: TrialRecord) -> None:
@@ -118,9 +137,10 @@ class Journal(History):
     def _resume(self) -> None:
         with storage_errors(self._path):
             self._file = self._open()
-            length, self.trials, self.elapsed = _read(self._file, self._header)
-            self._file.truncate(length)
-            if not length:
+            found = _read(self._file, self._header)
+            self.trials, self.elapsed, self._checksum = found.records, found.elapsed, found.checksum
+            self._file.truncate(found.length)
+            if not found.length:
                 self._begin()
         self._written = len(self.trials)
         self.past = {record.trial: record for record in self.trials}
@@ -129,12 +149,13 @@ class Journal(History):
         """An empty journal, in which nothing is written yet."""
         self._file = self._file or self._open()
         self._file.truncate(0)
-        self._file.write(json.dumps(self._header).encode() + b"\n")
+        line, self._checksum = _line(self._header, 0)
+        self._file.write(line)
         self._written = 0
 
     def _open(self) -> BinaryIO:
         self._path.parent.mkdir(exist_ok=True)
-        file = self._path.open("ab+", buffering=0)
+        file = _opened(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         _lock(file, self._path)
         return file
 
@@ -142,9 +163,10 @@ class Journal(History):
         assert self._file is not None
         elapsed = round(self.elapsed + time.monotonic() - self._began, 3)
         new = self.trials[self._written :]
-        lines = b"".join(
-            json.dumps({"elapsed": elapsed, "trial": record}, default=plain).encode() + b"\n" for record in new
-        )
+        lines = b""
+        for record in new:
+            line, self._checksum = _line({"elapsed": elapsed, "trial": record}, self._checksum)
+            lines += line
         while lines:
             lines = lines[self._file.write(lines) :]
         if time.monotonic() - self._synced > _SYNC_EVERY_S:
@@ -161,16 +183,16 @@ def journal_path(folder: Path, run: str) -> Path:
 def read_journal(path: Path, identity: Mapping[str, Any]) -> list[TrialRecord]:
     """The trials in a journal that has these values in its header; none where there is no such journal."""
     if is_of(read_header(path), identity):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            return _read(file, read_header(path))[1]
+        with contextlib.suppress(OSError, StorageError), _opened(path, os.O_RDONLY) as file:
+            return _read(file, read_header(path)).records
     return []
 
 
 def read_header(path: Path) -> dict[str, Any]:
     """What a journal says of itself; nothing where it says nothing."""
-    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
-        header = json.loads(file.readline())
-        if isinstance(header, dict):
+    with contextlib.suppress(OSError, StorageError, *_NOT_WHOLE), _opened(path, os.O_RDONLY) as file:
+        header, _ = _header(file.readline())
+        if isinstance(header.get("attempt", 1), int):
             return header
     return {}
 
@@ -183,7 +205,7 @@ def is_of(header: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
 
 def discard_journal(path: Path) -> None:
     """Delete a journal, unless a process holds it."""
-    with contextlib.suppress(OSError, DoneElsewhere), path.open("rb+") as file:
+    with contextlib.suppress(OSError, StorageError, DoneElsewhere), _opened(path, os.O_RDWR) as file:
         _lock(file, path)
         path.unlink()
 
@@ -301,23 +323,73 @@ def _result(record: TrialRecord) -> Result:
     )
 
 
-def _read(file: BinaryIO, header: Mapping[str, Any]) -> tuple[int, list[TrialRecord], float]:
-    """How many bytes are whole and of the run that `header` names, its trials, and the seconds spent on them."""
+@dataclass
+class _Contents:
+    """What is whole of a journal, and of the run that was expected; `checksum` is that of its last line."""
+
+    length: int = 0
+    records: list[TrialRecord] = field(default_factory=list)
+    elapsed: float = 0.0
+    checksum: int | None = 0
+
+
+def _read(file: BinaryIO, header: Mapping[str, Any]) -> _Contents:
+    """What is whole of a journal, if it is of the run that `header` names."""
     file.seek(0)
-    length, records, elapsed = 0, [], 0.0
-    for number, line in enumerate(file):
-        try:
-            content: Any = json.loads(line) if line.endswith(b"\n") else None
+    found = _Contents()
+    known: set[int] = set()
+    with contextlib.suppress(*_NOT_WHOLE):  # the rest was cut off or changed
+        for number, line in enumerate(io.BytesIO(file.read())):
             if number == 0:
+                content, found.checksum = _header(line)
                 if not _is_same(content, header):
                     break
             else:
-                elapsed, record = float(content["elapsed"]), _record(content["trial"])
-                records.append(record)
-        except (ValueError, TypeError, KeyError):  # the rest was cut off or garbled
-            break
-        length += len(line)
-    return length, records, elapsed
+                content, checksum = _parsed(line, found.checksum)
+                elapsed, record = _ELAPSED.validate_python(content["elapsed"], strict=True), _record(content["trial"])
+                if record.trial in known:
+                    break
+                known.add(record.trial)
+                found.records.append(record)
+                found.elapsed, found.checksum = elapsed, checksum
+            found.length += len(line)
+    return found
+
+
+def _header(line: bytes) -> tuple[dict[str, Any], int | None]:
+    """The header, and its checksum, which format 1 did not have; raises one of `_NOT_WHOLE`."""
+    if _CHECKSUM.search(line):
+        return _parsed(line, 0)
+    content, _ = _parsed(line, None)
+    if content.get("format") != _WITHOUT_CHECKSUMS:
+        raise ValueError("no checksum")
+    return content, None
+
+
+def _line(content: Mapping[str, Any], checksum: int | None) -> tuple[bytes, int | None]:
+    """A line with the checksum that follows on the one of the line before it; without where that had none."""
+    text = json.dumps(content, default=plain).encode()
+    if checksum is None:
+        return text + b"\n", None
+    checksum = zlib.crc32(text, checksum)
+    return b'%b, "crc": "%08x"}\n' % (text[:-1], checksum), checksum
+
+
+def _parsed(line: bytes, checksum: int | None) -> tuple[dict[str, Any], int | None]:
+    """What a line says, and its checksum; raises one of `_NOT_WHOLE`."""
+    if not line.endswith(b"\n"):
+        raise ValueError("cut off")
+    if checksum is not None:
+        found = _CHECKSUM.search(line)
+        text = b"%b}" % line[: found.start()] if found else b""
+        checksum = zlib.crc32(text, checksum)
+        if found is None or int(found[1], 16) != checksum:
+            raise ValueError("changed")
+        line = text
+    content = json.loads(line)
+    if not isinstance(content, dict):
+        raise TypeError("no object")
+    return content, checksum
 
 
 def _is_same(found: object, header: Mapping[str, Any]) -> bool:
@@ -325,16 +397,44 @@ def _is_same(found: object, header: Mapping[str, Any]) -> bool:
     if not isinstance(found, dict):
         return False
     unknown = {"code": header["code"]} if "code" in header and not found.get("code") else {}
+    if found.get("format") == _WITHOUT_CHECKSUMS:
+        unknown["format"] = header["format"]
     fingerprints = [str(one.get("fingerprint", "")) for one in (found, header)]
     alike = {"fingerprint": header["fingerprint"]} if all(fingerprints) and agree(*fingerprints) else {}
     return {**found, **unknown, **alike} == header
 
 
 def _record(fields: Any) -> TrialRecord:
+    """A trial as it was written; raises one of `_NOT_WHOLE` where something has another type, or can't be."""
+    trial, config, *others = fields
+    if not isinstance(config, dict):
+        raise TypeError("no configuration")
+    _RECORD.validate_json(json.dumps([trial, {}, *others]), strict=True)
     record = TrialRecord(*fields)
+    succeeded = Status(record.status) is Status.OK
+    if record.trial < 0 or succeeded != (record.values is not None):
+        raise ValueError("no such trial")
     return record._replace(
         values=record.values and tuple(record.values), constraints=record.constraints and tuple(record.constraints)
     )
+
+
+def _opened(path: Path, flags: int) -> BinaryIO:
+    """A journal; `StorageError` for a link, which may lead anywhere, and for what is no file."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR):
+            raise _no_journal(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_journal(path)
+    return cast(BinaryIO, os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "rb+", buffering=0))
+
+
+def _no_journal(path: Path) -> StorageError:
+    return StorageError(f"the journal {str(path)!r} is a link or no file: delete it and repeat the command")
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

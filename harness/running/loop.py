@@ -12,11 +12,13 @@ from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Evaluator, last_lines
-from optathlon.running.interruption import Ending
+from optathlon.running.interruption import is_from_outside, telling_ctrl_c
 from optathlon.running.limits import TimeLimit, TimeUp
+from optathlon.text import described
 from optathlon.trial import Status
 
 
+@telling_ctrl_c()
 def run_loop(
     problem: Problem,
     start: Callable[[Problem], Optimizer],
@@ -87,7 +89,7 @@ def run_loop(
 
 def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status, str]:
     """What an error says of its run. Raises what is no outcome of it: interruptions, and what comes from outside."""
-    if isinstance(error, Ending) and not isinstance(error, TimeUp):
+    if is_from_outside(error) and not isinstance(error, TimeUp):
         raise error
     if limit.is_up:
         return Status.TIMEOUT, f"{limit}: {doing}"
@@ -95,4 +97,4 @@ def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status
         raise error
     if isinstance(error, MemoryError):
         return Status.MEMORY, f"out of memory: {doing}"
-    return Status.CRASHED, f"{doing} raised {type(error).__name__}: {error}"
+    return Status.CRASHED, f"{doing} raised {described(error)}"

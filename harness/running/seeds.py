@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+LARGEST_SEED = 2**63 - 1
+"""The largest seed of a run, and root seed, that can be stored; the smallest is 0."""
+
 _NOISE_BLOCK = 256
 
 

@@ -44,7 +44,7 @@ from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Job, SequentialEvaluator, evaluate
 from optathlon.running.loop import run_loop
 from optathlon.space import probes
-from optathlon.task import Task
+from optathlon.task import Task, agree
 from optathlon.trial import Result, Status, Trial
 
 TRIALS = 12
@@ -103,6 +103,7 @@ def task_checks(id: str) -> list[Check]:
         Check("the id is the one asked for", lambda: _expect(task.id == id, f"asked for {id!r}, got {task.id!r}")),
         Check("the metadata are JSON", lambda: _check_metadata(task)),
         Check("configurations of the space can be evaluated", lambda: _check_evaluation(task)),
+        Check("test metrics are named after the objective", lambda: _check_test_metrics(task)),
         Check("the same seed gives the same values", lambda: _check_repeatability(task)),
         Check("every fidelity level can be evaluated", lambda: _check_fidelity(task)),
         Check("the fingerprint is the same for a new instance", lambda: _check_fingerprint(task)),
@@ -302,6 +303,18 @@ def _check_evaluation(task: Task) -> None:
             _expect(inside, f"{objective.name} is {value}, outside [{objective.lower}, {objective.upper}]")
 
 
+def _check_test_metrics(task: Task) -> None:
+    """The report scores a metric `test/X` where the only objective is `X` or `val_X`."""
+    objective, *others = (objective.name for objective in task.problem.objectives)
+    result = evaluate(task, next(_sampled(task, 1)), 0)
+    found = sorted(name for name in result.metrics if name.startswith("test/"))
+    fitting = {f"test/{objective}", f"test/{objective.removeprefix('val_')}"}
+    _expect(
+        bool(others or not found or fitting & set(found)),
+        f"{', '.join(found)} would not be scored: call what tests the objective {objective!r} {min(fitting)!r}",
+    )
+
+
 def _check_repeatability(task: Task) -> None:
     for trial in _sampled(task, 3):
         first, second = (evaluate(task, trial, 1).values for _ in range(2))
@@ -335,7 +348,7 @@ def _check_level(task: Task, trial: Trial, level: float) -> None:
 
 def _check_fingerprint(task: Task) -> None:
     first, second = task.fingerprint(), make_task(task.id).fingerprint()
-    _expect(first == second, f"the fingerprint is {first} and then {second}")
+    _expect(agree(first, second), f"the fingerprint is {first} and then {second}")
 
 
 def _check_result_pickling(task: Task) -> None:

@@ -129,6 +129,7 @@ class LLMTask(Task):
         return Result(
             values=tuple(measured[name] for name in names),
             cost=measured["seconds"],
+            reused=True,
             metrics={name: value for name, value in measured.items() if name not in names},
         )
 

@@ -134,6 +134,7 @@ class Yahpo(Collection):
                 targets = tuple(joined.split("+"))
                 exist = len(set(targets)) == len(targets) and set(targets) <= set(SCENARIOS[scenario].objectives)
                 if exist and instance in files.instances(scenario):
+                    files.require_complete(scenario, statistics=len(targets) > 1)
                     return YahpoTask(id, scenario, instance, targets)
         raise KeyError(id)
 

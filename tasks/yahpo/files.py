@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FOLDER = "yahpo"
 _CONFIG_SPACE = "config_space.json"
+SCENARIO_FILES = (_CONFIG_SPACE, "encoding.json", "model.onnx")
+"""What each scenario's folder must have."""
 _SUITE = "benchmark_suites/v1.0/multi.json"
 _STATISTICS = "global_statistics/instance_target_statistics.csv"
 REMEDY = "copy it from the public repository github.com/slds-lmu/yahpo_data, release v1.0.2"
@@ -49,6 +51,17 @@ def scenario_file(scenario: str, name: str) -> Path:
 def damaged(relative: str, reason: str) -> MissingData:
     """The error for a data file that is there but can't be used."""
     return MissingData(f"{data_root() / FOLDER / relative} can't be used ({reason}): {REMEDY}")
+
+
+def require_complete(scenario: str, *, statistics: bool) -> None:
+    """Raise `MissingData` where a file that trials of the scenario need is absent, before any of them is read."""
+    needed = [f"{scenario}/{name}" for name in SCENARIO_FILES] + [_STATISTICS] * statistics
+    absent = [name for name in needed if not (data_root() / FOLDER / name).is_file()]
+    if absent:
+        folder = data_root() / FOLDER
+        raise MissingData(
+            f"the YAHPO scenario {scenario!r} is incomplete, {folder} lacks {', '.join(absent)}: {REMEDY}"
+        )
 
 
 def available() -> list[str]:

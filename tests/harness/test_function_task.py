@@ -10,6 +10,8 @@ from ConfigSpace import ConfigurationSpace
 
 from optathlon import Budget, Constraint, Fidelity, Objective, Result, Status, Trial, as_task
 from optathlon.errors import UsageError
+from optathlon.function_task import FunctionTask
+from optathlon.resources import Resources
 from optathlon.running.evaluation import evaluate
 
 SPACE = {"x": (0.0, 1.0), "kind": ["a", "b"]}
@@ -157,13 +159,89 @@ def defined(source: str) -> Any:
     return names["f"]
 
 
-def test_the_fingerprint_does_not_call_the_function() -> None:
+def test_the_fingerprint_calls_no_function_that_says_it_is_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
     def dear(config: dict[str, Any]) -> float:
-        raise AssertionError("called")
+        return 1.0
 
-    task = as_task("toy/dear", space=SPACE)
-    assert task(dear).fingerprint() == task(dear).fingerprint()
-    assert task(dear).fingerprint() != task(lambda config: 1.0).fingerprint()
+    monkeypatch.setattr(FunctionTask, "evaluate", lambda *_, **__: pytest.fail("called"))
+    for rest in ({"probed": False}, {"resources": Resources(isolated=True)}):
+        task = as_task("toy/dear", space=SPACE, **rest)
+        assert task(dear).fingerprint() == task(dear).fingerprint()
+        assert task(dear).fingerprint() != task(lambda config: 1.0).fingerprint()
+
+
+STATE = {"factor": 1.0, "calls": 0}
+
+
+def parts(function: Any, **rest: Any) -> list[str]:
+    return as_task("toy/f", space=SPACE, **rest)(function).fingerprint().split(".")
+
+
+def test_values_at_probes_are_part_of_the_fingerprint_of_a_cheap_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cheap(config: dict[str, Any]) -> float:
+        STATE["calls"] += 1
+        return float(config["x"] * STATE["factor"])
+
+    before = parts(cheap)
+    assert len(before) == 3
+    assert STATE["calls"] == 0, "it is called in another process"
+    monkeypatch.setitem(STATE, "factor", 2.0)
+    after = parts(cheap)
+    assert (after[:2], after[2] != before[2]) == (before[:2], True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import random\ndef f(c): return random.random()", "def f(c): return 1 / 0", "def f(c): raise SystemExit",
+     "import os\ndef f(c): os._exit(0)", "import time\ndef f(c): time.sleep(60)", "def f(c):\n  while True: pass",
+     "from itertools import count\ncalls = count()\ndef f(c): return next(calls)"],
+)  # fmt: skip
+def test_values_that_are_not_had_twice_at_once_are_left_out(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optathlon.function_task._ENDED_AFTER_S", 0.5)
+    assert len(parts(defined(source))) == 2
+
+
+def test_values_that_a_function_is_bound_to_are_part_of_the_fingerprint() -> None:
+    def scaled(factor: float, table: dict[str, float]) -> Any:
+        return lambda config: factor * config["x"] * table["a"]
+
+    class Scaled:
+        def __init__(self, factor: float) -> None:
+            self.factor = factor
+
+        def __call__(self, config: dict[str, Any]) -> float:
+            return self.factor
+
+        def method(self, config: dict[str, Any]) -> float:
+            return self.factor
+
+    def stretched(config: dict[str, Any], factor: float) -> float:
+        return factor
+
+    for make in (
+        lambda number: scaled(number, {"a": 1.0}),
+        lambda number: scaled(1.0, {"a": number}),
+        Scaled,
+        lambda number: Scaled(number).method,
+        lambda number: functools.partial(stretched, factor=number),
+    ):
+        assert parts(make(1.0), probed=False) == parts(make(1.0), probed=False)
+        assert parts(make(1.0), probed=False) != parts(make(2.0), probed=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("K = 1\ndef f(c): return K", "K = 2\ndef f(c): return K"),
+        ("def g(x): return x\ndef f(c): return g(c)", "def g(x): return -x\ndef f(c): return g(c)"),
+        ("def h(): return 1\ndef g(): return h()\ndef f(c): return g()",
+         "def h(): return 2\ndef g(): return h()\ndef f(c): return g()"),
+        ("def g(): return 1\ndef f(c): return (lambda: g())()", "def g(): return 2\ndef f(c): return (lambda: g())()"),
+    ],
+)  # fmt: skip
+def test_what_functions_without_source_use_is_followed(one: str, other: str) -> None:
+    assert parts(defined(one), probed=False) == parts(defined(one), probed=False)
+    assert parts(defined(one), probed=False) != parts(defined(other), probed=False)
 
 
 @pytest.mark.parametrize(

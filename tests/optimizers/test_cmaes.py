@@ -12,7 +12,9 @@ from cmaes import CatCMAwM
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Integer
 
 from optathlon import Result, Status
+from optathlon.errors import UsageError
 from optathlon.optimizers.cmaes import CmaesCatCMA
+from optathlon.registry.optimizers import choose_optimizer
 
 SEED = 11
 TRIALS = 36
@@ -133,6 +135,6 @@ def test_it_finds_the_optimum_of_a_mixed_space(kit: Any) -> None:
     assert np.mean(losses[-27:]) < np.mean(losses[:27]) / 4
 
 
-def test_a_population_that_is_too_small_is_refused(kit: Any) -> None:
-    with pytest.raises(ValueError, match="popsize is 3: give at least 4"):
-        CmaesCatCMA(kit.problem(kit.flat_space()), SEED, popsize=3)
+def test_a_population_that_is_too_small_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"popsize=3 .*greater than or equal to 4"):
+        choose_optimizer("cmaes-catcma[popsize=3]")

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optathlon import Experiment
 from optathlon.data import used_files
 from optathlon.errors import MissingData
+from optathlon.experiments.plan import make_plan
 from optathlon.problem import TaskType
 from optathlon.space import active_checker, decode
 from optathlon.tasks.yahpo import Yahpo
@@ -317,9 +319,25 @@ def test_an_encoding_that_misses_a_choice_is_an_error(copied: Path) -> None:
 
 @needs_data
 def test_the_problem_does_not_load_the_model(copied: Path) -> None:
-    (copied / "lcbench" / "model.onnx").unlink()
+    (copied / "lcbench" / "model.onnx").write_bytes(b"no model")
     task = Yahpo().make("yahpo/lcbench/167168/val_accuracy")
     assert len(task.problem.space) == task.metadata["dimension"] == 7
+
+
+@needs_data
+@pytest.mark.parametrize("absent", ["lcbench/encoding.json", "lcbench/model.onnx"])
+def test_half_a_scenario_is_refused_when_planning(copied: Path, absent: str) -> None:
+    assert make_plan(Experiment(optimizers=["random"], tasks=["yahpo/lcbench/3945/val_accuracy"]), ()).todo
+    (copied / absent).unlink()
+    for tasks in ("yahpo/lcbench/3945/val_accuracy", "yahpo/lcbench/*/val_accuracy"):
+        with pytest.raises(MissingData, match=f"'lcbench' is incomplete.*lacks {absent}: copy it"):
+            make_plan(Experiment(optimizers=["random"], tasks=[tasks]), ())
+
+
+@needs_data
+def test_several_objectives_need_the_statistics(copied: Path) -> None:
+    with pytest.raises(MissingData, match="lacks global_statistics/"):
+        Yahpo().make("yahpo/lcbench/3945/val_accuracy+val_cross_entropy")
 
 
 @needs_data
@@ -408,6 +426,8 @@ def test_conditions_that_need_two_parents_are_read(tmp_path: Path, monkeypatch: 
     folder = tmp_path / "yahpo" / "iaml_ranger"
     folder.mkdir(parents=True)
     (folder / "config_space.json").write_text(json.dumps(NESTED_SPACE))
+    for unread in ("encoding.json", "model.onnx"):
+        (folder / unread).touch()
     task = Yahpo().make("yahpo/iaml_ranger/2/mmce")
     assert task.problem.fidelity is not None
     assert task.problem.fidelity.lower == 0.05

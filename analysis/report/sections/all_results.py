@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,12 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label
+from optathlon.analysis.metrics.references import unreached_references
+from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
 from optathlon.analysis.report.cells import number
-from optathlon.analysis.report.section import Section
-from optathlon.analysis.report.sentences import names
+from optathlon.analysis.report.section import ReportData, Section
+from optathlon.analysis.report.sentences import counted, names, on_tasks
+from optathlon.results.tables import have_tables
 
 
 class AllResults(Section):
@@ -24,8 +27,9 @@ class AllResults(Section):
     template = "all_results.html"
 
     def caveats(self) -> Iterator[Markup]:
-        """What results are measured from: hypervolume references and optima."""
-        return _reference_points(self.data.analysis)
+        """What results are measured from, and which differences are too small to tell."""
+        yield from _reference_points(self.data.analysis)
+        yield from _ties(self.data)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All results, and the hypervolume references."""
@@ -94,8 +98,43 @@ def _reference_points(analysis: Analysis) -> Iterator[Markup]:
             "hypervolumes there may change as results are added."
         )
         yield text.format(names(derived["task"].unique()))
+    for objectives, tasks in _by_objectives(unreached_references(analysis.results)).items():
+        which = Markup("in {} ").format(names(objectives)) if objectives else "in all objectives at once "
+        text = Markup(
+            "No result is better {}than the hypervolume reference of {}: all hypervolumes there are 0, so optimizers "
+            "tie. Is the reference in the order, the units and the directions of the objectives?"
+        )
+        yield text.format(which, names(tasks))
     if analysis.beyond_optimum:
         text = Markup(
             "Results are better than the stated optimum (noise, or a wrong optimum) on {}: their regret counts as 0."
         )
         yield text.format(names(analysis.beyond_optimum))
+
+
+def _by_objectives(unreached: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:
+    """The tasks by what is the matter with their reference."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for task, objectives in unreached.items():
+        found.setdefault(objectives, []).append(task)
+    return found
+
+
+def _ties(data: ReportData) -> Iterator[Markup]:
+    if data.ties:
+        yield Markup("Values on a task that differ by at most {} of the larger one count as equal.").format(
+            f"{data.ties:g}"
+        )
+    if not have_tables(data.analysis.results):
+        return
+    for title, result in data.ranked.items():
+        differences = storage_differences(result.comparison.losses.iloc[:, -1].unstack("optimizer"))
+        if len(differences):
+            text = Markup(
+                "On {} of {}{}, ranks rest on differences as they come about when programs store the same value in "
+                "different precision, of at most {} of the value. With <code>--ties {}</code>, such values are equal."
+            )
+            tasks = differences.index.unique("task")
+            largest = f"{differences.max():.1g}"
+            total = counted(len(result.comparison.tasks), "task")
+            yield text.format(len(tasks), total, on_tasks(title), largest, f"{tolerance_for(differences):g}")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.experiments.executors.executor import Assignment, Executor, ExecutorOptions
-from optathlon.registry.plugins import declared, load_entry, require
+from optathlon.registry.plugins import declared, load_class, require
 
 GROUP = "optathlon.executors"
 """The entry points by which executors are found."""
@@ -42,7 +42,7 @@ def choose_executor(section: Section) -> ExecutorChoice:
     entries = declared(GROUP)
     if kind not in entries:
         raise unknown("executor", kind, entries)
-    cls = load_entry(entries[kind], Executor)  # type: ignore[type-abstract]
+    cls = load_class(entries[kind], Executor)  # type: ignore[type-abstract]
     return ExecutorChoice(kind, cls, _checked(kind, cls.options, given))
 
 

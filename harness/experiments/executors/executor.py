@@ -40,6 +40,9 @@ class Watcher(Protocol):
     def tick(self, running: Sequence[RunSpec], left: int) -> None:
         """Called a few times a second, with the runs that are going on, and how many have not ended."""
 
+    def note(self, text: str) -> None:
+        """What is to be shown with the progress from now on, as why nothing goes on; empty for nothing."""
+
     def is_done(self, spec: RunSpec) -> bool:
         """Whether another driver has stored the run meanwhile."""
 

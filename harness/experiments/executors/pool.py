@@ -277,8 +277,10 @@ class WorkerPool(Executor):
         for spec, ended in worker.unstored.values():
             if self._watcher.is_stored(spec):
                 self._watcher.ended(ended.status, ended.reason)
-            else:
+            elif self._may_try_again(spec.id):
                 again.append(spec)
+            else:
+                self._watcher.lost(spec, status, f"{reason} before it had stored the run", ended.seconds)
         if worker.runs:
             running = worker.runs.popleft()
             if self._may_try_again(running.id):

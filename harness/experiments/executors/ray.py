@@ -26,6 +26,7 @@ from optathlon.errors import UsageError
 from optathlon.experiments.executors.executor import Assignment, ExecutorOptions
 from optathlon.experiments.executors.messages import Batch, Order, Ready, Refused, Report, Verify, WorkerSettings
 from optathlon.experiments.executors.pool import WorkerHandle, WorkerPool
+from optathlon.experiments.executors.ray_head import RayHead
 from optathlon.experiments.executors.worker import Stop, Worker
 from optathlon.running.environment import pinning
 from optathlon.running.gpus import GpuPool, gpu_shortage, visible_gpus
@@ -99,6 +100,7 @@ class _RayWorker(WorkerHandle):
     actor: Any
     share: float
     answers: ObjectRefGenerator
+    head: RayHead
 
     def send(self, order: Order) -> None:
         """Send an order, and expect the answers to it instead of those to the last one."""
@@ -133,6 +135,7 @@ class _RayWorker(WorkerHandle):
         """End the actor's process, and wait until Ray knows that it is gone."""
         import ray
 
+        self.head.require()
         ray.kill(self.actor)
         ray.wait([self.answers.completed()], timeout=_GRACE_S)
 
@@ -147,7 +150,8 @@ class RayExecutor(WorkerPool):
     Workers for which the cluster has no room wait until it has, while the others go on. A worker does the runs that
     need one amount of GPUs per trial; when there are no more of these, it makes way for one for another amount.
 
-    `run` raises `UsageError` where the cluster can't be reached or has not enough GPUs on any node.
+    `run` raises `UsageError` where the cluster can't be reached or has not enough GPUs on any node, and `Unavailable`
+    where its head is lost.
     """
 
     options = RayOptions
@@ -158,12 +162,13 @@ class RayExecutor(WorkerPool):
         super().__init__(options, assignment)
         self._settings = self._settings.for_other_machines()
         self._address = options.address
+        self._head: RayHead
         self._at_once: dict[float, int] = {}
         self._room: dict[float, float] = {}
 
     def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs; see `Executor`."""
-        with _connected(self._address, self._size):
+        with _connected(self._address, self._size) as self._head:
             self._find_room(runs)
             super().run(runs, stored_fingerprints)
 
@@ -176,6 +181,7 @@ class RayExecutor(WorkerPool):
         """Wait for an answer or a death."""
         import ray
 
+        self._head.check()
         answers = [worker.answers for worker in workers if isinstance(worker, _RayWorker) and worker.busy]
         if answers:
             ray.wait([*answers, *(answer.completed() for answer in answers)], timeout=seconds)
@@ -186,8 +192,9 @@ class RayExecutor(WorkerPool):
         """Let those that are idle, or soon will be, store what they have finished; then end all."""
         rays = [worker for worker in workers if isinstance(worker, _RayWorker)]
         _await([worker.close() for worker in rays if not worker.starting])
-        for worker in rays:
-            worker.kill()
+        if self._head.answers:
+            for worker in rays:
+                worker.kill()
 
     def next_check(self, worker: WorkerHandle) -> Verify | None:
         """A check of a task that needs what the worker has."""
@@ -231,6 +238,7 @@ class RayExecutor(WorkerPool):
     def _start(self, number: int, share: float) -> _RayWorker:
         import ray
 
+        self._head.require()
         variables = {name: value for name, value in os.environ.items() if name.startswith("OPTATHLON_")}
         actor = (
             ray.remote(_Actor)
@@ -243,7 +251,7 @@ class RayExecutor(WorkerPool):
             )
             .remote(self._settings, number, share)
         )
-        return _RayWorker(number, actor=actor, share=share, answers=actor.begin.remote())
+        return _RayWorker(number, actor=actor, share=share, answers=actor.begin.remote(), head=self._head)
 
     def _find_room(self, runs: Sequence[RunSpec]) -> None:
         """How many workers for which GPUs there can be; `UsageError` where it is none."""
@@ -288,13 +296,13 @@ def _gpus_of_nodes() -> list[float]:
 
 
 @contextmanager
-def _connected(address: str | None, cpus: int) -> Iterator[None]:
-    """Within this block there is Ray: that of the process, that at the address, or one started here."""
+def _connected(address: str | None, cpus: int) -> Iterator[RayHead]:
+    """Within this block there is Ray: that of the process, that at the address, or one started here; its head."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     if ray.is_initialized():
-        yield
+        yield RayHead(ray.get_runtime_context().gcs_address)
         return
     if address is not None:
         _check_reachable(address)
@@ -308,7 +316,7 @@ def _connected(address: str | None, cpus: int) -> Iterator[None]:
             f"can't use Ray at {where['address']!r}: {why}: start it, or set RAY_AUTH_MODE=token if it asks for a token"
         ) from error
     try:
-        yield
+        yield RayHead(ray.get_runtime_context().gcs_address)
     finally:
         ray.shutdown()
 

@@ -5,53 +5,47 @@ The logs of the jobs are in the folder `slurm` of the results folder.
 
 from __future__ import annotations
 
-import ctypes
+import importlib.util
 import math
-import multiprocessing
 import shutil
-import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from optathlon.budget import parse_duration
-from optathlon.errors import Interruption, OptathlonError, UsageError, unknown
+from optathlon.errors import OptathlonError, UsageError, unknown
 from optathlon.experiments.executors.executor import Assignment, Executor, ExecutorOptions
 from optathlon.experiments.executors.messages import Interrupted, Refused
+from optathlon.experiments.executors.slurm_job import ArrayJob, JobDone, JobFailed, JobResult
+from optathlon.experiments.executors.slurm_queue import SlurmQueue
 from optathlon.results.folder import ResultsFolder, ShardGone
 from optathlon.results.schema import RUNS
-from optathlon.running.environment import pinned
 from optathlon.running.gpus import gpu_shortage
-from optathlon.running.interruption import terminating_as_interrupt
-from optathlon.running.isolation import cause
 from optathlon.running.runs import RunSpec
 from optathlon.trial import Status
 
 if TYPE_CHECKING:
     from submitit import Executor as Submitter
     from submitit import Job
-    from submitit.helpers import DelayedSubmission
+    from submitit.core.core import InfoWatcher
 
 _EXTRA = "extra_"
+_SIGNAL_DELAY = "signal_delay_s"
 _POLL_S = 1.0
 _TICK_S = 0.2
 _SETTLE_S = 60.0
 """So long may a file system take to show here what a job has stored on its node."""
-_GRACE_S = 20.0
 _BLOCKS_PER_JOB = 8
 _LOG_LINES = 3
-_PR_SET_PDEATHSIG = 1
-_INTERRUPTED = 130
+_SHORTEST_MIN = 5
+"""Of a job: it is told 90 s before its end, or up to a minute earlier, and has to start before that."""
 
 
 class SlurmOptions(ExecutorOptions):
@@ -62,7 +56,9 @@ class SlurmOptions(ExecutorOptions):
     array:
         How many jobs there are at most.
     time:
-        Time limit of a job, as `90min` or `4h`. A job that hits it is requeued and goes on where it was.
+        Time limit of a job, as `90min` or `4h`; five minutes at least, unless `extra_signal_delay_s` is given. SLURM
+        signals a job 90 seconds before its end, and up to a minute earlier. The job then stops cleanly, is requeued and
+        goes on where it was.
     requeues:
         How often a job that hits its time limit is requeued; after preemption it always is.
     partition, account, qos, mem:
@@ -107,28 +103,17 @@ class SlurmOptions(ExecutorOptions):
         own = {key: value for key, value in given.items() if not key.startswith(_EXTRA)}
         return own | ({"extra": extra} if extra else {})
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_extra(self.extra)
+        if self.cluster == "slurm":
+            _check_time(self.time, self.minutes, self.extra.get(_SIGNAL_DELAY))
+        return self
+
     @property
     def minutes(self) -> int:
         """The time limit in minutes, in which SLURM counts."""
         return math.ceil(parse_duration(self.time) / 60)
-
-
-@dataclass(frozen=True)
-class JobDone:
-    """What a job leaves behind that did its runs, but for `elsewhere` of them that other drivers do."""
-
-    elsewhere: int
-
-
-@dataclass(frozen=True)
-class JobFailed:
-    """What a job leaves behind that failed, and why."""
-
-    reason: str
-
-
-JobResult = JobDone | Refused | Interrupted | JobFailed
-Drive = Callable[[list[RunSpec]], int]
 
 
 class SlurmExecutor(Executor):
@@ -152,6 +137,7 @@ class SlurmExecutor(Executor):
         self._folder = assignment.settings.for_other_machines().folder
         self._drive = assignment.drive
         self._watcher = assignment.watcher
+        self._queue = SlurmQueue()
 
     def run(self, runs: Sequence[RunSpec], stored_fingerprints: Mapping[str, str]) -> None:
         """Do all runs; see `Executor`. Each job verifies the tasks of its runs before it begins.
@@ -170,6 +156,7 @@ class SlurmExecutor(Executor):
                 for job in list(going_on):
                     if job.done():
                         missing += self._end(job, going_on.pop(job))
+                self._watcher.note(self._queue.note())
         finally:
             for job in going_on:
                 job.cancel(check=False)
@@ -183,18 +170,19 @@ class SlurmExecutor(Executor):
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         try:
-            return self._submitter().map_array(ArrayJob(self._drive), parts)
+            jobs = self._submitter().map_array(ArrayJob(self._drive), parts)
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"SLURM refuses the jobs: {' '.join(str(error).split())}") from None
+        if self._options.cluster == "slurm":
+            for job in jobs:
+                job.watcher = cast("InfoWatcher", self._queue)
+                self._queue.register_job(job.job_id)
+        return jobs
 
     def _submitter(self) -> Submitter:
         import submitit
 
         options = self._options
-        known = submitit.SlurmExecutor._valid_parameters()
-        for key in options.extra:
-            if key not in known:
-                raise unknown("option", _EXTRA + key, (_EXTRA + name for name in known), where="the executor 'slurm'")
         submitter = submitit.AutoExecutor(
             self._folder.path / "slurm",
             cluster=options.cluster,
@@ -220,8 +208,8 @@ class SlurmExecutor(Executor):
         while time.monotonic() < deadline:
             time.sleep(_TICK_S)
             self._watcher.tick((), len(self._pending))
-        for status in self._pending.look():
-            self._watcher.ended(status)
+        for status, reason in self._pending.look():
+            self._watcher.ended(status, reason)
 
     def _end(self, job: Job[JobResult], runs: list[RunSpec]) -> int:
         """Hear what became of a job that has ended; how many of its runs are missing."""
@@ -254,78 +242,6 @@ def cut(runs: list[RunSpec], count: int) -> list[list[RunSpec]]:
     return [[spec for block in blocks[part::count] for spec in block] for part in range(count)]
 
 
-class ArrayJob:
-    """What a job calls. The driver is a process of its own: it starts in the pinned environment, and can be ended."""
-
-    def __init__(self, drive: Drive) -> None:
-        self._drive = drive
-        self._driver: SpawnProcess | None = None
-
-    def __call__(self, runs: list[RunSpec]) -> JobResult:
-        """Do the runs. An interrupt or SIGTERM, as by `scancel`, ends the driver cleanly and goes on."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        self._driver = context.Process(target=_serve, args=(self._drive, runs, theirs))
-        with terminating_as_interrupt(), ours:
-            try:
-                with pinned(), theirs:
-                    self._driver.start()
-                return self._result(ours)
-            finally:
-                self._end_driver()
-
-    def checkpoint(self, runs: list[RunSpec]) -> DelayedSubmission:
-        """Called by submitit at the time limit or preemption: what to do when the job is requeued."""
-        from submitit.helpers import DelayedSubmission
-
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # SLURM sends it when the job is requeued
-        self._end_driver()
-        return DelayedSubmission(ArrayJob(self._drive), runs)
-
-    def _result(self, connection: Connection) -> JobResult:
-        assert self._driver is not None
-        try:
-            result: JobResult = connection.recv()
-        except EOFError:
-            self._driver.join()
-            return JobFailed(f"its driver died {cause(self._driver.exitcode)}")
-        self._driver.join(_GRACE_S)
-        return result
-
-    def _end_driver(self) -> None:
-        """Let the driver stop its workers, which store what they have finished."""
-        if self._driver is not None and self._driver.pid is not None:
-            if self._driver.is_alive():
-                self._driver.terminate()
-            self._driver.join(_GRACE_S)
-            if self._driver.is_alive():
-                self._driver.kill()
-
-
-def _serve(drive: Drive, runs: list[RunSpec], connection: Connection) -> None:
-    """The life of a job's driver."""
-    from submitit import JobEnvironment
-
-    # SLURM may send its signals to every process of a job: those are for the one that started this
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.Signals[f"SIG{JobEnvironment.USR_SIG}"], signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    try:
-        connection.send(_result_of(drive, runs))
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-
-
-def _result_of(drive: Drive, runs: list[RunSpec]) -> JobResult:
-    try:
-        return JobDone(drive(runs))
-    except UsageError as refusal:
-        return Refused(str(refusal))
-    except Interruption as error:
-        return Interrupted(error)
-
-
 class _Pending:
     """The runs that are not stored yet."""
 
@@ -341,25 +257,52 @@ class _Pending:
         """Those of `runs` that are pending."""
         return [spec for spec in runs if spec.id in self._attempts]
 
-    def look(self) -> list[Status]:
-        """The statuses of the runs that were stored since the last look, which reads the new shards only."""
+    def look(self) -> list[tuple[Status, str]]:
+        """The statuses, with reasons, of the runs stored since the last look, which reads the new shards only."""
         shards = {path.name for path in (self._folder.path / "runs").glob("*.parquet")}
         new, self._seen = sorted(shards - self._seen), shards
-        return [status for shard in new for status in self._ended(shard)]
+        return [ended for shard in new for ended in self._ended(shard)]
 
-    def _ended(self, shard: str) -> Iterator[Status]:
+    def _ended(self, shard: str) -> Iterator[tuple[Status, str]]:
         try:
             table = self._folder.read_shard("runs", shard, self._schema).to_pydict()
         except ShardGone:  # a compaction has put its rows into another one
             return
-        for run, attempt, status in zip(table["run"], table["attempt"], table["status"], strict=True):
+        for run, attempt, status, reason in zip(*(table[name] for name in self._schema.names), strict=True):
             if (attempt or 1) >= self._attempts.get(run, math.inf):
                 del self._attempts[run]
-                yield Status(status)
+                yield Status(status), reason or ""
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        return pa.schema([RUNS.field(name) for name in ("run", "attempt", "status")])
+        return pa.schema([RUNS.field(name) for name in ("run", "attempt", "status", "reason")])
+
+
+def _check_extra(extra: Iterable[str]) -> None:
+    """Raise `UsageError` for an option that submitit doesn't know, as far as it is installed."""
+    if not extra or importlib.util.find_spec("submitit") is None:
+        return
+    import submitit
+
+    known = submitit.SlurmExecutor._valid_parameters()
+    for key in extra:
+        if key not in known:
+            raise unknown("option", _EXTRA + key, (_EXTRA + name for name in known), where="the executor 'slurm'")
+
+
+def _check_time(time: str, minutes: int, signal_delay_s: str | int | None) -> None:
+    """Raise `UsageError` where a job would be told to stop before it has begun."""
+    if signal_delay_s is None:
+        if minutes < _SHORTEST_MIN:
+            raise UsageError(
+                f"the option time={time} of the executor 'slurm' is too short: SLURM tells a job to stop 90 s before "
+                f"its end, or up to a minute earlier: give {_SHORTEST_MIN}min or more, or extra_signal_delay_s too"
+            )
+    elif not isinstance(signal_delay_s, int) or not 0 < signal_delay_s < 60 * minutes:
+        raise UsageError(
+            f"the option extra_signal_delay_s={signal_delay_s} of the executor 'slurm': give whole seconds, more than "
+            f"0 and fewer than time={time} has"
+        )
 
 
 def _require_slurm(options: SlurmOptions) -> None:

@@ -36,12 +36,12 @@ from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
-from optathlon.running.interruption import Ending, forget, held, interrupt
+from optathlon.running.interruption import Ending, forget, held, interrupt, is_from_outside
 from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
 from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.running.runs import RunSpec, execute
-from optathlon.task import Task, agree
+from optathlon.task import Task, agree, lasting
 from optathlon.trial import Status
 
 _FLUSH_AFTER_S, _FLUSH_BEFORE_S, _FLUSH_SHARE = 0.5, 20.0, 0.02
@@ -89,6 +89,8 @@ class Worker:
                 case Batch(runs):
                     for spec in runs:
                         yield from self._do(spec, order)
+                    if not order.patience:  # a worker died with it: what comes next must not be blamed on it
+                        self._flush()
                 case Flush():
                     self._flush()
             yield from self._tell()
@@ -165,7 +167,8 @@ class Worker:
             raise Stop
         self._writer.describe(task, fingerprint)
         self._writer.add(
-            run_row(spec, outcome, self._session, optimizer.options, fingerprint, started, seconds), outcome.trials
+            run_row(spec, outcome, self._session, optimizer.options, lasting(fingerprint), started, seconds),
+            outcome.trials,
         )
         self._news.append(Ended(spec.id, outcome.status, seconds, outcome.reason))
         if time.monotonic() - self._flushed > self._flush_after:
@@ -187,7 +190,7 @@ class Worker:
         limit = self._settings.limits.run_seconds
         path = journal_path(self._settings.folder.path, spec.id)
         code = self._session.code_of(spec.optimizer).id
-        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": fingerprint, "code": code}
+        identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": lasting(fingerprint), "code": code}
         return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
 
     def _limited(self, spec: RunSpec, journal: Journal, run: Callable[..., RunOutcome]) -> RunOutcome:
@@ -255,5 +258,7 @@ def _fingerprint(task: Task) -> str:
         return task.fingerprint()
     except UsageError:
         raise
-    except Exception:  # a user's objective may raise anything
+    except BaseException as error:  # a user's objective may raise anything
+        if is_from_outside(error):
+            raise
         return ""

@@ -46,6 +46,11 @@ def load_table(path: str | Path, *, direction: Direction | None = None) -> Resul
     a row can't be meant or may mean two things (it names the first one, counted from 1 without the header), and where
     a column would be ignored that changes the meaning of others.
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     table = Table(file, read_rows(file))
     return results_of(observations(table, direction), file)
+
+
+def have_tables(results: Results) -> bool:
+    """Whether some of the results come from a table."""
+    return "file" in results.provenance and bool(results.provenance["file"].notna().any())

@@ -15,14 +15,27 @@ import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
 from optathlon.results.tables.table import KNOWN, plain
+from optathlon.text import one_line, shortened
 
 KINDS = ".csv or .tsv (also .gz, .bz2, .xz, .zst) or .parquet"
 
 _TEXT = (".csv", ".tsv")
 _PARQUET = ".parquet"
 _COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks."""
 _DELIMITERS = (",", ";", "\t", "|")
-_HEAD = 2**16
+_MAGIC = {
+    b"PAR1": ".parquet",
+    b"\x1f\x8b": ".csv.gz",
+    b"BZh": ".csv.bz2",
+    b"\xfd7zXZ": ".csv.xz",
+    b"\x28\xb5\x2f\xfd": ".csv.zst",
+}
+"""How files of other formats begin, and what they are called."""
+_REASON = 400
+"""Characters of what a library says of a file."""
+_HEAD = 2**20
 """Bytes of text that hold the header."""
 
 
@@ -40,9 +53,15 @@ def read_rows(file: Path) -> pa.Table:
         if kind in _TEXT:
             return _read_text(file, compression)
     except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, UnicodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"can't read {str(file)!r} as a table: {reason}{_remedy(reason)}") from None
+        reason = one_line(str(error))
+        text = f"{shortened(reason, _REASON)}{_remedy(reason)}"
+        raise UsageError(f"can't read {str(file)!r} as a table: {text}") from None
     raise UsageError(f"can't tell what {str(file)!r} is: save it as {KINDS}")
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is a file, or is called like a table and not there at all."""
+    return path.is_file() or (not path.exists() and _format(path)[0] in (*_TEXT, _PARQUET))
 
 
 def table_name(file: Path) -> str:
@@ -60,18 +79,25 @@ def _format(file: Path) -> tuple[str, str]:
 def _read_text(file: Path, compression: str) -> pa.Table:
     with _opened(file, compression) as source:
         head: bytes = source.read(_HEAD)
-    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    for magic, ending in _MAGIC.items():
+        if head.startswith(magic):
+            raise UsageError(f"{str(file)!r} is not text: it begins like a {ending} file, so rename it to that")
+    if b"\0" in head and not head.startswith(_UTF16):
+        raise UsageError(f"{str(file)!r} is not text in UTF-8: save it as {KINDS}")
+    encoding = "utf-16" if head.startswith(_UTF16) else "utf-8-sig"
     text = head.decode(encoding, errors="replace")
     # Excel reads and writes a first line such as "sep=;"
     stated = re.match(r"sep=([^\w\s]|\t)\r?\n", text)
     delimiter = stated[1] if stated else _delimiter(text, file)
+    header = _header(text[stated.end() :] if stated else text, delimiter)
     with _opened(file, compression) as source:
-        return pc.read_csv(
+        rows = pc.read_csv(
             source,
             pc.ReadOptions(encoding=encoding.removesuffix("-sig"), skip_rows=1 if stated else 0),
             pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            pc.ConvertOptions(column_types=dict.fromkeys(KNOWN, pa.string())),
+            pc.ConvertOptions(column_types={name: pa.string() for name in header if name.strip() in KNOWN}),
         )
+    return rows.rename_columns([name.strip() for name in rows.column_names])
 
 
 def _opened(file: Path, compression: str) -> Any:
@@ -93,8 +119,11 @@ def _delimiter(text: str, file: Path) -> str:
 
 
 def _known_columns(text: str, delimiter: str) -> int:
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    return len({plain(name) for name in header} & {*KNOWN})
+    return len({plain(name) for name in _header(text, delimiter)} & {*KNOWN})
+
+
+def _header(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
 
 
 def _remedy(reason: str) -> str:

@@ -56,6 +56,8 @@ def _runs(rows: pd.DataFrame, source: str, provenance: str) -> pd.DataFrame:
         "seconds": last["time"].to_numpy(),
         "host": "",
         "provenance": provenance,
+        "code": _no_text(len(frame)),
+        "versions": _no_text(len(frame)),
     }
     return _labelled(pd.DataFrame(columns))
 

@@ -22,8 +22,8 @@ _MAYBE_GROUPED = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 def numbers(table: Table, column: str) -> np.ndarray:
     """Shape (rows,): a column of numbers, or of durations in seconds; NaN where it is missing.
 
-    Text may have decimal commas, if all of the table's has. `UsageError` where something is no number, or where a comma
-    may as well separate thousands.
+    Text may have decimal commas, if all of the table's has. `UsageError` where something is not a number, or where a
+    comma may as well separate thousands.
     """
     if table.has_text(column):
         return _parsed(table, column)
@@ -46,7 +46,9 @@ def times(table: Table) -> np.ndarray:
         is_duration = compute.match_substring_regex(text, _DURATION).to_numpy()
         if is_duration.any():
             missing = compute.is_in(text, pa.array(MISSING)).to_numpy()
-            table.refuse(~(is_duration | missing), "the time in {} is no duration, as others are: give all in seconds")
+            table.refuse(
+                ~(is_duration | missing), "the time in {} is not a duration as others are: give all in seconds"
+            )
             durations = pd.to_timedelta(text.to_pandas().where(is_duration))
             seconds: np.ndarray = durations.dt.total_seconds().to_numpy(dtype=float)
             return seconds

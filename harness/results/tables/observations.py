@@ -90,10 +90,9 @@ def _check_columns(table: Table) -> None:
 
 def _refuse_meaningful(table: Table, column: str, values: pa.ChunkedArray) -> None:
     """Refuse a column that would be ignored although others mean something else with it."""
-    if values.null_count == len(values):
-        return
+    varies = len(values.unique()) > 1
     for pattern, complaint in _UNREAD.items():
-        if re.fullmatch(pattern, plain(column)):
+        if varies and re.fullmatch(pattern, plain(column)):
             raise table.error(f"the column {column!r} is not read, and {complaint}")
     if "direction" not in table and _says_direction(column, values):
         raise table.error(
@@ -113,7 +112,7 @@ def _says_direction(column: str, values: pa.ChunkedArray) -> bool:
 
 def _directions(table: Table, direction: Direction | None) -> pd.Categorical:
     if "direction" not in table:
-        return pd.Categorical([direction or "minimize"]).take(np.zeros(len(table.rows), dtype=int))
+        return pd.Categorical(np.full(len(table.rows), direction or "minimize", dtype=object))
     stated = table.names("direction")
     for word in stated.categories:
         if word not in _DIRECTIONS:
@@ -170,9 +169,9 @@ def _check_runs(table: Table, rows: pd.DataFrame) -> None:
     twice = same_run & (rows["step"].diff() == 0).to_numpy()
     refuse(twice, "optimizer, task, seed and step in {} are those of an earlier row: leave one out")
     for label in ("collection", "direction"):
-        first = rows.groupby("task", observed=True)[label].transform("first")
-        differs = (rows[label].astype(str) != first.astype(str)).to_numpy()
-        refuse(differs, f"the task in {{}} has another {label} in other rows: choose one")
+        codes = rows[label].cat.codes
+        first = codes.groupby(rows["task"], observed=True).transform("first")
+        refuse((codes != first).to_numpy(), f"the task in {{}} has another {label} in other rows: choose one")
     if "time" not in table:
         return
     time = rows["time"]

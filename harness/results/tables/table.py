@@ -61,19 +61,20 @@ class Table:
     def has_text(self, column: str) -> bool:
         """Whether a column holds text."""
         kind = self.kind(column)
-        return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
     def stripped(self, column: str) -> pa.ChunkedArray:
-        """A column as text without blanks around it, one form for each letter; empty where it is missing."""
+        """A column as text without blanks around it; empty where it is missing."""
         try:
             text = self.rows[column].cast(pa.string()).fill_null("")
         except pa.ArrowException:
             raise self.unusable(column, "numbers or text") from None
-        return compute.utf8_normalize(compute.utf8_trim_whitespace(text), form="NFC")
+        return compute.utf8_trim_whitespace(text)
 
     def text(self, column: str) -> pd.Categorical:
-        """A column of text with its categories sorted; empty where it is missing."""
-        labels = pd.Categorical(self.stripped(column).dictionary_encode().to_pandas())
+        """A column of text in one form of each letter, its categories sorted; empty where it is missing."""
+        normalised = compute.utf8_normalize(self.stripped(column), form="NFC")
+        labels = pd.Categorical(normalised.dictionary_encode().to_pandas())
         return labels.reorder_categories(sorted(labels.categories))
 
     def names(self, column: str) -> pd.Categorical:

@@ -51,3 +51,10 @@ def test_a_direction_in_the_table_and_another_asked_for_is_refused(in_process: C
     refused = in_process("export", table, "--format", "ioh", "--maximize")
     assert refused.returncode == 2
     assert "the direction in row 1 (and 143 more rows) is not 'maximize'" in refused.stderr
+
+
+def test_a_table_that_is_not_there_is_called_a_table(in_process: Command, tmp_path: Path) -> None:
+    refused = in_process("export", tmp_path / "none.CSV.gz", "--format", "ioh")
+    assert refused.returncode == 2
+    assert "no file" in refused.stderr
+    assert "give a table" in refused.stderr

@@ -17,6 +17,7 @@ from optathlon.experiments.driver import MachineDriver, plan_experiment
 from optathlon.experiments.experiment import Execution
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.plugins import PluginSet
+from optathlon.results.drivers import DriverRecord
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.rows import Session
 from optathlon.running.runs import RunSpec
@@ -259,6 +260,16 @@ def test_a_worker_elsewhere_with_other_files_is_refused(lab: Lab) -> None:
     with pytest.raises(UsageError, match=r"'walk' is other code for a worker.*its source changed"):
         driver(plan.todo)
     assert load(lab.out()).runs.empty
+
+
+def test_two_drivers_do_not_mix_code(lab: Lab) -> None:
+    folder = ResultsFolder.create(lab.out())
+    with DriverRecord(folder, "local", 1, 3, {"walk": "0123", "random": ""}):
+        refused = lab.run()
+        assert (refused.returncode, "'walk' by other code" in refused.stderr) == (2, True)
+        assert lab.run("--optimizer", "sobol", "-t", "mfh/h3/good", "--dry-run").returncode == 0
+    with DriverRecord(folder, "local", 1, 3, {"sobol": "0123", "random": ""}):
+        assert lab.run().returncode == 0
 
 
 def test_two_files_with_a_class_of_one_name_can_be_compared(lab: Lab) -> None:

@@ -29,7 +29,7 @@ def two(config):
 
 
 def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+    path.write_bytes(path.read_bytes()[:-9])
 
 
 def flip(path: Path) -> None:

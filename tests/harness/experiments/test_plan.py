@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from optathlon import (
     Objective,
     Optimizer,
     Problem,
+    Result,
+    Trial,
     as_task,
 )
 from optathlon.errors import UsageError
@@ -110,7 +113,7 @@ def toys(own_plugins: None) -> None:
             super().__init__(problem, seed)
 
     plugins.optimizers["simple"] = Simple
-    one = as_task("toy/one", space={"x": (0.0, 1.0)}, budget=7)(lambda config: config["x"])
+    one = as_task("toy/one", space={"x": (0.0, 1.0)}, budget=7)(lambda config: Result((config["x"],), cost=1.0))
     two = as_task("toy/two", space={"x": (0.0, 1.0)}, objectives=TWO, version="3")(lambda config: [1, 2])
     plugins.tasks |= {"toy/one": one, "toy/two": two}
 
@@ -232,3 +235,111 @@ def test_plain_choices_are_not() -> None:
     choices = ["text", 1, 2.5, None, (1, "two"), 2**70]
     plugins.tasks["toy/plain"] = as_task("toy/plain", space={"x": choices, "y": [True, False]})(lambda config: 1.0)
     assert len(make_plan(Experiment(optimizers=["random"], tasks=["toy/plain"]), ()).todo) == 1
+
+
+class Stepping(RandomSearch):
+    def __init__(self, problem: Problem, seed: int, *, step: float = 1.0) -> None:
+        if step <= 0:
+            raise ValueError("the step must\nbe positive")
+        super().__init__(problem, seed)
+
+
+class Broken(RandomSearch):
+    def __init__(self, problem: Problem, seed: int, *, step: float = 1.0) -> None:
+        raise SystemExit(f"no licence for {step}")
+
+
+class Dying(RandomSearch):
+    def __init__(self, problem: Problem, seed: int) -> None:
+        os._exit(1)
+
+
+class Demanding(RandomSearch):
+    def __init__(self, problem: Problem, seed: int, *, family: str) -> None:
+        super().__init__(problem, seed)
+
+
+class Seedless(RandomSearch):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem, 0)
+
+
+class Untellable(Optimizer):
+    def __init__(self, problem: Problem, seed: int) -> None: ...
+
+    def ask(self) -> Trial | None: ...
+
+
+def planned(*optimizers: str, tasks: tuple[str, ...] = ("toy/one",), **settings: Any) -> Plan:
+    return make_plan(Experiment(optimizers=list(optimizers), tasks=list(tasks), **settings), ())
+
+
+@pytest.fixture
+def odd_optimizers(toys: None) -> None:
+    for cls in (Stepping, Broken, Dying, Demanding, Seedless, Untellable):
+        plugins.optimizers[cls.__name__.lower()] = cls
+
+
+@pytest.mark.usefixtures("odd_optimizers")
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        ("stepping[step=-1]", "doesn't start with these options: ValueError: the step must be positive"),
+        ("demanding", "needs the option 'family': give demanding[family=VALUE]"),
+        ("seedless", "must take problem and seed"),
+        ("untellable", "is abstract: its class Untellable lacks tell"),
+        ("optathlon.optimizer:Optimizer", "is abstract: its class Optimizer lacks __init__, ask, tell"),
+        ("optathlon.optimizers.smac:_SmacOptimizer", "is abstract"),
+        ("optathlon.optimizers.nevergrad:_NevergradOptimizer", "needs the option 'family'"),
+        ("smac-hpo[n_trees=-5]", "greater than or equal to 1"),
+        ("smac-bb[initial_share=0]", "greater than 0"),
+        ("smac-mf[eta=1]", "greater than or equal to 2"),
+        ("optuna-tpe[n_ei_candidates=0]", "greater than or equal to 1"),
+        ("optuna-nsga2[crossover_prob=1.5]", "less than or equal to 1"),
+        ("optuna-nsga2[mutation_prob=nan]", "less than or equal to 1"),
+        ("nevergrad-pso[popsize=0]", "greater than or equal to 1"),
+        ("nevergrad-de[f1=inf]", "less than inf"),
+    ],
+)
+def test_optimizers_that_can_not_start_are_refused(optimizer: str, message: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        planned(optimizer)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("odd_optimizers")
+def test_what_always_fails_to_start_is_remarked_on() -> None:
+    plan = planned("broken[step=2]", "random", "stepping[step=2]", "dying")
+    assert len(plan.todo) == 4
+    assert [(spec.optimizer, text) for spec, text in plan.remarks] == [
+        ("broken[step=2.0]", "it does not start: SystemExit: no licence for 2.0"),
+        ("dying", "it does not start: its process dies"),
+    ]
+
+
+def free(config: dict[str, Any]) -> float:
+    return float(config["x"])
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"clock": "virtual"}, "the clock is virtual"), ({"budget": "3cost"}, "the budget counts reported cost")],
+)
+def test_costs_that_are_counted_must_be_reported(settings: dict[str, Any], message: str) -> None:
+    plugins.tasks["toy/free"] = as_task("toy/free", space={"x": (0.0, 1.0)})(free)
+    assert planned("random", **settings).todo
+    assert planned("random", tasks=("toy/free",)).todo
+    assert planned("random", tasks=("mfh/h3/good",), **settings).todo
+    for task in ("toy/free", "bbob/f1/d2/i1"):
+        with pytest.raises(UsageError, match=f"^{message}, but the task '{task}' reports no cost: "):
+            planned("random", tasks=("toy/one", task), **settings)
+
+
+def test_more_runs_than_a_plan_can_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optathlon.experiments.plan.MOST_RUNS", 100)
+    experiment = Experiment(optimizers=["random"], tasks=["bbob/f1/d2/i1"], seeds=100)  # type: ignore[arg-type]
+    assert make_plan(experiment, set()).total == 100
+    with pytest.raises(UsageError, match=r"1 optimizers x 1 tasks x 101 seeds are 101 runs, and one command does 100"):
+        make_plan(experiment.model_copy(update={"seeds": [*range(101)]}), set())

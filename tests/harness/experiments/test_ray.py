@@ -108,6 +108,16 @@ class Hangs(RandomSearch):
         return super().ask()
 """
 
+GATED = """
+
+@as_task("toy/gated", space={"x": (0.0, 1.0)}, budget=2)
+def gated(config):
+    note("gated", config["x"])
+    while not (NOTES / "gate").exists():
+        time.sleep(0.05)
+    return config["x"]
+"""
+
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 RunGrid = Callable[..., Summary]
 
@@ -296,3 +306,38 @@ def test_without_an_address_ray_is_started_and_stopped(
     assert load(out).runs["task"].tolist() == ["toy/sum"]
     _, left = psutil.wait_procs(processes, timeout=240)
     assert not left
+
+
+@pytest.mark.parametrize("lost", ["the process", "the node"])
+def test_a_lost_head_is_told_in_a_line(
+    start_command: Callable[..., subprocess.Popen[str]],
+    command: Callable[..., subprocess.CompletedProcess[str]],
+    plugin: Path,
+    tmp_path: Path,
+    notes: Path,
+    lost: str,
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    flags = ("run", "-o", "random", "-t", "toy/sum", "-t", "toy/gated", "--seeds", 1, "--plugin", plugin)
+    plugin.write_text(PLUGIN.replace("NOTES_FOLDER", repr(str(notes))) + GATED)
+    own = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        if lost == "the node":
+            own.add_node(num_cpus=1)
+        process = start_command(*flags, "--out", tmp_path / "out", "--executor", "ray", "-x", f"address={own.address}")
+        wait_for(lambda: any(map(len, lines(notes, "gated"))), "a trial")
+        if lost == "the node":
+            own.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+        else:
+            own.head_node.kill_gcs_server(check_alive=False)
+        _, errors = process.communicate(timeout=240)
+    finally:
+        own.shutdown()
+    assert process.returncode == 3, errors
+    told = [line for line in errors.splitlines() if " runs" not in line]
+    assert len(told) == 1
+    assert "is lost: start it again; what was stored is intact, and the same command does the rest" in told[0]
+    (notes / "gate").touch()
+    assert command(*flags, "--out", tmp_path / "out").returncode == 0
+    assert_whole(load(tmp_path / "out"), 2)

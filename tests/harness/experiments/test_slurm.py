@@ -29,6 +29,7 @@ submitit = pytest.importorskip("submitit", reason="submitit is not installed")
 psutil = pytest.importorskip("psutil")
 
 from optathlon.experiments.executors.slurm import SlurmOptions, cut  # noqa: E402
+from optathlon.experiments.executors.slurm_queue import SlurmQueue  # noqa: E402
 
 PLUGIN = """
 import os
@@ -69,7 +70,7 @@ def long(config):
 """
 
 FAKE_SLURM = '''#!{python}
-"""sbatch, srun, scontrol, sacct and scancel, in a few lines."""
+"""sbatch, srun, scontrol, squeue, sacct and scancel, in a few lines; there is no accounting."""
 import os, re, subprocess, sys
 from pathlib import Path
 
@@ -95,8 +96,13 @@ elif name == "srun":
         sys.exit(subprocess.call(arguments[5:], stdout=out, stderr=err))
 elif name == "scontrol":
     (state / f"requeue-{{arguments[1]}}").touch()
+elif name == "squeue":
+    states = state / "states"
+    print(states.read_text() if states.exists() else "\\n".join(f"77_{{index}}|RUNNING|None" for index in range(9)))
 elif name == "sacct":
-    print("JobID|State|NodeList")
+    with (state / "accounted").open("a") as file:
+        print(*arguments, file=file)
+    sys.exit("Slurm accounting storage is disabled")
 else:
     with (state / "cancelled").open("a") as file:
         print(*arguments, file=file)
@@ -149,7 +155,7 @@ def fake_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commands.mkdir()
     (commands / "fake").write_text(FAKE_SLURM.format(python=sys.executable))
     (commands / "fake").chmod(0o755)
-    for name in ("sbatch", "srun", "scontrol", "sacct", "scancel"):
+    for name in ("sbatch", "srun", "scontrol", "squeue", "sacct", "scancel"):
         (commands / name).symlink_to("fake")
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_SLURM", str(tmp_path))
@@ -390,12 +396,67 @@ def test_an_interrupt_cancels_what_waits_in_the_queue(
     assert (fake_slurm / "cancelled").read_text().split() == ["77_0", "77_1", "77_2"]
 
 
+def test_jobs_that_are_gone_are_told_without_accounting(
+    run_grid: Run, fake_slurm: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_SLURM_IS_BUSY", "yes")
+    monkeypatch.setattr("optathlon.experiments.executors.slurm_queue._SOONEST_S", 0.1)
+    monkeypatch.setattr(submitit.SlurmJob, "_results_timeout_s", 0)
+    (fake_slurm / "states").write_text("77_0|CANCELLED|None\n77_1|NODE_FAIL|NodeDown\n")
+    with pytest.raises(OptathlonError, match=r"3 of 3 runs are missing as jobs failed"):
+        run_grid("random", "toy/quick", seeds=3, executor={"kind": "slurm", "array": 3})
+    errors = capfd.readouterr().err
+    failed = [line.partition("; logs: ")[0] for line in errors.splitlines() if line.startswith("job ")]
+    assert sorted(failed) == [
+        "job 77_0 failed: it broke off in the state CANCELLED; last lines: none",
+        "job 77_1 failed: it broke off in the state NODE_FAIL (NodeDown); last lines: none",
+        "job 77_2 failed: it broke off in the state UNKNOWN (SLURM has forgotten the job); last lines: none",
+    ]
+    assert "accounting" not in errors
+    assert "sacct" not in errors
+
+
+def test_what_jobs_wait_for_is_shown(monkeypatch: pytest.MonkeyPatch, fake_slurm: Path) -> None:
+    queue = SlurmQueue()
+    for job in ("77_0", "77_1", "77_2"):
+        queue.register_job(job)
+    (fake_slurm / "states").write_text("77_0|PENDING|Resources\n77_1|RUNNING|None\n77_2|PENDING|JobHeldUser\n")
+    assert queue.get_state("77_2", "force") == "PENDING (JobHeldUser)"
+    assert queue.note() == "2 of 3 jobs pending: Resources, JobHeldUser"
+    (fake_slurm / "bin" / "fake").write_text("#!/bin/sh\necho 'Unable to contact\nslurm controller' >&2; exit 1\n")
+    assert not queue.is_done("77_0", "force")
+    assert queue.note().startswith("SLURM doesn't answer: Unable to contact slurm controller, 2 of 3 jobs pending")
+
+
+def test_a_job_that_is_requeued_is_not_over(fake_slurm: Path) -> None:
+    queue = SlurmQueue()
+    queue.register_job("77_0")
+    for state, is_over in [("NODE_FAIL", False), ("PENDING", False), ("FAILED", False), ("FAILED", True)]:
+        (fake_slurm / "states").write_text(f"77_0|{state}|None\n")
+        assert queue.is_done("77_0", "force") == is_over
+
+
+def test_the_accounting_says_how_forgotten_jobs_ended(fake_slurm: Path) -> None:
+    (fake_slurm / "bin" / "fake").write_text(
+        '#!/bin/sh\ncase $0 in *squeue) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1;; '
+        '*) echo "77_0|CANCELLED by 0"; echo "77_1|RUNNING";; esac\n'
+    )
+    queue = SlurmQueue()
+    for job in ("77_0", "77_1"):
+        queue.register_job(job)
+    assert queue.get_state("77_0", "force") == "CANCELLED"
+    assert queue.get_state("77_1", "cache") == "UNKNOWN (SLURM has forgotten the job)"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"partitoin": "gpu"}, r"unknown option 'partitoin' in the executor 'slurm': did you mean 'partition'\?"),
         ({"cluster": "local", "extra_constrain": "x"}, r"unknown option 'extra_constrain' in .*: did you mean 'extra_"),
         ({"time": "soon"}, r"can't read the duration 'soon'"),
+        ({"time": "2min"}, r"time=2min .* is too short: SLURM tells a job to stop 90 s before its end.*give 5min"),
+        ({"time": "241s", "extra_signal_delay_s": "301"}, r"extra_signal_delay_s=301 .*fewer than time=241s has"),
+        ({"extra_signal_delay_s": "soon"}, r"extra_signal_delay_s=soon .*give whole seconds"),
         ({"array": 0}, r"option array=0 of the executor 'slurm': input should be greater than or equal to 1"),
         ({"array": "many"}, r"option array=many .*: input should be a valid integer"),
         ({"cluster": "cloud"}, r"option cluster=cloud .*: input should be 'slurm', 'local' or 'debug'"),
@@ -436,9 +497,11 @@ def test_a_task_that_wants_gpus_needs_an_option(run_grid: Run, plugin: Path, tmp
 
 def test_options_have_defaults_and_numbers_may_be_text() -> None:
     assert choose_executor("slurm").options == SlurmOptions()
-    options = choose_executor({"kind": "slurm", "array": "3", "time": "61s", "account": 7, "extra_nice": "5"}).options
+    options = choose_executor(
+        {"kind": "slurm", "array": "3", "time": "301s", "account": 7, "extra_comment": "5"}
+    ).options
     assert isinstance(options, SlurmOptions)
-    assert (options.array, options.minutes, options.account, options.extra) == (3, 2, "7", {"nice": 5})
+    assert (options.array, options.minutes, options.account, options.extra) == (3, 6, "7", {"comment": 5})
 
 
 @pytest.mark.parametrize(("number", "count"), [(1, 10), (7, 3), (100, 10), (1000, 7), (12, 12)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import sys
 from enum import StrEnum
 from types import ModuleType
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from optathlon import Optimizer, Problem, Result, Trial
 from optathlon.errors import UsageError
-from optathlon.registry.options import canonical_options, checked_options, parse_options
+from optathlon.options import Positive, Share, Weight
+from optathlon.registry.options import canonical_options, checked_options, described_type, parse_options
 
 
 class Colour(StrEnum):
@@ -149,3 +151,34 @@ def test_inherited_options_are_read_where_they_were_written(monkeypatch: pytest.
     assert checked_options(heir, {"acquisition": "lcb"}, "heir") == {"acquisition": "lcb"}
     with pytest.raises(UsageError, match="'ei', 'pi' or 'lcb'"):
         checked_options(heir, {"acquisition": "best"}, "heir")
+
+
+class Ranged:
+    def __init__(
+        self,
+        problem: object,
+        seed: int,
+        *,
+        trees: Positive = 1,
+        share: Share | None = None,
+        kind: Literal["a", "b"] = "a",
+        step: float = 0.5,
+        weight: Weight = 1.0,
+    ) -> None: ...
+
+
+def test_types_are_described_with_their_ranges() -> None:
+    parameters = list(inspect.signature(Ranged).parameters.values())[2:]
+    assert [described_type(Ranged, one) for one in parameters] == [
+        "int >= 1",
+        "float > 0 and <= 1 | None",
+        "Literal['a', 'b']",
+        "float",
+        "float",
+    ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("trees", "0"), ("share", "0"), ("share", "1.01"), ("weight", "inf")])
+def test_values_out_of_range_are_refused(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"option {name}={value} of it: input should be "):
+        checked_options(Ranged, {name: value}, "it")

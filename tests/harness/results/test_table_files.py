@@ -153,7 +153,7 @@ def test_durations_as_pandas_writes_them_are_seconds() -> None:
         ("time", pa.array([0, 1], pa.timestamp("ms")), "the column 'time' holds timestamp[ms]: give seconds since"),
         ("time", pa.array([0, 1], pa.time32("ms")), "the column 'time' holds time32[ms]: give numbers"),
         ("time", ["00:00:01", "00:00:02"], "the time in row 1 (and 1 more row) is not a number but '00:00:01'"),
-        ("time", ["0 days 00:00:01", "5m"], "the time in row 2 is no duration, as others are"),
+        ("time", ["0 days 00:00:01", "5m"], "the time in row 2 is not a duration as others are"),
         ("value", pa.array([0, 1], pa.timestamp("ms")), "the column 'value' holds timestamp[ms]: give numbers"),
         ("value", [True, False], "the column 'value' holds bool: give numbers"),
         (
@@ -218,3 +218,32 @@ def test_the_table_says_per_task_which_values_are_better() -> None:
 
 def test_letters_have_one_form() -> None:
     assert parquet({"optimizer": ["é", "e\u0301"]}).runs["optimizer"].nunique() == 1
+
+
+def test_blanks_in_a_header_do_not_count() -> None:
+    plain, spaced = (loaded(text.encode(), "t.csv") for text in (ROWS, ROWS.replace(",", " ,  ")))
+    assert spaced.trials["value"].tolist() == FINAL
+    assert spaced.runs["run"].tolist() == plain.runs["run"].tolist()
+
+
+def test_a_column_that_is_the_same_in_all_rows_changes_no_meaning() -> None:
+    assert len(parquet({"fidelity": [27.0, 27.0], "value_2": [None, None]}).trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"PAR1\x15\x04", "it begins like a .parquet file"),
+        (gzip.compress(ROWS.encode()), "it begins like a .csv.gz file"),
+        (b"PK\x03\x04\x14\x00\x06", "is not text in UTF-8"),
+        (ROWS.encode("utf-16-le"), "is not text in UTF-8"),
+    ],
+)
+def test_files_under_a_wrong_name_are_told_from_text(content: bytes, complaint: str) -> None:
+    assert complaint in refusal(content)
+
+
+def test_what_a_library_says_is_short_and_printable() -> None:
+    text = refusal(ROWS.encode() + b"\x1b[31m,t,0,1,1," + b"x" * 10**6 + b"\n")
+    assert text.isprintable()
+    assert len(text) < 700

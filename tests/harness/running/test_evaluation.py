@@ -14,7 +14,8 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 
 from optathlon import Budget, Constraint, Objective, Problem, Result, Status, Task, Trial
-from optathlon.running.evaluation import evaluate
+from optathlon.optimizers.random import RandomSearch
+from optathlon.running.evaluation import Job, SequentialEvaluator, evaluate, evaluate_timed
 from optathlon.running.loop import run_loop
 
 make_result: Callable[..., Result] = Result
@@ -200,3 +201,37 @@ def test_trials_do_not_share_what_a_task_reuses() -> None:
     random = choose_optimizer("optathlon.optimizers.random:RandomSearch")
     outcome = run_loop(task.problem, lambda problem: random.start(problem, 0), SequentialEvaluator(task), repeat(0))
     assert [record.metrics for record in outcome.trials] == [{"number": 0.0}, {"number": 1.0}]
+
+
+class Remembering(Returns):
+    """Reports that a trial has cost five seconds, and takes none."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(lambda: Result((1.0,), cost=5.0, **rest))
+
+
+@pytest.mark.parametrize(("reused", "trials"), [(True, 4), (False, None)])
+def test_what_is_remembered_takes_its_time_on_the_real_clock(reused: bool, trials: int | None) -> None:
+    evaluator = SequentialEvaluator(Remembering(reused=reused))
+    trial = Trial({"x": 0.5}, id=0)
+    ends = []
+    for _ in range(4):
+        evaluator.submit(Job(trial, 0))
+        ends.append(evaluator.wait().end)
+    if trials is None:
+        assert ends[-1] < 5
+    else:
+        assert [end // 5 for end in ends] == [1, 2, 3, 4]
+        assert evaluator.now() >= ends[-1]
+
+
+def test_a_budget_of_seconds_buys_remembered_trials_no_cheaper() -> None:
+    task = Remembering(reused=True)
+    problem = Problem(ConfigurationSpace({"x": (0.0, 1.0)}), budget=Budget.parse("18s"))
+    outcome = run_loop(problem, lambda problem: RandomSearch(problem, 0), SequentialEvaluator(task), count())
+    assert [record.over_budget for record in outcome.trials] == [False, False, False, True]
+
+
+def test_a_continued_trial_is_charged_for_what_it_adds_only() -> None:
+    evaluated = evaluate_timed(Remembering(reused=True), Job(Trial({"x": 0.5}, id=0), 0, paid=3.0))
+    assert evaluated.saved == pytest.approx(2.0, abs=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,11 +43,12 @@ class Scripted(Task):
 
     def __init__(self, script: Sequence[Status], **problem: Any) -> None:
         space = ConfigurationSpace({"x": (0.0, 1.0)})
-        self._problem = Problem(**{"space": space, "budget": Budget(max(1, len(script)))} | problem)
+        given: dict[str, Any] = {"budget": Budget(max(1, len(script)))}
+        self._problem = Problem(space, **given | problem)
         self._script = iter(script)
 
     @property
-    def problem(self) -> Problem:  # type: ignore[override]
+    def problem(self) -> Problem:
         return self._problem
 
     def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
@@ -71,6 +73,28 @@ class Levels(Optimizer):
 def run(task: Task, optimizer: Optimizer | None = None, fail_fast: int | None = None) -> RunOutcome:
     evaluator = SequentialEvaluator(task)
     return run_loop(task.problem, lambda _: optimizer or Levels(None), evaluator, count(), fail_fast=fail_fast)
+
+
+@pytest.mark.parametrize("error", ["", " \n", None])
+def test_failures_without_a_word_are_said_to_be_so(error: Any) -> None:
+    class Silent(Scripted):
+        def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
+            return Result(status=Status.DIVERGED, error=error or "")
+
+    outcome = run(Silent([Status.OK] * 2))
+    assert (outcome.status, outcome.reason) == (Status.DIVERGED, "2 of 2 trials failed: no error was reported")
+
+
+def test_most_trials_decide_and_of_these_the_most_frequent_error() -> None:
+    errors = iter(["a", "b", "c", "c"])
+
+    class Various(Scripted):
+        def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
+            result = super().evaluate(config, fidelity=fidelity, seed=seed)
+            return replace(result, error=next(errors)) if result.status is Status.CRASHED else result
+
+    outcome = run(Various([Status.TIMEOUT] * 3 + [Status.CRASHED] * 4))
+    assert (outcome.status, outcome.reason) == (Status.CRASHED, "7 of 7 trials failed: c")
 
 
 HOW = st.sampled_from([Status.OK, Status.CRASHED, Status.TIMEOUT, Status.DIVERGED])

@@ -1,0 +1,1 @@
+../../harness/function_source.py

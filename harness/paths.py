@@ -1,0 +1,28 @@
+"""Paths that a user gives, in flags, files and calls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def resolved(path: str | Path) -> Path:
+    """`path` from the root on, with the home folder for `~`: it stays the same wherever the process goes."""
+    path = Path(path)
+    with contextlib.suppress(RuntimeError):  # there is no such user, so it is a name like any other
+        path = path.expanduser()
+    return Path(os.path.abspath(path))  # noqa: PTH100, which leaves links as they are
+
+
+def followed(path: str | Path) -> Path:
+    """`path` from the root on, with links followed as far as they lead."""
+    return Path(os.path.realpath(resolved(path)))  # `Path.resolve` raises for links in a circle
+
+
+def shown(path: Path) -> Path:
+    """`path` as it is short to read: from the present folder on, where it is below that."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path
