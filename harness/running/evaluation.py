@@ -132,17 +132,6 @@ def evaluate(task: Task, trial: Trial, seed: int) -> Result:
         return Result(status=Status.CRASHED, error=last_lines())
 
 
-def described(error: BaseException) -> str:
-    """The class and the text of an error, also of one whose text can't be had."""
-    try:
-        text = str(error)
-    except BaseException as another:
-        if is_from_outside(another):
-            raise
-        text = f"its text can't be read: {type(another).__name__}"
-    return f"{type(error).__name__}: {text}"
-
-
 def last_lines() -> str:
     """The last lines of the exception being handled."""
     return "\n".join(traceback.format_exc().strip().splitlines()[-_ERROR_LINES:])

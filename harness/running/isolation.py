@@ -32,9 +32,10 @@ from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.running.descendants import MARK, adopt_orphans, go_on_without_parent, kill_descendants, kill_orphans
 from optathlon.running.environment import pinned, threads
-from optathlon.running.evaluation import FinishedTrial, Job, TimedResult, described, evaluate_timed
+from optathlon.running.evaluation import FinishedTrial, Job, TimedResult, evaluate_timed
 from optathlon.running.interruption import held
 from optathlon.task import Task
+from optathlon.text import described
 from optathlon.trial import Result, Status, Trial
 
 _TICK_S = 0.1

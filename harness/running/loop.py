@@ -11,9 +11,10 @@ from optathlon.errors import Interruption, SearchSpaceExhausted
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
-from optathlon.running.evaluation import Evaluator, described, last_lines
+from optathlon.running.evaluation import Evaluator, last_lines
 from optathlon.running.interruption import is_from_outside, telling_ctrl_c
 from optathlon.running.limits import TimeLimit, TimeUp
+from optathlon.text import described
 from optathlon.trial import Status
 
 

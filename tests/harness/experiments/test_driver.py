@@ -267,7 +267,7 @@ def test_a_task_that_takes_its_worker_down_crashes_alone(
     run_grid: Callable[..., Any], tmp_path: Path, jobs: int
 ) -> None:
     summary = run_grid("random", "scaled/* faulty/exits faulty/segfaults faulty/leaves", seeds=2, jobs=jobs)
-    assert summary.statuses == {"ok": 8, "crashed": 4}
+    assert summary.statuses == {"ok": 6, "crashed": 6}
     results = load(tmp_path / "out")
     assert_whole(results, 12)
     runs = results.runs.set_index("task")
@@ -275,7 +275,7 @@ def test_a_task_that_takes_its_worker_down_crashes_alone(
     assert runs.loc["faulty/exits", "reason"].str.contains("exit code 7").all()
     assert runs.loc["faulty/segfaults", "reason"].str.contains("SIGSEGV").all()
     left = results.trials[results.trials["task"] == "faulty/leaves"]
-    assert set(left["status"]) == {"crashed"}, "sys.exit() in an objective is that trial's failure"
+    assert left["status"].tolist() == ["crashed"] * 8, "sys.exit() in an objective is that trial's failure"
     assert left["error"].str.contains("SystemExit").all()
     assert {"faulty/exits", "faulty/segfaults"} <= set(results.tasks.index)
 

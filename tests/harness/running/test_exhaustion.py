@@ -84,7 +84,7 @@ class Sum(Task):
         self._problem = problem
 
     @property
-    def problem(self) -> Problem:  # type: ignore[override]
+    def problem(self) -> Problem:
         return self._problem
 
     def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
@@ -114,7 +114,8 @@ def say_so() -> None:
 
 
 def run(optimizer: Optimizer, **problem: Any) -> RunOutcome:
-    task = Sum(Problem(**{"space": space(), "budget": Budget(50)} | problem))
+    given: dict[str, Any] = {"space": space(), "budget": Budget(50)}
+    task = Sum(Problem(**given | problem))
     return run_loop(task.problem, lambda _: optimizer, SequentialEvaluator(task), count())
 
 

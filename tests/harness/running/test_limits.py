@@ -63,7 +63,7 @@ class Objective(Task):
         self._problem = Problem(ConfigurationSpace({"x": (0.0, 1.0)}), budget=Budget(20))
 
     @property
-    def problem(self) -> Problem:  # type: ignore[override]
+    def problem(self) -> Problem:
         return self._problem
 
     def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
@@ -99,7 +99,7 @@ def test_whatever_follows_is_a_timeout(place: str, kept: int, then: BaseExceptio
 
 def test_a_swallowed_end_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optathlon.running.limits._AGAIN_S", 0.02)
-    swallowed = []
+    swallowed: list[str] = []
     limit = TimeLimit(0.02)
     with limit.enforced():
         while len(swallowed) < 3:

@@ -43,11 +43,12 @@ class Scripted(Task):
 
     def __init__(self, script: Sequence[Status], **problem: Any) -> None:
         space = ConfigurationSpace({"x": (0.0, 1.0)})
-        self._problem = Problem(**{"space": space, "budget": Budget(max(1, len(script)))} | problem)
+        given: dict[str, Any] = {"budget": Budget(max(1, len(script)))}
+        self._problem = Problem(space, **given | problem)
         self._script = iter(script)
 
     @property
-    def problem(self) -> Problem:  # type: ignore[override]
+    def problem(self) -> Problem:
         return self._problem
 
     def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
