@@ -62,7 +62,8 @@ def generalisation_tables(table: pd.DataFrame) -> Iterator[GeneralisationTable]:
 def _unscored(results: Results) -> Iterator[Markup]:
     """A sentence on each test metric whose name fits no objective."""
     for metric, tasks in unscored_metrics(results).items():
-        wanted = sorted({str(results.tasks.loc[task, "objectives"][0]["name"]) for task in tasks})
+        objectives = results.tasks["objectives"].loc[list(tasks)]
+        wanted = sorted({str(first["name"]) for first, *_ in objectives})
         yield Markup("{} is reported on {} ({}) but not scored, as it is not named after the objective {}.").format(
             metric, counted(len(tasks), "task"), names(tasks), names(wanted)
         )
