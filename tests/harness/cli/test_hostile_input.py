@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -292,10 +292,10 @@ def test_no_command_line_ends_in_a_traceback(
 
 
 def trees(leaves: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    few = {"max_size": 3}
-    return st.recursive(
-        leaves | st.none(), lambda tree: st.lists(tree, **few) | st.dictionaries(leaves, tree, **few), max_leaves=6
-    )
+    def below(tree: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.lists(tree, max_size=3) | st.dictionaries(leaves, tree, max_size=3)
+
+    return st.recursive(leaves | st.none(), below, max_leaves=6)
 
 
 def flow(content: object) -> str:
@@ -313,13 +313,13 @@ def flow(content: object) -> str:
             return json.dumps(content)
 
 
-def check_files(run: Callable[[str], SimpleNamespace], fields: Sequence[str], valid: dict[str, object]) -> None:
+def check_files(run: Callable[[str], SimpleNamespace], fields: Sequence[str], valid: Mapping[str, object]) -> None:
     values = trees(VALUES)
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
     @given(changes=st.dictionaries(st.sampled_from(fields) | VALUES, values, max_size=4))
     def check(changes: dict[str, object]) -> None:
-        done = run("\n".join(f"{flow(key)}: {flow(value)}" for key, value in (valid | changes).items()))
+        done = run("\n".join(f"{flow(key)}: {flow(value)}" for key, value in ({**valid, **changes}).items()))
         assert done.returncode in (0, 1, 2, 3), (changes, done.stderr)
         if done.returncode > 1:
             one_line(done)
