@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Objectives = str | Objective | Sequence[Objective]
 
-_CHEAP_S, _ENDED_AFTER_S = 0.05, 1.0
+_CHEAP_S, _ENDED_AFTER_S = 0.2, 5.0
 """A function is cheap where the quickest of its first calls takes no longer; a call is ended after the latter."""
 _FIRST = 3
 
@@ -63,8 +63,8 @@ def as_task(
         are only put together where they are the same.
     probed:
         Whether the function may be called at five fixed configurations to find out whether its values have changed.
-        Only cheap ones without `resources` are (0.05 s a call), in a copy of the process that can neither write files
-        nor start processes nor talk to others, and is ended after a second without an answer.
+        Only cheap ones without `resources` are (0.2 s a call), in a copy of the process that can neither write files
+        nor start processes nor talk to others, and is ended after five seconds without an answer.
 
     The function gets the active hyperparameters as a dictionary, and the keyword arguments `fidelity` and `seed` if it
     takes them. It returns a number, one number per objective in order, a dictionary (objectives and constraints by
@@ -143,7 +143,7 @@ class FunctionTask(Task):
 
         What it depends on are the statements of its module that it can reach, the modules beside it or being worked on
         that these import, and the declared data. The values are missing where `as_task` says so, where a call takes
-        longer than 0.05 s, and where they are others when asked again, or can't be had without leaving a trace.
+        longer than 0.2 s, and where they are others when asked again, or can't be had without leaving a trace.
 
         Raises `UsageError` where declared data can't be read.
         """

@@ -15,6 +15,11 @@ def resolved(path: str | Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100, which leaves links as they are
 
 
+def followed(path: str | Path) -> Path:
+    """`path` from the root on, with links followed as far as they lead."""
+    return Path(os.path.realpath(resolved(path)))  # `Path.resolve` raises for links in a circle
+
+
 def shown(path: Path) -> Path:
     """`path` as it is short to read: from the present folder on, where it is below that."""
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from optathlon.redaction import redacted
+
 ERROR_CHARACTERS = 4000
 """The most that is stored of an error."""
 REASON_CHARACTERS = 400
@@ -66,8 +68,8 @@ def message_of(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """What an exception is and says, in one line."""
-    text = one_line(shortened(message_of(error), _DESCRIPTION))
+    """What an exception is and says, in one line and without secrets."""
+    text = one_line(shortened(redacted(ends(message_of(error), 10 * _DESCRIPTION)), _DESCRIPTION))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

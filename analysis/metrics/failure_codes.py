@@ -15,6 +15,8 @@ _SHARE = 0.01
 _UNUSUAL = 5
 """And so many times as often as the median of the optimizer's other values."""
 
+_KEYS = ["optimizer", "value"]
+
 
 def recurring_extremes(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """The values that recur in the trials of an optimizer and are its worst on a task, or far beyond its best.
@@ -22,7 +24,7 @@ def recurring_extremes(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFram
     Programs write such values for evaluations that failed: a fixed number, or the worst value so far. To tell them from
     incumbents, only a worst value that follows a better one in its run is looked at, and a best one that precedes a
     worse one; of a run with a single value, whether that is the worst of all optimizers. A best value is far beyond
-    the others where the next one is further from it than from the worst.
+    the others where the next one is further from it than from the worst. Without those found, others may be extreme.
 
     Parameters
     ----------
@@ -34,19 +36,32 @@ def recurring_extremes(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFram
     `optimizer`, `value` (in the user's units), `trials` (how many have it), `of` (all trials of the optimizer), sorted
     by optimizer, then the most frequent first.
     """
+    of = trials["optimizer"].astype("category").value_counts()
+    of.index = of.index.astype(str)
     frame = _losses(trials, tasks)
-    of, usual = trials["optimizer"].astype("category").value_counts(), _usual_multiplicity(frame)
-    found = pd.DataFrame({"extreme": _counts(frame[_is_extreme(frame)], ["optimizer", "value"])})
-    found["trials"] = _counts(frame[frame["value"].isin(found.index.unique("value"))], ["optimizer", "value"])
-    found = found.reset_index().astype({"optimizer": str})
-    of.index, usual.index = of.index.astype(str), usual.index.astype(str)
-    found["of"] = of.reindex(found["optimizer"]).to_numpy()
-    unusual = _UNUSUAL * usual.reindex(found["optimizer"]).to_numpy(dtype=float)
-    least = np.maximum(np.maximum(_FEWEST, unusual), _SHARE * found["of"])
-    found = found[found["extreme"] >= least].drop(columns="extreme")
+    rounds = [_recurring(frame, of)]
+    while len(rounds[-1]):
+        known = pd.MultiIndex.from_frame(rounds[-1][_KEYS])
+        frame = frame[~pd.MultiIndex.from_frame(frame[_KEYS].astype({"optimizer": str})).isin(known)]
+        rounds.append(_recurring(frame, of))
+    found = pd.concat(rounds)
     order = ["optimizer", "trials", "value"]
     ordered: pd.DataFrame = found.sort_values(order, ascending=[True, False, True], ignore_index=True)
     return ordered
+
+
+def _recurring(frame: pd.DataFrame, of: pd.Series) -> pd.DataFrame:
+    """The columns of `recurring_extremes`; `of` has all trials of each optimizer."""
+    usual = _usual_multiplicity(frame)
+    usual.index = usual.index.astype(str)
+    found = pd.DataFrame({"extreme": _counts(frame[_is_extreme(frame)], _KEYS)})
+    found["trials"] = _counts(frame[frame["value"].isin(found.index.unique("value"))], _KEYS)
+    found = found.reset_index().astype({"optimizer": str})
+    found["of"] = of.reindex(found["optimizer"]).to_numpy()
+    unusual = _UNUSUAL * usual.reindex(found["optimizer"]).to_numpy(dtype=float)
+    least = np.maximum(np.maximum(_FEWEST, unusual), _SHARE * found["of"])
+    recurring: pd.DataFrame = found[found["extreme"] >= least].drop(columns="extreme")
+    return recurring
 
 
 def _losses(trials: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:

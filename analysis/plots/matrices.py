@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -77,13 +78,7 @@ def _heat_map(matrix: pd.DataFrame, center: float, span: float, title: str, widt
     figure = new_figure(width, width)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    cells = axes.pcolormesh(
-        np.ma.masked_invalid(matrix.to_numpy(dtype=float)),
-        cmap=LinearSegmentedColormap.from_list("pairs", _COLORS, N=_LEVELS),
-        vmin=center - span,
-        vmax=center + span,
-    )
-    axes.invert_yaxis()
+    cells = _draw_cells(axes, matrix, center, span)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set_title(title)
@@ -93,6 +88,21 @@ def _heat_map(matrix: pd.DataFrame, center: float, span: float, title: str, widt
     bar = figure.colorbar(cells, cax=scale)
     bar.outline.set_edgecolor(QUIET)
     return figure, axes
+
+
+def _draw_cells(axes: Axes, matrix: pd.DataFrame, center: float, span: float) -> ScalarMappable:
+    """Cell (i, j) between j and j + 1 across and i and i + 1 down: shapes, or one image where they are many."""
+    known = np.ma.masked_invalid(matrix.to_numpy(dtype=float))
+    colors = LinearSegmentedColormap.from_list("pairs", _COLORS, N=_LEVELS)
+    low, high = center - span, center + span
+    if len(matrix) > _MOST_NAMES:
+        edges = (0, len(matrix), len(matrix), 0)
+        return axes.imshow(
+            known, cmap=colors, vmin=low, vmax=high, extent=edges, interpolation="nearest", aspect="auto"
+        )
+    cells = axes.pcolormesh(known, cmap=colors, vmin=low, vmax=high)
+    axes.invert_yaxis()
+    return cells
 
 
 def _name_cells(axes: Axes, matrix: pd.DataFrame, width: float) -> float:

@@ -118,10 +118,10 @@ def _rendered(shown: ReportFigure, name: Format) -> bytes:
         _settle(figure)
         match name:
             case "svg":
-                figure.set(dpi=72, facecolor="none")
+                figure.set(dpi=_PIXELS_PER_INCH, facecolor="none")
                 cast(Any, FigureCanvasSVG(figure)).print_svg(buffer, metadata={"Date": None, "Creator": None})
             case "pdf":
-                figure.set(dpi=72, facecolor="none")
+                figure.set(dpi=_PIXELS_PER_INCH, facecolor="none")
                 undated = {"CreationDate": None, "Creator": None, "Producer": None}
                 cast(Any, FigureCanvasPdf(figure)).print_pdf(buffer, metadata=undated)
             case "png":

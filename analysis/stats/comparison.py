@@ -178,7 +178,7 @@ def _largest_block(runs_on: pd.DataFrame) -> list[str]:
     ran = runs_on.to_numpy()
     shared = {(one & other).tobytes(): one & other for one, other in combinations_with_replacement(patterns, 2)}
     candidates = {
-        tuple(str(name) for name, has in zip(runs_on.index, ran[:, tasks].all(axis=1), strict=True) if has)
+        tuple(str(name) for name in runs_on.index[np.asarray(ran[:, tasks].all(axis=1))])
         for tasks in shared.values()
         if tasks.any()
     }

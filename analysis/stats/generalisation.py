@@ -80,6 +80,21 @@ def scored_incumbents(results: Results, trajectories: pd.DataFrame) -> pd.DataFr
     return pd.concat(frames, names=["metric"]) if frames else pd.DataFrame(columns=_COLUMNS, index=index, dtype=float)
 
 
+def unscored_metrics(results: Results) -> dict[str, list[str]]:
+    """The test metrics that nothing is scored by, each with the tasks that report it and are scored by none.
+
+    Their names fit no objective: a metric `test/X` needs an objective `X` or `val_X`. Tasks with several objectives are
+    left out, as they have no single incumbent.
+    """
+    trials, names = results.trials, {str(task): _test_names(row) for task, row in results.tasks.iterrows()}
+    columns = [column for column in trials.columns if column.startswith(_TEST)]
+    reported = {column: set(trials.loc[trials[column].notna(), "task"].astype(str)) for column in columns}
+    scored = {task for column, tasks in reported.items() for task in tasks if column in names.get(task, ())}
+    single = {task for task, fitting in names.items() if fitting}
+    found = {column: sorted((tasks & single) - scored) for column, tasks in reported.items()}
+    return {column: tasks for column, tasks in found.items() if tasks}
+
+
 def _tasks_by_metric(results: Results) -> list[tuple[str, list[str]]]:
     """The test metrics, each with the tasks whose only objective it is about."""
     trials, tasks = results.trials, results.tasks

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED, OUTPUT_CLOSED
+from optathlon.cli.output import show
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.redaction import redacted
 from optathlon.running.environment import pin
@@ -71,7 +72,7 @@ def main() -> None:
     except RecursionError:
         _complain("something is nested too deep, a path or a value: give a flatter one", HARNESS_FAILED)
     except Exception:  # an error of the harness must not look like failed runs
-        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        show(redacted(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(HARNESS_FAILED)
 
 
@@ -95,7 +96,7 @@ def _with_commands(error: typer.TyperException) -> str:
 
 def _complain(message: str, code: int) -> NoReturn:
     line = redacted(" ".join(message.split()))
-    print(f"optathlon: {_LONG_WORD.sub(_shortened, line)}", file=sys.stderr)
+    show(f"optathlon: {_LONG_WORD.sub(_shortened, line)}", file=sys.stderr)
     sys.exit(code)
 
 

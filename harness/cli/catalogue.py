@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import Plugins
+from optathlon.cli.output import show
 from optathlon.errors import UsageError
 from optathlon.text import described
 
@@ -97,13 +98,13 @@ def _listed(collection: str) -> Iterator[str]:
     try:
         yield from task_ids(collection)
     except UsageError as error:
-        print(f"optathlon: left out: {error}", file=sys.stderr)
+        show(f"optathlon: left out: {error}", file=sys.stderr)
 
 
 def _print_rows(rows: dict[str, str], names: bool) -> None:
     width = max(map(len, rows), default=0)
     for id, text in rows.items():
-        print(id if names or not text else f"{id:<{width}}  {text}")
+        show(id if names or not text else f"{id:<{width}}  {text}")
 
 
 def _optimizer_line(name: str) -> str:
@@ -149,36 +150,36 @@ def _print_optimizer(name: str) -> None:
     from optathlon.registry.options import described_type
 
     cls = optimizer_class(name)
-    print(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
-    print(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
+    show(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
+    show(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
     if cls.requires:
-        print(f"requires       {', '.join(sorted(cls.requires))}")
-    print(f"deterministic  {'yes' if cls.deterministic else 'no'}")
+        show(f"requires       {', '.join(sorted(cls.requires))}")
+    show(f"deterministic  {'yes' if cls.deterministic else 'no'}")
     options = list(inspect.signature(cls).parameters.values())[2:]
-    print("options        " + ("none" if not options else ""))
+    show("options        " + ("none" if not options else ""))
     for option in options:
-        print(f"  {option.name}: {described_type(cls, option)} = {option.default!r}")
+        show(f"  {option.name}: {described_type(cls, option)} = {option.default!r}")
 
 
 def _print_task(task: Task) -> None:
     problem = task.problem
-    print(f"{task.id}  ({problem.type}, version {task.version})\n")
+    show(f"{task.id}  ({problem.type}, version {task.version})\n")
     for objective in problem.objectives:
         optimum = "" if objective.optimum is None else f", optimum {objective.optimum:g}"
-        print(f"objective   {objective.direction} {objective.name}{optimum}")
+        show(f"objective   {objective.direction} {objective.name}{optimum}")
     if problem.fidelity:
-        print(f"fidelity    {problem.fidelity}")
+        show(f"fidelity    {problem.fidelity}")
         for line in _hyperband_lines(problem.fidelity, problem.budget):
-            print(f"            {line}")
+            show(f"            {line}")
     for constraint in problem.constraints:
-        print(f"constraint  {constraint.name} <= 0")
-    print(f"budget      {problem.budget} {problem.budget.unit}")
+        show(f"constraint  {constraint.name} <= 0")
+    show(f"budget      {problem.budget} {problem.budget.unit}")
     if task.resources.needs_process:
         wanted = ((field.name, getattr(task.resources, field.name)) for field in fields(task.resources))
-        print(f"resources   {', '.join(f'{name} {value}' for name, value in wanted if value)}")
+        show(f"resources   {', '.join(f'{name} {value}' for name, value in wanted if value)}")
     for key, value in task.metadata.items():
-        print(f"{key:<11} {value}")
-    print(f"\n{problem.space}")
+        show(f"{key:<11} {value}")
+    show(f"\n{problem.space}")
 
 
 def _hyperband_lines(fidelity: Fidelity, budget: Budget) -> Iterator[str]:
@@ -196,16 +197,16 @@ def _print_subset(name: str) -> None:
 
     subset = Subset.read(name)
     made = subset.features
-    print(f"{subset.name}  ({_subset_line(subset)})\n")
-    print(f"target      {subset.target}, seed {subset.seed}")
-    print(f"points      {made.scale} regret, {made.distinct} different of {made.tasks}")
-    print(f"budgets     {', '.join(made.budgets)}")
-    print(f"seeds       {' to '.join(map(str, dict.fromkeys(made.seeds)))}")
-    print(f"left out    {len(made.dropped)} tasks")
-    print(f"as worst    {made.imputed} missing and {made.failed} failed runs")
-    print(f"made by     optathlon {subset.optathlon}: {subset.command}")
+    show(f"{subset.name}  ({_subset_line(subset)})\n")
+    show(f"target      {subset.target}, seed {subset.seed}")
+    show(f"points      {made.scale} regret, {made.distinct} different of {made.tasks}")
+    show(f"budgets     {', '.join(made.budgets)}")
+    show(f"seeds       {' to '.join(map(str, dict.fromkeys(made.seeds)))}")
+    show(f"left out    {len(made.dropped)} tasks")
+    show(f"as worst    {made.imputed} missing and {made.failed} failed runs")
+    show(f"made by     optathlon {subset.optathlon}: {subset.command}")
     for part_name, part in subset.parts.items():
         proof = "" if part.lower_bound is None else f", proven lower bound {part.lower_bound:.4f}"
-        print(f"\n{part_name}: {len(part.tasks)} tasks, star discrepancy {part.discrepancy:.4f}{proof}")
+        show(f"\n{part_name}: {len(part.tasks)} tasks, star discrepancy {part.discrepancy:.4f}{proof}")
         for task in part.tasks:
-            print(f"  {task}")
+            show(f"  {task}")

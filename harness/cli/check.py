@@ -8,6 +8,7 @@ import typer
 
 from optathlon.cli.exit_codes import SOME_FAILED
 from optathlon.cli.flags import Plugins
+from optathlon.cli.output import show
 
 
 def check(
@@ -27,9 +28,9 @@ def check(
             conformance_check()
         except NonConformance as failure:
             failures += 1
-            print(f"FAILED  {conformance_check}\n        {failure}")
+            show(f"FAILED  {conformance_check}\n        {failure}")
         else:
-            print(f"ok      {conformance_check}")
-    print(f"{id}: {len(checks) - failures} checks passed, {failures} failed")
+            show(f"ok      {conformance_check}")
+    show(f"{id}: {len(checks) - failures} checks passed, {failures} failed")
     if failures:
         raise typer.Exit(SOME_FAILED)

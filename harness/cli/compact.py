@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from optathlon.cli.output import show
+
 
 def compact(results: Annotated[Path, typer.Argument(help="Results folder.")]) -> None:
     """Rewrite the many small files of a results folder as few big ones; the results stay the same.
@@ -17,4 +19,4 @@ def compact(results: Annotated[Path, typer.Argument(help="Results folder.")]) ->
     from optathlon.results.folder import ResultsFolder
 
     done = compact_folder(ResultsFolder.open(results))
-    print(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")
+    show(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError, storage_errors
 
@@ -60,13 +61,13 @@ def compare(
     pairs = paired_runs(one, other, ties=ties)
     by_optimizer, by_task = changes(pairs, seed=seed), task_changes(pairs)
     lines = [*_table(by_optimizer, called), *_sentences(by_optimizer, by_task, called)]
-    print("\n".join([*lines, *_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]))
+    show("\n".join([*lines, *_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
     page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties)
     with storage_errors(folder):
         save_table("changes", by_optimizer, folder / "figures")
         save_table("task_changes", by_task, folder / "figures")
-    print(f"\nthe report of both is {page}")
+    show(f"\nthe report of both is {page}")
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

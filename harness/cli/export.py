@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
 
 
@@ -30,11 +31,11 @@ def export(
     write = {"ioh": export_ioh, "coco": export_coco}[format]
     found = read_results(results, maximize=maximize, failure_values=failure_values)
     done = write(found, out or beside(results, format))
-    print(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
+    show(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
     if done.without_result:
-        print(f"{done.without_result} of them have no result: they are there as runs that reach nothing")
+        show(f"{done.without_result} of them have no result: they are there as runs that reach nothing")
     if done.runs_left_out:
-        print(f"left out: {done.runs_left_out} runs without trials")
+        show(f"left out: {done.runs_left_out} runs without trials")
     for reason in sorted(set(done.left_out.values())):
         tasks = [task for task, why in done.left_out.items() if why == reason]
-        print(f"left out for {reason}: {', '.join(tasks)}")
+        show(f"left out for {reason}: {', '.join(tasks)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def validate(
         lines += _about_judge(_stored(answers, items), items, failures, seed)
     elif judge:
         lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
-    print("\n".join(lines))
+    show("\n".join(lines))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from optathlon.cli.flags import KeepOld
+from optathlon.cli.output import show
 
 
 def merge(
@@ -22,5 +23,5 @@ def merge(
     from optathlon.results.merge import merge as merge_folders
 
     merged = merge_folders(out, sources, keep_old=bool(keep_old))
-    print(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
-    print(f"next: optathlon compact {out}")
+    show(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
+    show(f"next: optathlon compact {out}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
@@ -70,7 +71,7 @@ def report(
         ties=ties,
         importance=importance or (),
     )
-    print(f"the report is {page}")
+    show(f"the report is {page}")
 
 
 def _subset(name: str | None) -> Subset | None:

@@ -12,6 +12,7 @@ import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.output import show
 from optathlon.errors import UsageError
 from optathlon.paths import shown
 from optathlon.redaction import redacted
@@ -105,7 +106,7 @@ def run(
         _print_plan(plan_experiment(experiment))
         return
     with interruptions():
-        report_summary(run_experiment(experiment))
+        report_summary(run_experiment(experiment, _announce))
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def interruptions() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("interrupted; finished runs are stored, and the same command does the rest", file=sys.stderr)
+        show("interrupted; finished runs are stored, and the same command does the rest", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -124,7 +125,7 @@ def report_summary(summary: Summary) -> None:
     from optathlon.trial import COMPLETE, Status
 
     for file in summary.damaged:
-        print(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
+        show(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
     if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
@@ -157,40 +158,52 @@ def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
 
 
 def _print_plan(plan: Plan) -> None:
-    print(f"{len(plan.optimizers)} optimizers x {len(plan.tasks)} tasks: {plan.total} runs")
-    print(f"  done     {len(plan.done)}")
+    show(f"{len(plan.optimizers)} optimizers x {len(plan.tasks)} tasks: {plan.total} runs")
+    show(f"  done     {len(plan.done)}")
     again = sum(spec.attempt > 1 for spec in plan.todo)
-    print(f"  to do    {len(plan.todo)}" + (f" ({again} again)" if again else ""))
-    print(f"  skipped  {len(plan.skipped)}")
+    show(f"  to do    {len(plan.todo)}" + (f" ({again} again)" if again else ""))
+    show(f"  skipped  {len(plan.skipped)}")
     _print_reasons(plan.skipped)
     if plan.unplaced:
-        print(f"  no GPU   {len(plan.unplaced)}")
+        show(f"  no GPU   {len(plan.unplaced)}")
         _print_reasons(plan.unplaced)
     if plan.remarks:
-        print("  note")
+        show("  note")
         _print_reasons(plan.remarks)
 
 
+def _announce(plan: Plan) -> None:
+    """Tell what should be known before anything runs."""
+    for line in _reason_lines(plan.remarks):
+        show(f"note: {line}", file=sys.stderr)
+
+
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
+    for line in _reason_lines(runs):
+        show(f"    {line}")
+
+
+def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
+    """A line for each optimizer and reason, with examples of tasks."""
     reasons: dict[tuple[str, str], set[str]] = {}
     for spec, reason in runs:
         reasons.setdefault((spec.optimizer, reason), set()).add(spec.task)
     for (optimizer, reason), tasks in list(reasons.items())[:_REASONS_SHOWN]:
         examples = ", ".join(sorted(tasks)[:2]) + (", …" if len(tasks) > 2 else "")
-        print(f"    {redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})")
+        yield f"{redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})"
     if len(reasons) > _REASONS_SHOWN:
-        print(f"    and {len(reasons) - _REASONS_SHOWN} further reasons")
+        yield f"and {len(reasons) - _REASONS_SHOWN} further reasons"
 
 
 def _print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
-    print(f"{summary.statuses.total()} runs in {shown(summary.folder.path)} ({summary.new} new): {counts or 'none'}")
+    show(f"{summary.statuses.total()} runs in {shown(summary.folder.path)} ({summary.new} new): {counts or 'none'}")
     for status, reason, count in summary.failures[:_REASONS_SHOWN]:
-        print(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
+        show(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
     if len(summary.failures) > _REASONS_SHOWN:
-        print(f"  and {len(summary.failures) - _REASONS_SHOWN} further reasons: see optathlon status")
+        show(f"  and {len(summary.failures) - _REASONS_SHOWN} further reasons: see optathlon status")
     if summary.missing:
-        print(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
+        show(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:
-        print(f"{summary.unplaced} runs need GPUs that are not here: see --dry-run")
-    print(f"next: optathlon report {shown(summary.folder.path)}")
+        show(f"{summary.unplaced} runs need GPUs that are not here: see --dry-run")
+    show(f"next: optathlon report {shown(summary.folder.path)}")

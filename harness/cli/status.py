@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.output import show
 from optathlon.redaction import redacted
+from optathlon.text import clean
 
 if TYPE_CHECKING:
     from optathlon.results.status import FolderStatus
@@ -29,14 +31,14 @@ def status(
 
     folder = ResultsFolder.open(results)
     if not watch:
-        print("\n".join(_lines(results, folder_status(folder))))
+        show("\n".join(_lines(results, folder_status(folder))))
         return
     from rich.live import Live
     from rich.text import Text
 
     with Live(auto_refresh=False) as live:
         while True:
-            live.update(Text("\n".join(_lines(results, folder_status(folder)))), refresh=True)
+            live.update(Text(clean("\n".join(_lines(results, folder_status(folder))))), refresh=True)
             time.sleep(_EVERY_S)
 
 

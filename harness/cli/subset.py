@@ -14,6 +14,7 @@ import typer
 from optathlon.cli import subset_validate
 from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted_command
@@ -101,7 +102,7 @@ def select(
         _refuse_other_subset(out, subset)
     subset.write(out)
     read_again = [str(results), *read_flags(maximize, failure_values)]
-    print("\n".join(_summary(subset, read_again, out)))
+    show("\n".join(_summary(subset, read_again, out)))
 
 
 group.command("validate")(subset_validate.validate)
@@ -152,7 +153,7 @@ def _refuse_other_subset(out: Path, subset: Subset) -> None:
 
 def _hint_at_numba() -> None:
     if importlib.util.find_spec("numba") is None:
-        print("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
+        show("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
 
 
 def _portable(arguments: list[str]) -> str:

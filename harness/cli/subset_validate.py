@@ -11,6 +11,7 @@ import typer
 
 from optathlon.cli.flags import LAST_SEED
 from optathlon.cli.names import split_names
+from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
 from optathlon.errors import UsageError, storage_errors, unknown
 
@@ -73,11 +74,11 @@ def validate(
         threshold=threshold,
         seed=seed,
     )
-    print("\n".join([*conclusions(found), *found.notes, *_tables(found)]))
+    show("\n".join([*conclusions(found), *found.notes, *_tables(found)]))
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write(found, folder)
-    print(f"\nfigure and tables are in {folder}")
+    show(f"\nfigure and tables are in {folder}")
 
 
 def _only(subset: Subset, part: Literal["dev", "test", "all"] | None, where: str) -> Subset:

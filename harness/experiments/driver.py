@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -115,8 +115,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
     return _plan(experiment, _contents(experiment))
 
 
-def run_experiment(experiment: Experiment) -> Summary:
-    """Do what is missing of an experiment, and store it.
+def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = lambda plan: None) -> Summary:
+    """Do what is missing of an experiment, and store it; `announce` is told the plan before anything runs.
 
     Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
     can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
@@ -125,6 +125,7 @@ def run_experiment(experiment: Experiment) -> Summary:
     damaged = _set_aside_damaged(experiment.out)
     before = _contents(experiment)
     plan = _plan(experiment, before)
+    announce(plan)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
         session = _session(folder, plan.optimizers)

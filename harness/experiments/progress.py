@@ -14,7 +14,10 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
+from optathlon.redaction import redacted
+from optathlon.text import clean
 from optathlon.trial import Status
 
 _LINE_EVERY_S = 10.0
@@ -53,7 +56,7 @@ class ProgressDisplay:
         """A run has ended."""
         self._counts[status] += 1
         if not status.is_complete:
-            self._reasons[reason] += 1
+            self._reasons[redacted(reason)] += 1
         self.tick()
 
     def elsewhere(self) -> None:
@@ -63,7 +66,7 @@ class ProgressDisplay:
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:
-            self._live.update(self._text(), refresh=True)
+            self._live.update(Text(self._text()), refresh=True)
         if time.monotonic() - self._last_line > _LINE_EVERY_S:
             self._write_line()
 
@@ -99,4 +102,4 @@ class ProgressDisplay:
         if not reason:
             return ""
         others = "" if count == self._reasons.total() else f", {count} as"
-        return f"{others}: {shorten(reason, _REASON_WIDTH, placeholder=' …')}"
+        return f"{others}: {shorten(clean(reason), _REASON_WIDTH, placeholder=' …')}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Optimizer
+from optathlon.paths import followed
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.code import Code, code_of
@@ -133,7 +134,7 @@ def _named(label: str, reference: str) -> type[Optimizer]:
     """
     place, _, name = reference.rpartition(":")
     if place.endswith(".py"):
-        reference = f"{Path(place).resolve()}:{name}"
+        reference = f"{followed(place)}:{name}"
     cls = _optimizer_at(reference, import_plugin)
     if label in optimizer_names() and optimizer_class(label) is not cls:
         raise UsageError(f"there is another optimizer {label!r}: give {reference!r} another name")

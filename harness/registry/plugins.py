@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from optathlon.entries import broken, load_entry
 from optathlon.errors import MissingDependency, UsageError
 from optathlon.optimizer import Optimizer
-from optathlon.paths import resolved
+from optathlon.paths import followed
 from optathlon.registry.loading import PluginFolder
 from optathlon.task import Collection, Task
 from optathlon.text import described
@@ -105,7 +105,7 @@ def load_plugin(path: Path) -> ModuleType:
 
     An optimizer class `MyOptimizer` gets the name `my-optimizer`; collections and tasks bring their own.
     """
-    path = resolved(path).resolve()
+    path = followed(path)
     if path in plugins.registered:
         return plugins.registered[path]
     module = import_plugin(path)
@@ -130,7 +130,7 @@ def import_plugin(path: Path) -> ModuleType:
 
     Raises `UsageError` where there is none, and where it can't be imported.
     """
-    path = resolved(path).resolve()
+    path = followed(path)
     if path not in plugins.modules:
         if not path.is_file():
             raise UsageError(f"no plugin file {str(path)!r}")

@@ -11,6 +11,10 @@ shard's trials are in the order of its runs, and its tasks file describes every 
 before. Every file is written under a temporary name and renamed. Shards come and go while others read: writers add
 them, and a compaction puts few big ones in the place of many small ones.
 
+Every Parquet file has checksums (`optathlon.results.seal`). A file of provenance is named after its content's hash.
+What is damaged gets the name NAME.damaged (`optathlon.results.damage`). A shard without runs describes tasks whose
+description would be lost.
+
 Of several rows for one run the highest `attempt` holds, and among equals the first shard by name.
 """
 

@@ -103,6 +103,7 @@ def task_checks(id: str) -> list[Check]:
         Check("the id is the one asked for", lambda: _expect(task.id == id, f"asked for {id!r}, got {task.id!r}")),
         Check("the metadata are JSON", lambda: _check_metadata(task)),
         Check("configurations of the space can be evaluated", lambda: _check_evaluation(task)),
+        Check("test metrics are named after the objective", lambda: _check_test_metrics(task)),
         Check("the same seed gives the same values", lambda: _check_repeatability(task)),
         Check("every fidelity level can be evaluated", lambda: _check_fidelity(task)),
         Check("the fingerprint is the same for a new instance", lambda: _check_fingerprint(task)),
@@ -300,6 +301,18 @@ def _check_evaluation(task: Task) -> None:
         for objective, value in zip(task.problem.objectives, result.values, strict=True):
             inside = objective.lower <= value <= objective.upper
             _expect(inside, f"{objective.name} is {value}, outside [{objective.lower}, {objective.upper}]")
+
+
+def _check_test_metrics(task: Task) -> None:
+    """The report scores a metric `test/X` where the only objective is `X` or `val_X`."""
+    objective, *others = (objective.name for objective in task.problem.objectives)
+    result = evaluate(task, next(_sampled(task, 1)), 0)
+    found = sorted(name for name in result.metrics if name.startswith("test/"))
+    fitting = {f"test/{objective}", f"test/{objective.removeprefix('val_')}"}
+    _expect(
+        bool(others or not found or fitting & set(found)),
+        f"{', '.join(found)} would not be scored: call what tests the objective {objective!r} {min(fitting)!r}",
+    )
 
 
 def _check_repeatability(task: Task) -> None:

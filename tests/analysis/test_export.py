@@ -404,3 +404,10 @@ def test_runs_that_fail_early_are_no_free_restarts(kept: int, tmp_path: Path) ->
     (info,) = (tmp_path / "coco").rglob("*.info")
     totals = re.findall(r" 1:(\d+)\|", info.read_text())
     assert totals == ["20"] * 4
+
+
+def test_names_of_files_are_short_and_of_their_own() -> None:
+    names = ["x" * 300 + end for end in "abc"] + ["ä" * 300, "x" * 120]
+    found = file_names(names)
+    assert len({*found.values()}) == len(names)
+    assert max(map(len, found.values())) < 130

@@ -45,6 +45,13 @@ def test_a_recurring_worst_value_is_found_in_raw_trials(direction: str, code: fl
     assert found(results) == [("a", code, 162, 1009)]
 
 
+def test_a_second_value_is_found_behind_the_first(tmp_path: Path) -> None:
+    values = random(1009)
+    values[np.arange(3, 1009, 6)[:162]] = 100.0
+    values[np.arange(4, 1009, 6)[:151]] = 2.288
+    assert found(loaded([rows("a", values)], tmp_path)) == [("a", 100.0, 162, 1009), ("a", 2.288, 151, 1009)]
+
+
 @pytest.mark.parametrize("code", [-1.0, -999.0])
 def test_a_recurring_value_far_beyond_the_best_is_found(code: float, tmp_path: Path) -> None:
     values = random(100)
@@ -89,7 +96,7 @@ def test_the_page_names_them_once_per_optimizer_and_the_flag_makes_them_failures
         return [str(sentence) for sentence in Coverage(ReportData(Analysis(shown))).caveats() if "100" in sentence]
 
     (first, second) = caveats(results)
-    assert "The value 100 recurs, as an extreme, in 24 of 120 trials of <b>a</b>" in first
+    assert "With <b>a</b>, extreme values recur: 100 in 24 of 120 trials." in first
     assert "--failure-value 100" in first
     assert "<b>b</b>" in second
     (marked,) = with_failure_values(results, values=[100])

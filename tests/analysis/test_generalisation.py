@@ -13,7 +13,7 @@ from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuff
 from optathlon.analysis.metrics.trajectory import trajectories
 from optathlon.analysis.report import write_report
 from optathlon.analysis.report.sections.generalisation import generalisation_tables
-from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents
+from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents, unscored_metrics
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
 
@@ -225,3 +225,18 @@ def test_no_test_metric(results: Results) -> None:
     trials = results.trials.drop(columns=["test/error", "test/accuracy"])
     found = generalisation(replace(results, trials=trials), incumbents(results))
     assert (len(found), found.index.names) == (0, ["metric", "optimizer"])
+
+
+def test_metrics_that_fit_no_objective_are_named(results: Results, tmp_path: Path) -> None:
+    assert unscored_metrics(results) == {}
+    misnamed = replace(results, trials=results.trials.rename(columns={"test/error": "test/mistakes"}))
+    named_after = {str(task): row["objectives"][0]["name"] for task, row in results.tasks.iterrows()}
+    expected = sorted(task for task in ("toy/min", "toy/box") if f"test/{named_after[task]}" != "test/mistakes")
+    assert unscored_metrics(misnamed) == {"test/mistakes": expected}
+    page = write_report(misnamed, tmp_path).read_text()
+    assert "test/mistakes is reported on 2 tasks" in page
+
+
+def test_a_further_test_metric_beside_the_scored_one_is_fine(results: Results) -> None:
+    more = results.trials.assign(**{"test/length": results.trials["test/error"]})
+    assert unscored_metrics(replace(results, trials=more)) == {}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optathlon import Budget, BudgetUnit
+from optathlon.budget import LONGEST_S, parse_duration
 from optathlon.errors import UsageError
 
 
@@ -94,3 +95,10 @@ def test_only_evaluations_are_evaluations() -> None:
     assert Budget(7).evaluations == 7
     assert Budget(7, BudgetUnit.SECONDS).evaluations is None
     assert Budget(7, BudgetUnit.COST).evaluations is None
+
+
+def test_durations_end_at_ten_years() -> None:
+    assert parse_duration("87000h") < LONGEST_S
+    for text in ("1e18s", "1e300h", "88000h", f"{10**30}min"):
+        with pytest.raises(UsageError, match="is longer than ten years"):
+            parse_duration(text)

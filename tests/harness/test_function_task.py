@@ -196,7 +196,8 @@ def test_values_at_probes_are_part_of_the_fingerprint_of_a_cheap_function(monkey
      "import os\ndef f(c): os._exit(0)", "import time\ndef f(c): time.sleep(60)", "def f(c):\n  while True: pass",
      "from itertools import count\ncalls = count()\ndef f(c): return next(calls)"],
 )  # fmt: skip
-def test_values_that_are_not_had_twice_at_once_are_left_out(source: str) -> None:
+def test_values_that_are_not_had_twice_at_once_are_left_out(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optathlon.function_task._ENDED_AFTER_S", 0.5)
     assert len(parts(defined(source))) == 2
 
 

@@ -23,7 +23,7 @@ _FREQUENT = 0.05
 """Optimizers of whose trials at least this share failed are named."""
 
 _MOST_CODES = 3
-"""Further values that are named where several may stand for the failures of an optimizer."""
+"""Values that are named where several may stand for the failures of an optimizer."""
 
 _SHORT = 0.9
 """Optimizers whose runs have a smaller share than this of the longest one's evaluations are named."""
@@ -111,15 +111,15 @@ def _failures(analysis: Analysis) -> Iterator[Markup]:
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
     """What recurs in whose trials as if it stood for failures: once per optimizer."""
     found = recurring_extremes(analysis.results.trials, analysis.results.tasks)
-    most = found.drop_duplicates("optimizer")
-    for name, value, trials, of in most[["optimizer", "value", "trials", "of"]].itertuples(index=False):
-        others = [f"{other:.10g}" for other in found.loc[found["optimizer"] == name, "value"][1:]]
+    for name, own in found.groupby("optimizer"):
+        shown = own.head(_MOST_CODES)
+        values = [f"{value:.10g}" for value in shown["value"]]
+        (first, *others) = (f"{value} in {count:,}" for value, count in zip(values, shown["trials"], strict=True))
         text = Markup(
-            "The value {} recurs, as an extreme, in {} of {} of {}{}. If it stands for failures, say "
-            "<code>--failure-value {}</code>."
+            "With {}, extreme values recur: {}. Where they stand for failures, <code>{}</code> counts them as such."
         )
-        also = f" (and {', '.join(others[:_MOST_CODES])} in others)" if others else ""
-        yield text.format(f"{value:.10g}", f"{trials:,}", counted(of, "trial"), names([name]), also, f"{value:.10g}")
+        recurring = ", ".join([f"{first} of {counted(int(own['of'].iloc[0]), 'trial')}", *others])
+        yield text.format(names([str(name)]), recurring, " ".join(f"--failure-value {value}" for value in values))
 
 
 def _shorter_runs(analysis: Analysis) -> Iterator[Markup]:

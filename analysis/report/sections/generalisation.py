@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted, names
+from optathlon.analysis.stats.generalisation import unscored_metrics
+
+if TYPE_CHECKING:
+    from optathlon.results.frames import Results
 
 
 class Generalisation(Section):
@@ -25,7 +29,7 @@ class Generalisation(Section):
     def content(self) -> dict[str, Any]:
         """Those by which optimizers are compared."""
         shown = generalisation_tables(self.data.analysis.generalisation) if self.data.ranked else ()
-        return {"generalisation": list(shown)}
+        return {"generalisation": list(shown), "unscored": list(_unscored(self.data.analysis.results))}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,16 @@ def generalisation_tables(table: pd.DataFrame) -> Iterator[GeneralisationTable]:
             tasks = counted(int(compared["tasks"].iloc[0]), "task")
             cells = compared.reset_index().to_dict("records")
             yield GeneralisationTable(str(metric), tasks, cells, _not_compared(rows))
+
+
+def _unscored(results: Results) -> Iterator[Markup]:
+    """A sentence on each test metric whose name fits no objective."""
+    for metric, tasks in unscored_metrics(results).items():
+        objectives = results.tasks["objectives"].loc[list(tasks)]
+        wanted = sorted({str(first["name"]) for first, *_ in objectives})
+        yield Markup("{} is reported on {} ({}) but not scored, as it is not named after the objective {}.").format(
+            metric, counted(len(tasks), "task"), names(tasks), names(wanted)
+        )
 
 
 def _not_compared(rows: pd.DataFrame) -> Markup | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import shutil
 import sys
 import time
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from submitit.core.core import InfoWatcher
 
 _EXTRA = "extra_"
+_MEMORY = re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE)
 _SIGNAL_DELAY = "signal_delay_s"
 _POLL_S = 1.0
 _TICK_S = 0.2
@@ -92,6 +94,13 @@ class SlurmOptions(ExecutorOptions):
             parse_duration(value)
         except UsageError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("mem")
+    @classmethod
+    def _memory(cls, value: str | None) -> str | None:
+        if value is not None and not _MEMORY.fullmatch(value):
+            raise ValueError("give megabytes or a number with a unit, such as 500MB or 16GB")
         return value
 
     @model_validator(mode="before")
@@ -208,8 +217,8 @@ class SlurmExecutor(Executor):
         while time.monotonic() < deadline:
             time.sleep(_TICK_S)
             self._watcher.tick((), len(self._pending))
-        for status in self._pending.look():
-            self._watcher.ended(status)
+        for status, reason in self._pending.look():
+            self._watcher.ended(status, reason)
 
     def _end(self, job: Job[JobResult], runs: list[RunSpec]) -> int:
         """Hear what became of a job that has ended; how many of its runs are missing."""
@@ -257,25 +266,25 @@ class _Pending:
         """Those of `runs` that are pending."""
         return [spec for spec in runs if spec.id in self._attempts]
 
-    def look(self) -> list[Status]:
-        """The statuses of the runs that were stored since the last look, which reads the new shards only."""
+    def look(self) -> list[tuple[Status, str]]:
+        """The statuses, with reasons, of the runs stored since the last look, which reads the new shards only."""
         shards = {path.name for path in (self._folder.path / "runs").glob("*.parquet")}
         new, self._seen = sorted(shards - self._seen), shards
-        return [status for shard in new for status in self._ended(shard)]
+        return [ended for shard in new for ended in self._ended(shard)]
 
-    def _ended(self, shard: str) -> Iterator[Status]:
+    def _ended(self, shard: str) -> Iterator[tuple[Status, str]]:
         try:
             table = self._folder.read_shard("runs", shard, self._schema).to_pydict()
         except ShardGone:  # a compaction has put its rows into another one
             return
-        for run, attempt, status in zip(table["run"], table["attempt"], table["status"], strict=True):
+        for run, attempt, status, reason in zip(*(table[name] for name in self._schema.names), strict=True):
             if (attempt or 1) >= self._attempts.get(run, math.inf):
                 del self._attempts[run]
-                yield Status(status)
+                yield Status(status), reason or ""
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        return pa.schema([RUNS.field(name) for name in ("run", "attempt", "status")])
+        return pa.schema([RUNS.field(name) for name in ("run", "attempt", "status", "reason")])
 
 
 def _check_extra(extra: Iterable[str]) -> None:

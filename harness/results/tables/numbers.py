@@ -22,8 +22,8 @@ _MAYBE_GROUPED = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 def numbers(table: Table, column: str) -> np.ndarray:
     """Shape (rows,): a column of numbers, or of durations in seconds; NaN where it is missing.
 
-    Text may have decimal commas, if all of the table's has. `UsageError` where something is not a number, or where a comma
-    may as well separate thousands.
+    Text may have decimal commas, if all of the table's has. `UsageError` where something is not a number, or where a
+    comma may as well separate thousands.
     """
     if table.has_text(column):
         return _parsed(table, column)

@@ -150,6 +150,8 @@ def test_degenerate_brackets_are_announced(in_process: InProcess, here: Path) ->
     other = in_process("run", "--plugin", "toys.py", "-t", "brackets/*", "-o", "smac-hb[eta=2]", "--dry-run").stdout
     assert "eta 2" in other
     assert "no lower rung" not in other
+    done = in_process("run", "--plugin", "toys.py", "-t", "brackets/none", "-o", "smac-hb")
+    assert "note: smac-hb: Hyperband with eta 3" in done.stderr.splitlines()[0]
     assert "no lower rung" in in_process("info", "brackets/none", "--plugin", "toys.py").stdout
     assert "levels 1, 10, 1e+06" in in_process("info", "brackets/many", "--plugin", "toys.py").stdout
 

@@ -228,11 +228,11 @@ def test_answers_that_cannot_be_used(here: Path, in_process: InProcess, answers:
     [
         ("absent.json", None, "no file 'absent.json'"),
         ("items.csv", b"", "can't tell what 'items.csv' is: name it .json, .jsonl, .json.gz, .jsonl.gz"),
-        ("cut.json", b'[{"idx": 1', "'cut.json' is not JSON: Expecting"),
-        ("cut.jsonl", b'{"idx": 1}\n\n{"idx"', "line 3 of 'cut.jsonl' is not JSON: Expecting"),
-        ("plain.json.gz", b"[]", "can't read 'plain.json.gz': Not a gzipped file"),
-        ("cut.json.gz", gzip.compress(b"[" + 99 * b"1, ", mtime=0)[:-9], "can't read 'cut.json.gz': "),
-        ("latin.json", '["é"]'.encode("latin-1"), "can't read 'latin.json': 'utf-8' codec"),
+        ("cut.json", b'[{"idx": 1', "'cut.json' is not JSON (Expecting"),
+        ("cut.jsonl", b'{"idx": 1}\n\n{"idx"', "line 3 of 'cut.jsonl' is not JSON (Expecting"),
+        ("plain.json.gz", b"[]", "can't read the file 'plain.json.gz': Not a gzipped file"),
+        ("cut.json.gz", gzip.compress(b"[" + 99 * b"1, ", mtime=0)[:-9], "can't read the file 'cut.json.gz': "),
+        ("latin.json", '["é"]'.encode("latin-1"), "the file 'latin.json' is not UTF-8 text (byte 2)"),
     ],
 )
 def test_files_that_cannot_be_read(

@@ -335,3 +335,11 @@ def test_costs_that_are_counted_must_be_reported(settings: dict[str, Any], messa
     for task in ("toy/free", "bbob/f1/d2/i1"):
         with pytest.raises(UsageError, match=f"^{message}, but the task '{task}' reports no cost: "):
             planned("random", tasks=("toy/one", task), **settings)
+
+
+def test_more_runs_than_a_plan_can_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optathlon.experiments.plan.MOST_RUNS", 100)
+    experiment = Experiment(optimizers=["random"], tasks=["bbob/f1/d2/i1"], seeds=100)  # type: ignore[arg-type]
+    assert make_plan(experiment, set()).total == 100
+    with pytest.raises(UsageError, match=r"1 optimizers x 1 tasks x 101 seeds are 101 runs, and one command does 100"):
+        make_plan(experiment.model_copy(update={"seeds": [*range(101)]}), set())

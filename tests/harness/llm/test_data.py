@@ -106,3 +106,21 @@ def test_prompts_in_two_parts_are_refused() -> None:
     refuse_shared_prompts({"train": [ours, ours], "test": [Example(Prompt("c", "say bye"))]})
     with pytest.raises(UsageError, match=r"1 prompts stand both in train and in test, the first is 'b'"):
         refuse_shared_prompts({"train": [ours], "test": [theirs]})
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_json_without_end_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"instruction":' * 100_000)
+    with pytest.raises(UsageError, match="nested too deep"):
+        read_examples(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_a_file_that_holds_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    rows = [ALPACA | {"answer": "3"}] * 5000
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for text in ("a.jsonl", "a.json"):
+        (tmp_path / text).write_text(json.dumps(rows))
+    monkeypatch.setattr("optathlon.llm.data._LARGEST_BYTES", 1000)
+    with pytest.raises(UsageError, match="holds more than"):
+        read_examples(name, tmp_path)

@@ -322,6 +322,18 @@ class LowLevelsFail(Good):
         return Result((config["x"],))
 
 
+class Misnamed(Toy):
+    def evaluate(self, config, *, fidelity, seed):
+        return Result((config["x"],), metrics={"test/mistakes": 1.0})
+
+
+class Named(Toy):
+    objectives = (Objective("val_loss"),)
+
+    def evaluate(self, config, *, fidelity, seed):
+        return Result((config["x"],), metrics={"test/loss": 1.0, "test/length": 2.0})
+
+
 class HolesBetweenLevels(Good):
     def evaluate(self, config, *, fidelity, seed):
         return Result(({1: 0.5, 2: 0.4, 9: 0.2}[fidelity],))
@@ -442,7 +454,7 @@ def test_a_class_that_workers_can_not_find_again_is_found(plugins: Path) -> None
     assert "top of a module" in found["the class can be pickled for worker processes"]
 
 
-@pytest.mark.parametrize("id", ["kinds/Good", "kinds/DeclaredLevels", "plain/good", "mfh/3d/good"])
+@pytest.mark.parametrize("id", ["kinds/Good", "kinds/DeclaredLevels", "kinds/Named", "plain/good", "mfh/3d/good"])
 def test_good_tasks_pass(id: str) -> None:
     if id.startswith("mfh"):
         id = next(iter(task_ids("mfh")))
@@ -464,6 +476,7 @@ def test_good_tasks_pass(id: str) -> None:
         ("OutsideItsBounds", "evaluated", "outside [0.0, 2.0]"),
         ("Unrepeatable", "same seed", "with the same seed"),
         ("LowLevelsFail", "level", "too low"),
+        ("Misnamed", "test metrics", "test/mistakes would not be scored: call what tests the objective"),
         ("HolesBetweenLevels", "level", "level 3 is crashed (where not all levels exist, declare those that do"),
         ("MissingLevel", "level", "level 4 is crashed"),
         ("FickleFingerprint", "fingerprint", "and then"),
