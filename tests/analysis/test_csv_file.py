@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from optathlon.analysis.csv_file import write_csv
 
 TEXT = st.text(st.sampled_from("=+-@\t\r\nab,\"' 1"), max_size=5)
