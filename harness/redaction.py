@@ -2,7 +2,7 @@
 
 Secret are the values of environment variables and of options that are named like keys, tokens, passwords or secrets.
 In options a secret becomes `***` with four hexadecimal digits of its hash, so that two values remain two optimizers; in
-any other text it becomes `***`. A value that can't be told from ordinary text, such as `test` or `256`, is struck only
+any other text it becomes `***`. A value that doesn't differ from ordinary text, such as `test` or `256`, is struck only
 where its name stands beside it, or nowhere: numbers of fewer than eight digits are no secrets.
 
 Text is struck where it crosses a border: into a journal, a results folder, a page, or the terminal.
@@ -153,7 +153,7 @@ def _known() -> Iterator[str]:
 
 @lru_cache(maxsize=16)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """What matches any of these that can be told from ordinary text, in all the ways in which text has it."""
+    """What matches any of these that differs from ordinary text, in all the ways in which text has it."""
     ways = {way for secret in secrets for part in _parts(secret) if _is_telling(part) for way in _ways(part)}
     return re.compile("|".join(map(_bounded, sorted(ways, key=len, reverse=True)))) if ways else None
 
@@ -176,7 +176,7 @@ def _ways(value: str) -> set[str]:
 
 
 def _bounded(way: str) -> str:
-    """A pattern for `way`; what is short or of letters or digits alone is no part of a longer word."""
+    """A pattern for `way`; what is short or of letters or digits alone is not part of a longer word."""
     pattern = re.escape(way)
     is_word = len(way) < _TELLING or way.isalpha() or way.isdigit()
     return rf"(?<![^\W_]){pattern}(?![^\W_])" if is_word else pattern
