@@ -32,6 +32,8 @@ from optathlon.analysis.stats.signed_ranks import signed_rank_p, signed_ranks
 from optathlon.analysis.stats.significance import ALPHA, holm
 from optathlon.analysis.stats.strengths import strengths
 
+TESTS = {"primary": 2, "beside a winner": 3, "nemenyi": 3, "bold": 2}
+"""And the fewest optimizers that each is about."""
 OPTIMIZERS = (2, 3, 4, 5, 6)
 TASKS = (5, 10, 20, 50)
 SEEDS = (1, 3, 5)
@@ -134,20 +136,20 @@ def _of_strengths(tasks: int) -> dict[str, list[float]]:
 
 def table(found: dict[str, dict[str, list[float]]], test: str) -> str:
     """Markdown: per cent of experiments, by number of optimizers."""
-    head = [f"| {test} | {' | '.join(f'{count} optimizers' for count in OPTIMIZERS)} |"]
-    rule = [f"|---|{'---|' * len(OPTIMIZERS)}"]
+    shown = [place for place, count in enumerate(OPTIMIZERS) if count >= TESTS[test]]
+    head = f"| {test} | {' | '.join(f'{OPTIMIZERS[place]} optimizers' for place in shown)} |"
     rows = [
-        f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in cell[test])} |"
+        f"| {name} | {' | '.join(f'{100 * cell[test][place]:.1f}' for place in shown)} |"
         for name, cell in found.items()
         if test in cell
     ]
-    return "\n".join(head + rule + rows)
+    return "\n".join([head, f"|---|{'---|' * len(shown)}", *rows])
 
 
 def main() -> int:
     """Measure, and print the tables; 1 if some level is above the goal."""
     found = measure(Path(sys.argv[1] if len(sys.argv) > 1 else "significance.json"))
-    for test in ("primary", "beside a winner", "nemenyi", "bold"):
+    for test in TESTS:
         print(table(found, test), end="\n\n")
     worst = max(share for cell in found.values() for shares in cell.values() for share in shares)
     print(f"worst: {100 * worst:.2f} %, goal: {100 * GOAL:.2f} %")

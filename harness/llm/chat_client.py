@@ -34,6 +34,7 @@ from tenacity import (
 from optathlon.errors import OptathlonError, Unavailable, UsageError
 from optathlon.llm.judging import Refusal
 from optathlon.llm.reply_bodies import Unreadable, complaint, json_object, whole
+from optathlon.text import one_line
 
 BACKOFF = 1.0
 """Seconds before the second try; twice as many before each further one."""
@@ -224,8 +225,7 @@ class Client:
     def _shown(self, text: str) -> str:
         """A text from elsewhere as part of an error: in one line, printable, short, without the key."""
         secret = self._secret()
-        clean = text.replace(secret, "***") if secret else text
-        clean = " ".join("".join(sign if sign.isprintable() else " " for sign in clean).split())
+        clean = one_line(text.replace(secret, "***") if secret else text)
         return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"
 
     def _secret(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import shutil
 import sys
 import time
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from submitit.core.core import InfoWatcher
 
 _EXTRA = "extra_"
+_MEMORY = re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE)
 _SIGNAL_DELAY = "signal_delay_s"
 _POLL_S = 1.0
 _TICK_S = 0.2
@@ -92,6 +94,13 @@ class SlurmOptions(ExecutorOptions):
             parse_duration(value)
         except UsageError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("mem")
+    @classmethod
+    def _memory(cls, value: str | None) -> str | None:
+        if value is not None and not _MEMORY.fullmatch(value):
+            raise ValueError("give megabytes or a number with a unit, such as 500MB or 16GB")
         return value
 
     @model_validator(mode="before")

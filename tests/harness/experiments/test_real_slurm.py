@@ -104,7 +104,7 @@ def test_jobs_that_wait_show_why(start: Start, cluster: slurm_cluster.Cluster, t
     wait_for(lambda: list(jobs(cluster).values()) == ["RUNNING"], "the job of somebody else")
     process = start("mfh/h3/good", "--seeds", 2, "-x", "array=2")
     log = tmp_path / "out" / "log.txt"
-    wait_for(lambda: log.exists() and "2 of 2 jobs pending: " in log.read_text(), "the reason in the log", 60)
+    wait_for(lambda: log.exists() and "2 of 2 jobs pending: " in log.read_text(), "the reason in the log")
     assert "Resources" in log.read_text()
     cluster.ask("scancel", "--name=wrap")
     assert finished(process)[0] == 0
@@ -114,7 +114,7 @@ def test_jobs_that_wait_show_why(start: Start, cluster: slurm_cluster.Cluster, t
 @pytest.mark.parametrize("how", ["cancelled", "killed"])
 def test_a_job_that_is_gone_is_told(start: Start, cluster: slurm_cluster.Cluster, tmp_path: Path, how: str) -> None:
     process = start("toy/gated", "--seeds", 1, "-x", "array=1")
-    wait_for(lambda: is_evaluating(tmp_path), "trials", 60)
+    wait_for(lambda: is_evaluating(tmp_path), "trials")
     (job,) = jobs(cluster)
     cluster.ask("scancel", *(["--signal=KILL"] if how == "killed" else []), job)
     code, errors = finished(process)
@@ -130,11 +130,11 @@ def test_a_job_that_is_gone_is_told(start: Start, cluster: slurm_cluster.Cluster
 
 def test_a_job_that_slurm_tells_to_stop_goes_on(start: Start, cluster: slurm_cluster.Cluster, tmp_path: Path) -> None:
     process = start("toy/gated", "--seeds", 1, "-x", "array=1")
-    wait_for(lambda: is_evaluating(tmp_path), "trials", 60)
+    wait_for(lambda: is_evaluating(tmp_path), "trials")
     (job,) = jobs(cluster)
     cluster.ask("scancel", "--signal=USR2", job)
     logs = tmp_path / "out" / "slurm"
-    wait_for(lambda: any("Requeued job" in log.read_text() for log in logs.glob("*_log.out")), "a requeued job", 60)
+    wait_for(lambda: any("Requeued job" in log.read_text() for log in logs.glob("*_log.out")), "a requeued job")
     (tmp_path / "gate").touch()
     code, errors = finished(process)
     assert code == 0, errors
@@ -144,13 +144,13 @@ def test_a_job_that_slurm_tells_to_stop_goes_on(start: Start, cluster: slurm_clu
 
 def test_the_job_of_a_lost_node_goes_on_elsewhere(start: Start, cluster: slurm_cluster.Cluster, tmp_path: Path) -> None:
     process = start("toy/gated", "--seeds", 1, "-x", "array=1")
-    wait_for(lambda: is_evaluating(tmp_path), "trials", 60)
+    wait_for(lambda: is_evaluating(tmp_path), "trials")
     (job,) = jobs(cluster)
     node = cluster.ask("squeue", "--noheader", "--format=%N").strip()
     cluster.stop(node)
     for pid in _of_the_job():
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: jobs(cluster).get(job) != "RUNNING", "SLURM to notice", 120)
+    wait_for(lambda: jobs(cluster).get(job) != "RUNNING", "SLURM to notice")
     (tmp_path / "gate").touch()
     code, errors = finished(process)
     cluster.start(node, "slurmd", "-D", "-N", node)

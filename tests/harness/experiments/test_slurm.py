@@ -456,6 +456,8 @@ def test_the_accounting_says_how_forgotten_jobs_ended(fake_slurm: Path) -> None:
         ({"time": "soon"}, r"can't read the duration 'soon'"),
         ({"time": "2min"}, r"time=2min .* is too short: SLURM tells a job to stop 90 s before its end.*give 5min"),
         ({"time": "241s", "extra_signal_delay_s": "301"}, r"extra_signal_delay_s=301 .*fewer than time=241s has"),
+        ({"mem": "lots"}, r"mem=lots .*such as 500MB or 16GB"),
+        ({"array": "0"}, r"array=0 .*greater than or equal to 1"),
         ({"extra_signal_delay_s": "soon"}, r"extra_signal_delay_s=soon .*give whole seconds"),
         ({"array": 0}, r"option array=0 of the executor 'slurm': input should be greater than or equal to 1"),
         ({"array": "many"}, r"option array=many .*: input should be a valid integer"),

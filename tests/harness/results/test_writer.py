@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from optathlon.text import ERROR_CHARACTERS
 
 
 def outcome(*trials: TrialRecord, **changes: Any) -> RunOutcome:
-    return RunOutcome(**{"status": Status.OK, "trials": list(trials), "spent": 1.0} | changes)
+    return replace(RunOutcome(Status.OK, list(trials), 1.0), **changes)
 
 
 def add(writer: ShardWriter, run: Run, done: RunOutcome, **changes: Any) -> None:
@@ -106,7 +107,7 @@ def test_a_task_whose_metadata_is_no_json_is_refused_in_one_line(tmp_path: Path)
 def test_configurations_are_json_of_which_every_half_character_is_escaped(tmp_path: Path) -> None:
     folder = ResultsFolder.create(tmp_path / "out")
     writer = ShardWriter(folder)
-    config = {"a\udce9": "\udcff", "face": "🙂", "zero": "\x00", "x": math.pi}
+    config: dict[str, Any] = {"a\udce9": "\udcff", "face": "🙂", "zero": "\x00", "x": math.pi}
     add(writer, Run(0), outcome(TRIAL._replace(config=config)))
     writer.flush()
     stored = load(folder.path).trials["config"][0]

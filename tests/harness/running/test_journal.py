@@ -507,7 +507,8 @@ WRONG = [
 def test_wrong_types_in_an_old_journal_end_it_there(tmp_path: Path, place: int, value: object) -> None:
     path = tmp_path / "j.jsonl"
     records = [record for record in old_journal(path, 12) if record.status == "ok"][:3]
-    lines = [{"format": 1} | IDENTITY, *({"elapsed": 1.5, "trial": list(record)} for record in records)]
+    trials = [{"elapsed": 1.5, "trial": list(record)} for record in records]
+    lines: list[dict[str, Any]] = [{"format": 1} | IDENTITY, *trials]
     lines[2]["trial"][place] = value
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert same_trials(read_journal(path), records[:1])

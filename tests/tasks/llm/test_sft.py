@@ -20,12 +20,13 @@ import optathlon
 from optathlon.llm.judging import compare, make_judge
 from optathlon.llm.win_rate import Judged, length_controlled
 from optathlon.problem import TaskType
+from optathlon.running.evaluation import Job, evaluate_timed
 from optathlon.space import decode
 from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
 from optathlon.tasks.llm.kinds.sft import SFT, SFTByData, SFTByPrompts
 from optathlon.tasks.llm.setups import TINY
-from optathlon.trial import Status
+from optathlon.trial import Status, Trial
 
 pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
@@ -77,6 +78,8 @@ def test_a_known_trial_is_remembered_and_another_is_not(llm_cache: Path) -> None
     task = make()
     first = task.evaluate(GOOD, fidelity=1, seed=0)
     assert task.evaluate(GOOD, fidelity=1, seed=0) == first
+    again = evaluate_timed(task, Job(Trial(GOOD, 1, id=0), 0))
+    assert again.seconds + again.saved >= (first.cost or 0.0) > again.seconds, "its time passes on the run's clock"
     assert make("win-rate").evaluate(GOOD, fidelity=1, seed=0).cost == first.cost
     assert task.evaluate(GOOD, fidelity=1, seed=1).cost != first.cost
     assert task.evaluate(GOOD | {"warmup": 0.2}, fidelity=1, seed=0).cost != first.cost
