@@ -238,6 +238,7 @@ def test_a_column_that_is_the_same_in_all_rows_changes_no_meaning() -> None:
         (b"PK\x03\x04\x14\x00\x06", "is not text in UTF-8"),
         (ROWS.encode("utf-16-le"), "is not text in UTF-8"),
     ],
+    ids=["parquet", "gzip", "zip", "utf-16 without a mark"],
 )
 def test_files_under_a_wrong_name_are_told_from_text(content: bytes, complaint: str) -> None:
     assert complaint in refusal(content)
