@@ -106,6 +106,8 @@ def test_another_number_tells_what_a_comma_is() -> None:
         (ROWS.replace(",", " "), "columns are separated by ' '"),
         (ROWS.replace(",", "  "), "columns are separated by '  '"),
         (ROWS.replace(",", ":"), "columns are separated by ':'"),
+        ("\n" + ROWS, "its first line is not the one that names the columns"),
+        ("# of 2024, final\n" + ROWS, "its first line is not the one that names the columns"),
         (ROWS.replace("0.75", "0,75"), "is a comma in a number or a name: quote it"),
         (ROWS.replace("a,t", "é,t").encode("latin-1"), "save it as UTF-8"),
         (ROWS + ROWS, "the value in row 5 is not a number but 'value'"),
