@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from optathlon.analysis.plots.style import INK, QUIET, looks, new_figure, short, style
+from optathlon.analysis.plots.style import INK, QUIET, figure_labels, looks, new_figure, style
 from optathlon.subsets.validation import CHOSEN, MEDOIDS, RANDOM, STRATIFIED, Agreement
 
 _LOOKS = dict(zip((CHOSEN, MEDOIDS, STRATIFIED), looks("abc").values(), strict=True))
@@ -78,6 +78,7 @@ def _draw_method(axes: Axes, rows: pd.DataFrame, method: str) -> None:
 
 
 def _draw_parts(axes: Axes, parts: Mapping[str, Agreement]) -> None:
+    shown = figure_labels(parts)
     for index, (name, agreement) in enumerate(parts.items()):
         axes.plot(
             agreement.k,
@@ -87,7 +88,7 @@ def _draw_parts(axes: Axes, parts: Mapping[str, Agreement]) -> None:
             markersize=9,
             linestyle="none",
             zorder=3,
-            label="the subset" if name == "all" else f"the subset, {short(name)}",
+            label="the subset" if name == "all" else f"the subset, {shown[name]}",
         )
 
 

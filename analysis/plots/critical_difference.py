@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from optathlon.analysis.plots.style import INK, QUIET, Look, new_figure, short, style
+from optathlon.analysis.plots.naming import longest_label
+from optathlon.analysis.plots.style import INK, QUIET, Look, new_figure, style
 from optathlon.analysis.stats.significance import ALPHA, Significance
 
 _WIDTH = 7.2
@@ -40,7 +41,7 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
         above = 0.3 if math.isnan(significance.critical_difference) else 0.7
         figure = new_figure(_WIDTH, below + above + 0.05)
         figure.set_layout_engine("none")
-        left, right = _margin(ranks.index[:half]), _margin(ranks.index[half:])
+        left, right = _margin(ranks.index[:half], looks), _margin(ranks.index[half:], looks)
         axes = figure.add_axes((left / _WIDTH, 0.0, 1 - (left + right) / _WIDTH, 1.0))
         axes.set_ylim(-below - 0.05, above)
         start = math.floor(ranks.min())
@@ -53,7 +54,7 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
         for place, (name, rank) in enumerate(ranks.items()):
             left = place < half
             row = place if left else len(ranks) - 1 - place
-            _label(axes, str(name), rank, -bar_room - _ROW * (row + 0.4), looks[str(name)], left=left)
+            _label(axes, rank, -bar_room - _ROW * (row + 0.4), looks[str(name)], left=left)
         if not math.isnan(significance.critical_difference):
             _ruler(axes, start, ruler)
     return figure
@@ -89,9 +90,9 @@ def _stacked(bars: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
     return placed
 
 
-def _margin(names: pd.Index) -> float:
+def _margin(names: pd.Index, looks: Mapping[str, Look]) -> float:
     """Inches for the labels on one side."""
-    return _CHARACTER * (max((len(short(str(name))) for name in names), default=0) + 6) + 0.3
+    return _CHARACTER * (longest_label(names, looks) + 6) + 0.3
 
 
 def _scale(axes: Axes, start: float, end: float) -> None:
@@ -105,14 +106,14 @@ def _scale(axes: Axes, start: float, end: float) -> None:
     axes.set_axis_off()
 
 
-def _label(axes: Axes, name: str, rank: float, y: float, look: Look, *, left: bool) -> None:
+def _label(axes: Axes, rank: float, y: float, look: Look, *, left: bool) -> None:
     edge = -0.02 if left else 1.02
     across = axes.get_yaxis_transform()  # x in shares of the axes, y in data
     low, high = axes.get_xlim()
     side = low + edge * (high - low)
     axes.plot((rank, rank, side), (0, y, y), color=look.color, linewidth=0.9, clip_on=False, gid=look.gid)
     axes.plot([rank], [0], color=look.color, marker=look.marker, markersize=6, clip_on=False, zorder=3, gid=look.gid)
-    text = f"{short(name)}  {rank:.2f}" if left else f"{rank:.2f}  {short(name)}"
+    text = f"{look.label}  {rank:.2f}" if left else f"{rank:.2f}  {look.label}"
     align = "right" if left else "left"
     axes.text(
         edge + (-0.01 if left else 0.01),

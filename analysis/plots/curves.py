@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from optathlon.analysis.plots.naming import add_legend, label_ends, legend_height
-from optathlon.analysis.plots.style import WIDE, Best, Look, Scale, figure_of, new_figure, set_scale, short, style
+from optathlon.analysis.plots.naming import add_legend, label_ends, legend_height, longest_label
+from optathlon.analysis.plots.style import WIDE, Best, Look, Scale, figure_of, new_figure, set_scale, style
 
 Shape = Literal["line", "step"]
 """How points are joined: straight, or by keeping the value until the next point."""
@@ -62,7 +62,7 @@ def plot_curves(
         In inches: `WIDE` or `COLUMN` of `optathlon.analysis.plots.style`.
     """
     with style():
-        figure = curves_figure(bands, width)
+        figure = curves_figure(bands, looks, width)
         axes = figure.subplots()
         draw_curves(axes, bands, looks, shape=shape)
         set_scale(axes, "x", x_scale)
@@ -73,12 +73,12 @@ def plot_curves(
     return figure
 
 
-def curves_figure(bands: pd.DataFrame, width: float) -> Figure:
+def curves_figure(bands: pd.DataFrame, looks: Mapping[str, Look], width: float) -> Figure:
     """An empty figure with room for the curves, and for their labels or legend."""
     names = _names(bands)
-    if _has_room(names, width):
+    if _has_room(names, looks, width):
         return new_figure(width, max(0.47 * width, 0.17 * len(names) + 0.9))
-    return new_figure(width, max(0.6 * width, 2.6) + legend_height(names, width))
+    return new_figure(width, max(0.6 * width, 2.6) + legend_height(names, looks, width))
 
 
 def draw_curves(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look], *, shape: Shape = "line") -> None:
@@ -120,8 +120,8 @@ def name_curves(
     ends = bands.iloc[:, 0].replace([np.inf, -np.inf], np.nan).groupby(level="optimizer", sort=True).last()
     ends = ends.sort_values(ascending=best == "low", kind="stable", na_position="last")
     figure = figure_of(axes)
-    if _has_room(_names(bands), figure.get_figwidth()):
-        label_ends(axes, ends.dropna(), looks, lambda name, value: f"{name}  {number(value)}")
+    if _has_room(_names(bands), looks, figure.get_figwidth()):
+        label_ends(axes, ends.dropna(), looks, lambda label, value: f"{label}  {number(value)}")
     else:
         add_legend(figure, [str(name) for name in ends.index], looks)
 
@@ -130,10 +130,9 @@ def _names(bands: pd.DataFrame) -> list[str]:
     return [str(name) for name in bands.index.unique("optimizer")]
 
 
-def _has_room(names: list[str], width: float) -> bool:
+def _has_room(names: list[str], looks: Mapping[str, Look], width: float) -> bool:
     """Whether labels at the ends leave the curves about two thirds of the width, and aren't too many for one column."""
-    longest = max(len(short(name)) for name in names)
-    return 0.068 * longest + 0.75 <= 0.37 * width and len(names) <= _MOST_LABELS
+    return 0.068 * longest_label(names, looks) + 0.75 <= 0.37 * width and len(names) <= _MOST_LABELS
 
 
 def _wrapped(title: str, figure: Figure) -> str:

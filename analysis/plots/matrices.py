@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from optathlon.analysis.plots.style import INK, QUIET, WIDE, figure_of, new_figure, short, style
+from optathlon.analysis.plots.style import INK, QUIET, WIDE, figure_labels, figure_of, new_figure, style
 
 _COLORS = ("#a63d00", "#e58e4c", "#f4f1ee", "#5aa3d0", "#00507f")
 """Vermilion to blue through near white: tells apart for colour-blind readers too."""
@@ -110,7 +110,8 @@ def _name_cells(axes: Axes, matrix: pd.DataFrame, width: float) -> float:
     axes.set(xticks=[], yticks=[])
     if len(matrix) > _MOST_NAMES:
         return 0.0
-    names, middles = [short(str(name), 20) for name in matrix.index], np.arange(len(matrix)) + 0.5
+    shown, middles = figure_labels(matrix.index, 20), np.arange(len(matrix)) + 0.5
+    names = [shown[name] for name in matrix.index]
     fontsize = float(np.clip(45 * (width - 1.8) / len(names), 3.5, 8.5))
     axes.set_xticks(middles, names, rotation=90, fontsize=fontsize, color=INK)
     axes.set_yticks(middles, names, fontsize=fontsize, color=INK)

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform, blended_transform_factory
 
-from optathlon.analysis.plots.style import INK, Look, figure_of, short, spread
+from optathlon.analysis.plots.labels import columns
+from optathlon.analysis.plots.style import INK, Look, figure_of, spread
 
 _LABEL_GAP = 1.4
 """The distance of labels at the end of lines, by the size of their font."""
@@ -40,7 +41,7 @@ def label_ends(
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     text:
-        From name and end to label.
+        From label and end to text.
     fontsize:
         In points.
     """
@@ -58,7 +59,7 @@ def label_ends(
         axes.text(
             16,
             y,
-            text(short(str(name)), end),
+            text(look.label, end),
             color=INK,
             fontsize=fontsize,
             va="center_baseline",
@@ -79,9 +80,9 @@ def add_legend(figure: Figure, names: Sequence[str], looks: Mapping[str, Look]) 
     handles = [handle(looks[name]) for name in names]
     legend = figure.legend(
         handles,
-        [short(name) for name in names],
+        [looks[name].label for name in names],
         loc="outside upper left",
-        ncols=legend_columns(names, figure.get_figwidth()),
+        ncols=legend_columns(names, looks, figure.get_figwidth()),
         fontsize=_legend_font(names),
         columnspacing=1.2,
         labelspacing=0.35,
@@ -92,16 +93,20 @@ def add_legend(figure: Figure, names: Sequence[str], looks: Mapping[str, Look]) 
         text.set_gid(looks[name].gid)
 
 
-def legend_height(names: Sequence[str], width: float) -> float:
+def legend_height(names: Sequence[str], looks: Mapping[str, Look], width: float) -> float:
     """Inches that the legend of a figure of some inches' width takes."""
-    rows = math.ceil(len(names) / legend_columns(names, width))
+    rows = math.ceil(len(names) / legend_columns(names, looks, width))
     return _legend_font(names) * 1.42 / 72 * rows + 0.15
 
 
-def legend_columns(names: Iterable[str], width: float) -> int:
+def legend_columns(names: Iterable[str], looks: Mapping[str, Look], width: float) -> int:
     """How many columns fit into some inches."""
-    longest = max(len(short(name)) for name in names)
-    return max(1, min(5, int(14 * width / (longest + 8))))
+    return max(1, min(5, int(14 * width / (longest_label(names, looks) + 8))))
+
+
+def longest_label(names: Iterable[str], looks: Mapping[str, Look]) -> int:
+    """The width of the longest label, in letters; 0 for none."""
+    return max((columns(looks[name].label) for name in names), default=0)
 
 
 def handle(look: Look) -> Line2D:
@@ -112,7 +117,7 @@ def handle(look: Look) -> Line2D:
 def name_rows(axes: Axes, names: Sequence[str], looks: Mapping[str, Look]) -> None:
     """Make y rows, the first of `names` on top, at 0, 1, …"""
     fontsize = 8.5 if len(names) <= _MANY_ROWS else 7.0
-    axes.set_yticks(np.arange(len(names)), [short(name) for name in names], color=INK, fontsize=fontsize)
+    axes.set_yticks(np.arange(len(names)), [looks[name].label for name in names], color=INK, fontsize=fontsize)
     for name, label in zip(names, axes.get_yticklabels(), strict=True):
         label.set_gid(looks[name].gid)
     axes.spines["left"].set_visible(False)

@@ -29,7 +29,7 @@ def plot_ranks(bands: pd.DataFrame, looks: Mapping[str, Look], *, width: float =
         In inches.
     """
     with style():
-        figure = curves_figure(bands, width)
+        figure = curves_figure(bands, looks, width)
         axes = figure.subplots()
         _draw(axes, bands, looks)
         axes.set(xlabel="share of the budget spent", ylabel="mean rank (1 is best)")
@@ -51,7 +51,7 @@ def plot_rank_facets(groups: Mapping[str, pd.DataFrame], looks: Mapping[str, Loo
     rows = math.ceil(len(groups) / columns)
     shown = sorted({str(name) for bands in groups.values() for name in bands.index.unique("optimizer")})
     with style():
-        figure = new_figure(WIDE, 2.3 * rows + legend_height(shown, WIDE) + 0.3)
+        figure = new_figure(WIDE, 2.3 * rows + legend_height(shown, looks, WIDE) + 0.3)
         panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
         for axes, (title, bands) in zip(panels, groups.items(), strict=False):
             _draw(axes, bands, looks)

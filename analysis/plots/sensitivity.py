@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from optathlon.analysis.plots.naming import label_ends
-from optathlon.analysis.plots.style import INK, QUIET, RULE, WIDE, Look, new_figure, short, style
+from optathlon.analysis.plots.style import INK, QUIET, RULE, WIDE, Look, figure_labels, new_figure, style
 
 _TOP = 10
 """Optimizers that are ever among so many stand out."""
@@ -47,7 +47,7 @@ def plot_sensitivity(table: pd.DataFrame, looks: Mapping[str, Look], *, width: f
         axes.set_ylim(len(positions) + 0.5, 0.5)
         axes.set_ylabel("position (1 is best)")
         fontsize = 8.0 if len(positions) <= 25 else 6.8
-        label_ends(axes, positions.iloc[:, -1], shown, lambda name, _: name, fontsize=fontsize)
+        label_ends(axes, positions.iloc[:, -1], shown, lambda label, _: label, fontsize=fontsize)
     return figure
 
 
@@ -73,9 +73,11 @@ def _draw(axes: Axes, positions: pd.Series, look: Look) -> None:
 
 def _mark_scenarios(axes: Axes, scenarios: pd.MultiIndex) -> None:
     """Scenarios below, the choices that they belong to above, and lines between choices."""
+    names = [str(name) for name in scenarios.get_level_values("scenario")]
+    shown = figure_labels(names, 22)
     axes.set_xticks(
         np.arange(len(scenarios)),
-        [short(str(name), 22) for name in scenarios.get_level_values("scenario")],
+        [shown[name] for name in names],
         rotation=40,
         ha="right",
         rotation_mode="anchor",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, cast
 
 import matplotlib as mpl
@@ -12,7 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from optathlon.analysis.plots.labels import labels
 
 INK = "#1d1e20"
 """Text and axes; the report recolours it for dark screens."""
@@ -49,10 +53,13 @@ _COLORS = (
 _MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("p", "⬟"), ("<", "◀"))
 """Matplotlib's name and the character that looks like it; as many as share no divisor with the colours."""
 
+_FONT = "DejaVu Sans"
+"""It comes with matplotlib, so that figures have the same bytes everywhere."""
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _RC: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [_FONT],
     "font.size": 9.0,
     "text.color": INK,
     "text.parse_math": False,
@@ -93,7 +100,7 @@ _RC: dict[Any, Any] = {
 class Look:
     """How one optimizer is drawn: a colour, a matplotlib marker, a line style, and the marker as a character.
 
-    `number` is its place among the names of all, from 0.
+    `number` is its place among the names of all, from 0, and `label` what figures call it.
     """
 
     color: str
@@ -101,6 +108,7 @@ class Look:
     line: Literal["-", "--"]
     symbol: str
     number: int
+    label: str
 
     @property
     def gid(self) -> str:
@@ -114,11 +122,21 @@ def looks(optimizers: Iterable[str]) -> dict[str, Look]:
     Colours repeat after ten optimizers, with dashed lines then; pairs of colour and marker repeat after ninety.
     """
     assigned = {}
-    for index, name in enumerate(sorted(set(optimizers))):
+    for index, (name, label) in enumerate(figure_labels(optimizers).items()):
         marker, symbol = _MARKERS[index % len(_MARKERS)]
         repeated = (index // len(_COLORS)) % 2 == 1
-        assigned[name] = Look(_COLORS[index % len(_COLORS)], marker, "--" if repeated else "-", symbol, index)
+        assigned[name] = Look(_COLORS[index % len(_COLORS)], marker, "--" if repeated else "-", symbol, index, label)
     return assigned
+
+
+def figure_labels(names: Iterable[str], limit: int = 26) -> dict[str, str]:
+    """Labels in the font of all figures, which has no Chinese, Japanese or Korean: see `labels`."""
+    return labels(names, limit, drawable=_glyphs())
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    return frozenset(get_font(findfont(_FONT)).get_charmap())
 
 
 @contextmanager
@@ -156,14 +174,6 @@ def _power_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(power))
     axis.set_minor_locator(NullLocator())
-
-
-def short(name: str, limit: int = 26) -> str:
-    """`name`, its middle left out if it has more than `limit` characters."""
-    if len(name) <= limit:
-        return name
-    head = (limit - 1) * 2 // 3
-    return f"{name[:head]}…{name[head + 1 - limit :]}"
 
 
 def spread(positions: list[float], gap: float) -> list[float]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
 import pandas as pd
 
+from optathlon.analysis.plots.labels import labels
 from optathlon.analysis.report.packing import pack_on_a_scale, short
 
 View = dict[str, Any]
@@ -18,24 +20,47 @@ GROUP, TASK = "group", "task"
 """Controls that several charts share."""
 
 
+OPTION_WIDTH = 40
+"""The most columns of an option's label; what is longer, a list on the page doesn't show."""
+
+_LENGTHS = (60, 40, 26, 16, 12)
+"""The most columns of labels in charts; each uses the longest for which it has room."""
+
+
 @dataclass(frozen=True)
 class Option:
-    """One choice of a control; `group` is a heading above some of them."""
+    """One choice of a control; `group` is a heading above some of them, `title` more than the label says."""
 
     name: str
     label: str
     group: str | None = None
+    title: str | None = None
 
     @property
     def data(self) -> dict[str, str]:
         """For the page."""
-        return {"name": self.name, "label": self.label} | ({"group": self.group} if self.group else {})
+        extra = {"group": self.group, "title": self.title}
+        return {"name": self.name, "label": self.label} | {key: text for key, text in extra.items() if text}
 
 
 def control(label: str, options: Sequence[Option], name: str | None = None) -> dict[str, Any]:
     """A choice between `options`; shared by several charts where it has no name of its own."""
     found: dict[str, Any] = {"label": label, "options": [option.data for option in options]}
     return found | ({"name": name} if name else {})
+
+
+def name_options(groups: Mapping[str, str | None]) -> list[Option]:
+    """An option for each name, by which group it stands in; long names have labels that tell them apart."""
+    shown = labels(groups, OPTION_WIDTH)
+    return [
+        Option(name, shown[name], group, title=None if shown[name] == name else name) for name, group in groups.items()
+    ]
+
+
+def cuts(names: Sequence[str]) -> list[list[str]]:
+    """For each name its labels from the first that is not the name itself, shorter and shorter: at most five."""
+    lengths = [labels(names, limit) for limit in _LENGTHS]
+    return [[*dropwhile(name.__eq__, (found[name] for found in lengths))] for name in names]
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.ties import with_ties
+from optathlon.analysis.plots.labels import labels
 from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
-from optathlon.analysis.report.charts import GROUP, TASK, Chart, Option, control
+from optathlon.analysis.report.charts import GROUP, OPTION_WIDTH, TASK, Chart, control, cuts, name_options
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import subset_study
@@ -117,6 +118,7 @@ class _Page:
             scope=_scope(self._data.analysis),
             findings=[sentence for section in self.sections for sentence in section.findings()],
             caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
+            cut_names=_cut_names(self._data.looks),
             chapters=list(self._shown()),
             data=json_script(self._script_data()),
             style=style(),
@@ -137,15 +139,16 @@ class _Page:
 
     def _script_data(self) -> dict[str, Any]:
         """The page's data, as described in `assets/page.js`."""
-        tasks = self._data.analysis.results.tasks
-        options = [Option(str(name), str(name), str(row["collection"])) for name, row in tasks.iterrows()]
-        controls = {TASK: control("Task", options)}
+        tasks, looks = self._data.analysis.results.tasks, self._data.looks
+        collections = {str(name): str(row["collection"]) for name, row in tasks.iterrows()}
+        controls = {TASK: control("Task", name_options(collections))}
         if self._data.groups:
-            controls[GROUP] = control("Tasks", [Option(title, title) for title in self._data.groups])
+            controls[GROUP] = control("Tasks", name_options(dict.fromkeys(self._data.groups)))
         return {
             "optimizers": [
                 {"name": name, "color": look.color, "marker": look.marker, "dashed": look.line == "--"}
-                for name, look in self._data.looks.items()
+                | ({"cut": cut} if cut else {})
+                for (name, look), cut in zip(looks.items(), cuts([*looks]), strict=True)
             ],
             "controls": controls,
             "charts": {name: chart for charts in self._charts.values() for name, chart in charts.items()},
@@ -179,6 +182,11 @@ def _budget(runs: pd.DataFrame) -> str:
     return ", ".join(parts)
 
 
+def _cut_names(names: Iterable[str]) -> dict[str, str]:
+    """By their label on the page, the names that it cuts."""
+    return {label: name for name, label in labels(names, OPTION_WIDTH).items() if label != name}
+
+
 def _with_views(charts: Mapping[str, Chart]) -> dict[str, Chart]:
     return {name: chart for name, chart in charts.items() if chart["views"]}
 
@@ -202,5 +210,10 @@ def _environment(data: ReportData) -> Environment:
     )
     for function in (cells.number, cells.fixed, cells.whole, cells.percent, cells.seconds):
         environment.filters[function.__name__] = function
-    environment.globals.update(looks=data.looks, numbers=data.numbers)
+    environment.globals.update(
+        looks=data.looks,
+        numbers=data.numbers,
+        optimizer_labels=labels(data.looks, OPTION_WIDTH),
+        task_labels=labels(map(str, data.analysis.results.tasks.index), OPTION_WIDTH),
+    )
     return environment

@@ -13,7 +13,7 @@ from optathlon.analysis import friedman_nemenyi
 from optathlon.analysis.plots.critical_difference import indistinguishable, plot_critical_difference
 from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.plots.ranks import plot_rank_facets, plot_ranks
-from optathlon.analysis.plots.style import looks, short, spread
+from optathlon.analysis.plots.style import looks, spread
 
 
 def bands(count: int) -> pd.DataFrame:
@@ -39,14 +39,6 @@ def test_looks_are_distinct_and_depend_on_names_only() -> None:
     assert found == looks(reversed(names))
     assert len({(look.color, look.marker) for look in found.values()}) == 20
     assert len({(look.color, str(look.line)) for look in found.values()}) == 20
-
-
-def test_short_names_stay_and_long_ones_keep_both_ends() -> None:
-    assert short("smac-bb") == "smac-bb"
-    cut = short("optuna-tpe[group=True,multivariate=True]", 20)
-    assert len(cut) == 20
-    assert cut.startswith("optuna-tpe")
-    assert cut.endswith("True]")
 
 
 @pytest.mark.parametrize("count", [2, 5, 20])

@@ -144,9 +144,11 @@ function seriesOf(view, optimizers) {
 
 // The rows, and columns, of a matrix.
 function itemsOf(view, optimizers) {
-  if (view.labels) return view.labels.map((name, place) => ({ place, name, number: null, look: null }));
+  if (view.labels) {
+    return view.labels.map((name, place) => ({ place, name, cut: view.cut?.[place], number: null, look: null }));
+  }
   return view.optimizers.map((number, place) => {
     const look = optimizers[number];
-    return { place, name: look.name, number, look };
+    return { place, name: look.name, cut: look.cut, number, look };
   });
 }

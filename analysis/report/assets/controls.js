@@ -10,7 +10,7 @@ function buildControl(name, choices) {
 function buildButtons(name, control, choices) {
   const group = html("div", { class: "control", role: "group", "aria-label": control.label });
   const buttons = control.options.map((option) => {
-    const button = html("button", { type: "button", value: option.name }, option.label);
+    const button = html("button", { type: "button", value: option.name, ...hint(option) }, option.label);
     button.addEventListener("click", () => choices.choose(name, option.name));
     return button;
   });
@@ -24,7 +24,7 @@ function buildButtons(name, control, choices) {
 function buildList(name, control, choices) {
   const list = html("select", {});
   for (const [group, options] of groupOptions(control.options)) {
-    const entries = options.map((option) => html("option", { value: option.name }, option.label));
+    const entries = options.map((option) => html("option", { value: option.name, ...hint(option) }, option.label));
     list.append(...(group ? [html("optgroup", { label: group }, ...entries)] : entries));
   }
   list.addEventListener("change", () => choices.choose(name, list.value));
@@ -33,6 +33,11 @@ function buildList(name, control, choices) {
   });
   const label = html("label", {}, html("span", { class: "label" }, control.label), list);
   return html("div", { class: "control" }, label, buildStep(name, -1, choices), buildStep(name, 1, choices));
+}
+
+// The whole name of what has a cut label.
+function hint({ title }) {
+  return title ? { title } : {};
 }
 
 function groupOptions(options) {

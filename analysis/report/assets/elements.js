@@ -50,9 +50,26 @@ function textWidth(text) {
   return canvas.measureText(text).width;
 }
 
-function shorten(text, width) {
-  if (textWidth(text) <= width) return text;
-  let length = text.length;
-  while (length > 1 && textWidth(`${text.slice(0, length)}…`) > width) length -= 1;
-  return `${text.slice(0, length)}…`;
+const LEVELS = 5; // of labels, longest first
+
+// What to call each of several things: as much of their names as fits the width, for all of them or for none.
+function labelsWithin(things, width) {
+  const labelsAt = (level) => things.map(({ name, cut = [] }) => cut[level - LEVELS + cut.length] ?? name);
+  for (let level = 0; level < LEVELS - 1; level += 1) {
+    const labels = labelsAt(level);
+    if (labels.every((label) => textWidth(label) <= width)) return labels;
+  }
+  return labelsAt(LEVELS - 1);
+}
+
+// A label, squeezed where it is still too wide; the whole name appears under the pointer.
+function nameText(attributes, { name }, label, width) {
+  const squeeze = textWidth(label) > width ? { textLength: width, lengthAdjust: "spacingAndGlyphs" } : {};
+  const words = svg("text", { ...attributes, ...squeeze }, label);
+  if (label !== name) words.append(svg("title", {}, name));
+  return words;
+}
+
+function widest(labels) {
+  return Math.max(...labels.map(textWidth)) + 2;
 }

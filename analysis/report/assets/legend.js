@@ -1,7 +1,8 @@
 // The list of optimizers on top of the page. It hides, and raises, all that carries an optimizer's number.
 
 function buildLegend(host, optimizers, choices) {
-  const entries = optimizers.map((look, number) => buildEntry(look, number, choices));
+  const labels = labelsWithin(optimizers, 0.7 * host.clientWidth - 90);
+  const entries = optimizers.map((look, number) => buildEntry(look, labels[number], number, choices));
   const all = html("button", { type: "button", class: "all" }, "show all");
   all.addEventListener("click", () => choices.showAll());
   host.setAttribute("role", "group");
@@ -15,9 +16,10 @@ function buildLegend(host, optimizers, choices) {
   });
 }
 
-function buildEntry(look, number, choices) {
-  const words = "Click: hide or show. Double click: show alone.";
-  const button = html("button", { type: "button", class: "toggle", title: words }, sample(look), look.name);
+function buildEntry(look, label, number, choices) {
+  const words = `${label === look.name ? "" : `${look.name}\n`}Click: hide or show. Double click: show alone.`;
+  const name = html("span", { class: "name" }, label);
+  const button = html("button", { type: "button", class: "toggle", title: words }, sample(look), name);
   const alone = html("button", { type: "button", class: "only", "aria-label": `Show only ${look.name}` }, "only");
   const entry = html("span", { class: "entry" }, button, alone);
   button.addEventListener("click", (event) => {

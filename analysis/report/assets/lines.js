@@ -2,6 +2,7 @@
 
 const CROWD = 12; // more lines than this are thin and show the band of a raised line alone
 const LABEL_GAP = 15;
+const LONGEST_LABEL = 180; // pixels
 
 function drawLines(view, series, width) {
   const layout = layOutLines(view, series, width);
@@ -20,7 +21,7 @@ function drawLines(view, series, width) {
   const plot = svg("svg", frame(left - 6, top - 6, right - left + 12, bottom - top + 12));
   plot.append(...series.map((one) => drawLine(one, points, y)));
   drawing.append(plot);
-  if (labelWidth > 0) drawing.append(drawLabels(series, y, right, [top, bottom], view.y.best, labelWidth));
+  if (labelWidth > 0) drawing.append(drawLabels(series, layout, view.y.best));
   return { drawing, probe: (px, py) => probeLines(view, series, points.xs, x, y, px, py), rule: [top, bottom] };
 }
 
@@ -36,10 +37,11 @@ function layOutLines(view, series, width) {
   const y = makeScale(view.y.scale, range, isLowOnTop ? [top, bottom] : [bottom, top]);
   const yTicks = y.ticks((bottom - top) / 45);
   const left = Math.ceil(Math.max(24, ...yTicks.map(({ label }) => textWidth(label)))) + 8;
-  const longest = Math.max(...series.map(({ look }) => textWidth(look.name))) + 2;
-  const labelWidth = width < 620 ? 0 : Math.min(180, longest);
+  const labels = labelsWithin(series.map(({ look }) => look), LONGEST_LABEL);
+  const labelWidth = width < 620 ? 0 : Math.min(LONGEST_LABEL, widest(labels));
   const right = width - (labelWidth > 0 ? labelWidth + 30 : 20);
-  return { x: makeScale(view.x.scale, domain, [left, right]), y, yTicks, left, right, top, bottom, height, labelWidth };
+  const x = makeScale(view.x.scale, domain, [left, right]);
+  return { x, y, yTicks, left, right, top, bottom, height, labels, labelWidth };
 }
 
 function frame(x, y, width, height) {
@@ -92,22 +94,22 @@ function referenceRow(view, left, right, y) {
 }
 
 // Names at the lines' ends: all of them moved apart, or where there are too many, the best that don't collide.
-function drawLabels(series, y, right, [top, bottom], best, width) {
+function drawLabels(series, { y, right, top, bottom, labels: names, labelWidth }, best) {
   const ends = series
-    .map((one) => ({ one, value: Array.from(one.mid).filter(Number.isFinite).at(-1) }))
+    .map((one, i) => ({ one, name: names[i], value: Array.from(one.mid).filter(Number.isFinite).at(-1) }))
     .filter(({ value }) => Number.isFinite(y.at(value)))
     .map((end) => ({ ...end, from: y.at(end.value), y: y.at(end.value) }));
   const labels = ends.length * LABEL_GAP <= bottom - top ? moveApart(ends, bottom) : withoutCollisions(ends, best);
   return svg(
     "g",
     { class: "labels" },
-    ...labels.map(({ one, from, y }) =>
+    ...labels.map(({ one, name, from, y }) =>
       svg(
         "g",
         { class: "series", "data-optimizer": one.number },
         svg("path", { class: "leader", d: `M${right + 2} ${from.toFixed(2)}L${right + 14} ${y.toFixed(2)}` }),
         marker(one.look, right + 20, y, 0.85),
-        svg("text", { x: right + 28, y: y.toFixed(2), dy: "0.35em" }, shorten(one.look.name, width)),
+        nameText({ x: right + 28, y: y.toFixed(2), dy: "0.35em" }, one.look, name, labelWidth),
       ),
     ),
   );

@@ -24,32 +24,34 @@ function drawMatrix(view, items, width) {
 }
 
 function layOutMatrix(items, width) {
-  const longest = Math.ceil(Math.max(...items.map(({ name }) => textWidth(name)))) + 2;
-  const nameWidth = Math.min(longest, 150, width * 0.3);
+  const room = Math.min(150, width * 0.3);
+  const names = labelsWithin(items, room);
+  const nameWidth = Math.min(room, Math.ceil(widest(names)));
   const cellBeside = (left) => Math.min(LARGEST_CELL, Math.min(width - left, LARGEST_SIDE) / items.length);
   const cell = cellBeside(nameWidth + 32);
-  if (cell >= SMALLEST_NAMED_CELL) return { nameWidth, left: nameWidth + 32, top: nameWidth + 60, cell, isNamed: true };
-  return { nameWidth: 0, left: 0, top: 28, cell: cellBeside(0), isNamed: false };
+  const isNamed = cell >= SMALLEST_NAMED_CELL;
+  if (isNamed) return { names, nameWidth, left: nameWidth + 32, top: nameWidth + 60, cell, isNamed };
+  return { names, nameWidth: 0, left: 0, top: 28, cell: cellBeside(0), isNamed };
 }
 
-function drawRowName(item, i, { nameWidth, left, top, cell, isNamed }) {
+function drawRowName(item, i, { names, nameWidth, left, top, cell, isNamed }) {
   const group = svg("g", item.look ? { class: "series", "data-optimizer": item.number } : {});
   const y = top + (i + 0.5) * cell;
   if (isNamed && item.look) group.append(marker(item.look, left - 12, y, 0.85));
   if (isNamed) {
     const place = { x: left - (item.look ? 22 : 8), y, dy: "0.35em", "text-anchor": "end" };
-    group.append(svg("text", place, shorten(item.name, nameWidth)));
+    group.append(nameText(place, item, names[i], nameWidth));
   }
   return group;
 }
 
-function drawColumnName(item, i, { nameWidth, left, top, cell, isNamed }) {
+function drawColumnName(item, i, { names, nameWidth, left, top, cell, isNamed }) {
   const group = svg("g", item.look ? { "data-optimizer": item.number } : {});
   const x = left + (i + 0.5) * cell;
   if (isNamed && item.look) group.append(marker(item.look, x, top - 12, 0.85));
   if (isNamed) {
     const turn = `translate(${x.toFixed(2)} ${top - (item.look ? 22 : 8)}) rotate(-90)`;
-    group.append(svg("text", { transform: turn, dy: "0.35em" }, shorten(item.name, nameWidth)));
+    group.append(nameText({ transform: turn, dy: "0.35em" }, item, names[i], nameWidth));
   }
   return group;
 }

@@ -1,15 +1,16 @@
 // Brings the page to life. All files are parts of one module; their order doesn't matter.
 //
 // Data, in <script type="application/json" id="report-data">:
-//   { optimizers: [{ name, color, marker, dashed }],  // the place is the optimizer's number
+//   { optimizers: [{ name, cut?, color, marker, dashed }], // the place is the optimizer's number
 //     controls: { NAME: CONTROL },                    // shared by several charts
 //     charts: { ID: { controls: [NAME | CONTROL], views: { "option|option": VIEW }, absence: words where there is no view } } }
-//   CONTROL: { name, label, options: [{ name, label, group? }] }; the first option is chosen at first
+//   CONTROL: { name, label, options: [{ name, label, title?, group? }] }; the first option is chosen at first
 //   VIEW: { kind: "lines" | "intervals" | "points" | "matrix", optimizers: [number], mid, low, high, note?, reference?,
 //     referenceLabel?, y: { label, scale: "linear" | "log" | "percent" | "whole", best?: "low" | "high", top?: "best" },
 //     x: { label, scale, values }, shape: "step" | "linear",   // lines; mid, low, high: optimizers x points, by rows
 //     points: [[value | null]],                                // points; one row per optimizer
-//     range: [low, middle, high], labels?: [text] }            // matrix; mid: rows x columns; labels: not optimizers
+//     range: [low, middle, high], labels?: [text], cut?: [cut] } // matrix; mid: rows x columns; labels: not optimizers
+//   cut: labels of a name that is cut, shorter and shorter: the last of five lengths
 //   mid, low, high, x.values: numbers as in packing.js; low and high may be null.
 //
 // Places, in the page:

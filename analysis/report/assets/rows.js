@@ -10,7 +10,7 @@ function drawRows(view, series, width) {
   const ticks = x.ticks((x.end - x.start) / 80);
   drawing.append(title(view.y), horizontalAxis(x, ticks, top - 4, height, top - 10));
   if (Number.isFinite(view.reference)) drawing.append(referenceColumn(view, x, top, height));
-  drawing.append(...series.map((one, i) => drawRow(view, one, words[i], layout, top + i * rowHeight, width)));
+  drawing.append(...series.map((one, i) => drawRow(view, one, [layout.names[i], words[i]], layout, top + i * rowHeight, width)));
   return { drawing, probe: (px, py) => probeRows(view, series, format, Math.floor((py - top) / rowHeight), px) };
 }
 
@@ -21,8 +21,9 @@ function layOutRows(view, series, width, wordWidth) {
   if (range === null) return null;
   const isStacked = width < 560;
   const rowHeight = isStacked ? 42 : series.length > 20 ? 20 : 26;
-  const longest = Math.max(...series.map(({ look }) => textWidth(look.name))) + 2;
-  const nameWidth = Math.min(longest, isStacked ? width - wordWidth - 40 : width * 0.36);
+  const room = isStacked ? width - wordWidth - 40 : width * 0.36;
+  const names = labelsWithin(series.map(({ look }) => look), room);
+  const nameWidth = Math.min(room, widest(names));
   const span = isStacked ? [8, width - 8] : [nameWidth + 36, width - wordWidth - 20];
   const top = Number.isFinite(view.reference) ? 58 : 42;
   return {
@@ -30,19 +31,20 @@ function layOutRows(view, series, width, wordWidth) {
     top,
     height: top + series.length * rowHeight + 6,
     rowHeight,
+    names,
     nameWidth,
     wordsAt: rowHeight * (isStacked ? 0.32 : 0.5),
     marksAt: rowHeight * (isStacked ? 0.74 : 0.5),
   };
 }
 
-function drawRow(view, one, words, { x, nameWidth, wordsAt, marksAt }, top, width) {
+function drawRow(view, one, [name, words], { x, nameWidth, wordsAt, marksAt }, top, width) {
   const y = top + wordsAt;
   return svg(
     "g",
     { class: "series", "data-optimizer": one.number },
     marker(one.look, 8, y),
-    svg("text", { x: 20, y, dy: "0.35em" }, shorten(one.look.name, nameWidth)),
+    nameText({ x: 20, y, dy: "0.35em" }, one.look, name, nameWidth),
     ...(view.kind === "points" ? dots(one, x, top + marksAt) : bar(one, x, top + marksAt)),
     svg("text", { class: "value", x: width, y, dy: "0.35em", "text-anchor": "end" }, words),
   );

@@ -1,15 +1,17 @@
 // The box beside the pointer.
 
 const LONGEST_LIST = 12;
+const NAME_WIDTH = 180; // pixels
 
 function fillTooltip(box, { heading, entries, raised }) {
   const listed = entries.filter(({ number }, place) => place < LONGEST_LIST || number === raised);
-  const rows = listed.map(({ number, look, value, interval }) =>
+  const names = listed.length === 1 ? [listed[0].look.name] : labelsWithin(listed.map(({ look }) => look), NAME_WIDTH);
+  const rows = listed.map(({ number, look, value, interval }, place) =>
     html(
       "tr",
       number === raised ? { class: "raised" } : {},
       html("td", {}, sample(look)),
-      html("td", { class: "name" }, look.name),
+      html("td", { class: "name" }, names[place]),
       html("td", { class: "n" }, value),
       html("td", { class: "n quiet" }, interval),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optathlon.analysis.plots.matrices import plot_task_correlation
-from optathlon.analysis.report.charts import GROUP, Chart
+from optathlon.analysis.report.charts import GROUP, Chart, cuts
 from optathlon.analysis.report.figures import ReportFigure, suffix
 from optathlon.analysis.report.packing import pack
 from optathlon.analysis.report.section import Section
@@ -41,7 +41,8 @@ class TaskCorrelation(Section):
             views[title] = {
                 "kind": "matrix",
                 "y": {"label": "Kendall’s τ between the rankings on two tasks", "scale": "linear"},
-                "labels": [str(name) for name in matrix.index],
+                "labels": [*matrix.index],
+                "cut": cuts([*matrix.index]),
                 "mid": pack(matrix.to_numpy(dtype=float)),
                 "range": [-1, 0, 1],
                 "note": "Tasks are ordered by how alike they rank the optimizers (hierarchical clustering): blocks "
