@@ -87,11 +87,11 @@ def _refuse_duplicates(runs: pd.DataFrame) -> None:
 def _relabelled(tasks: pd.DataFrame, ids: pd.Series, runs: pd.DataFrame) -> pd.DataFrame:
     """`tasks` with a row for each label in `runs`, in the order of the labels."""
     pairs = pd.DataFrame({"label": runs["task"], "id": ids, "version": runs["task_version"].astype(str)})
-    rows = []
-    for label, id, version in pairs.drop_duplicates("label").sort_values("label").itertuples(index=False):
-        candidates = tasks.loc[[id]]
-        same_version = candidates[candidates["version"].astype(str) == version]
-        rows.append((same_version if len(same_version) else candidates).iloc[0].rename(label))
-    frame = pd.DataFrame(rows, columns=tasks.columns)
-    frame.index.name = "task"
-    return frame
+    pairs = pairs.drop_duplicates("label").sort_values("label")
+    first: dict[tuple[str, str], int] = {}
+    for position, (id, version) in enumerate(zip(tasks.index, tasks["version"].astype(str), strict=True)):
+        first.setdefault((id, version), position)
+        first.setdefault((id, ""), position)
+    wanted = zip(pairs["id"], pairs["version"], strict=True)
+    positions = [first.get((id, version), first[id, ""]) for id, version in wanted]
+    return tasks.iloc[positions].set_axis(pd.Index(pairs["label"].astype(str), name="task"))

@@ -130,13 +130,15 @@ def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, rng: np.r
     """Shape (evaluations,): the share of targets solved on one task; `block` holds a seed per row, `spent` first."""
     spent, reached = block[:, 0], block[:, 1:]
     reached = reached[:, ~np.isnan(reached).all(axis=0)]
+    missed = np.isnan(reached)
+    used = np.where(missed, spent[:, None], reached)
     total = np.zeros((restarts, reached.shape[1]))
+    target = np.arange(reached.shape[1])
     open_ = np.ones_like(total, dtype=bool)
     while open_.any():
         drawn = rng.integers(len(spent), size=total.shape)
-        took = np.take_along_axis(reached, drawn, axis=0)
-        total += np.where(open_, np.where(np.isnan(took), spent[drawn], took), 0.0)
-        open_ &= np.isnan(took)
+        total += np.where(open_, used[drawn, target], 0.0)
+        open_ &= missed[drawn, target]
     within = np.searchsorted(np.sort(total.ravel()), evaluations, side="right")
     shares: np.ndarray = within / (restarts * (block.shape[1] - 1))
     return shares

@@ -107,7 +107,14 @@ class TaskCurves:
 
     def median(self, task: str, optimizer: str) -> float:
         """The median with which an optimizer ended; NaN where that run has no result."""
-        return float(self._analysis.final_values["median"][(task, optimizer)])
+        return self._medians[task, optimizer]
+
+    @cached_property
+    def _medians(self) -> dict[tuple[str, str], float]:
+        return {
+            (str(task), str(name)): float(value)
+            for (task, name), value in self._analysis.final_values["median"].items()
+        }
 
     def _on(self, axis: Axis) -> list[tuple[str, TaskCurve]]:
         """By task: curves at even steps up to the most that a run on the task spent on `axis`."""

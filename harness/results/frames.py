@@ -196,7 +196,7 @@ def _used(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.copy(deep=False)
     for name in frame.select_dtypes("category"):
         used = frame[name].cat.remove_unused_categories()
-        frame[name] = used.cat.reorder_categories(sorted(used.cat.categories))
+        frame[name] = used.cat.set_categories(pd.Index(sorted(used.cat.categories), dtype="str"))
     return frame
 
 
