@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def resolved(path: str | Path) -> Path:
@@ -18,6 +20,19 @@ def resolved(path: str | Path) -> Path:
 def followed(path: str | Path) -> Path:
     """`path` from the root on, with links followed as far as they lead."""
     return Path(os.path.realpath(resolved(path)))  # `Path.resolve` raises for links in a circle
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file to be read as bytes. Raises `OSError`, and `ValueError` for folders, and pipes, which may have no end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{str(path)!r} is not a file")
+    return path.open("rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; raises as `opened`."""
+    with opened(path) as file:
+        return file.read()
 
 
 def shown(path: Path) -> Path:
