@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def resolved(path: str | Path) -> Path:
-    """`path` from the root on, with the home folder for `~`: it stays the same wherever the process goes."""
+def expanded(path: str | Path) -> Path:
+    """`path` with the home folder for `~`."""
     path = Path(path)
     with contextlib.suppress(RuntimeError):  # there is no such user, so it is a name like any other
         path = path.expanduser()
-    return Path(os.path.abspath(path))  # noqa: PTH100, which leaves links as they are
+    return path
+
+
+def resolved(path: str | Path) -> Path:
+    """`path` from the root on, with the home folder for `~`: it stays the same wherever the process goes."""
+    return Path(os.path.abspath(expanded(path)))  # noqa: PTH100, which leaves links as they are
 
 
 def followed(path: str | Path) -> Path:

@@ -7,11 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
+from optathlon.paths import expanded
+
 LAST_SEED = 2**32 - 1
 """The largest that every generator of random numbers takes."""
 
+
+def path_argument(*, help: str, metavar: str | None = None) -> Any:
+    """An argument that takes a path; also a quoted `~`, which the shell leaves, is the home folder."""
+    return typer.Argument(help=help, metavar=metavar, parser=expanded)
+
+
+def path_option(*names: str, help: str) -> Any:
+    """An option that takes a path, as `path_argument`."""
+    return typer.Option(*names, help=help, metavar="<path>", parser=expanded)
+
+
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
+    list[Path] | None, path_option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
 ]
 TrialTimeout = Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")]
 TrialMemory = Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")]

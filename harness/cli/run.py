@@ -19,6 +19,8 @@ from optathlon.cli.flags import (
     RunTimeout,
     TrialMemory,
     TrialTimeout,
+    path_argument,
+    path_option,
     whole_number,
 )
 from optathlon.cli.output import show
@@ -35,7 +37,7 @@ _REASONS_SHOWN = 10
 
 
 def run(
-    file: Annotated[Path | None, typer.Argument(help="Experiment file (YAML); flags win over it.")] = None,
+    file: Annotated[Path | None, path_argument(help="Experiment file (YAML); flags win over it.")] = None,
     optimizers: Annotated[
         list[str] | None, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. optuna-tpe. Repeatable.")
     ] = None,
@@ -48,7 +50,7 @@ def run(
         typer.Option(help="Full evaluations (50), time (600s, 10min) or cost (3600cost); default: each task's."),
     ] = None,
     jobs: Annotated[int | None, whole_number("--jobs", "-j", help="Worker processes.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Results folder; an existing one is extended. Default: out.")] = None,
+    out: Annotated[Path | None, path_option(help="Results folder; an existing one is extended. Default: out.")] = None,
     plugins: Plugins = None,
     workers_per_run: Annotated[int | None, whole_number(help="Trials of a run that are evaluated at once.")] = None,
     clock: Annotated[
