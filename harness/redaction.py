@@ -116,7 +116,7 @@ def redacted_command(arguments: Iterable[str]) -> str:
 
 def redacted_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options without the values of those that hold secrets."""
-    return {name: _struck(value) if _is_secret(name, value) else value for name, value in options.items()}
+    return {name: _option(name, value) for name, value in options.items()}
 
 
 def note_secrets(options: Mapping[str, Any]) -> None:
@@ -168,6 +168,12 @@ def _without_stated(found: re.Match[str]) -> str:
     if _says_secret(name) and _is_secret(name, value) and _is_telling(value):
         return f"{name}{found['equals']}{STRUCK}"
     return found[0]
+
+
+def _option(name: str, value: Any) -> Any:
+    if _is_secret(name, value):
+        return _struck(value)
+    return without_known_secrets(value, _struck) if isinstance(value, str) else value
 
 
 def _is_secret(name: str, value: object) -> bool:

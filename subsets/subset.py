@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from optathlon.errors import UsageError, first_complaint, storage_errors, unknown
+from optathlon.paths import expanded
 from optathlon.yaml_file import read_yaml
 
 PREFIX = "subset:"
@@ -160,7 +161,7 @@ class Subset(BaseModel):
 
         Raises `UsageError` where there is neither, or the file isn't a subset.
         """
-        path: Path | Traversable = Path(name)
+        path: Path | Traversable = expanded(name)
         if not name.endswith(SUFFIXES):
             if name not in shipped():
                 raise _no_shipped(name)

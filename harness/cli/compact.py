@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from optathlon.cli.flags import path_argument
 from optathlon.cli.output import show
 
 
-def compact(results: Annotated[Path, typer.Argument(help="Results folder.")]) -> None:
+def compact(results: Annotated[Path, path_argument(help="Results folder.")]) -> None:
     """Rewrite the many small files of a results folder as few big ones; the results stay the same.
 
     Runs may go on meanwhile, and the command may be killed and repeated.

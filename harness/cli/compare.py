@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError, storage_errors
@@ -27,13 +27,13 @@ _HEADINGS = ("", "runs", "identical", "better", "same", "worse", "change of regr
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="Results folder or table: before, or what is known.", metavar="A")],
-    second: Annotated[Path, typer.Argument(help="Results folder or table: after, or what is new.", metavar="B")],
+    first: Annotated[Path, path_argument(help="Results folder or table: before, or what is known.", metavar="A")],
+    second: Annotated[Path, path_argument(help="Results folder or table: after, or what is new.", metavar="B")],
     names: Annotated[
         str | None, typer.Option(help="What to call them: before,after. Default: the names of the folders or files.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report of both. Default: compare-A-B/ beside A.")
+        Path | None, path_option(help="Folder for the report of both. Default: compare-A-B/ beside A.")
     ] = None,
     optimizers: Optimizers = None,
     tasks: Tasks = None,

@@ -7,18 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
+from optathlon.cli.flags import path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
 
 
 def export(
-    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
+    results: Annotated[Path, path_argument(help="Results folder, or a table of any program's results.")],
     format: Annotated[
         Literal["ioh", "coco"], typer.Option(help="ioh: for IOHanalyzer and iohinspector; coco: for cocopp.")
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to make. Default: ioh/ or coco/ inside the folder, or NAME-ioh/ by the table."),
+        path_option(help="Folder to make. Default: ioh/ or coco/ inside the folder, or NAME-ioh/ by the table."),
     ] = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,

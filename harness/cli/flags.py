@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from optathlon.paths import expanded
 
 LAST_SEED = 2**32 - 1
 """The largest that every generator of random numbers takes."""
 
+
+def path_argument(*, help: str, metavar: str | None = None) -> Any:
+    """An argument that takes a path; also a quoted `~`, which the shell leaves, is the home folder."""
+    return typer.Argument(help=help, metavar=metavar, parser=expanded)
+
+
+def path_option(*names: str, help: str) -> Any:
+    """An option that takes a path, as `path_argument`."""
+    return typer.Option(*names, help=help, metavar="<path>", parser=expanded)
+
+
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
+    list[Path] | None, path_option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
 ]
 TrialTimeout = Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")]
 TrialMemory = Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")]
 RunTimeout = Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")]
-FailFast = Annotated[int | None, typer.Option(help="End runs of which the first so many trials have all failed.")]
+
+
+def _whole(text: str) -> int:
+    """A whole number as an experiment file takes it: `1_0`, which `int` reads as 10, is none."""
+    from optathlon.plain_numbers import plain  # which loads pydantic
+
+    try:
+        return int(plain(text))
+    except ValueError:
+        raise typer.BadParameter(f"give a whole number such as 10, not {text[:40]!r}") from None
+
+
+def whole_number(*names: str, help: str) -> Any:
+    """An option that takes a whole number."""
+    return typer.Option(*names, help=help, parser=_whole, metavar="INTEGER")
+
+
+FailFast = Annotated[int | None, whole_number(help="End runs of which the first so many trials have all failed.")]
 KeepOld = Annotated[
     bool | None, typer.Option("--keep-old", help="Keep results of the same optimizers that other code gave.")
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.errors import UsageError
 
@@ -26,8 +26,8 @@ group = typer.Typer(help="Check judges, which tell the better of two answers, ag
 
 @group.command("validate")
 def validate(
-    data: Annotated[Path, typer.Argument(help="Items that people judged, in the format of PandaLM's test set.")],
-    answers: Annotated[Path | None, typer.Option(help="A judge's stored answers to these items.")] = None,
+    data: Annotated[Path, path_argument(help="Items that people judged, in the format of PandaLM's test set.")],
+    answers: Annotated[Path | None, path_option(help="A judge's stored answers to these items.")] = None,
     judge: Annotated[str | None, typer.Option(help="A judge to ask, e.g. verifier.")] = None,
     failures: Annotated[
         Literal["apart", "ties"],  # `Failures`, without loading numpy for `--help`

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from optathlon.cli.flags import KeepOld
+from optathlon.cli.flags import KeepOld, path_argument
 from optathlon.cli.output import show
 
 
 def merge(
-    out: Annotated[Path, typer.Argument(help="Results folder to write; an existing one is extended.")],
-    sources: Annotated[list[Path], typer.Argument(help="Results folders to copy from. They are left as they are.")],
+    out: Annotated[Path, path_argument(help="Results folder to write; an existing one is extended.")],
+    sources: Annotated[list[Path], path_argument(help="Results folders to copy from. They are left as they are.")],
     keep_old: KeepOld = None,
 ) -> None:
     """Copy the results of several folders into one; runs that several of them have end up once.

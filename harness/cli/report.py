@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
@@ -21,12 +21,10 @@ _LARGEST_BYTES = 64 * 2**20
 
 
 def report(
-    results: Annotated[
-        Path, typer.Argument(help="Results folder, or a CSV or Parquet table of any program's results.")
-    ],
+    results: Annotated[Path, path_argument(help="Results folder, or a CSV or Parquet table of any program's results.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write. Default: report/ inside the folder, or NAME-report/ by the table."),
+        path_option(help="Where to write. Default: report/ inside the folder, or NAME-report/ by the table."),
     ] = None,
     optimizers: Optimizers = None,
     tasks: Tasks = None,
@@ -42,7 +40,7 @@ def report(
         typer.Option(help="Tasks (ids or patterns) whose hyperparameters' importance is estimated. Repeatable."),
     ] = None,
     references: Annotated[
-        Path | None, typer.Option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
+        Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
     seed: Annotated[

@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
-from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import (
+    FailFast,
+    Isolate,
+    KeepOld,
+    Plugins,
+    RunTimeout,
+    TrialMemory,
+    TrialTimeout,
+    path_argument,
+)
 
 
 def retry(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[Path, path_argument(help="Results folder.")],
     status: Annotated[str, typer.Option(help="Which runs, by status: crashed,timeout,memory,stalled,skipped,…")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes.")] = 1,
     trial_timeout: TrialTimeout = None,

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from optathlon.cli.flags import FailFast, Isolate, KeepOld, Plugins, RunTimeout, TrialMemory, TrialTimeout
+from optathlon.cli.flags import (
+    FailFast,
+    Isolate,
+    KeepOld,
+    Plugins,
+    RunTimeout,
+    TrialMemory,
+    TrialTimeout,
+    path_argument,
+    path_option,
+    whole_number,
+)
 from optathlon.cli.output import show
 from optathlon.errors import UsageError
 from optathlon.paths import shown
@@ -26,7 +37,7 @@ _REASONS_SHOWN = 10
 
 
 def run(
-    file: Annotated[Path | None, typer.Argument(help="Experiment file (YAML); flags win over it.")] = None,
+    file: Annotated[Path | None, path_argument(help="Experiment file (YAML); flags win over it.")] = None,
     optimizers: Annotated[
         list[str] | None, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. optuna-tpe. Repeatable.")
     ] = None,
@@ -38,10 +49,10 @@ def run(
         str | None,
         typer.Option(help="Full evaluations (50), time (600s, 10min) or cost (3600cost); default: each task's."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Worker processes.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Results folder; an existing one is extended. Default: out.")] = None,
+    jobs: Annotated[int | None, whole_number("--jobs", "-j", help="Worker processes.")] = None,
+    out: Annotated[Path | None, path_option(help="Results folder; an existing one is extended. Default: out.")] = None,
     plugins: Plugins = None,
-    workers_per_run: Annotated[int | None, typer.Option(help="Trials of a run that are evaluated at once.")] = None,
+    workers_per_run: Annotated[int | None, whole_number(help="Trials of a run that are evaluated at once.")] = None,
     clock: Annotated[
         str | None,
         typer.Option(help="real, or virtual: simulated workers on tasks that report costs. Default: real."),
@@ -62,7 +73,7 @@ def run(
         list[str] | None,
         typer.Option("--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable."),
     ] = None,
-    root_seed: Annotated[int | None, typer.Option(help="What every other seed is derived from. Default: 0.")] = None,
+    root_seed: Annotated[int | None, whole_number(help="What every other seed is derived from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
     fresh: Annotated[
         list[str] | None,

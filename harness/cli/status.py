@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.flags import path_argument
 from optathlon.cli.output import show
 from optathlon.redaction import redacted
 from optathlon.text import clean
@@ -22,7 +23,7 @@ _MANY_FILES = 3000
 
 
 def status(
-    results: Annotated[Path, typer.Argument(help="Results folder.")],
+    results: Annotated[Path, path_argument(help="Results folder.")],
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Say what is done, running, failed and left, how fast it goes, and what it takes on disk."""

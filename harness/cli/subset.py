@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optathlon.cli import subset_validate
-from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
@@ -28,7 +28,7 @@ group = typer.Typer(help="Choose representative tasks, and check how representat
 
 @group.command("select")
 def select(
-    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
+    results: Annotated[Path, path_argument(help="Results folder, or a table of any program's results.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many tasks; of each part, with --dev and --test.")],
     optimizers: Annotated[
         list[str] | None,
@@ -64,7 +64,7 @@ def select(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Threads that search.")] = 1,
     out: Annotated[
         Path | None,
-        typer.Option(help="YAML file. Default: TYPE-K.yaml inside the folder, or NAME-TYPE-K.yaml by the table."),
+        path_option(help="YAML file. Default: TYPE-K.yaml inside the folder, or NAME-TYPE-K.yaml by the table."),
     ] = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED
+from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
@@ -26,7 +26,7 @@ _WIDTHS = (24, 12, 22)
 
 
 def validate(
-    results: Annotated[Path, typer.Argument(help="Results folder, or a table of any program's results.")],
+    results: Annotated[Path, path_argument(help="Results folder, or a table of any program's results.")],
     subset: Annotated[str, typer.Argument(help="YAML file, or the name of a shipped subset.")],
     held_out: Annotated[
         list[str] | None,
@@ -45,9 +45,7 @@ def validate(
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of draws, intervals and searches.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for the figure and tables. Default: subset-NAME/ inside the folder, or by the table."
-        ),
+        path_option(help="Folder for the figure and tables. Default: subset-NAME/ inside the folder, or by the table."),
     ] = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,

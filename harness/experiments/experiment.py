@@ -34,6 +34,7 @@ MOST_SEEDS = 100_000
 
 _SEEDS = re.compile(r"[-0-9:,\s]+")
 """Python's `int` takes more for numbers, such as `1_0`."""
+_MEMORY = re.compile(r"\s*[0-9.]+\s*[a-z]*\s*", re.ASCII | re.IGNORECASE)
 _SHARD = re.compile("([0-9]{1,9})/([0-9]{1,9})")
 
 
@@ -63,7 +64,7 @@ class Execution(BaseModel):
     trial_timeout: str | None = None
     run_timeout: str | None = None
     trial_memory: ByteSize | None = None
-    fail_fast: int | None = Field(default=None, ge=1)
+    fail_fast: Whole | None = Field(default=None, ge=1)
     isolate: bool = False
 
     @field_validator("executor", mode="before")
@@ -90,7 +91,7 @@ class Execution(BaseModel):
         if value is None:
             return None
         try:
-            amount = TypeAdapter(ByteSize).validate_python(value)
+            amount = TypeAdapter(ByteSize).validate_python(value) if _MEMORY.fullmatch(str(value)) else ByteSize(0)
         except ValidationError:
             amount = ByteSize(0)
         if amount <= 0:

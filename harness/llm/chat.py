@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import UsageError
 from optathlon.llm.data import Example
 from optathlon.llm.judging import Prompt
+from optathlon.paths import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -174,6 +174,6 @@ def _template_text(tokenizer: Any, template: str) -> str:
             raise UsageError("the model has no chat template: use `template: alpaca`, or the path of a Jinja file")
         return str(tokenizer.chat_template)
     try:
-        return Path(template).read_text(encoding="utf-8")
+        return expanded(template).read_text(encoding="utf-8")
     except OSError:
         raise UsageError(f"no chat template {template!r}: write model, alpaca, or the path of a Jinja file") from None

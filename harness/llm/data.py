@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from optathlon.errors import MissingData, MissingDependency, UsageError
 from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.judging import Prompt
+from optathlon.paths import expanded
 
 DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
 """Of files with data."""
@@ -75,7 +76,7 @@ def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list
     Rows are in Alpaca form (`instruction`, optional `input`, `output`) or in chat form (`messages`); `id` (default: the
     row's number) and `answer`, the exact answer, are optional. Raises `UsageError` for a malformed row, with its line.
     """
-    path = folder / source
+    path = folder / expanded(source)
     examples = [example_of(row, where, number) for number, (row, where) in enumerate(rows_of(source, path, downloads))]
     if not examples:
         raise UsageError(f"{source} has no examples: {_FORMS}")
@@ -86,7 +87,7 @@ def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list
 def read_rows(source: str, folder: Path, downloads: bool) -> list[Mapping[str, Any]]:
     """The rows of a file as they stand there. Raises `UsageError` for one that is not an object."""
     rows: list[Mapping[str, Any]] = []
-    for row, where in rows_of(source, folder / source, downloads):
+    for row, where in rows_of(source, folder / expanded(source), downloads):
         if not isinstance(row, Mapping):
             raise UsageError(f"{where} is {type(row).__name__}, not an object")
         rows.append(row)

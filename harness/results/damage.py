@@ -9,17 +9,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError, storage_errors
-from optathlon.results.folder import MARK, PARTS, UNREADABLE, ResultsFolder, provenance_in, write_mark
+from optathlon.results.folder import (
+    MARK,
+    PARTS,
+    UNREADABLE,
+    ResultsFolder,
+    ShardGone,
+    labels_in,
+    provenance_in,
+    write_mark,
+)
 from optathlon.results.schema import FORMAT, FORMAT_KEY, RUNS
 from optathlon.results.seal import is_whole
 from optathlon.results.writer import new_shard, write_shard
 
-_NEEDED = frozenset({"run", "task", "status", "trials"})
-"""Columns of runs that every version has written."""
+_READ_OF_RUNS = pa.schema([RUNS.field(name) for name in ("run", "task", "status", "trials")])
 _OURS = frozenset({MARK, *PARTS, "provenance", "journal", "drivers", "log.txt"})
 
 
@@ -74,16 +83,17 @@ def _is_whole(folder: ResultsFolder, part: str, shard: str) -> bool:
 def _disagreement(folder: ResultsFolder, shard: str) -> str:
     """The part of a shard that can't belong to the others; empty where there is none."""
     try:
-        with pq.ParquetFile(folder.path / "runs" / shard, pre_buffer=False) as file:
-            if not set(file.schema_arrow.names) >= _NEEDED:
-                return "runs"
-            counts = file.read(["run", "trials"], use_threads=False)
-        trials = pq.read_metadata(folder.path / "trials" / shard).num_rows
-    except UNREADABLE:  # a compaction has just deleted it
-        return "trials"
-    if counts["run"].null_count:
+        runs = folder.read_shard("runs", shard, _READ_OF_RUNS)
+    except (UsageError, ShardGone):
         return "runs"
-    return "" if (pc.sum(counts["trials"]).as_py() or 0) == trials else "trials"
+    try:
+        with folder.open_shard("trials", shard) as file:
+            trials = file.read(["run"], use_threads=False)
+            named = labels_in(trials["run"])
+    except (UsageError, ShardGone):
+        return "trials"
+    belong = named <= set(runs["run"].to_pylist()) and (pc.sum(runs["trials"]).as_py() or 0) == len(trials)
+    return "" if belong else "trials"
 
 
 def _set_aside(folder: ResultsFolder, shard: str, part: str) -> bool:

@@ -20,6 +20,7 @@ Of several rows for one run the highest `attempt` holds, and among equals the fi
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,7 +38,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
-from optathlon.paths import resolved
+from optathlon.paths import read_bytes, resolved
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import has_whole_footer
 from optathlon.task import agree, lasting, short_hash
@@ -45,6 +47,13 @@ MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
 _JSON_COLUMNS = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
 PARTS = ("runs", "trials", "tasks")
+
+_NEEDED = {
+    "runs": ("run", "task", "status", "trials"),
+    "trials": ("run", "trial", "status"),
+    "tasks": ("task", "version", "fingerprint"),
+}
+"""Columns that every version has written, and in which nothing is missing."""
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
 """What reading a damaged file may raise."""
@@ -72,7 +81,7 @@ class ResultsFolder:
         if not path.is_dir():
             raise UsageError(f"no results folder {str(path)!r}: give the folder that `optathlon run --out` wrote")
         try:
-            found = json.loads((path / MARK).read_text())["format"]
+            found = json.loads(read_bytes(path / MARK))["format"]
         except FileNotFoundError:
             raise UsageError(f"{str(path)!r} is not a results folder: it has no {MARK}") from None
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -107,7 +116,7 @@ class ResultsFolder:
             for part in (*PARTS, "provenance"):
                 (path / part).mkdir(exist_ok=True)
         except OSError as error:
-            raise UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out") from None
+            raise _unwritable(path, error) from None
         return cls.open(path)
 
     def finished(self, columns: Sequence[str] = _FINISHED) -> pa.Table:
@@ -187,6 +196,9 @@ class ResultsFolder:
         with self.open_shard(part, shard) as file:
             # runs and tasks are read before the driver forks, which no thread of Arrow would survive
             table = file.read([name for name in schema.names if name in file.schema_arrow.names], part == "trials")
+            needed = [name for name in _NEEDED[part] if name in schema.names]
+            if any(name not in table.column_names or table[name].null_count for name in needed):
+                raise pa.ArrowInvalid(f"{', '.join(needed)} are needed")
             return conformed(table, schema)
 
     @contextmanager
@@ -338,7 +350,7 @@ def joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
 
 def provenance_in(path: Path) -> dict[str, Any]:
     """What a file of provenance says; `ValueError` where it is not what was written, of which its name is a hash."""
-    text = path.read_text()
+    text = read_bytes(path).decode()
     try:
         content = json.loads(text)
     except RecursionError:
@@ -348,6 +360,22 @@ def provenance_in(path: Path) -> dict[str, Any]:
     if re.fullmatch("[0-9a-f]{16}", path.stem) and short_hash(text.removesuffix("\n")) != path.stem:
         raise ValueError("other content than was written")
     return content
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise `UsageError` where no results folder can be made or written at `path`; what is tried leaves nothing."""
+    present = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    try:
+        if present != path or not path.is_dir():
+            TemporaryDirectory(dir=present, prefix=f".{MARK}.").cleanup()
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out")
 
 
 def write_mark(path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
+from optathlon.paths import opened
+
 _KEY = "optathlon.seal"
 _DIGITS = 16
 _HEAD = _KEY.encode() + bytes((0x18, _DIGITS))
@@ -51,7 +53,7 @@ def seal(path: Path) -> None:
 
 def has_whole_footer(path: Path) -> bool:
     """Whether no byte of the footer has changed; always true without a seal, as earlier versions wrote files."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         found = _look(file)
     return found.digits is None or _stated(found, 1) == zlib.crc32(found.blank)
 
@@ -59,9 +61,9 @@ def has_whole_footer(path: Path) -> bool:
 def is_whole(path: Path) -> bool:
     """Whether no byte of the file has changed; a file without a seal is read to see whether that can be done.
 
-    Raises `OSError`, or one of Arrow's errors, where the file can't be read.
+    Raises `OSError`, `ValueError`, or one of Arrow's errors, where the file can't be read.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         found = _look(file)
         if found.digits is not None:
             return (_stated(found, 0), _stated(found, 1)) == (_body(file, found), zlib.crc32(found.blank))

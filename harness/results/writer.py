@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
+from optathlon.redaction import redacted
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.schema import FORMAT, FORMAT_KEY, RUNS, STORED_TRIALS, TASKS, TRIALS
 from optathlon.results.seal import METADATA, seal
@@ -155,17 +156,18 @@ def _fits(value: object, kind: pa.DataType) -> bool:
 def _encode_json(value: object) -> str:
     """`value` as JSON that every reader accepts, but for NaN and infinity."""
     text = _dumps(value)
-    return _dumps(_encodable(value)) if "\\ud" in text else text
+    return _dumps(_with_text(value, encodable)) if "\\ud" in text else text
 
 
-def _encodable(value: Any) -> Any:
+def _with_text(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value in which `change` was applied to every text."""
     match value:
         case str():
-            return encodable(value)
+            return change(value)
         case Mapping():
-            return {_encodable(key): _encodable(item) for key, item in value.items()}
+            return {_with_text(key, change): _with_text(item, change) for key, item in value.items()}
         case list() | tuple():
-            return [_encodable(item) for item in value]
+            return [_with_text(item, change) for item in value]
         case _:
             return value
 
@@ -174,7 +176,7 @@ def task_row(task: Task, fingerprint: str) -> dict[str, str]:
     """A task as a row of `TASKS`; `UsageError` where its metadata is not JSON."""
     problem = task.problem
     try:
-        metadata = _encode_json(dict(task.metadata))
+        metadata = _encode_json(_with_text(dict(task.metadata), redacted))
     except (TypeError, ValueError, RecursionError) as fault:
         raise UsageError(
             f"the metadata of the task {task.id!r} can't be stored: {fault}: give text, numbers and lists of them"

@@ -15,13 +15,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from numbers import Real
 from typing import NamedTuple
 
 from optathlon.budget import BudgetUnit
 from optathlon.errors import Interruption, InvalidConfiguration
 from optathlon.problem import Fidelity, Objective, Problem
-from optathlon.redaction import redacted
+from optathlon.redaction import redacted, without_known_secrets
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job
 from optathlon.space import active_checker, count_configurations, plain
 from optathlon.text import ERROR_CHARACTERS, NAME_CHARACTERS, ends, shortened
@@ -396,6 +397,11 @@ def _as_stored(trial: Trial | TrialRecord) -> str:
     return json.dumps((dict(trial.config), trial.fidelity, trial.parent), sort_keys=True, default=plain)
 
 
+@lru_cache(maxsize=4096)
+def _metric_name(name: str) -> str:
+    return shortened(without_known_secrets(name), NAME_CHARACTERS)
+
+
 def stored_text(text: str, limit: int) -> str | None:
     """What is stored of an error or a reason: without secrets, clean and short; `None` where there is nothing."""
     return shortened(redacted(ends(text, 10 * limit)), limit) or None
@@ -430,7 +436,7 @@ def _record(asked: _Asked, finished: FinishedTrial, tell_s: float) -> TrialRecor
         evaluations=asked.evaluations,
         values=result.values or None,
         constraints=result.constraints or None,
-        metrics={shortened(name, NAME_CHARACTERS): value for name, value in result.metrics.items()} or None,
+        metrics={_metric_name(name): value for name, value in result.metrics.items()} or None,
         status=result.status,
         error=stored_text(result.error, ERROR_CHARACTERS),
         cost=result.cost,

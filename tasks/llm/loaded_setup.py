@@ -18,6 +18,7 @@ from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
 from optathlon.llm.models import best_device, existing_device, load_tokenizer
+from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
@@ -55,7 +56,7 @@ class LoadedSetup:
         """How chats are written."""
         template = self.setup.template
         is_file = template not in ("model", "alpaca")
-        return Template(self.tokenizer, str(Path(self.setup.folder) / template) if is_file else template)
+        return Template(self.tokenizer, str(Path(self.setup.folder) / expanded(template)) if is_file else template)
 
     @cached_property
     def base(self) -> TunableModel:

@@ -138,9 +138,13 @@ def test_bad_input(in_process: InProcess, here: Path, arguments: tuple[str, ...]
     assert tree(here) == before, "nothing is written"
 
 
-def test_a_dry_run_refuses_what_a_run_refuses(in_process: InProcess, here: Path) -> None:
+def test_a_dry_run_refuses_what_a_run_refuses(
+    in_process: InProcess, here: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    loop = tmp_path_factory.mktemp("links") / "loop"
+    loop.symlink_to(loop)
     before = tree(here)
-    for out in ("file", "folder", "future", "damaged"):
+    for out in ("file", "folder", "future", "damaged", "/proc/x", "file/x", str(loop), f"{loop}/x"):
         done = in_process(*GOOD, "--dry-run", "--out", out)
         assert (done.returncode, done.stdout) == (2, ""), out
         assert out in done.stderr

@@ -286,3 +286,29 @@ def test_output_into_a_closed_pipe_is_no_disaster(here: Path) -> None:
     )  # fmt: skip
     assert done.stdout.startswith("bbob/")
     assert "Traceback" not in done.stderr
+
+
+def test_every_command_knows_the_home_folder(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder in (home, here):
+        folder.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    (home / "e.yaml").write_text("optimizers: [random]\ntasks: [bbob/f1/d2/i1]\nbudget: 3\nout: ~/out\n")
+    (home / "mine.py").write_text("")
+    (home / "table.csv").write_text("task,optimizer,seed,step,value\na,x,0,0,1.0\na,y,0,0,2.0\n")
+    for command in (
+        "run ~/e.yaml",
+        "status ~/out",
+        "compact ~/out",
+        "merge ~/all ~/out",
+        "export ~/out --format ioh --out ~/ioh",
+        "report ~/table.csv --out ~/page",
+        "list tasks --plugin ~/mine.py",
+    ):
+        done = in_process(*command.split())
+        assert done.returncode == 0, done.stderr
+    assert {"all", "ioh", "out", "page"} <= {path.name for path in home.iterdir()}
+    assert list(here.iterdir()) == []

@@ -77,6 +77,11 @@ CASES = [
         for limit in ("1e18s", "1e300h", "99999999h")
     ),
     *((*RUN, "--trial-memory", memory) for memory in ("1e400GB", DIGITS, "nan", "-1")),
+    *(
+        (*RUN, flag, number)
+        for flag in ("--jobs", "--fail-fast", "--root-seed", "--workers-per-run", "--trial-memory")
+        for number in ("1_0", "٣")
+    ),
     *((*RUN, "--budget", budget) for budget in ("1e309", "nan", "inf", "1_0", "-1s", DIGITS)),
     *((*RUN, flag, number) for flag in ("--jobs", "--workers-per-run") for number in ("1000000", "9" * 30, DIGITS)),
     *((*RUN, "--root-seed", number) for number in ("-1", DIGITS, "1.5")),

@@ -19,20 +19,23 @@ OPTION = "sk-opt-fedcba9876543210"
 PLUGIN = """
 import os, time
 
-from optathlon import Objective, as_task
+from optathlon import Objective, Result, as_task
 from optathlon.optimizers.random import RandomSearch
 
 
-@as_task("leaky/task", space={"x": (0.0, 1.0)}, objectives=Objective("f"), budget=4)
+ABOUT = {"source": ["https://me@host/" + os.environ["MY_API_KEY"]]}
+
+
+@as_task("leaky/task", space={"x": (0.0, 1.0)}, objectives=Objective("f"), budget=4, metadata=ABOUT)
 def leaky(config):
     time.sleep(0.15)
     if config["x"] > 0.5:
         raise RuntimeError("401 for Authorization: Bearer " + os.environ["MY_API_KEY"])
-    return config["x"]
+    return Result(values=(config["x"],), metrics={"calls with " + os.environ["MY_API_KEY"]: 1.0})
 
 
 class Client(RandomSearch):
-    def __init__(self, problem, seed, *, api_key: str = "", step: float = 1.0):
+    def __init__(self, problem, seed, *, api_key: str = "", note: str = "", step: float = 1.0):
         super().__init__(problem, seed)
         self.key = api_key
 
@@ -69,7 +72,7 @@ COMMAND = ("run", "--plugin", "leaks.py", "-t", "leaky/task", "--out", "out", "-
 
 
 def test_no_secret_is_stored_or_shown(in_process: InProcess, here: Path) -> None:
-    optimizer = f"client[api_key={OPTION},step=2]"
+    optimizer = f"client[api_key={OPTION},note={VARIABLE},step=2]"
     done = in_process(*COMMAND, "-o", optimizer)
     assert done.returncode == 1
     again = in_process(*COMMAND, "-o", optimizer)

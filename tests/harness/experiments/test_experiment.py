@@ -83,6 +83,8 @@ def test_a_file_means_the_same_as_flags(tmp_path: Path) -> None:
         *(("seeds", text) for text in ("3:8", "1:30", "0:2", "010", "08", "1_0", "0o10", "0x10", "1e1", "1,4,7", "7,")),
         *(("budget", text) for text in ("1:30", "010", "1_0", "1e2", "2h", "90", ".5", "0x10", "inf")),
         *(("jobs", text) for text in ("010", "1_0", "0x10", "08", "1:30", "yes")),
+        *(("fail_fast", text) for text in ("010", "1_0", "0x10", "3")),
+        *(("trial_memory", text) for text in ("010", "1_0", "0x10", "1e9", "2GiB")),
         *(("root_seed", text) for text in ("010", "1_0", "0b1", "12")),
         *(("name", text) for text in ("no", "010", "1e3", "2024-01-01", "3:8", "1.10", "true", "0x10", ".inf")),
         *(("run_timeout", text) for text in ("90s", "1:30", "010", "1_0s")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -145,8 +146,33 @@ def test_counts_that_disagree_are_damage(folder: ResultsFolder, part: str, chang
 def test_a_table_of_something_else_is_damage(folder: ResultsFolder) -> None:
     path = max((folder.path / "runs").iterdir())
     pq.write_table(pa.table({"colour": ["red"]}), path)
+    for read in (lambda: load(folder.path), folder.finished, lambda: compact(folder)):
+        with pytest.raises(UsageError, match=path.name):
+            read()
     assert set_aside_damaged(folder) == [f"runs/{path.name}"]
     assert len(load(folder.path).runs) == 2
+
+
+@pytest.mark.parametrize("part", ["runs", "trials", "tasks"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_damage(folder: ResultsFolder, part: str, make: Callable[[Path], None]) -> None:
+    path = max((folder.path / part).iterdir())
+    path.unlink()
+    make(path)
+    with pytest.raises(UsageError, match=path.name):
+        load(folder.path)
+    assert set_aside_damaged(folder) == [f"{part}/{path.name}"]
+    assert set_aside_damaged(folder) == []
+
+
+def test_trials_of_another_shard_are_damage(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "out", [[Run(0, 3)], [Run(1, 3)], [Run(2, 3)]])
+    one, other, _ = sorted((folder.path / "trials").iterdir())
+    one.rename(tmp_path / "one")
+    other.rename(one)
+    (tmp_path / "one").rename(other)
+    assert set_aside_damaged(folder) == [f"trials/{one.name}", f"trials/{other.name}"]
+    assert len(load(folder.path).runs) == 1
 
 
 def test_lost_descriptions_are_named(folder: ResultsFolder) -> None:

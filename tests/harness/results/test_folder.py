@@ -264,7 +264,8 @@ def test_tasks_are_described(tmp_path: Path) -> None:
         {"name": "error", "direction": "minimize", "lower": 0.0, "upper": None, "optimum": 0.1, "reference": None},
         {"name": "accuracy", "direction": "maximize", "lower": None, "upper": None, "optimum": None, "reference": 0.0},
     ]
-    assert row["fidelity"] == {"name": "epochs", "lower": 1, "upper": 9, "kind": "int", "log": False, "resumable": True}
+    known = {"name": "epochs", "lower": 1, "upper": 9, "kind": "int", "log": False, "resumable": True, "levels": []}
+    assert row["fidelity"] == known
     assert row["constraints"] == ["memory"]
     assert row["metadata"] == {"dimension": 2, "source": "test", "noisy": True}
     assert ConfigurationSpace.from_serialized_dict(row["space"]) == space
