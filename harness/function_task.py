@@ -18,7 +18,7 @@ from optathlon.function_source import dependencies, source_folder, source_text
 from optathlon.probing import without_trace
 from optathlon.problem import Constraint, Fidelity, Objective, Problem
 from optathlon.resources import IN_PROCESS, Resources
-from optathlon.task import Task, short_hash
+from optathlon.task import PROBES, Task, short_hash
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -165,6 +165,9 @@ class FunctionTask(Task):
 
     def _repeatable_values(self) -> list[str]:
         """The values at the probes; none where they are others when asked again."""
+        from optathlon.space import probes
+
+        probes(self.problem.space, PROBES)  # what this loads, the copy need not load in its time
         values = without_trace(lambda: chain(self._cheap_values(), self.probed()), _ENDED_AFTER_S)
         half = len(values) // 2
         return values[:half] if values[:half] == values[half:] else []

@@ -2,7 +2,7 @@
 
 Secret are the values of environment variables and of options that are named like keys, tokens, passwords or secrets.
 In options a secret becomes `***` with four hexadecimal digits of its hash, so that two values remain two optimizers; in
-any other text it becomes `***`. A value that can't be told from ordinary text, such as `test` or `256`, is struck only
+any other text it becomes `***`. A value that doesn't differ from ordinary text, such as `test` or `256`, is struck only
 where its name stands beside it, or nowhere: numbers of fewer than eight digits are no secrets.
 
 Text is struck where it crosses a border: into a journal, a results folder, a page, or the terminal.
@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -31,12 +31,12 @@ _PARTS = re.compile("SECRET|PASSW|PASSPHRASE|CREDENTIAL|(API|ACCESS|PRIVATE|AUTH
 """So is one that has this anywhere, however its words are separated."""
 _ABOUT_SECRETS = {
     *("PATH", "FILE", "DIR", "FOLDER", "SOCK", "SOCKET", "HOST", "NAME", "URL", "TYPE", "TIMEOUT"),
-    *("LENGTH", "LEN", "SIZE", "COUNT", "LIMIT", "BUDGET", "PARALLELISM"),
+    *("LENGTH", "LEN", "SIZE", "COUNT", "LIMIT", "BUDGET", "PARALLELISM", "IDS"),
 }
 """Last words of names that say something else about a secret than what it is."""
 _ORDINARY = {
-    *("SORT", "PRIMARY", "FOREIGN", "CACHE", "GROUP", "MAX", "MIN", "NUM"),
-    *("PAD", "EOS", "BOS", "UNK", "MASK", "SEP", "CLS", "STOP", "SPECIAL"),
+    *("SORT", "PRIMARY", "FOREIGN", "CACHE", "GROUP", "MAX", "MIN", "NUM", "PER", "RNG", "PRNG", "RANDOM"),
+    *("PAD", "EOS", "BOS", "UNK", "MASK", "SEP", "CLS", "STOP", "SPECIAL", "FIRST", "LAST", "START", "END"),
 }
 """Words that tell keys of tables and tokens of text from secrets."""
 _NOT_SECRETS = {"PWD", "OLDPWD"}
@@ -47,10 +47,19 @@ _LONGEST_LINE_FREE = 16
 
 _OPTIONS = re.compile(r"\[(?P<options>[^\[\]=]+=[^\[\]]*)\]")
 _ASSIGNED = re.compile(
-    r"""(?<![\w-])(?P<name>-{0,2}[A-Za-z][\w-]*)(?P<equals>=["']?|["']\s*[:=]\s*["']?|\s*[:=]\s*["'])(?P<value>[^\s"',;&\[\](){}<>]+)"""
+    r"""(?<![\w-])(?P<name>-{0,2}[A-Za-z][\w-]*)
+    (?P<equals>=|\\{0,3}["']\s*[:=]\s*|\s*[:=]\s*(?=\\{0,3}["']))
+    (?P<quote>\\{0,3}["'])?
+    (?P<value>(?(quote)(?:(?!(?P=quote))[^\n])+|[^\s"',;&\[\](){}<>\\]+))
+    (?P<calls>\()?""",
+    re.VERBOSE,
 )
+"""`name=value` and `"name": "value"`, the quotes escaped or not."""
+_STATED = re.compile(r"""(?<![\w-])(?P<name>[A-Za-z][\w-]*)(?P<equals>\s?[:=]\s)(?P<value>[^\s"',;]*[0-9][^\s"',;]*)""")
+"""As in `X-Api-Key: abc123`; only beside names that can't mean anything else."""
 _AUTHORIZED = re.compile(r"(?P<before>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
-_IN_URL = re.compile(r"(?P<before>://[^/\s:@]*:)[^/\s@]+(?=@)")
+_IN_URL = re.compile(r"(?P<before>://(?:[^/\s:@]*:|(?=[^/\s:@]{16})))[^/\s:@]+(?=@)")
+"""A password, and a user so long that it is a token."""
 _NUMBER = re.compile(r"[+-]?[0-9.]{1,7}(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 _VARIABLE = re.compile("[A-Z]+(_[A-Z0-9]+)+")
 
@@ -63,7 +72,12 @@ def is_secret_name(name: str) -> bool:
     words = re.findall("[A-Z]+", name.upper())
     if not words or name in _NOT_SECRETS or words[-1] in _ABOUT_SECRETS:
         return False
-    return bool(_PARTS.search("".join(words)) or (_WORDS.intersection(words) and not _ORDINARY.intersection(words)))
+    return _says_secret(name) or bool(_WORDS.intersection(words) and not _ORDINARY.intersection(words))
+
+
+def _says_secret(name: str) -> bool:
+    """Whether a name can't mean anything else, as `password` does, other than `key`."""
+    return _PARTS.search(re.sub("[^A-Z]", "", name.upper())) is not None
 
 
 def redacted(text: str) -> str:
@@ -72,13 +86,17 @@ def redacted(text: str) -> str:
         return text
     text = _OPTIONS.sub(lambda found: f"[{_without_secrets(found['options'])}]", text)
     text = _ASSIGNED.sub(_without_value, without_known_secrets(text))
+    text = _STATED.sub(_without_stated, text)
     return _IN_URL.sub(rf"\g<before>{STRUCK}", _AUTHORIZED.sub(rf"\g<before>{STRUCK}", text))
 
 
-def without_known_secrets(text: str) -> str:
-    """`text` without the values of variables and options; for markup and code, in which `token="…"` may be anything."""
+def without_known_secrets(text: str, instead: Callable[[str], str] = lambda secret: STRUCK) -> str:
+    """`text` without the values of variables and options; for markup and code, in which `token="…"` may be anything.
+
+    `instead` says what takes the place of such a value.
+    """
     pattern = _pattern(frozenset(_known()))
-    return pattern.sub(STRUCK, text) if pattern else text
+    return pattern.sub(lambda found: instead(found[0]), text) if pattern else text
 
 
 @lru_cache(maxsize=4096)
@@ -87,7 +105,8 @@ def redacted_id(id: str) -> str:
     if found := _OPTIONS.search(id):
         pairs = (item.partition("=") for item in found["options"].split(","))
         note_secrets({name.strip(): value.strip() for name, _, value in pairs})
-    return redacted(id)
+        id = f"{id[: found.start()]}[{_without_secrets(found['options'])}]{id[found.end() :]}"
+    return redacted(without_known_secrets(id, _struck))
 
 
 def redacted_command(arguments: Iterable[str]) -> str:
@@ -126,11 +145,29 @@ def _without_secrets(options: str, *, separator: str | None = ",") -> str:
 
 
 def _without_value(found: re.Match[str]) -> str:
+    before = f"{found['name']}{found['equals']}{found['quote'] or ''}"
+    if _is_assigned_secret(found):
+        return f"{before}{STRUCK}{found['calls'] or ''}"
+    return before + _ASSIGNED.sub(_without_value, found["value"]) + (found["calls"] or "")
+
+
+def _is_assigned_secret(found: re.Match[str]) -> bool:
+    """Whether a secret stands there, and no code such as `sorted(…, key=len)` or a complaint about a key or token."""
     name, value = found["name"], found["value"]
-    is_any_key = name.upper() in ("KEY", "KEYS")  # as in `sorted(…, key=len)`
-    if not _is_secret(name, value) or (is_any_key and not _is_telling(value)):
-        return found[0]
-    return f"{found['name']}{found['equals']}{STRUCK}"
+    if not _is_secret(name, value):
+        return False
+    if _says_secret(name):
+        return True
+    is_complaint = ":" in found["equals"] and not found["equals"].startswith(("'", '"', "\\"))
+    is_any_key = name.upper() in ("KEY", "KEYS")
+    return not (found["calls"] or is_complaint or (is_any_key and not _is_telling(value)))
+
+
+def _without_stated(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if _says_secret(name) and _is_secret(name, value) and _is_telling(value):
+        return f"{name}{found['equals']}{STRUCK}"
+    return found[0]
 
 
 def _is_secret(name: str, value: object) -> bool:
@@ -153,7 +190,7 @@ def _known() -> Iterator[str]:
 
 @lru_cache(maxsize=16)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """What matches any of these that can be told from ordinary text, in all the ways in which text has it."""
+    """What matches any of these that differs from ordinary text, in all the ways in which text has it."""
     ways = {way for secret in secrets for part in _parts(secret) if _is_telling(part) for way in _ways(part)}
     return re.compile("|".join(map(_bounded, sorted(ways, key=len, reverse=True)))) if ways else None
 
@@ -176,7 +213,7 @@ def _ways(value: str) -> set[str]:
 
 
 def _bounded(way: str) -> str:
-    """A pattern for `way`; what is short or of letters or digits alone is no part of a longer word."""
+    """A pattern for `way`; what is short or of letters or digits alone is not part of a longer word."""
     pattern = re.escape(way)
     is_word = len(way) < _TELLING or way.isalpha() or way.isdigit()
     return rf"(?<![^\W_]){pattern}(?![^\W_])" if is_word else pattern

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.csv_file import write_csv
 from optathlon.analysis.metrics.axes import OrderedTrials
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
@@ -154,7 +155,7 @@ def export(
         target = out / suite / names[optimizer]
         target.mkdir(parents=True)
         write(members, target)
-    _legend(functions.values()).to_csv(out / LEGEND, index=False)
+    write_csv(_legend(functions.values()), out / LEGEND, index=False)
     return Exported(
         out,
         len(curves),

@@ -40,7 +40,10 @@ def with_ties(results: Results, tolerance: float) -> Results:
     Raises `UsageError` where the tolerance is outside of that.
     """
     if not 0 <= tolerance < 1:
-        raise UsageError(f"can't take values within {tolerance:g} for equal: give a share of their size, such as 1e-8")
+        raise UsageError(
+            f"can't take values within {tolerance:g} for equal: give a share of their size from 0 to below 1, such as "
+            "1e-8"
+        )
     if tolerance == 0:
         return results
     trials = results.trials

@@ -19,8 +19,10 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from optathlon.analysis.csv_file import write_csv
 from optathlon.analysis.plots.naming import lay_out
 from optathlon.analysis.plots.style import INK, QUIET, RULE, Best, style
+from optathlon.text import one_line
 
 Format = Literal["svg", "pdf", "png"]
 FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
@@ -74,7 +76,7 @@ def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = FORMATS)
     for name in formats:
         content = shown.svg.encode() if name == "svg" else _rendered(shown, name)
         (folder / f"{shown.name}.{name}").write_bytes(content)
-    shown.data.to_csv(folder / f"{shown.name}.csv", lineterminator="\n")
+    write_csv(shown.data, folder / f"{shown.name}.csv")
 
 
 def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[str, Best] | None = None) -> None:
@@ -91,7 +93,7 @@ def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[st
     best:
         By column, which of its numbers are set in bold in the LaTeX and the Markdown.
     """
-    table.to_csv(folder / f"{name}.csv", lineterminator="\n")
+    write_csv(table, folder / f"{name}.csv")
     if len(table) <= _MOST_ROWS:
         flat = table.reset_index(drop=table.index.names == [None])
         bold = _bold(flat, best or {})
@@ -180,4 +182,4 @@ def _shown(value: object) -> str:
         return _MISSING
     if isinstance(value, float):
         return f"{value:.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"
-    return " ".join(str(value).split())
+    return one_line(str(value))

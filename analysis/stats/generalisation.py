@@ -188,7 +188,7 @@ def _of_comparison(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
             "validation_rank": by_rank["validation_loss"],
             "test_rank": by_rank["test_loss"],
             **by_task.groupby(level="optimizer").mean().where(complete, axis=1),
-            "runs": compared["test"].notna().groupby(level="optimizer").sum(),
+            "runs": runs.loc[comparison.runs.unique(), "test"].notna().groupby(level="optimizer").sum(),
             "tasks": len(comparison.tasks),
         }
     )

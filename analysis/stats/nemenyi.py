@@ -44,9 +44,10 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
     p_values = np.maximum(_nemenyi(mean.to_numpy(), tasks), _friedman(task_scores))
     np.fill_diagonal(p_values, 1.0)
     found = int((p_values < ALPHA).sum()) // 2
+    verb, those = ("differs", "that") if found == 1 else ("differ", "those")
     note = (
-        f"By Friedman's and Nemenyi's tests {found} of {math.comb(optimizers, 2)} pairs differ over {tasks} tasks: "
-        f"those whose mean ranks by task are more than {difference:.2f} apart."
+        f"By Friedman's and Nemenyi's tests {found} of {math.comb(optimizers, 2)} pairs {verb} over {tasks} tasks: "
+        f"{those} whose mean ranks by task are more than {difference:.2f} apart."
         if found
         else f"Friedman's and Nemenyi's tests tell no two of the {optimizers} optimizers apart over {tasks} tasks."
     )

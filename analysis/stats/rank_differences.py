@@ -37,7 +37,7 @@ def rank_differences(losses: pd.Series) -> pd.DataFrame:
 def _on_task(runs: np.ndarray) -> np.ndarray:
     """Shape (optimizers, optimizers): the row's mean rank less the column's, from `runs` of shape (seeds, optimizers).
 
-    NaN in `runs` is no run.
+    Where an optimizer has fewer runs, `runs` are NaN.
     """
     present = ~np.isnan(runs)
     both = present.astype(int).T @ present

@@ -131,7 +131,8 @@ def sensitivity(
     - `"subset"`: `"only the subset"`.
     - `"seeds"`: `"odd"`, `"even"`: only those, by their places from 0.
 
-    Scenarios that would leave no task are not in the table; where nothing can be compared it is empty.
+    Scenarios that would leave out nothing, or everything, are not in the table; where nothing can be compared it is
+    empty.
     """
     alike = pd.Series("", index=losses.index.unique("task"))  # so that there is one comparison, not one per type
     scores = {}
@@ -212,9 +213,9 @@ def _task_choices(block: Comparison, tasks: pd.DataFrame, subset: Sequence[str] 
 
 
 def _confined(block: Comparison, kept: Mapping[Scenario, np.ndarray]) -> Iterator[tuple[Scenario, pd.Series]]:
-    """Mean ranks on the kept rows alone, where they are some."""
+    """Mean ranks on the kept rows alone, where they are some but not all."""
     for key, rows in kept.items():
-        if rows.any():
+        if rows.any() and not rows.all():
             yield key, _mean_rank(block.losses[rows], block)
 
 

@@ -7,6 +7,9 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+_MOST_OPTIMAL = 500
+"""Tasks of which the optimal leaf order is found within a few seconds."""
+
 
 def task_correlation(task_ranks: pd.DataFrame) -> pd.DataFrame:
     """Kendall's tau-b between the optimizers' ranks on each two tasks.
@@ -19,8 +22,9 @@ def task_correlation(task_ranks: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Tasks x tasks, in [-1, 1]: 1 where two tasks order the optimizers alike, -1 where they order them the other way
-    round, NaN where a task doesn't tell any apart. Similar tasks are next to each other: they are in the optimal leaf
-    order (Bar-Joseph et al. 2001) of scipy's average-linkage clustering by 1 - tau (NaN counts as 0 there).
+    round, NaN where a task doesn't tell any apart. Similar tasks are next to each other: they are in the leaf order of
+    scipy's average-linkage clustering by 1 - tau (NaN counts as 0 there), which is the optimal one (Bar-Joseph et al.
+    2001) of up to 500 tasks; its time grows with their cube.
     """
     ranks = task_ranks.sort_index()
     tau = _kendall(np.round(ranks.to_numpy(dtype=float), 12))  # equal means tie, whatever the rounding of sums
@@ -44,5 +48,6 @@ def _leaf_order(tau: np.ndarray) -> np.ndarray:
         return np.arange(len(tau))
     distance = 1 - np.nan_to_num(tau)
     np.fill_diagonal(distance, 0)
-    leaves: np.ndarray = leaves_list(linkage(squareform(distance), "average", optimal_ordering=True))
+    optimal = len(tau) <= _MOST_OPTIMAL
+    leaves: np.ndarray = leaves_list(linkage(squareform(distance), "average", optimal_ordering=optimal))
     return leaves

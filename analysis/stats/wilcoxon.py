@@ -101,6 +101,9 @@ def _verdict(test: str, p_values: np.ndarray, tasks: str) -> str:
 
 def _too_few(most: int, optimizers: int, pairs: int) -> str:
     needed = math.floor(math.log2(pairs / ALPHA)) + 2
+    if not most:
+        who = "The two" if optimizers == 2 else f"All {optimizers}"
+        return f"{who} optimizers tie on every task: there is no difference to test."
     if optimizers == 2:
         return (
             f"The two optimizers differ on {_tasks(most)}, and it takes at least {needed} for the test to tell "

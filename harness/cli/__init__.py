@@ -80,7 +80,7 @@ def _refuse_unwritable(arguments: Sequence[str]) -> None:
     """Raise `UsageError` for what no file and no terminal can hold, as in names of files in another encoding."""
     for argument in arguments:
         if "\0" in argument or argument != argument.encode(errors="replace").decode():
-            raise UsageError(f"the argument {argument!r} is no text in UTF-8: rename the file, or write it in UTF-8")
+            raise UsageError(f"the argument {argument!r} is not text in UTF-8: rename the file, or write it in UTF-8")
 
 
 def _with_commands(error: typer.TyperException) -> str:

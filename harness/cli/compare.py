@@ -176,7 +176,7 @@ def _differ_by_precision(first: Results, second: Results, pairs: pd.DataFrame) -
     differences = storage_differences(pairs[["loss_first", "loss_second"]])
     if len(differences) and (have_tables(first) or have_tables(second)):
         yield (
-            f"{len(differences)} {_many('pair', len(differences))} of runs differ by {differences.max():.1g} of the "
+            f"{len(differences)} {_many('pair', len(differences))} of runs differ by {differences.max():.2g} of the "
             "value at most, as one value stored in different precision does: "
             f"--ties {tolerance_for(differences):g} makes such values equal"
         )

@@ -75,6 +75,7 @@ def select(
     discrepancy to those of all tasks.
     """
     from optathlon.budget import LONGEST_S, parse_duration
+    from optathlon.results.tables import have_tables
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
 
@@ -102,7 +103,7 @@ def select(
         _refuse_other_subset(out, subset)
     subset.write(out)
     read_again = [str(results), *read_flags(maximize, failure_values)]
-    show("\n".join(_summary(subset, read_again, out)))
+    show("\n".join([*_summary(subset, out), *_next(subset, read_again, out, runnable=not have_tables(loaded))]))
 
 
 group.command("validate")(subset_validate.validate)
@@ -170,7 +171,7 @@ def _relative(argument: str) -> str:
     return flag + equals + (str(path.relative_to(here)) if path.is_relative_to(here) else path.name)
 
 
-def _summary(subset: Subset, read_again: list[str], out: Path) -> Iterator[str]:
+def _summary(subset: Subset, out: Path) -> Iterator[str]:
     made = subset.features
     kind = "" if subset.type == "any" else f"{subset.type} "
     fewest, most = made.seeds
@@ -194,6 +195,11 @@ def _summary(subset: Subset, read_again: list[str], out: Path) -> Iterator[str]:
             f"{proof}{gap} ({part.other_discrepancy:.4f} to {other})"
         )
     yield f"written to {out}"
+
+
+def _next(subset: Subset, read_again: list[str], out: Path, *, runnable: bool) -> Iterator[str]:
+    """What to do with the subset; only tasks of this harness can be run."""
     first = next(iter(subset.parts))
     yield f"next: {shlex.join(['optathlon', 'subset', 'validate', *read_again, str(out)])}"
-    yield f"      {shlex.join(['optathlon', 'run', '-t', f'subset:{out}/{first}', '-o'])} OPTIMIZER"
+    if runnable:
+        yield f"      {shlex.join(['optathlon', 'run', '-t', f'subset:{out}/{first}', '-o'])} OPTIMIZER"

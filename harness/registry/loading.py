@@ -84,7 +84,11 @@ class PluginFolder(MetaPathFinder):
         top = name.partition(".")[0]
         itself = globals is not None and globals.get("__name__") == f"{self._name}.{top}"
         if level or itself or not self._has(top):
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
+            try:
+                return builtins.__import__(name, globals, locals, fromlist or (), level)
+            except ModuleNotFoundError as missing:  # a folder without `__init__.py` comes after all else
+                if level or itself or missing.name != top or not (self._path / top).is_dir():
+                    raise
         module = importlib.import_module(f"{self._name}.{name}")
         if fromlist:
             return builtins.__import__(module.__name__, globals, locals, fromlist)

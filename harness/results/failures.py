@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,10 +27,12 @@ def with_failure_values(*results: Results, values: Sequence[float]) -> tuple[Res
     values:
         In the user's units; a trial has one if both are equal in single precision.
 
-    Raises `UsageError` where no trial of any of the results has one of the values.
+    Raises `UsageError` where a value is infinite or NaN, or no trial of any of the results has it.
     """
     marked = [np.zeros(len(each.trials), dtype=bool) for each in results]
     for value in values:
+        if not math.isfinite(value):
+            raise UsageError(f"{value:g} can't stand for failures: give a finite value, as any other one fails anyway")
         having = [_having(each.trials, value) for each in results]
         if not any(rows.any() for rows in having):
             raise UsageError(

@@ -420,7 +420,7 @@ def _record(fields: Any) -> TrialRecord:
 
 
 def _opened(path: Path, flags: int) -> BinaryIO:
-    """A journal; `StorageError` for a link, which may lead anywhere, and for what is no file."""
+    """A journal; `StorageError` for a link, which may lead anywhere, and for what is not a file."""
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:

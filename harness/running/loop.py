@@ -88,7 +88,7 @@ def run_loop(
 
 
 def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status, str]:
-    """What an error says of its run. Raises what is no outcome of it: interruptions, and what comes from outside."""
+    """What an error says of its run. Raises what is not its own: interruptions, and what comes from outside."""
     if is_from_outside(error) and not isinstance(error, TimeUp):
         raise error
     if limit.is_up:

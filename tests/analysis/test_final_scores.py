@@ -51,6 +51,7 @@ def test_what_needs_a_course_is_left_out_with_one_line(scores: pd.DataFrame, tmp
     shown = re.sub(r"<script.*", "", page, flags=re.DOTALL)
     assert "whole budget" not in shown
     assert "log budget" not in page
+    assert "end of the budget" not in page
     figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
     assert not figures & {"ranks", "regret", "runtimes", "speedup"}
     assert "auc" not in pd.read_csv(tmp_path / "report" / "figures" / "standings.csv")

@@ -240,3 +240,14 @@ def test_metrics_that_fit_no_objective_are_named(results: Results, tmp_path: Pat
 def test_a_further_test_metric_beside_the_scored_one_is_fine(results: Results) -> None:
     more = results.trials.assign(**{"test/length": results.trials["test/error"]})
     assert unscored_metrics(replace(results, trials=more)) == {}
+
+
+def test_runs_are_counted_once_where_optimizers_have_seeds_of_their_own(tmp_path: Path) -> None:
+    runs = [("a", task, seed) for task in "tuv" for seed in (0, 1, 2)]
+    runs += [("b", task, seed) for task in "tuv" for seed in (7, 8)]
+    table = pd.DataFrame(runs, columns=["optimizer", "task", "seed"]).assign(step=1)
+    table["value"] = table["test_value"] = np.arange(len(table), dtype=float)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    results = load_table(tmp_path / "t.csv")
+    found = generalisation(results, trajectories(results)).loc["test/value"]
+    assert found["runs"].to_dict() == {"a": 9, "b": 6}

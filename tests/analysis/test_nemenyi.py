@@ -86,6 +86,11 @@ def test_what_cannot_be_tested_is_said(frame: pd.DataFrame, words: str) -> None:
     assert not found.differ("a", str(frame.columns[-1]))
 
 
+def test_one_pair_differs() -> None:
+    ranks = np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 2, 3], [2, 1, 3], [1, 3, 2]])
+    assert "1 of 3 pairs differs over 6 tasks: that whose" in friedman_nemenyi(pd.DataFrame(ranks)).note
+
+
 def test_all_tied_do_not_differ() -> None:
     found = friedman_nemenyi(pd.DataFrame(1.0, index=range(20), columns=list("abc")))
     assert found.p_value == 1.0

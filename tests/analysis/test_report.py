@@ -28,6 +28,7 @@ from optathlon.analysis.report.sections.standings import findings
 from optathlon.analysis.report.sections.task_results import TaskResults
 from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.analysis.stats.power import Power
+from optathlon.analysis.stats.significance import untested
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -218,7 +219,7 @@ def test_identical_optimizers_lead_nobody(plain: Results) -> None:
     trials = plain.trials.assign(value=plain.trials["trial"].astype(float))
     words = said(replace(plain, trials=trials))
     assert "<b>opt-4</b> share the same mean rank: 2.50 among 4 optimizers at the end of the budget, over" in words
-    assert "No two of the 4 optimizers differ on more than 0 tasks" in words
+    assert "All 4 optimizers tie on every task" in words
 
 
 def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results, tmp_path: Path) -> None:
@@ -330,7 +331,7 @@ def sensitivity_of(scores: dict[tuple[str, str], dict[str, float]]) -> pd.DataFr
 def test_words_tell_what_was_tried_and_what_flips() -> None:
     steady = {("as reported", "mean rank"): {"a": 1.0, "b": 2.0}, ("seeds", "odd"): {"a": 1.0, "b": 2.0}}
     (words,) = robustness("all tasks", sensitivity_of(steady))
-    assert "None of the 1 other ways to rank that were tried (half of the seeds) changes" in words
+    assert words.startswith("The 1 other way to rank that was tried (half of the seeds) changes neither who leads nor")
     flipped = steady | {("failed runs", "rank last"): {"a": 2.0, "b": 1.0}}
     (words,) = robustness("blackbox", sensitivity_of(flipped))
     assert words == (
@@ -339,13 +340,15 @@ def test_words_tell_what_was_tried_and_what_flips() -> None:
 
 
 def test_words_tell_what_could_be_seen() -> None:
-    ranks = pd.Series({"a": 1.4, "b": 1.6})
+    ranks = untested(pd.Series({"a": 1.4, "b": 1.6}), 12, "")
     found = Power(tasks=12, seeds=4.0, between=1.0, within=1.0, alpha=0.05, power=0.8)
     first, second = power_sentences(found, ranks)
     assert "below 1.0" in first or "below 0.9" in first
-    assert "less than 80 % of such experiments would find it, in one of 1 comparison with the leader" in first
+    assert "less than 80 % of such experiments would find it." in first
     assert f"0.20 ranks, would take {found.tasks_needed(0.2)} tasks like these; more seeds on these alone" in second
-    assert len(power_sentences(found, pd.Series({"a": 1.0, "b": 2.9}))) == 1
+    assert len(power_sentences(found, untested(pd.Series({"a": 1.0, "b": 2.9}), 12, ""))) == 1
+    told_apart = replace(ranks, test="sign test", pairwise=ranks.pairwise.fillna(0.01))
+    assert power_sentences(found, told_apart) == [first]
     hopeless, _ = power_sentences(replace(found, tasks=2), ranks)
     assert hopeless.startswith(
         "With 2 tasks and 4 seeds, even the largest difference of mean ranks there can be, 1, can't reliably be"
@@ -365,6 +368,8 @@ def test_one_sentence_tells_where_another_test_disagrees(plain: Results) -> None
     assert "it tells apart" in gained
     assert "<b>opt-1</b> and <b>opt-4</b>" in gained
     assert disagreement(tested, replace(alike, test="")) == []
+    (beyond,) = disagreement(replace(alike, test="", pairwise=alike.pairwise * np.nan), tested)
+    assert "it tells apart" in beyond
 
 
 def test_one_test_decides_every_sentence(tmp_path: Path) -> None:
@@ -471,3 +476,15 @@ def test_saved_curves_of_counts_and_incumbents_are_steps(plain: Results) -> None
     for name, figure in curves.items():
         labelled = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
         assert labelled and {line.get_drawstyle() for line in labelled} == {"steps-post"}, name
+
+
+def test_nothing_is_said_of_power_where_no_outcome_could_be_significant(tmp_path: Path) -> None:
+    """`a` wins all 5 tasks, so ranks differ alike, but it takes 6 tasks to tell."""
+    rows = [(name, f"t{task}", seed, 1, name) for task in range(5) for seed in (0, 1) for name in "ab"]
+    table = pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"])
+    table.assign(value=table["value"].map({"a": 0, "b": 1})).to_csv(tmp_path / "t.csv", index=False)
+    data = ReportData(Analysis(load_table(tmp_path / "t.csv")))
+    (shown,) = Differences(data).content()["comparisons"]
+    assert shown["power"] == []
+    ((_, words),) = shown["diagrams"]
+    assert "it takes at least 6" in words

@@ -105,7 +105,7 @@ def test_scenarios_without_tasks_are_left_out() -> None:
     alone = losses_of({"a": np.zeros((3, 1)), "b": np.ones((3, 1))})
     table = sensitivity(alone, runs_of(alone), TASKS, regrets={"unknown": alone * np.nan}, subset=["w"])
     scenarios = set(table.index.droplevel("optimizer"))
-    assert scenarios == {REPORTED, ("aggregation", "median rank"), ("seeds", "even")}
+    assert scenarios == {REPORTED, ("aggregation", "median rank")}
 
 
 def test_nothing_to_compare() -> None:
@@ -142,6 +142,13 @@ def test_each_choice_can_flip(
     assert flipped[scenario] == ("first", "second")
     changes = {(change.choice, change.scenario): (change.before, change.after) for change in leader_changes(table)}
     assert changes[scenario] == (("first",), ("second",))
+
+
+def test_what_leaves_out_nothing_is_no_other_choice() -> None:
+    """With one seed per task there is no half of the seeds, and a subset of all tasks is no subset."""
+    losses = two([[0]] * 5, [[1]] * 5)
+    tried = sensitivity(losses, runs_of(losses), TASKS, regrets={}, subset=list("stuvw")).index
+    assert {*tried.get_level_values("choice")} == {"as reported", "aggregation", "leave out one collection"}
 
 
 def test_the_median_can_flip() -> None:

@@ -61,7 +61,7 @@ def test_tasks_and_failures_are_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tolerance", [-1e-8, 1.0, np.nan, np.inf])
 def test_a_tolerance_must_be_a_share(tolerance: float, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give a share"):
+    with pytest.raises(UsageError, match="a share of their size from 0 to below 1"):
         tied([1.0], tolerance, tmp_path)
 
 

@@ -18,6 +18,7 @@ from optathlon.redaction import (
     note_secrets,
     redacted,
     redacted_command,
+    redacted_id,
     redacted_options,
     refuse_struck,
     without_known_secrets,
@@ -121,6 +122,12 @@ def test_variables_with_other_names_are_no_secrets(monkeypatch: pytest.MonkeyPat
         ("--auth-token=abc --n=3", "--auth-token=*** --n=3"),
         ("Authorization: Bearer abcdefghij", "Authorization: Bearer ***"),
         ("postgres://me:pw@host:5432/db", "postgres://me:***@host:5432/db"),
+        ("https://ghp_16C7e42F292c6912E7@github.com/a", "https://***@github.com/a"),
+        ("{'password': 'my secret phrase', 'n': 3}", "{'password': '***', 'n': 3}"),
+        (r'"{\"client_secret\": \"ab cd\", \"n\": 3}"', r'"{\"client_secret\": \"***\", \"n\": 3}"'),
+        ("log='GET /v1?api_key=ab12, password=\"my secret phrase\"'", "log='GET /v1?api_key=***, password=\"***\"'"),
+        ("> X-Api-Key: ab12cd34 > Accept: */*", "> X-Api-Key: *** > Accept: */*"),
+        ("db password = hunter2, port = 5432", "db password = ***, port = 5432"),
     ],
 )
 def test_what_stands_beside_the_name_of_a_secret_is_struck(text: str, struck: str) -> None:
@@ -137,12 +144,26 @@ def test_what_stands_beside_the_name_of_a_secret_is_struck(text: str, struck: st
             "x[key=none]",
             "endpoint('http://h', key='OPENAI_API_KEY')",
             "token=5",
+            "unexpected token: 'foo1234' and missing keys: 'encoder1.weight'",
+            "f(random_key=PRNGKey(0), keys=dict_keys(['a1']), rng_key='abc123', token_ids='101 102')",
+            "password: expected a text, not None, and api_key = something",
             "a" * 100_000,
+            "k='" * 10_000,
         ),
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert redacted(text) == text
+
+
+def test_ids_with_two_secrets_in_other_options_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_TOKEN", "sk-live-9f8e7d6c5b4a")
+    monkeypatch.setenv("OTHER_TOKEN", "sk-live-0a1b2c3d4e5f")
+    one, other = redacted_id("x[user=sk-live-9f8e7d6c5b4a]"), redacted_id("x[user=sk-live-0a1b2c3d4e5f]")
+    assert one != other
+    assert "live" not in one + other
+    assert redacted_id("x[api_key=sk-live-9f8e7d6c5b4a]") == redacted_id("x[api_key=sk-live-9f8e7d6c5b4a]")
+    assert redacted_id(one) == one
 
 
 def test_options_keep_two_secrets_apart() -> None:

@@ -38,7 +38,7 @@ class AllResults(Section):
 
     def content(self) -> dict[str, Any]:
         """A table per collection."""
-        return {"tables": task_tables(self.data.analysis)}
+        return {"tables": task_tables(self.data.analysis), "has_course": self.data.analysis.has_course}
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,6 @@ def _ties(data: ReportData) -> Iterator[Markup]:
                 "different precision, of at most {} of the value. With <code>--ties {}</code>, such values are equal."
             )
             tasks = differences.index.unique("task")
-            largest = f"{differences.max():.1g}"
+            largest = f"{differences.max():.2g}"
             total = counted(len(result.comparison.tasks), "task")
             yield text.format(len(tasks), total, on_tasks(title), largest, f"{tolerance_for(differences):g}")

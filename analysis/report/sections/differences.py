@@ -38,7 +38,10 @@ class Diagram:
 
 
 class Differences(Section):
-    """Critical-difference diagrams of the primary test and of another one, and the power of the experiment."""
+    """Critical-difference diagrams of the primary test and of another one, and the power of the experiment.
+
+    Where there are too few tasks for the primary test, its note says how many it takes, and nothing is said of power.
+    """
 
     template = "differences.html"
 
@@ -78,14 +81,14 @@ class Differences(Section):
         return ReportFigure(f"{stem}{suffix(name)}", caption, plot_critical_difference(tested, self.data.looks), data)
 
     def _power(self, name: str, result: ComparisonResult) -> list[Markup]:
-        if len(result.comparison.tasks) == 1 or result.comparison.unpaired_tasks:
+        if not result.significance.test or result.comparison.unpaired_tasks:
             return []
-        return power_sentences(power(self.data.groups[name].final_ranks), result.standings["mean_rank"])
+        return power_sentences(power(self.data.groups[name].final_ranks), result.significance)
 
 
 def disagreement(primary: Significance, other: Significance) -> list[Markup]:
-    """One sentence on the pairs that only one of two tests tells apart; none where they agree or can't be compared."""
-    if not primary.test or not other.test:
+    """One sentence on the pairs that only one of two tests tells apart, if there are any and the other can tell."""
+    if not other.test:
         return []
     pairs = list(combinations(primary.mean_ranks.index, 2))
     only_here = [pair for pair in pairs if other.differ(*pair) and not primary.differ(*pair)]
@@ -104,32 +107,32 @@ def _rest(pairs: int) -> str:
     return f"; and {counted(pairs, 'pair')} more" if pairs > 0 else ""
 
 
-def power_sentences(found: Power, table: pd.Series) -> list[Markup]:
-    """Which differences could be seen at all, and what it would take to see the one between the first two.
+def power_sentences(found: Power, tested: Significance) -> list[Markup]:
+    """Which differences could be seen at all, and what it would take to see that of the first two, if it isn't seen.
 
     Parameters
     ----------
     found:
         As `optathlon.analysis.stats.power.power` returns it.
-    table:
-        The mean rank of each optimizer.
+    tested:
+        The primary test.
     """
     if found.difference == 0:
         return [Markup("The optimizers' ranks differ alike on every task and seed: any difference is seen.")]
     text = Markup(
         "With {} and {}, {} of mean ranks {} can't reliably be distinguished from noise: less "
-        "than {:.0f} % of such experiments would find it, in one of {} with the leader."
+        "than {:.0f} % of such experiments would find it{}."
     )
     seeds = "1 seed" if found.seeds == 1 else f"{found.seeds:.3g} seeds"
-    largest = len(table) - 1
+    largest = len(tested.mean_ranks) - 1
     difference = ("a difference", f"below {found.difference:.2f}")
     if found.difference > largest:
         difference = ("even the largest difference", f"there can be, {largest},")
-    comparisons = counted(largest, "comparison")
-    sentences = [text.format(counted(found.tasks, "task"), seeds, *difference, 100 * found.power, comparisons)]
-    first, second = table.sort_index().sort_values(kind="stable").iloc[:2]
-    gap = float(second - first)
-    if 0 < gap < found.difference:
+    one_of = f", in one of {largest} comparisons with the leader" if largest > 1 else ""
+    sentences = [text.format(counted(found.tasks, "task"), seeds, *difference, 100 * found.power, one_of)]
+    first_two = tested.mean_ranks.sort_index().sort_values(kind="stable").iloc[:2]
+    gap = float(first_two.iloc[1] - first_two.iloc[0])
+    if 0 < gap < found.difference and not tested.differ(*first_two.index):
         sentences.append(_needed(found, gap))
     return sentences
 

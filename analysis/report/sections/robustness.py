@@ -38,6 +38,13 @@ _CHOICES = {
     SEEDS: "half of the seeds",
 }
 
+_NONE = Markup(
+    "None of the {} other ways to rank{} that were tried ({}) changes who leads, or the order of the first three."
+)
+_ONLY = Markup(
+    "The {} other way to rank{} that was tried ({}) changes neither who leads nor the order of the first three."
+)
+
 
 class Robustness(Section):
     """The ranking under each defensible choice."""
@@ -105,10 +112,7 @@ def robustness(title: str, table: pd.DataFrame) -> list[Markup]:
     tried = cast("pd.MultiIndex", table.index).droplevel(["optimizer"]).unique()
     choices = [text for choice, text in _CHOICES.items() if choice in tried.get_level_values("choice")]
     if not sentences and choices:
-        text = Markup(
-            "None of the {} other ways to rank{} that were tried ({}) changes who leads, or the order of the first "
-            "three."
-        )
+        text = _ONLY if len(tried) == 2 else _NONE
         sentences.append(text.format(len(tried) - 1, scope, ", ".join(choices)))
     return sentences
 

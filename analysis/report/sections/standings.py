@@ -95,10 +95,11 @@ def findings(analysis: Analysis) -> list[Markup]:
     """Who leads, and whether that is larger than chance: a few sentences per comparison."""
     if not analysis.comparisons:
         return [Markup("No run has a result that counts, so there is nothing to rank.")]
-    return [sentence for result in analysis.comparisons for sentence in _findings(result)]
+    when = " at the end of the budget" if analysis.has_course else ""
+    return [sentence for result in analysis.comparisons for sentence in _findings(result, when)]
 
 
-def _findings(result: ComparisonResult) -> Iterator[Markup]:
+def _findings(result: ComparisonResult, when: str) -> Iterator[Markup]:
     table, comparison = result.standings, result.comparison
     scope = on_tasks(comparison.name)
     place = f"over {_of_tasks(comparison)} with {_seeds(comparison)}"
@@ -113,9 +114,9 @@ def _findings(result: ComparisonResult) -> Iterator[Markup]:
     first = table.iloc[0]
     verb = "has" if len(leaders) == 1 else "share"
     which = "same" if len(leaders) == len(table) else "best"
-    text = Markup("{} {} the {} mean rank{}: {:.2f} among {} optimizers at the end of the budget{}, {}.")
+    text = Markup("{} {} the {} mean rank{}: {:.2f} among {} optimizers{}{}, {}.")
     interval = f" (95 % interval {first.low:.2f} to {first.high:.2f})" if first.low < first.high else ""
-    yield text.format(names(leaders), verb, which, scope, first.mean_rank, len(table), interval, place)
+    yield text.format(names(leaders), verb, which, scope, first.mean_rank, len(table), when, interval, place)
     if len(leaders) == 1:
         yield from _separation(result, leaders[0])
     yield Markup("{}").format(result.significance.note)

@@ -58,6 +58,7 @@ class TaskResults(Section):
 
     def _finals(self) -> Chart:
         views = {}
+        when = ", at the end of the budget" if self.data.analysis.has_course else ""
         for task, values in self._tasks.finals.items():
             row = row_of(self.data.analysis.results.tasks, task)
             ordered = self._tasks.best_first(task)
@@ -74,7 +75,7 @@ class TaskResults(Section):
                 "mid": [short(self._tasks.median(task, name)) for name in ordered],
                 "low": None,
                 "high": None,
-                "note": "One mark per seed, at the end of the budget.",
+                "note": f"One mark per seed{when}.",
             }
         return {"controls": [TASK], "views": views} | self._thinned
 

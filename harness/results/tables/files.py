@@ -111,6 +111,10 @@ def _delimiter(text: str, file: Path) -> str:
     known = {delimiter: _known_columns(text, delimiter) for delimiter in _DELIMITERS}
     best = max(known, key=lambda delimiter: known[delimiter])
     others = re.search(r"\b(?:optimizer|task|seed|step|value)(\W+)(?:optimizer|task|seed|step|value)\b", text)
+    if known[best] < 2 and others and others[1] in _DELIMITERS:
+        raise UsageError(
+            f"{str(file)!r}: its first line is not the one that names the columns: remove what is before it"
+        )
     if known[best] < 2 and others:
         raise UsageError(
             f"{str(file)!r}: columns are separated by {others[1]!r}: save it with commas, semicolons, tabs or '|'"

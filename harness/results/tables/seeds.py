@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +59,7 @@ def _of_text(table: Table) -> np.ndarray:
     if len(numbers) < len(names.categories):
         seeds = [_of_name(name) for name in names.categories]
     else:
-        whole = [number == number.to_integral_value() and abs(number) <= _LARGEST for number in numbers]
+        whole = [abs(number) <= _LARGEST and number == number.to_integral_value() for number in numbers]
         table.refuse(~np.array(whole)[names.codes], _NOT_WHOLE)
         seeds = [int(number) for number in numbers]
     of_rows: np.ndarray = np.array(seeds, dtype=np.int64)[names.codes]
@@ -67,7 +67,13 @@ def _of_text(table: Table) -> np.ndarray:
 
 
 def _number(text: str) -> Decimal | None:
-    return Decimal(text) if re.fullmatch(_NUMBER, text) else None
+    """What the text is as a number, infinite where its exponent is beyond all that can be counted."""
+    if not re.fullmatch(_NUMBER, text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("inf")
 
 
 def _of_name(text: str) -> int:

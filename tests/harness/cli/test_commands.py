@@ -156,9 +156,9 @@ def test_degenerate_brackets_are_announced(in_process: InProcess, here: Path) ->
     assert "levels 1, 10, 1e+06" in in_process("info", "brackets/many", "--plugin", "toys.py").stdout
 
 
-def test_failed_trials_are_no_failed_runs_and_failed_runs_are_exit_code_1(in_process: InProcess, here: Path) -> None:
+def test_runs_without_a_result_and_failed_runs_are_exit_code_1(in_process: InProcess, here: Path) -> None:
     wrong = in_process("run", "--plugin", "toys.py", "-o", "random", "-t", "toy/wrong")
-    assert wrong.returncode == 0
+    assert wrong.returncode == 1
     trials = load(here / "out").trials
     assert len(trials) == 3
     assert trials["status"].isin(["crashed", "invalid"]).all()

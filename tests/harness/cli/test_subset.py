@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -119,6 +120,14 @@ def test_a_subset_and_its_record(in_process: InProcess, here: Path) -> None:
         "optathlon run -t subset:made/mine.yaml/all",
     ):
         assert words in done.stdout
+
+
+def test_tasks_of_a_table_are_validated_on_but_not_run(in_process: InProcess, here: Path) -> None:
+    cells = [(optimizer, f"t{task}", 0, 1, task * place) for place, optimizer in enumerate("abc") for task in range(9)]
+    pd.DataFrame(cells, columns=["optimizer", "task", "seed", "step", "value"]).to_csv("t.csv", index=False)
+    done = in_process(*SELECT, "t.csv", "-k", "3", "--optimizers", "a,b", "--out", "s.yaml", "--maximize")
+    assert "next: optathlon subset validate t.csv --maximize s.yaml" in done.stdout
+    assert "optathlon run" not in done.stdout
 
 
 def test_the_same_command_makes_the_same_file_however_many_workers(in_process: InProcess, here: Path) -> None:

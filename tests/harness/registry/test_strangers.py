@@ -141,8 +141,10 @@ FAMILY = {
     "plugin.py": "import helper, pack.inner\nimport pack.inner as inner\nfrom pack import other\n"
     "from . import relative\n"
     "from .pack.inner import NUMBER\n"
-    "who = (helper.WHO, pack.inner.NUMBER, inner.NUMBER, other.WHO, relative.WHO, NUMBER)\n"
+    "from space.inner import WHO\n"
+    "who = (WHO, helper.WHO, pack.inner.NUMBER, inner.NUMBER, other.WHO, relative.WHO, NUMBER)\n"
     "def late():\n    from lazy import WHO\n    return WHO\n",
+    "space/inner.py": "WHO = 'space of NAME'\n",
     "helper.py": "from pack.other import WHO as OTHER\nWHO = 'helper of NAME'\n",
     "relative.py": "from .helper import WHO\n",
     "lazy.py": "WHO = 'lazy of NAME'\n",
@@ -163,7 +165,7 @@ def test_modules_beside_a_plugin_are_those_of_its_own_folder(own_plugins: None, 
     before = set(sys.modules)
     for name in ("one", "two"):
         module: Any = load_plugin(family(tmp_path / name))
-        assert module.who == (f"helper of {name}", 1, 1, f"other of {name}", f"helper of {name}", 1)
+        assert module.who == (f"space of {name}", f"helper of {name}", 1, 1, f"other of {name}", f"helper of {name}", 1)
         sources_of(module)
         (tmp_path / name / "lazy.py").write_text("WHO = 'edited'")
         assert module.late() == f"lazy of {name}", "what was hashed is what runs"

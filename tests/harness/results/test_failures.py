@@ -43,6 +43,12 @@ def test_a_failure_value_must_be_in_some_of_the_results(tmp_path: Path) -> None:
         with_failure_values(one, other, values=[100, 99.5])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_failure_value_is_finite(value: float, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="give a finite value"):
+        with_failure_values(results(tmp_path, {"a": [0.1, np.inf]}), values=[value])
+
+
 def test_runs_of_a_table_fail_where_no_trial_succeeded(tmp_path: Path) -> None:
     values = {"a": [np.nan, 0.5], "b": [np.nan, np.nan], "c": [np.inf], "d": [0.5, 0.5]}
     status = ["ok", "ok", "crashed", "timeout", "ok", "ok", "diverged"]

@@ -106,6 +106,8 @@ def test_another_number_tells_what_a_comma_is() -> None:
         (ROWS.replace(",", " "), "columns are separated by ' '"),
         (ROWS.replace(",", "  "), "columns are separated by '  '"),
         (ROWS.replace(",", ":"), "columns are separated by ':'"),
+        ("\n" + ROWS, "its first line is not the one that names the columns"),
+        ("# of 2024, final\n" + ROWS, "its first line is not the one that names the columns"),
         (ROWS.replace("0.75", "0,75"), "is a comma in a number or a name: quote it"),
         (ROWS.replace("a,t", "é,t").encode("latin-1"), "save it as UTF-8"),
         (ROWS + ROWS, "the value in row 5 is not a number but 'value'"),
@@ -238,6 +240,7 @@ def test_a_column_that_is_the_same_in_all_rows_changes_no_meaning() -> None:
         (b"PK\x03\x04\x14\x00\x06", "is not text in UTF-8"),
         (ROWS.encode("utf-16-le"), "is not text in UTF-8"),
     ],
+    ids=["parquet", "gzip", "zip", "utf-16 without a mark"],
 )
 def test_files_under_a_wrong_name_are_told_from_text(content: bytes, complaint: str) -> None:
     assert complaint in refusal(content)
