@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from optathlon.analysis.plots.naming import longest_label
-from optathlon.analysis.plots.style import INK, QUIET, Look, new_figure, style
+from optathlon.analysis.plots.style import INK, QUIET, Look, figure_of, new_figure, style
 from optathlon.analysis.stats.significance import ALPHA, Significance
 
 _WIDTH = 7.2
@@ -115,7 +116,7 @@ def _label(axes: Axes, rank: float, y: float, look: Look, *, left: bool) -> None
     axes.plot([rank], [0], color=look.color, marker=look.marker, markersize=6, clip_on=False, zorder=3, gid=look.gid)
     text = f"{look.label}  {rank:.2f}" if left else f"{rank:.2f}  {look.label}"
     align = "right" if left else "left"
-    axes.text(
+    label = axes.text(
         edge + (-0.01 if left else 0.01),
         y,
         text,
@@ -126,6 +127,15 @@ def _label(axes: Axes, rank: float, y: float, look: Look, *, left: bool) -> None
         transform=across,
         gid=look.gid,
     )
+    _shrink_into(figure_of(axes), label, left=left)
+
+
+def _shrink_into(figure: Figure, label: Text, *, left: bool) -> None:
+    """Make a label of wide letters as small as the room between the axes and the edge of the figure asks for."""
+    box = label.get_window_extent()
+    room = box.x1 if left else figure.bbox.width - box.x0
+    if box.width > room:
+        label.set_fontsize(label.get_fontsize() * room / box.width)
 
 
 def _ruler(axes: Axes, start: float, difference: float) -> None:

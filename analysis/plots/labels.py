@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
@@ -28,7 +29,7 @@ def labels(names: Iterable[str], limit: int = 26, *, drawable: Container[int] | 
     limit:
         The most columns of a label, at least 12: letters of Chinese, Japanese and Korean have two.
     drawable:
-        The code points that a font has: others become boxes, and names that differ in these alone have numbers.
+        The code points that a font has: runs of others become a box, and names that differ there alone have numbers.
     """
     visible = {name: _visible(name, drawable) for name in sorted(set(names))}
     long = sorted({text for text in visible.values() if columns(text) > limit})
@@ -59,7 +60,9 @@ def _visible(name: str, drawable: Container[int] | None) -> str:
     """What can be seen of a name."""
     seen = (each for each in unicodedata.normalize("NFC", name) if each.isspace() or not _is_hidden(each))
     text = " ".join("".join(seen).split())
-    return text if drawable is None else "".join(each if ord(each) in drawable else _BOX for each in text)
+    if drawable is None:
+        return text
+    return re.sub(f"{_BOX}+", _BOX, "".join(each if ord(each) in drawable else _BOX for each in text))
 
 
 def _is_hidden(character: str) -> bool:

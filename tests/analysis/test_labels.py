@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import random
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
+from optathlon.analysis import friedman_nemenyi
+from optathlon.analysis.plots.critical_difference import plot_critical_difference
 from optathlon.analysis.plots.labels import columns, labels
 from optathlon.analysis.plots.style import figure_labels, looks
 
@@ -63,5 +67,15 @@ def test_every_look_has_a_label_of_its_own(names: list[str], limit: int) -> None
 
 
 def test_figures_number_what_their_font_cannot_draw() -> None:
-    names = ["smac", "贝叶斯优化", "进化策略一", "随机"]
-    assert [*figure_labels(names).values()] == ["smac", "□□□□□ (1)", "□□□□□ (2)", "□□"]
+    names = ["smac", "贝叶斯优化", "进化策略", "tpe-随机"]
+    assert {*figure_labels(names).values()} == {"smac", "□ (1)", "□ (2)", "tpe-□"}
+
+
+@pytest.mark.parametrize("letter", ["W", "i"])
+def test_critical_differences_show_labels_whole(letter: str) -> None:
+    names = [f"{letter * 25}{i}" for i in range(4)]
+    ranks = pd.DataFrame([[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 3.0]], columns=pd.Index(names, name="optimizer"))
+    figure = plot_critical_difference(friedman_nemenyi(ranks), looks(names))
+    boxes = [text.get_window_extent() for text in figure.findobj(Text) if letter * 5 in text.get_text()]
+    assert len(boxes) == 4
+    assert all(box.x0 > -1 and box.x1 < figure.bbox.width + 1 for box in boxes)
