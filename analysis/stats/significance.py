@@ -53,11 +53,11 @@ class Significance:
 
     def differ(self, first: str, second: str) -> bool:
         """Whether two optimizers differ significantly."""
-        return bool(self.pairwise[second].lt(ALPHA)[first])
+        return bool(self.pairwise.at[first, second] < ALPHA)
 
     def is_better(self, first: str, second: str) -> bool:
         """Whether `first` is significantly better than `second`."""
-        return self.differ(first, second) and bool(self.scores.lt(self.scores.T)[second][first])
+        return self.differ(first, second) and bool(self.scores.at[first, second] < self.scores.at[second, first])
 
 
 def untested(mean_ranks: pd.Series, tasks: int, note: str) -> Significance:

@@ -34,6 +34,9 @@ class PairStatistic:
     range: tuple[float, float, float]
 
 
+_MOST_IN_PARTS = 100
+"""Optimizers of which pairs are shown for parts of the tasks, too."""
+
 _STATISTICS = (
     PairStatistic(
         "won",
@@ -106,18 +109,24 @@ class Pairwise(Section):
     def charts(self) -> dict[str, Chart]:
         """A matrix for each statistic and group of tasks."""
         views: dict[str, View] = {}
-        for title, group in self.data.groups.items():
-            views |= self._views(title, group)
+        for title in self._pairs:
+            views |= self._views(title, self.data.groups[title])
         options = [
             Option(each.name, each.title)
             for each in _STATISTICS
             if any(key.startswith(f"{each.name}|") for key in views)
         ]
-        return {"pairs": {"controls": [control("Statistic", options, "statistic"), GROUP], "views": views}}
+        absence = f"Parts of the tasks are shown for up to {_MOST_IN_PARTS} optimizers."
+        controls = [control("Statistic", options, "statistic"), GROUP]
+        return {"pairs": {"controls": controls, "views": views, "absence": absence}}
 
     @cached_property
     def _pairs(self) -> dict[str, pd.DataFrame]:
-        return {title: pairs(group) for title, group in self.data.groups.items()}
+        return {
+            title: pairs(group)
+            for title, group in self.data.groups.items()
+            if group.is_main or len(group.comparison.optimizers) <= _MOST_IN_PARTS
+        }
 
     def _views(self, title: str, group: Group) -> dict[str, View]:
         order = group.task_ranks.mean().sort_index().sort_values(kind="stable").index
