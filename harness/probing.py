@@ -1,7 +1,7 @@
 """Calling a user's function without leaving a trace: in a copy of this process that is thrown away.
 
-Writing files, starting processes and talking to others are refused in it
-before they happen, as far as Python sees them (its audit events). Then, as after an error, nothing comes of it.
+Writing files, starting processes and talking to others are refused in it before they happen, as far as Python sees
+them (its audit events). Then, as after an error, nothing comes of it.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from optathlon.analysis.csv_file import write_csv
 from optathlon.analysis.plots.naming import lay_out
 from optathlon.analysis.plots.style import INK, QUIET, RULE, Best, style
+from optathlon.task import short_hash
 from optathlon.text import one_line
 
 Format = Literal["svg", "pdf", "png"]
@@ -34,6 +35,8 @@ _MOST_ROWS = 200
 """Longer tables are for programs only."""
 
 _MISSING = "–"
+
+_LONGEST_SUFFIX = 80
 
 _LATEX = {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "*": "{*}"}
 """What pandas leaves alone though LaTeX's default font encoding shows something else, or the end of a row takes it."""
@@ -64,8 +67,12 @@ class ReportFigure:
 
 
 def suffix(comparison: str) -> str:
-    """What tells the files of several comparisons apart."""
-    return "" if comparison == "all tasks" else "_" + re.sub(r"[^a-z0-9]+", "_", comparison.lower())
+    """What tells the files of several comparisons apart: their names in ASCII, and a hash where that says too little."""
+    if comparison == "all tasks":
+        return ""
+    words = re.sub(r"[^a-z0-9]+", "_", comparison.lower())
+    is_enough = comparison.isascii() and len(words) <= _LONGEST_SUFFIX
+    return f"_{words}" if is_enough else f"_{words[:_LONGEST_SUFFIX]}_{short_hash(comparison)}"
 
 
 def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = FORMATS) -> None:

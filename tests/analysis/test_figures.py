@@ -25,7 +25,7 @@ from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.plots.matrices import plot_pairs, plot_task_correlation
 from optathlon.analysis.plots.sensitivity import plot_sensitivity
 from optathlon.analysis.plots.style import Best, looks
-from optathlon.analysis.report.figures import FORMATS, Format, ReportFigure, inline, save, save_table
+from optathlon.analysis.report.figures import FORMATS, Format, ReportFigure, inline, save, save_table, suffix
 
 NAMES = ["a", "b", "<script>alert(1)</script> $x$"]
 HOSTILE = [
@@ -346,3 +346,11 @@ def test_names_do_not_overlap_and_stay_inside(count: int) -> None:
             along = min(one.y1, other.y1) - max(one.y0, other.y0)
             assert min(across, along) < 1, kind
     assert dict(mpl.rcParams) == before
+
+
+def test_comparisons_have_files_of_their_own_whatever_their_names() -> None:
+    names = ["all tasks", "blackbox", "图像", "图形", *("x" * 300 + end for end in "ab")]
+    suffixes = [suffix(name) for name in names]
+    assert suffixes[:2] == ["", "_blackbox"]
+    assert len(set(suffixes)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_]{0,100}", each) for each in suffixes)
