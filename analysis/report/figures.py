@@ -67,7 +67,7 @@ class ReportFigure:
 
 
 def suffix(comparison: str) -> str:
-    """What tells the files of several comparisons apart: their names in ASCII, and a hash where that says too little."""
+    """What tells the files of several comparisons apart: their name in ASCII, and a hash where that says too little."""
     if comparison == "all tasks":
         return ""
     words = re.sub(r"[^a-z0-9]+", "_", comparison.lower())
