@@ -154,10 +154,12 @@ def _bold(table: pd.DataFrame, best: Mapping[str, Best]) -> pd.DataFrame:
 
 
 def _latex(table: pd.DataFrame, bold: pd.DataFrame) -> str:
-    styler = table.style.hide(axis="index")
+    clean = table.map(_one_line).rename(columns=_one_line)  # before pandas escapes the backslashes that this brings
+    styler = clean.style.hide(axis="index")
     styler.format(_latex_cell, escape="latex")
     styler.format_index(_latex_cell, escape="latex", axis="columns")
-    styler.apply(lambda _: bold.replace({True: "textbf:--rwrap", False: ""}), axis=None)
+    marks = bold.set_axis(clean.columns, axis="columns").replace({True: "textbf:--rwrap", False: ""})
+    styler.apply(lambda _: marks, axis=None)
     return str(styler.to_latex(hrules=True))
 
 
@@ -167,6 +169,10 @@ def _latex_cell(value: object) -> str:
     for character, command in _LATEX.items():
         text = text.replace(character, command)
     return text
+
+
+def _one_line(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _markdown(table: pd.DataFrame, bold: pd.DataFrame) -> str:

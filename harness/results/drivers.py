@@ -21,7 +21,9 @@ from types import MappingProxyType
 
 import psutil
 import pyarrow as pa
+from pydantic import TypeAdapter
 
+from optathlon.paths import read_bytes
 from optathlon.results.folder import ResultsFolder, ShardGone
 from optathlon.results.schema import RUNS
 from optathlon.running.runs import RunSpec
@@ -48,6 +50,9 @@ class Driver:
     running: list[str]
     codes: dict[str, str] = field(default_factory=dict)
     """Which code the optimizers of its runs are."""
+
+
+_DRIVER = TypeAdapter(Driver)
 
 
 class DriverRecord:
@@ -157,8 +162,8 @@ def drivers(folder: ResultsFolder) -> dict[str, Driver]:
     """The drivers that are alive, by id. Files of dead ones on this machine are removed."""
     found = {}
     for path in sorted((folder.path / "drivers").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            driver = Driver(**json.loads(path.read_text()))
+        with contextlib.suppress(OSError, ValueError):  # such as pydantic's, for a file that is none of ours
+            driver = _DRIVER.validate_json(read_bytes(path), strict=True)
             if _is_alive(driver, path):
                 found[path.stem] = driver
             elif driver.host == platform.node():

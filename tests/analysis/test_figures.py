@@ -171,6 +171,13 @@ def test_any_name_comes_out_right(tmp_path_factory: pytest.TempPathFactory, name
     assert of_markdown(folder / "t.md")[2:] == [[name, "1.5"] for name in on_one_line]
 
 
+def test_control_characters_are_text_in_latex(tmp_path: Path) -> None:
+    save_table("t", pd.DataFrame({"a\x1bb": ["\x1b[31mred", "\u202eevil"], "n": [1.0, 2.0]}), tmp_path)
+    rows = (tmp_path / "t.tex").read_text()
+    assert re.findall(r"\\textbackslash[ {}]*(\w+)", rows) == ["x1bb", "x1b", "u202eevil"]
+    assert not re.search(r"\\[xu]", rows)
+
+
 def test_no_row_of_latex_starts_with_what_ends_of_rows_take(tmp_path: Path) -> None:
     save_table("t", pd.DataFrame({"[x]": ["[1cm]", "*", "c"], "*": 1.0}), tmp_path)
     assert not re.search(r"^[\[*]", (tmp_path / "t.tex").read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -1,0 +1,55 @@
+"""Files of drivers are for people: whatever stands in one, nobody stumbles over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from optathlon.results.drivers import Driver, drivers
+from optathlon.results.folder import ResultsFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ResultsFolder:
+    folder = ResultsFolder.create(tmp_path / "out")
+    (folder.path / "drivers").mkdir()
+    return folder
+
+
+def alive() -> dict[str, Any]:
+    process = psutil.Process()
+    return asdict(Driver(platform.node(), os.getpid(), process.create_time(), "local", 1, 5, 2, ["a on b"]))
+
+
+def test_a_driver_is_read_as_it_was_written(folder: ResultsFolder) -> None:
+    (folder.path / "drivers" / "a.json").write_text(json.dumps(alive()))
+    assert asdict(drivers(folder)["a"]) == alive()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"host": 5}, {"host": None}, {"pid": "1"}, {"began": "x"}, {"left": "many"}, {"left": float("nan")}),
+        *({"running": 5}, {"running": [1, {}]}, {"codes": [1]}, {"codes": {"a": 1}}, {"jobs": None}, {"total": {}}),
+    ],
+)
+@pytest.mark.parametrize("host", [platform.node(), "elsewhere"])
+def test_a_file_with_values_of_other_kinds_is_no_driver(
+    folder: ResultsFolder, change: dict[str, Any], host: str
+) -> None:
+    (folder.path / "drivers" / "a.json").write_text(json.dumps({**alive(), "host": host, **change}))
+    assert drivers(folder) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "[" * 100_000, "\0"])
+def test_other_text_is_no_driver(folder: ResultsFolder, text: str) -> None:
+    (folder.path / "drivers" / "a.json").write_text(text)
+    os.mkfifo(folder.path / "drivers" / "pipe.json")
+    assert drivers(folder) == {}
