@@ -52,6 +52,7 @@ def test_what_needs_a_course_is_left_out_with_one_line(scores: pd.DataFrame, tmp
     assert "whole budget" not in shown
     assert "log budget" not in page
     assert "end of the budget" not in page
+    assert "cost budget" not in page
     figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
     assert not figures & {"ranks", "regret", "runtimes", "speedup"}
     assert "auc" not in pd.read_csv(tmp_path / "report" / "figures" / "standings.csv")

@@ -103,9 +103,14 @@ def _failures(analysis: Analysis) -> Iterator[Markup]:
     frequent = share[share >= _FREQUENT].sort_values(ascending=False)
     if len(frequent):
         listed = [f"{name} ({value:.0%})" for name, value in frequent.items()]
-        counted_alike = set(runs["budget_unit"].astype(str)) == {"evaluations"}
-        price = "they cost budget as others do" if counted_alike else "they cost only the time or cost that they report"
-        yield Markup("Many trials failed with {}; failed trials never count, and {}.").format(names(listed), price)
+        price = _price_of_failure(runs) if analysis.has_course else ""
+        yield Markup("Many trials failed with {}; failed trials never count{}.").format(names(listed), price)
+
+
+def _price_of_failure(runs: pd.DataFrame) -> str:
+    if set(runs["budget_unit"].astype(str)) == {"evaluations"}:
+        return ", and they cost budget as others do"
+    return ", and they cost only the time or cost that they report"
 
 
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:

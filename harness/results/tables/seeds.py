@@ -59,7 +59,7 @@ def _of_text(table: Table) -> np.ndarray:
     if len(numbers) < len(names.categories):
         seeds = [_of_name(name) for name in names.categories]
     else:
-        whole = [abs(number) <= _LARGEST and number == number.to_integral_value() for number in numbers]
+        whole = [number.copy_abs() <= _LARGEST and number == number.to_integral_value() for number in numbers]
         table.refuse(~np.array(whole)[names.codes], _NOT_WHOLE)
         seeds = [int(number) for number in numbers]
     of_rows: np.ndarray = np.array(seeds, dtype=np.int64)[names.codes]

@@ -123,7 +123,11 @@ def test_a_subset_and_its_record(in_process: InProcess, here: Path) -> None:
 
 
 def test_tasks_of_a_table_are_validated_on_but_not_run(in_process: InProcess, here: Path) -> None:
-    cells = [(optimizer, f"t{task}", 0, 1, task * place) for place, optimizer in enumerate("abc") for task in range(9)]
+    cells = [
+        (optimizer, f"t{task}", 0, 1, (task * 7 + place * 5) % 9)
+        for place, optimizer in enumerate("abc")
+        for task in range(9)
+    ]
     pd.DataFrame(cells, columns=["optimizer", "task", "seed", "step", "value"]).to_csv("t.csv", index=False)
     done = in_process(*SELECT, "t.csv", "-k", "3", "--optimizers", "a,b", "--out", "s.yaml", "--maximize")
     assert "next: optathlon subset validate t.csv --maximize s.yaml" in done.stdout
