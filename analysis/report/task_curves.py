@@ -111,10 +111,7 @@ class TaskCurves:
 
     @cached_property
     def _medians(self) -> dict[tuple[str, str], float]:
-        return {
-            (str(task), str(name)): float(value)
-            for (task, name), value in self._analysis.final_values["median"].items()
-        }
+        return cast("dict[tuple[str, str], float]", self._analysis.final_values["median"].to_dict())
 
     def _on(self, axis: Axis) -> list[tuple[str, TaskCurve]]:
         """By task: curves at even steps up to the most that a run on the task spent on `axis`."""

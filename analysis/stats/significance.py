@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -53,11 +54,15 @@ class Significance:
 
     def differ(self, first: str, second: str) -> bool:
         """Whether two optimizers differ significantly."""
-        return bool(self.pairwise.at[first, second] < ALPHA)
+        return _entry(self.pairwise, first, second) < ALPHA
 
     def is_better(self, first: str, second: str) -> bool:
         """Whether `first` is significantly better than `second`."""
-        return self.differ(first, second) and bool(self.scores.at[first, second] < self.scores.at[second, first])
+        return self.differ(first, second) and _entry(self.scores, first, second) < _entry(self.scores, second, first)
+
+
+def _entry(matrix: pd.DataFrame, row: str, column: str) -> float:
+    return cast(float, matrix.at[row, column])
 
 
 def untested(mean_ranks: pd.Series, tasks: int, note: str) -> Significance:

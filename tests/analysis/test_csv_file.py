@@ -15,7 +15,9 @@ TEXT = st.text(st.sampled_from("=+-@\t\r\nab,\"' 1"), max_size=5)
 
 
 @given(names=st.lists(TEXT, min_size=1, max_size=5, unique=True), values=st.lists(TEXT, min_size=1, max_size=5))
-def test_no_cell_of_text_is_a_formula(tmp_path_factory: pytest.TempPathFactory, names: list[str], values: list[str]):
+def test_no_cell_of_text_is_a_formula(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], values: list[str]
+) -> None:
     path = tmp_path_factory.mktemp("csv") / "table.csv"
     table = pd.DataFrame([values] * len(names), index=pd.MultiIndex.from_product([names, ["t"]], names=["=o", "t"]))
 
@@ -26,7 +28,7 @@ def test_no_cell_of_text_is_a_formula(tmp_path_factory: pytest.TempPathFactory, 
 
 
 @pytest.mark.parametrize("index", [True, False])
-def test_numbers_and_ordinary_text_are_as_pandas_writes_them(tmp_path: Path, index: bool):
+def test_numbers_and_ordinary_text_are_as_pandas_writes_them(tmp_path: Path, index: bool) -> None:
     table = pd.DataFrame(
         {"x": [-1.5, np.nan], "n": pd.array([-1, None], dtype="Int64"), "name": pd.Categorical(["random", None])},
         index=pd.Index(["bbob/f1", "a=b"], name="task"),
@@ -37,7 +39,7 @@ def test_numbers_and_ordinary_text_are_as_pandas_writes_them(tmp_path: Path, ind
     assert (tmp_path / "table.csv").read_text() == table.to_csv(index=index, lineterminator="\n")
 
 
-def test_a_table_without_rows_keeps_its_header(tmp_path: Path):
+def test_a_table_without_rows_keeps_its_header(tmp_path: Path) -> None:
     write_csv(pd.DataFrame({"=a": []}), tmp_path / "table.csv", index=False)
 
     assert pd.read_csv(io.StringIO((tmp_path / "table.csv").read_text())).columns.tolist() == ["'=a"]
