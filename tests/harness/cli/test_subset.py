@@ -127,7 +127,7 @@ def test_tasks_of_a_table_are_validated_on_but_not_run(in_process: InProcess, he
     values = np.random.default_rng(0).random((9, 3))
     cells = [("abc"[place], f"t{task}", 0, 1, value) for (task, place), value in np.ndenumerate(values)]
     pd.DataFrame(cells, columns=["optimizer", "task", "seed", "step", "value"]).to_csv("t.csv", index=False)
-    done = in_process(*SELECT, "t.csv", "-k", "3", "--optimizers", "a,b", "--out", "s.yaml", "--maximize")
+    done = in_process(*SELECT, "t.csv", "-k", "2", "--optimizers", "a,b", "--out", "s.yaml", "--maximize")
     assert "next: optathlon subset validate t.csv --maximize s.yaml" in done.stdout
     assert "optathlon run" not in done.stdout
 
