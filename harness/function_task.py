@@ -163,6 +163,18 @@ class FunctionTask(Task):
                 f"the task {self.id!r} declares data that can't be read: {error.filename} ({error.strerror})"
             ) from None
 
+    def probe(self, config: Mapping[str, Any], fidelity: float | None) -> str:
+        """The values there with seed 0, as text, or the kind of error that the function raises.
+
+        Raises `ImportError` where the function does: what is installed says nothing of the task.
+        """
+        try:
+            return super().probe(config, fidelity)
+        except ImportError:
+            raise
+        except Exception as error:  # a user's function may raise anything
+            return f"raises {type(error).__name__}"
+
     def _repeatable_values(self) -> list[str]:
         """The values at the probes; none where they are others when asked again."""
         from optathlon.space import probes

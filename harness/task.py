@@ -75,8 +75,11 @@ class Task(ABC):
         levels = (None,) if fidelity is None else (fidelity.lower, fidelity.upper)
         for config in probes(self.problem.space, PROBES):
             for level in levels:
-                values = self.evaluate(config, fidelity=level, seed=0).values
-                yield " ".join(f"{value:.6g}" for value in values)
+                yield self.probe(config, level)
+
+    def probe(self, config: Mapping[str, Any], fidelity: float | None) -> str:
+        """The values there with seed 0, as text."""
+        return " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=fidelity, seed=0).values)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""

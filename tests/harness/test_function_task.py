@@ -192,13 +192,22 @@ def test_values_at_probes_are_part_of_the_fingerprint_of_a_cheap_function(monkey
 
 @pytest.mark.parametrize(
     "source",
-    ["import random\ndef f(c): return random.random()", "def f(c): return 1 / 0", "def f(c): raise SystemExit",
+    ["import random\ndef f(c): return random.random()", "def f(c): import nowhere", "def f(c): raise SystemExit",
      "import os\ndef f(c): os._exit(0)", "import time\ndef f(c): time.sleep(60)", "def f(c):\n  while True: pass",
      "from itertools import count\ncalls = count()\ndef f(c): return next(calls)"],
 )  # fmt: skip
 def test_values_that_are_not_had_twice_at_once_are_left_out(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optathlon.function_task._ENDED_AFTER_S", 0.5)
     assert len(parts(defined(source))) == 2
+
+
+def test_errors_at_probes_are_part_of_the_fingerprint() -> None:
+    complete, failing = (
+        parts(defined(f"TABLE = {table}\ndef f(c): return TABLE[round(c['x'] * 0)]"))
+        for table in ("{0: 1.0}", "{1: 1.0}")
+    )
+    assert len(complete) == len(failing) == 3
+    assert complete[2] != failing[2]
 
 
 def test_values_that_a_function_is_bound_to_are_part_of_the_fingerprint() -> None:
