@@ -16,6 +16,8 @@ NAME = re.compile(r"(?<![\w/.-])optathlon((?:\.[A-Za-z_]\w*)+)")
 ROOMS_BESIDE_THE_HARNESS = ("analysis", "configs", "optimizers", "subsets", "tasks")
 FILES = {"json"}
 """`optathlon.json` is the mark of a results folder."""
+KEYS = {"format", "seal"}
+"""Of the metadata of its Parquet files."""
 
 
 def texts() -> list[Path]:
@@ -72,7 +74,7 @@ def defined(node: ast.stmt) -> set[str]:
 
 
 def test_every_dotted_name_is_one_of_something() -> None:
-    allowed = entry_point_groups() | FILES
+    allowed = entry_point_groups() | FILES | KEYS
     unknown = {
         f"{path.relative_to(ROOT)}: optathlon{match[1]}"
         for path in texts()
