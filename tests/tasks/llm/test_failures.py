@@ -51,7 +51,7 @@ def _cache(llm_cache: Path) -> None:
         ({"merge": "all"}, "the setup 'mine': merge: input should be a valid dictionary"),
         ({"preferenc": {}}, "unknown key 'preferenc' in the setup 'mine': did you mean 'preference'?"),
         (
-            {"preference": {"pairs": 3}},
+            {"preference": {"pairs": ["a"]}},
             "the setup 'mine': preference: pairs: input should be a valid string",
         ),
     ],
