@@ -33,7 +33,7 @@ from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
 from optathlon.results.damage import restore_mark, set_aside_damaged
 from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers, shard_files
-from optathlon.results.folder import MARK, ResultsFolder, refuse_unwritable
+from optathlon.results.folder import MARK, ResultsFolder, refuse_uncreatable
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
 from optathlon.results.schema import RUNS
@@ -113,7 +113,7 @@ def plan_experiment(experiment: Experiment) -> Plan:
     Raises `UsageError` where the experiment can't be done.
     """
     plan = _plan(experiment, _contents(experiment))
-    refuse_unwritable(experiment.out)
+    refuse_uncreatable(experiment.out)
     return plan
 
 

@@ -20,7 +20,6 @@ Of several rows for one run the highest `attempt` holds, and among equals the fi
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -362,14 +361,13 @@ def provenance_in(path: Path) -> dict[str, Any]:
     return content
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Raise `UsageError` where no results folder can be made or written at `path`; what is tried leaves nothing."""
+def refuse_uncreatable(path: Path) -> None:
+    """Raise `UsageError` where no folder is at `path` and none can be made; what is tried leaves nothing."""
+    if path.is_dir():
+        return
     present = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     try:
-        if present != path or not path.is_dir():
-            TemporaryDirectory(dir=present, prefix=f".{MARK}.").cleanup()
-        elif not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        TemporaryDirectory(dir=present, prefix=f".{MARK}.").cleanup()
     except OSError as error:
         raise _unwritable(path, error) from None
 

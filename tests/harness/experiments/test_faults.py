@@ -359,10 +359,12 @@ def test_a_run_that_is_left_to_nobody_is_no_success(
     assert "1 runs are not stored, as another driver began them" in done.stdout
 
 
-def test_status_tells_what_goes_on(command: Command, start_command: Start, plugin: Path, tmp_path: Path) -> None:
+def test_status_tells_what_goes_on(
+    command: Command, start_command: Start, plugin: Path, tmp_path: Path, log: dict[str, str]
+) -> None:
     out = tmp_path / "out"
     grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/long", "--plugin", plugin, "--out", out)
-    process = start_command(*grid, FAULT_GATE=str(tmp_path / "never"))
+    process = start_command(*grid, **log, FAULT_GATE=str(tmp_path / "never"))
     wait_for(lambda: trials_in_journals(out) == 9, "a run that has gone on for two seconds")
     (file,) = (out / "drivers").glob("*.json")
     wait_for(lambda: "fault/long" in file.read_text(), "word of it")
@@ -376,7 +378,7 @@ def test_status_tells_what_goes_on(command: Command, start_command: Start, plugi
     process.communicate()
     dead = command("status", out).stdout
     assert "running   nothing; 1 unfinished runs can be resumed" in dead
-    assert command(*grid).returncode == 0
+    assert command(*grid, **log).returncode == 0
     done = command("status", out).stdout
     assert f"done      2 runs in {out}: 2 ok" in done
     assert "slowest   random" in done
