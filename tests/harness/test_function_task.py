@@ -160,14 +160,14 @@ def defined(source: str) -> Any:
 
 
 def test_the_fingerprint_calls_no_function_that_says_it_is_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
-    def dear(config: dict[str, Any]) -> float:
+    def expensive(config: dict[str, Any]) -> float:
         return 1.0
 
     monkeypatch.setattr(FunctionTask, "evaluate", lambda *_, **__: pytest.fail("called"))
     for rest in ({"probed": False}, {"resources": Resources(isolated=True)}):
-        task = as_task("toy/dear", space=SPACE, **rest)
-        assert task(dear).fingerprint() == task(dear).fingerprint()
-        assert task(dear).fingerprint() != task(lambda config: 1.0).fingerprint()
+        task = as_task("toy/expensive", space=SPACE, **rest)
+        assert task(expensive).fingerprint() == task(expensive).fingerprint()
+        assert task(expensive).fingerprint() != task(lambda config: 1.0).fingerprint()
 
 
 STATE = {"factor": 1.0, "calls": 0}
