@@ -196,12 +196,12 @@ def _do(
     _refuse_drivers_of_other_code(folder, codes)
     _remove_stale_journals(folder, before)
     choice = choose_executor(execution.executor)
-    settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid())
     with (
         terminating_as_interrupt(),
         ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
         DriverRecord(folder, choice.kind, execution.jobs, len(runs), codes) as record,
     ):
+        settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid(), record.id)
         others = OtherDrivers(folder, record.id, before.shards)
         watcher = _Watcher(progress, record, others, _Bookkeeper(folder, session))
         locally = execution.model_copy(update={"executor": "local"})

@@ -129,6 +129,10 @@ class OtherDrivers:
             self._due = ended + max(_LOOK_EVERY_S, (ended - began) / _LOOK_SHARE)
         return self._knows(spec)
 
+    def have_just_stored(self, spec: RunSpec) -> bool:
+        """Whether one of them has stored the run, as seen now."""
+        return self._are_there() and self.is_stored(spec)
+
     def is_stored(self, spec: RunSpec) -> bool:
         """Whether the run is in the folder, by this driver's workers or others."""
         self._look()

@@ -68,7 +68,7 @@ class Journal(History):
     patience:
         Seconds from now until a run without a journal gets one, with all its trials so far.
     on_long:
-        Called when the run turns out to be long, just before it gets its journal.
+        Called when the run turns out to be long and has its journal, which is still empty; may raise `DoneElsewhere`.
 
     Attributes
     ----------
@@ -110,9 +110,9 @@ class Journal(History):
         if self._file is None:
             if time.monotonic() < self._due:
                 return
-            self._on_long()
             with storage_errors(self._path):
                 self._begin()
+            self._on_long()
         with storage_errors(self._path):
             self._write()
 

@@ -24,6 +24,8 @@ class WorkerSettings:
     limits: Limits
     driver: int | None
     """The process id of the driver that is the worker's parent; a worker whose driver is gone stores nothing more."""
+    record: str
+    """The id of the driver's record, which tells it from other drivers of the folder."""
 
     def for_other_machines(self) -> WorkerSettings:
         """The same for workers that another program starts, maybe on another machine."""

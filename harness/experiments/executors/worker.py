@@ -32,6 +32,7 @@ from optathlon.experiments.executors.messages import (
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
+from optathlon.results.drivers import OtherDrivers, shard_files
 from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
@@ -70,6 +71,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, number: int, scratch: Path) -> None:
         self._settings = settings
         self._writer = ShardWriter(settings.folder)
+        self._others = OtherDrivers(settings.folder, settings.record, shard_files(settings.folder.path))
         self._session = replace(settings.session, host=platform.node())
         self._processes = Processes(settings.plugins.files, number, scratch)
         self._fingerprints: dict[str, str] = {}
@@ -155,7 +157,8 @@ class Worker:
             run = partial(execute, spec, optimizer, task, evaluator, journal, fail_fast=self._settings.limits.fail_fast)
             outcome = self._limited(spec, journal, run)
         except DoneElsewhere:
-            self._journals.pop(spec.id, None)
+            if abandoned := self._journals.pop(spec.id, None):
+                abandoned.remove()
             self._news.append(RunElsewhere(spec.id))
             yield from self._tell()
             return
@@ -186,12 +189,18 @@ class Worker:
         return optimizer
 
     def _journal(self, spec: RunSpec, fingerprint: str, patience: float) -> Journal:
-        """The run's journal. Before a run that turns out to be long, what has ended is stored: it should not wait."""
+        """The run's journal. Once a run turns out to be long, what has ended is stored: it should not wait."""
         limit = self._settings.limits.run_seconds
         path = journal_path(self._settings.folder.path, spec.id)
         code = self._session.code_of(spec.optimizer).id
         identity = {"run": spec.id, "attempt": spec.attempt, "fingerprint": lasting(fingerprint), "code": code}
-        return Journal(path, identity, min(patience, limit / 2) if limit else patience, self._flush)
+        return Journal(path, identity, min(patience, limit / 2) if limit else patience, partial(self._on_long, spec))
+
+    def _on_long(self, spec: RunSpec) -> None:
+        """Nobody else is at the run, as its journal is locked; but another driver may have stored it by now."""
+        if self._others.have_just_stored(spec):
+            raise DoneElsewhere(f"another process has stored the run {spec.id}")
+        self._flush()
 
     def _limited(self, spec: RunSpec, journal: Journal, run: Callable[..., RunOutcome]) -> RunOutcome:
         """The outcome of a run that can be stopped, and ends at its limit."""

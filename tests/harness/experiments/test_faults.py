@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from grids import wait_for
 
 from optathlon import Experiment, load
 from optathlon.cli import status
-from optathlon.results.drivers import OtherDrivers, drivers
+from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results
 
@@ -173,6 +174,34 @@ def test_a_driver_that_was_killed_is_not_taken_for_alive(start_command: Start, p
     process.communicate()
     assert drivers(folder) == {}
     assert not list((out / "drivers").iterdir())
+
+
+def test_a_run_that_another_driver_stored_after_it_was_ordered_is_given_up(
+    own_plugins: None, command: Command, plugin: Path, tmp_path: Path, log: dict[str, str]
+) -> None:
+    from optathlon.experiments.executors.messages import Batch, Ready, RunElsewhere, WorkerSettings
+    from optathlon.experiments.executors.worker import Worker
+    from optathlon.experiments.plan import make_plan
+    from optathlon.registry.plugins import PluginSet, load_plugin
+    from optathlon.resources import Limits
+    from optathlon.results.rows import Session
+
+    ahead, behind = tmp_path / "ahead", tmp_path / "behind"
+    grid = ("run", "-o", "random", "-t", "fault/long", "--plugin", plugin)
+    assert command(*grid, "--out", ahead, **log).returncode == 0
+    load_plugin(plugin)
+    (spec,) = make_plan(Experiment(optimizers=["random"], tasks=["fault/long"], out=behind), set()).todo
+    folder = ResultsFolder.create(behind)
+    settings = WorkerSettings(folder, Session("here", "none"), PluginSet.loaded(), Limits(), os.getppid(), "0")
+    worker = Worker(settings, 0, tmp_path)
+    with DriverRecord(folder, "local", jobs=1, total=1):
+        for part in ("tasks", "trials", "runs"):
+            shutil.copytree(ahead / part, behind / part, dirs_exist_ok=True)
+        reports = list(worker.handle(Batch([spec])))
+    assert reports == [RunElsewhere(spec.id), Ready()]
+    assert len(evaluations(tmp_path)) < 12 + 12
+    assert not list((behind / "journal").iterdir())
+    assert len(ResultsFolder.open(behind).finished(["run"])) == 1
 
 
 def test_an_older_attempt_is_no_reason_to_leave_a_run_out(
