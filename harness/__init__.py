@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import SearchSpaceExhausted
 from optathlon.function_task import as_task
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
 from optathlon.resources import Resources
 from optathlon.task import Collection, Task
@@ -28,6 +28,7 @@ __all__ = [
     "Fidelity",
     "Objective",
     "Optimizer",
+    "Pending",
     "Problem",
     "Resources",
     "Result",

@@ -32,6 +32,19 @@ class Capability(StrEnum):
     """Continues trials at higher levels, by `Trial.parent`."""
 
 
+class Pending(StrEnum):
+    """What a method makes of trials that are not told yet, where it is asked for another one."""
+
+    WAITS = "waits"
+    """Proposes nothing until it knows more."""
+    MODELS = "models them"
+    """Takes into account that their results are to come."""
+    LIES = "assumes results"
+    """Is told, or tells itself, results for them (Ginsbourger et al. 2010: constant liar, kriging believer)."""
+    IGNORES = "ignores them"
+    """Proposes what it would propose if there were none."""
+
+
 class Optimizer(ABC):
     """An ask/tell method, made by an adapter from a library.
 
@@ -51,6 +64,10 @@ class Optimizer(ABC):
         The command that installs them.
     deterministic:
         Whether the same seed gives the same proposals.
+    pending:
+        What it makes of pending trials.
+    reference:
+        The paper, or else the library's page, that defines the method: authors, year, and DOI, arXiv id or URL.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
@@ -58,6 +75,8 @@ class Optimizer(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     deterministic: ClassVar[bool] = True
+    pending: ClassVar[Pending] = Pending.IGNORES
+    reference: ClassVar[str] = ""
 
     @abstractmethod
     def __init__(self, problem: Problem, seed: int) -> None:

@@ -37,7 +37,7 @@ from optathlon.running.runs import RunSpec, execute
 
 TASKS = {"optuna-cmaes": "bbob/f1/d2/i1", "optuna-nsga2": "pymoo/zdt1/m2/d6"}
 TASKS |= dict.fromkeys(["smac-mf", "smac-hb"], "mfh/h3/good")
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "hebo": {"n_initial": 2, "model": "rf"},
     "optuna-gp": {"n_startup_trials": 2},
     "optuna-tpe": {"n_startup_trials": 3},
