@@ -41,8 +41,13 @@ def test_generations_of_any_size_are_told_in_order(sizes: list[int], random: obj
 
 
 def test_nothing_is_bred_before_the_generation_is_known() -> None:
-    bred: list[int] = []
-    generations = Generations(lambda: bred.append(1) or [1, 2], lambda members, results: None)
+    bred: list[list[int]] = []
+
+    def breed() -> list[int]:
+        bred.append([1, 2])
+        return bred[-1]
+
+    generations = Generations(breed, lambda members, results: None)
     first, second = generations.next(), generations.next()
     assert first is not None
     assert second is not None
