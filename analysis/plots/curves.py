@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import add_legend, label_ends, legend_height, longest_label
 from optathlon.analysis.plots.style import WIDE, Best, Look, Scale, figure_of, new_figure, set_scale, style
 
@@ -43,6 +44,8 @@ def plot_curves(
 ) -> Figure:
     """One curve per optimizer, named at its end or, where that takes too much room, in a legend: the best end first.
 
+    Of more than 60 optimizers those with the best ends are drawn, and the figure says so.
+
     Parameters
     ----------
     bands:
@@ -61,16 +64,23 @@ def plot_curves(
     width:
         In inches: `WIDE` or `COLUMN` of `optathlon.analysis.plots.style`.
     """
+    count, bands = len(_names(bands)), foremost_curves(bands, best)
     with style():
         figure = curves_figure(bands, looks, width)
         axes = figure.subplots()
         draw_curves(axes, bands, looks, shape=shape)
         set_scale(axes, "x", x_scale)
         set_scale(axes, "y", y_scale)
-        axes.set(xlabel=x_title, ylabel=_wrapped(f"{y_title} ({best} is best)", figure), title=title)
+        axes.set(xlabel=x_title + cut_note(count), ylabel=_wrapped(f"{y_title} ({best} is best)", figure), title=title)
         axes.margins(x=0)
         name_curves(axes, bands, looks, best=best, number=_number(y_scale))
     return figure
+
+
+def foremost_curves(bands: pd.DataFrame, best: Best) -> pd.DataFrame:
+    """Those of `bands` that a figure draws."""
+    ends = bands.iloc[:, 0].groupby(level="optimizer").last()
+    return bands.loc[bands.index.isin(foremost(ends, best), level="optimizer")]
 
 
 def curves_figure(bands: pd.DataFrame, looks: Mapping[str, Look], width: float) -> Figure:

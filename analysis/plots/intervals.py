@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import name_rows, rows_height
 from optathlon.analysis.plots.style import QUIET, WIDE, Best, Look, new_figure, style
 
@@ -29,7 +30,7 @@ def plot_intervals(
         In inches.
     """
     first = next(iter(panels.values()))["estimate"]
-    order = first.sort_index().sort_values(ascending=best == "low", kind="stable").index
+    order = foremost(first, best)
     with style():
         figure = new_figure(width, rows_height(len(order)) + 0.8)
         for axes, (title, table) in zip(
@@ -38,11 +39,11 @@ def plot_intervals(
             _draw(axes, table.loc[order], looks)
             axes.set_title(title)
             axes.locator_params(axis="x", nbins=max(3, int(1.4 * width / len(panels))))
-        name_rows(figure.axes[0], [str(name) for name in order], looks)
+        name_rows(figure.axes[0], order, looks)
         for axes in figure.axes[1:]:
             axes.spines["left"].set_visible(False)
             axes.grid(visible=False, axis="y")
-        figure.supxlabel(f"{best} is best", fontsize=8.5, color=QUIET)
+        figure.supxlabel(f"{best} is best{cut_note(len(first))}", fontsize=8.5, color=QUIET)
     return figure
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import name_rows, rows_height
 from optathlon.analysis.plots.style import WIDE, Look, new_figure, style
 
@@ -27,7 +28,7 @@ def plot_overhead(overhead: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     """
-    rows = overhead.sort_index().sort_values("median", kind="stable")
+    rows = overhead.loc[foremost(overhead["median"])]
     seconds = rows[["low", "lower", "median", "upper", "high", "mean"]].clip(lower=_FLOOR)
     with style():
         figure = new_figure(WIDE, rows_height(len(rows)) + 0.9)
@@ -42,7 +43,8 @@ def plot_overhead(overhead: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
         axes.set_xscale("log")
         _whole_decades(axes, seconds)
         name_rows(axes, [str(name) for name in rows.index], looks)
-        axes.set_xlabel("ask + tell per trial — marker: median, thick: quartiles, thin: 5 to 95 %, tick: mean")
+        legend = "ask + tell per trial — marker: median, thick: quartiles, thin: 5 to 95 %, tick: mean"
+        axes.set_xlabel(legend + cut_note(len(overhead), "quickest"))
     return figure
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import label_ends
 from optathlon.analysis.plots.style import INK, QUIET, RULE, WIDE, Look, figure_labels, new_figure, style
 
@@ -36,6 +37,8 @@ def plot_sensitivity(table: pd.DataFrame, looks: Mapping[str, Look], *, width: f
         .unstack(["choice", "scenario"])
         .reindex(columns=cast("pd.MultiIndex", table.index).droplevel(["optimizer"]).unique())
     )
+    count = len(positions)
+    positions = positions.loc[foremost(positions.mean(axis="columns"))]
     with style():
         figure = new_figure(width, max(3.0, 0.135 * len(positions) + 1.9))
         axes = figure.subplots()
@@ -43,9 +46,10 @@ def plot_sensitivity(table: pd.DataFrame, looks: Mapping[str, Look], *, width: f
         for name, row in positions.sort_index().iterrows():
             _draw(axes, row, shown[str(name)])
         _mark_scenarios(axes, cast("pd.MultiIndex", positions.columns))
-        axes.set_yticks([1, *(tick for tick in MaxNLocator(integer=True).tick_values(1, len(positions)) if tick > 1)])
-        axes.set_ylim(len(positions) + 0.5, 0.5)
-        axes.set_ylabel("position (1 is best)")
+        last = max(len(positions), float(positions.max(axis=None)))
+        axes.set_yticks([1, *(tick for tick in MaxNLocator(integer=True).tick_values(1, last) if tick > 1)])
+        axes.set_ylim(last + 0.5, 0.5)
+        axes.set_ylabel("position (1 is best)" + cut_note(count))
         fontsize = 8.0 if len(positions) <= 25 else 6.8
         label_ends(axes, positions.iloc[:, -1], shown, lambda label, _: label, fontsize=fontsize)
     return figure

@@ -14,7 +14,7 @@ _PRIOR_STRENGTH = 0.5
 """Weight of the pseudo-observation at zero against that of a task (Benavoli et al. 2014; baycomp's default)."""
 _BATCH = 200_000
 """Sampled weights of tasks held at once: bounds the memory, and fits a processor's cache."""
-_WORK = 100_000_000
+_WORK = 30_000_000
 """The most draws x tasks x pairs of optimizers, if there are more than `_FEWEST` draws."""
 _FEWEST = 500
 _ROUNDING = 1e-12
@@ -37,8 +37,8 @@ def bayesian_signed_rank(task_scores: pd.DataFrame, *, rope: float, samples: int
         The difference of scores up to which optimizers are equivalent in practice, at least 0.
     samples:
         How many draws from the posterior; the standard error of a probability is at most `0.5 / sqrt(samples)`. There
-        are fewer, but not below 500, where draws x tasks x pairs of optimizers exceed 100 million: from 2,000 tasks for
-        5 optimizers on, or 40 tasks for 33.
+        are fewer, but not below 500, where draws x tasks x pairs of optimizers exceed 30 million: from 600 tasks for
+        5 optimizers on, or 40 tasks for 18.
     seed:
         Seeds the draws.
 

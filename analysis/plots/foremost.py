@@ -1,0 +1,23 @@
+"""Which optimizers a figure draws where there are too many for a page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optathlon.analysis.plots.style import Best
+
+MOST = 60
+"""As many rows as a page holds."""
+
+
+def foremost(ends: pd.Series, best: Best = "low") -> list[str]:
+    """The optimizers of an index, best first, ties by name and what is not finite last: of more than 60 the best 60."""
+    finite = ends.replace([np.inf, -np.inf], np.nan).sort_index()
+    order = finite.sort_values(ascending=best == "low", kind="stable", na_position="last")
+    return [str(name) for name in order.index[:MOST]]
+
+
+def cut_note(count: int, superlative: str = "best") -> str:
+    """What to add to the title of an axis; empty where all `count` optimizers are drawn."""
+    return f" — the {superlative} {MOST} of {count}" if count > MOST else ""
