@@ -46,7 +46,7 @@ def plot_sensitivity(table: pd.DataFrame, looks: Mapping[str, Look], *, width: f
         for name, row in positions.sort_index().iterrows():
             _draw(axes, row, shown[str(name)])
         _mark_scenarios(axes, cast("pd.MultiIndex", positions.columns))
-        last = max(len(positions), float(positions.max(axis=None)))
+        last = max(len(positions), int(positions.to_numpy().max()))
         axes.set_yticks([1, *(tick for tick in MaxNLocator(integer=True).tick_values(1, last) if tick > 1)])
         axes.set_ylim(last + 0.5, 0.5)
         axes.set_ylabel("position (1 is best)" + cut_note(count))
