@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
@@ -32,6 +32,9 @@ class RandomSearch(Optimizer):
             Capability.ASYNCHRONOUS,
         }
     )
+    packages = ("ConfigSpace", "numpy")
+    pending = Pending.IGNORES
+    reference = "Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html"
 
     def __init__(self, problem: Problem, seed: int) -> None:
         problem.space.seed(seed)
