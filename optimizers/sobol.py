@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import UnitCube, forbidden
 from optathlon.errors import OptathlonError
@@ -16,6 +15,7 @@ from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from scipy.stats.qmc import Sobol
 
 _BLOCK = 64
