@@ -8,24 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.functional import quantize, quantize_log
-from ConfigSpace.hyperparameters import (
-    CategoricalHyperparameter,
-    Constant,
-    FloatHyperparameter,
-    Hyperparameter,
-    IntegerHyperparameter,
-    OrdinalHyperparameter,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
 
+from optathlon.lazy import lazy_module
 from optathlon.space import decode, plain
 from optathlon.trial import Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace import hyperparameters as hp
+else:
+    hp = lazy_module("ConfigSpace.hyperparameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +159,7 @@ class OneHot:
         self.columns: dict[str, slice] = {}
         self.width = 0
         for hyperparameter in _free(space):
-            count = len(hyperparameter.choices) if isinstance(hyperparameter, CategoricalHyperparameter) else 1
+            count = len(hyperparameter.choices) if isinstance(hyperparameter, hp.CategoricalHyperparameter) else 1
             self.columns[hyperparameter.name] = slice(self.width, self.width + count)
             self.width += count
 
@@ -177,7 +172,7 @@ class OneHot:
         for row, config in zip(vectors, configs, strict=True):
             for name, columns in self.columns.items():
                 match self._space[name]:
-                    case CategoricalHyperparameter() as choice:
+                    case hp.CategoricalHyperparameter() as choice:
                         if name in config:
                             row[columns.start + _index(choice, config[name])] = 1
                     case other:
@@ -192,19 +187,19 @@ class OneHot:
         rows = {}
         for name, columns in self.columns.items():
             block = vectors[:, columns]
-            if isinstance(self._space[name], CategoricalHyperparameter):
+            if isinstance(self._space[name], hp.CategoricalHyperparameter):
                 rows[name] = block.argmax(axis=1).astype(float)
             else:
                 rows[name] = _quantile(self._space[name], np.clip(block[:, 0], 0, 1))
         return decode(self._space, _vectors(self._space, rows, len(vectors)))
 
 
-def levels(hyperparameter: Hyperparameter[Any, Any]) -> np.ndarray:
+def levels(hyperparameter: hp.Hyperparameter[Any, Any]) -> np.ndarray:
     """The coordinates in a unit cube of an integer's or an ordered choice's values, in ascending order."""
     match hyperparameter:
-        case IntegerHyperparameter(lower=lower, upper=upper):
+        case hp.IntegerHyperparameter(lower=lower, upper=upper):
             return np.array([_coordinate(hyperparameter, value) for value in range(lower, upper + 1)])
-        case OrdinalHyperparameter(sequence=sequence):
+        case hp.OrdinalHyperparameter(sequence=sequence):
             return np.array([_coordinate(hyperparameter, value) for value in sequence])
         case _:
             raise _unsupported(hyperparameter)
@@ -218,84 +213,86 @@ def forbidden(space: ConfigurationSpace, vectors: np.ndarray) -> np.ndarray:
     return found
 
 
-def _free(space: ConfigurationSpace) -> Iterator[Hyperparameter[Any, Any]]:
-    return (hyperparameter for hyperparameter in space.values() if not isinstance(hyperparameter, Constant))
+def _free(space: ConfigurationSpace) -> Iterator[hp.Hyperparameter[Any, Any]]:
+    return (hyperparameter for hyperparameter in space.values() if not isinstance(hyperparameter, hp.Constant))
 
 
-def _dimension(hyperparameter: Hyperparameter[Any, Any]) -> Dimension:
+def _dimension(hyperparameter: hp.Hyperparameter[Any, Any]) -> Dimension:
     match hyperparameter:
-        case FloatHyperparameter(name=name, lower=lower, upper=upper, log=log):
+        case hp.FloatHyperparameter(name=name, lower=lower, upper=upper, log=log):
             return Number(name, float(lower), float(upper), log, integer=False)
-        case IntegerHyperparameter(name=name, lower=lower, upper=upper, log=log):
+        case hp.IntegerHyperparameter(name=name, lower=lower, upper=upper, log=log):
             return Number(name, int(lower), int(upper), log, integer=True)
-        case OrdinalHyperparameter(name=name, sequence=values):
+        case hp.OrdinalHyperparameter(name=name, sequence=values):
             return Choice(name, tuple(map(plain, values)), ordered=True)
-        case CategoricalHyperparameter(name=name, choices=values):
+        case hp.CategoricalHyperparameter(name=name, choices=values):
             return Choice(name, tuple(map(plain, values)), ordered=False)
         case _:
             raise _unsupported(hyperparameter)
 
 
-def _unsupported(hyperparameter: Hyperparameter[Any, Any]) -> TypeError:
+def _unsupported(hyperparameter: hp.Hyperparameter[Any, Any]) -> TypeError:
     return TypeError(
         f"hyperparameter {hyperparameter.name!r}: the kind {type(hyperparameter).__name__} is not supported here"
     )
 
 
-def _index(choice: CategoricalHyperparameter | OrdinalHyperparameter, value: Any) -> int:
+def _index(choice: hp.CategoricalHyperparameter | hp.OrdinalHyperparameter, value: Any) -> int:
     return int(choice.to_vector(value))
 
 
-def _quantile(hyperparameter: Hyperparameter[Any, Any], unit: np.ndarray) -> np.ndarray:
+def _quantile(hyperparameter: hp.Hyperparameter[Any, Any], unit: np.ndarray) -> np.ndarray:
     """The values, in ConfigSpace's encoding, at the quantiles `unit` of the hyperparameter's prior."""
     match hyperparameter:
-        case CategoricalHyperparameter():
+        case hp.CategoricalHyperparameter():
             edges = np.cumsum(hyperparameter.probabilities)[:-1]
             return np.asarray(np.searchsorted(edges, unit, side="right"), dtype=float)
-        case OrdinalHyperparameter(sequence=sequence):
+        case hp.OrdinalHyperparameter(sequence=sequence):
             return np.asarray(np.minimum(np.floor(unit * len(sequence)), len(sequence) - 1))
-        case UniformFloatHyperparameter():
+        case hp.UniformFloatHyperparameter():
             return unit
-        case UniformIntegerHyperparameter():
+        case hp.UniformIntegerHyperparameter():
             return _round(hyperparameter, unit)
-        case FloatHyperparameter():
+        case hp.FloatHyperparameter():
             return np.asarray(_prior(hyperparameter).ppf(unit))
-        case IntegerHyperparameter():
+        case hp.IntegerHyperparameter():
             return _round(hyperparameter, np.asarray(_prior(hyperparameter).ppf(unit)))
         case _:
             raise _unsupported(hyperparameter)
 
 
-def _coordinate(hyperparameter: Hyperparameter[Any, Any], value: Any) -> float:
+def _coordinate(hyperparameter: hp.Hyperparameter[Any, Any], value: Any) -> float:
     """A coordinate whose quantile is this value: the middle of its bin, if it has one."""
     match hyperparameter:
-        case CategoricalHyperparameter():
+        case hp.CategoricalHyperparameter():
             index = _index(hyperparameter, value)
             edges = np.concatenate([[0], np.cumsum(hyperparameter.probabilities)])
             return float(edges[index] + edges[index + 1]) / 2
-        case OrdinalHyperparameter(sequence=sequence):
+        case hp.OrdinalHyperparameter(sequence=sequence):
             return (_index(hyperparameter, value) + 0.5) / len(sequence)
-        case UniformFloatHyperparameter():
+        case hp.UniformFloatHyperparameter():
             return float(hyperparameter.to_vector(value))
-        case UniformIntegerHyperparameter(lower=lower, upper=upper, log=log):
+        case hp.UniformIntegerHyperparameter(lower=lower, upper=upper, log=log):
             share = float((value - lower + 0.5) / (upper - lower + 1))
             if not log:
                 return share
             return float(np.log1p(share * (upper - lower) / lower) / np.log(upper / lower))
-        case FloatHyperparameter() | IntegerHyperparameter():
+        case hp.FloatHyperparameter() | hp.IntegerHyperparameter():
             return float(_prior(hyperparameter).cdf(hyperparameter.to_vector(value)))
         case _:
             raise _unsupported(hyperparameter)
 
 
-def _prior(hyperparameter: Hyperparameter[Any, Any]) -> Any:
+def _prior(hyperparameter: hp.Hyperparameter[Any, Any]) -> Any:
     """A normal or beta prior; ConfigSpace has no public quantile function."""
     distribution: Any = hyperparameter._vector_dist
     return distribution.rv
 
 
-def _round(hyperparameter: IntegerHyperparameter, vector: np.ndarray) -> np.ndarray:
+def _round(hyperparameter: hp.IntegerHyperparameter, vector: np.ndarray) -> np.ndarray:
     """Each integer gets an equal share of the range, at the bounds too, as where ConfigSpace samples."""
+    from ConfigSpace.functional import quantize, quantize_log
+
     bins = hyperparameter.upper - hyperparameter.lower + 1
     if hyperparameter.log:
         bounds = (hyperparameter.lower, hyperparameter.upper)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import (
-    CategoricalHyperparameter,
-    Constant,
-    FloatHyperparameter,
-    Hyperparameter,
-    IntegerHyperparameter,
-    OrdinalHyperparameter,
-)
-from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
 from optathlon.errors import InvalidConfiguration, UsageError
+from optathlon.lazy import lazy_module
 from optathlon.trial import Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace import hyperparameters as hp
+else:
+    hp = lazy_module("ConfigSpace.hyperparameters")
 
 _BOUND_SLACK = 1e-9
 """Relative overshoot of a bound that is rounding (exp(log(x))), not a wrong proposal; it is clipped."""
@@ -43,15 +40,15 @@ def require_usable(space: ConfigurationSpace) -> None:
         raise UsageError("the search space has no hyperparameters: give at least one, such as {'x': (0.0, 1.0)}")
     for hyperparameter in space.values():
         match hyperparameter:
-            case FloatHyperparameter():
+            case hp.FloatHyperparameter():
                 continue
-            case IntegerHyperparameter():
+            case hp.IntegerHyperparameter():
                 _require_narrow(hyperparameter)
             case _:
                 _require_storable(hyperparameter)
 
 
-def _require_narrow(hyperparameter: IntegerHyperparameter) -> None:
+def _require_narrow(hyperparameter: hp.IntegerHyperparameter) -> None:
     difference = int(hyperparameter.upper) - int(hyperparameter.lower)
     if difference > _WIDEST:
         raise UsageError(
@@ -60,7 +57,7 @@ def _require_narrow(hyperparameter: IntegerHyperparameter) -> None:
         )
 
 
-def _require_storable(hyperparameter: Hyperparameter[Any, Any]) -> None:
+def _require_storable(hyperparameter: hp.Hyperparameter[Any, Any]) -> None:
     for value in _domain(hyperparameter):
         if not _is_storable(value):
             raise UsageError(
@@ -83,7 +80,7 @@ def active_checker(space: ConfigurationSpace) -> Callable[[Mapping[str, Any]], d
     configurations. Which hyperparameters are active is ConfigSpace's own judgement.
     """
     checkers = {name: _value_checker(hyperparameter) for name, hyperparameter in space.items()}
-    constants = {name: plain(hp.value) for name, hp in space.items() if isinstance(hp, Constant)}
+    constants = {name: plain(one.value) for name, one in space.items() if isinstance(one, hp.Constant)}
 
     def check_flat(config: Mapping[str, Any]) -> dict[str, Value]:
         try:
@@ -148,21 +145,21 @@ def count_configurations(space: ConfigurationSpace, most: int = 50_000) -> int |
     return len(found)
 
 
-def _size(hyperparameter: Hyperparameter[Any, Any]) -> float:
+def _size(hyperparameter: hp.Hyperparameter[Any, Any]) -> float:
     """How many values it has."""
-    return math.inf if isinstance(hyperparameter, FloatHyperparameter) else len(_domain(hyperparameter))
+    return math.inf if isinstance(hyperparameter, hp.FloatHyperparameter) else len(_domain(hyperparameter))
 
 
-def _domain(hyperparameter: Hyperparameter[Any, Any]) -> Sequence[Any]:
+def _domain(hyperparameter: hp.Hyperparameter[Any, Any]) -> Sequence[Any]:
     """All values of a hyperparameter that is not a float."""
     match hyperparameter:
-        case IntegerHyperparameter():
+        case hp.IntegerHyperparameter():
             return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
-        case CategoricalHyperparameter():
+        case hp.CategoricalHyperparameter():
             return hyperparameter.choices
-        case OrdinalHyperparameter():
+        case hp.OrdinalHyperparameter():
             return hyperparameter.sequence
-        case Constant():
+        case hp.Constant():
             return (hyperparameter.value,)
         case _:
             raise _not_supported(hyperparameter)
@@ -208,21 +205,21 @@ def probes(space: ConfigurationSpace, count: int) -> list[dict[str, Value]]:
     return decode(space, np.stack([configuration.get_array() for configuration in (default, *sampled)]))
 
 
-def _decode_column(hyperparameter: Hyperparameter[Any, Any], vector: np.ndarray, active: np.ndarray) -> list[Value]:
+def _decode_column(hyperparameter: hp.Hyperparameter[Any, Any], vector: np.ndarray, active: np.ndarray) -> list[Value]:
     filled = (
         vector if active.all() else np.where(active, vector, hyperparameter.to_vector(hyperparameter.default_value))
     )
     values = hyperparameter.to_value(filled)
-    if isinstance(hyperparameter, FloatHyperparameter):
-        values = np.round(values, ROUND_PLACES)  # as `dict(Configuration)` does
+    if isinstance(hyperparameter, hp.FloatHyperparameter):
+        values = np.round(values, hp.hp_components.ROUND_PLACES)  # as `dict(Configuration)` does
     return [plain(value) for value in values.tolist()]
 
 
-def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], Value]:
+def _value_checker(hyperparameter: hp.Hyperparameter[Any, Any]) -> Callable[[Any], Value]:
     """A function that returns a legal value as plain Python and raises `InvalidConfiguration` otherwise."""
     name = hyperparameter.name
     match hyperparameter:
-        case FloatHyperparameter():
+        case hp.FloatHyperparameter():
             lower, upper = float(hyperparameter.lower), float(hyperparameter.upper)
             slack = 0.0 if hyperparameter.log else _BOUND_SLACK * (upper - lower)
 
@@ -239,7 +236,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
                 raise _illegal(name, value, f"a number in [{lower}, {upper}]")
 
             return check_float
-        case IntegerHyperparameter():
+        case hp.IntegerHyperparameter():
             first, last = int(hyperparameter.lower), int(hyperparameter.upper)
 
             def check_integer(value: Any) -> int:
@@ -252,7 +249,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
                 return number
 
             return check_integer
-        case CategoricalHyperparameter() | OrdinalHyperparameter() | Constant():
+        case hp.CategoricalHyperparameter() | hp.OrdinalHyperparameter() | hp.Constant():
             domain = {value: plain(value) for value in _domain(hyperparameter)}
 
             def check_choice(value: Any) -> Value:
@@ -266,7 +263,7 @@ def _value_checker(hyperparameter: Hyperparameter[Any, Any]) -> Callable[[Any], 
             raise _not_supported(hyperparameter)
 
 
-def _not_supported(hyperparameter: Hyperparameter[Any, Any]) -> TypeError:
+def _not_supported(hyperparameter: hp.Hyperparameter[Any, Any]) -> TypeError:
     kind = type(hyperparameter).__name__
     return TypeError(f"hyperparameter {hyperparameter.name!r}: the kind {kind} is not supported")
 

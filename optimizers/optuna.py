@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import Constant
-
 from optathlon.encoding import Choice, Dimension, Number, dimensions, walk
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.options import Count, Plural, Positive, Probability
@@ -25,6 +22,7 @@ from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
     import optuna
+    from ConfigSpace import ConfigurationSpace
 
 Suggest = Callable[["optuna.Trial"], Value]
 
@@ -253,6 +251,8 @@ class OptunaNSGAII(_OptunaOptimizer):
 
 def _suggestions(space: ConfigurationSpace, most_levels: float) -> dict[str, Suggest]:
     """How an Optuna user suggests each hyperparameter; an ordered choice is an integer, the index of its value."""
+    from ConfigSpace.hyperparameters import Constant
+
     constants = {name: _constant(plain(hp.value)) for name, hp in space.items() if isinstance(hp, Constant)}
     return constants | {dimension.name: _suggestion(dimension, most_levels) for dimension in dimensions(space)}
 

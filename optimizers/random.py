@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 _BLOCK = 64
 """Configurations sampled and decoded at once: several times cheaper than one by one."""
@@ -32,6 +35,9 @@ class RandomSearch(Optimizer):
             Capability.ASYNCHRONOUS,
         }
     )
+    packages = ("ConfigSpace", "numpy")
+    pending = Pending.IGNORES
+    reference = "Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html"
 
     def __init__(self, problem: Problem, seed: int) -> None:
         problem.space.seed(seed)

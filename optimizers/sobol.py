@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import UnitCube, forbidden
 from optathlon.errors import OptathlonError
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from scipy.stats.qmc import Sobol
 
 _BLOCK = 64
@@ -26,7 +26,7 @@ _MAX_FORBIDDEN = 1 << 14
 
 
 class SobolSearch(Optimizer):
-    """Points of the Sobol' sequence, which fill the space more evenly than random ones (Sobol' 1967).
+    """Scrambled Sobol' sequence (Sobol' 1967, Owen 1998), which fills the space more evenly than random points.
 
     Its coordinates are those of `optathlon.encoding.UnitCube`: quantiles of each hyperparameter's prior. Inactive
     hyperparameters are dropped and forbidden points skipped.
@@ -50,6 +50,9 @@ class SobolSearch(Optimizer):
             Capability.ASYNCHRONOUS,
         }
     )
+    packages = ("scipy", "numpy", "ConfigSpace")
+    pending = Pending.IGNORES
+    reference = "Sobol' 1967, doi:10.1016/0041-5553(67)90144-9; scrambling: Owen 1998, doi:10.1006/jcom.1998.0487"
 
     def __init__(self, problem: Problem, seed: int, *, scramble: bool = True) -> None:
         from scipy.stats.qmc import Sobol

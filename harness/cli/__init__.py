@@ -49,7 +49,8 @@ def main() -> None:
 
     Exit codes: 0 all well, 1 some runs or checks failed, 2 bad input, 3 the harness itself failed, 130 interrupted.
     """
-    pin()
+    if sys.argv[1:2] != ["list"]:  # nothing is drawn or computed there, and to start again takes as long as the list
+        pin()
     try:
         _refuse_unwritable(sys.argv[1:])
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))

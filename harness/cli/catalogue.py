@@ -37,6 +37,13 @@ class Kind(StrEnum):
 def list_known(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.")] = "*",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Only optimizers with these capabilities: 'conditions,multi-fidelity' (both), "
+            "'categoricals or conditions' (any), 'not asynchronous'."
+        ),
+    ] = None,
     names: Annotated[bool, typer.Option("--names", help="Just the ids, one a line.")] = False,
     plugins: Plugins = None,
 ) -> None:
@@ -46,9 +53,12 @@ def list_known(
     from optathlon.registry.plugins import collection_names, optimizer_names
 
     _load(plugins)
+    if where is not None and kind is not Kind.optimizers:
+        raise UsageError(f"--where asks for what optimizers can do, and {kind.value} were asked for: leave it out")
     match kind:
         case Kind.optimizers:
-            rows = {name: _line(_optimizer_line, name) for name in optimizer_names()}
+            found = _those_with(where, optimizer_names()) if where is not None else optimizer_names()
+            rows = {name: "" if names else _line(_optimizer_line, name) for name in found}
         case Kind.collections:
             rows = {name: _line(_collection_line, name) for name in collection_names()}
         case Kind.tasks:
@@ -79,6 +89,22 @@ def _load(plugins: Iterable[Path] | None) -> None:
 
     for plugin in plugins or ():
         load_plugin(plugin)
+
+
+def _those_with(where: str, names: Iterable[str]) -> Iterator[str]:
+    """The optimizers that have the capabilities; a broken one is named beside the list."""
+    from optathlon.registry.optimizers import optimizer_class
+    from optathlon.registry.where import Where
+
+    wanted = Where.parse(where)
+    for name in names:
+        try:
+            cls = optimizer_class(name)
+        except UsageError as error:
+            show(f"optathlon: left out: {error}", file=sys.stderr)
+        else:
+            if wanted.holds(cls):
+                yield name
 
 
 def _line(describe: Callable[[str], str], name: str) -> str:

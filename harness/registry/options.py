@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
-
 from optathlon.errors import UsageError, first_complaint, unknown
 
 _ID = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<options>[^\[\]]*)\])?")
@@ -90,6 +88,8 @@ def _bound(bound: object) -> str:
 
 def _value(text: str, annotation: Any, where: str) -> Any:
     """The value that an option's text means: itself, a JSON value (3 for `Literal[3]`), or None for "none"."""
+    from pydantic import TypeAdapter, ValidationError
+
     adapter = TypeAdapter(annotation)
     try:
         return adapter.validate_python(text)

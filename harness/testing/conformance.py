@@ -15,11 +15,17 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import random
+import re
+import sys
+import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count, zip_longest
 
+import numpy as np
 from ConfigSpace import (
     ConfigurationSpace,
     Constant,
@@ -35,10 +41,11 @@ from optathlon.budget import Budget
 from optathlon.errors import OptathlonError, SearchSpaceExhausted
 from optathlon.fidelity import asked_level, first_bracket
 from optathlon.function_task import as_task
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
+from optathlon.registry.plugins import declared
 from optathlon.registry.tasks import make_task
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Job, SequentialEvaluator, evaluate
@@ -49,7 +56,15 @@ from optathlon.trial import Result, Status, Trial
 
 TRIALS = 12
 """Trials per checked run: enough to leave most initial designs."""
+LEVELLED = 6
+"""Full evaluations of a run with fidelities: a bracket of Hyperband, and the begin of another."""
 
+_SLOW_S = 2.0
+"""Where a run takes more CPU time, its repetitions end half-way."""
+_PATIENCE = 200
+"""So often what waits for results may be asked without any until it does."""
+_IDENTIFIED = re.compile(r"\b10\.\d{4,}/\S|\barXiv:\s*\d{4}\.\d|https?://\S", re.IGNORECASE)
+"""A DOI, an arXiv id or an address."""
 
 HALVINGS = (2, 3, 4)
 """The usual etas of Hyperband: one in so many configurations goes on to the next level."""
@@ -82,17 +97,20 @@ class Check:
 def optimizer_checks(id: str) -> list[Check]:
     """The checks of an optimizer; which ones depends on the capabilities that it declares."""
     choice = choose_optimizer(id)
-    tasks = [task for task in _practice_tasks() if not mismatch(choice.cls, task.problem)]
-    checks = [Check("capabilities fit at least one kind of task", lambda: _require_tasks(tasks))]
-    for task in tasks:
-        name = task.id.partition("/")[2]
-        checks.append(Check(f"{name}: proposes legal trials and uses the budget exactly", _legality(choice, task)))
-        checks.append(Check(f"{name}: goes on after failed trials", _robustness(choice, task)))
+    runs = [
+        _PracticeRuns(choice, task) for task in _practice_tasks(choice.cls) if not mismatch(choice.cls, task.problem)
+    ]
+    checks = [Check("capabilities fit at least one kind of task", lambda: _require_runs(runs))]
+    at_once = ", while others are pending" if Capability.ASYNCHRONOUS in choice.cls.capabilities else ""
+    for run in runs:
+        checks.append(Check(f"{run.kind}: proposes legal trials and uses the budget exactly", run.check_legality))
         if choice.cls.deterministic:
-            checks.append(Check(f"{name}: same seed, same trials", _determinism(choice, task)))
-        if Capability.ASYNCHRONOUS in choice.cls.capabilities:
-            checks.append(Check(f"{name}: copes with pending trials", _pending(choice, task)))
+            checks.append(Check(f"{run.kind}: same seed, same trials, whatever others draw", run.check_determinism))
+        checks.append(Check(f"{run.kind}: goes on after failed trials{at_once}", run.check_robustness))
     checks.append(Check("the class can be pickled for worker processes", lambda: _check_pickling(choice.cls)))
+    if choice.name in declared("optathlon.optimizers"):
+        checks.append(Check("the class says where its method comes from", lambda: _check_reference(choice.cls)))
+        checks.append(Check("what it does with pending trials is declared", lambda: _check_pending(choice, runs)))
     return checks
 
 
@@ -112,18 +130,41 @@ def task_checks(id: str) -> list[Check]:
     ]
 
 
-def _practice_tasks() -> list[Task]:
-    """One small task per kind of search space and of problem."""
-    return [
-        _practice("continuous", ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)})),
-        _practice("mixed", _mixed_space()),
-        _practice("conditional", _conditional_space()),
-        _practice("forbidden", _forbidden_space()),
-        _practice("multi-fidelity", _mixed_space(), fidelity=Fidelity("epochs", 1, 27, kind="int", log=True)),
-        _practice("resumable", _mixed_space(), fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True)),
-        _practice("multi-objective", _mixed_space(), objectives=(Objective("a"), Objective("b", "maximize"))),
-        _practice("constrained", ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)}), constraints=("c",)),
-    ]
+def _practice_tasks(cls: type[Optimizer]) -> Iterator[Task]:
+    """A task on numbers, one on the richest space that the optimizer declares, and one per kind of problem on that."""
+    declares = cls.capabilities | cls.requires
+    kind, space = _richest_space(cls.capabilities)
+    yield _practice("continuous", _continuous_space())
+    yield _practice(kind, space)
+    if Capability.MULTI_FIDELITY in declares or Capability.RESUMABLE in declares:
+        yield _practice("multi-fidelity", space, fidelity=Fidelity("epochs", 1, 27, kind="int", log=True))
+    if Capability.RESUMABLE in declares:
+        yield _practice("resumable", space, fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True))
+    if Capability.MULTI_OBJECTIVE in declares:
+        yield _practice("multi-objective", space, objectives=(Objective("a"), Objective("b", "maximize")))
+    if Capability.CONSTRAINTS in declares:
+        yield _practice("constrained", space, constraints=("c",))
+    if {Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS} <= cls.requires:
+        objectives = (Objective("a"), Objective("b", "maximize"))
+        yield _practice("constrained multi-objective", space, objectives=objectives, constraints=("c",))
+
+
+def _richest_space(capabilities: frozenset[Capability]) -> tuple[str, ConfigurationSpace]:
+    """What the optimizer can represent, in one space, and its name."""
+    if Capability.CATEGORICALS not in capabilities:
+        return "numbers", _numeric_space()
+    space = _mixed_space()
+    kinds = ["mixed"]
+    if Capability.CONDITIONS in capabilities:
+        kinds = ["conditional"]
+        momentum = Float("momentum", (0.0, 0.99))
+        space.add(momentum)
+        space.add(EqualsCondition(momentum, space["kind"], "sgd"))
+    if Capability.FORBIDDENS in capabilities:
+        kinds.append("forbidden")
+        clauses = (ForbiddenEqualsClause(space["kind"], "adam"), ForbiddenEqualsClause(space["batch"], 16))
+        space.add(ForbiddenAndConjunction(*clauses))
+    return " and ".join(kinds), space
 
 
 def _practice(
@@ -139,17 +180,21 @@ def _practice(
         objectives=objectives,
         fidelity=fidelity,
         constraints=constraints,
-        budget=TRIALS,
+        budget=TRIALS if fidelity is None else LEVELLED,
     )
     def practice(config: dict[str, object]) -> dict[str, float]:
         numbers = [float(value) for value in config.values() if isinstance(value, int | float)]
-        return {"a": sum(number**2 for number in numbers), "b": sum(numbers), "c": numbers[0]}
+        return {"a": sum(number**2 for number in numbers), "b": sum(numbers), "c": numbers[0] - 2}
 
     return practice
 
 
-def _mixed_space() -> ConfigurationSpace:
-    space = ConfigurationSpace({"kind": ["sgd", "adam", "rmsprop"], "layers": (1, 5)})
+def _continuous_space() -> ConfigurationSpace:
+    return ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)})
+
+
+def _numeric_space() -> ConfigurationSpace:
+    space = ConfigurationSpace({"layers": (1, 5)})
     space.add(
         Float("rate", (1e-5, 1.0), log=True),
         Integer("width", (8, 512), log=True),
@@ -159,47 +204,97 @@ def _mixed_space() -> ConfigurationSpace:
     return space
 
 
-def _conditional_space() -> ConfigurationSpace:
-    space = _mixed_space()
-    momentum = Float("momentum", (0.0, 0.99))
-    space.add(momentum)
-    space.add(EqualsCondition(momentum, space["kind"], "sgd"))
+def _mixed_space() -> ConfigurationSpace:
+    space = ConfigurationSpace({"kind": ["sgd", "adam", "rmsprop"]})
+    space.add(*_numeric_space().values())
     return space
 
 
-def _forbidden_space() -> ConfigurationSpace:
-    space = _mixed_space()
-    space.add(
-        ForbiddenAndConjunction(ForbiddenEqualsClause(space["kind"], "adam"), ForbiddenEqualsClause(space["batch"], 16))
-    )
-    return space
+class _PracticeRuns:
+    """The runs of an optimizer on one practice task. Its checks share them: they may be expensive."""
 
+    def __init__(self, choice: OptimizerChoice, task: Task) -> None:
+        self.choice, self.task = choice, task
+        self.kind = task.id.partition("/")[2]
+        self._slow = False
 
-def _run(choice: OptimizerChoice, task: Task, seed: int = 0) -> RunOutcome:
-    return run_loop(task.problem, lambda problem: choice.start(problem, seed), SequentialEvaluator(task), count())
+    @cached_property
+    def whole(self) -> RunOutcome:
+        """A run as users do it."""
+        began = time.process_time()
+        problem = self.task.problem
+        outcome = run_loop(problem, lambda own: self.choice.start(own, 0), SequentialEvaluator(self.task), count())
+        self._slow = time.process_time() - began > _SLOW_S
+        return outcome
 
+    @property
+    def _most(self) -> int | None:
+        """The number of trials after which a further run may end; `None` where it ends with its budget."""
+        number = len(self.whole.trials)
+        return max(number // 2, 1) if self._slow else None
 
-def _legality(choice: OptimizerChoice, task: Task) -> Callable[[], None]:
-    def check() -> None:
-        outcome = _run(choice, task)
-        _expect_complete(outcome)
+    def check_legality(self) -> None:
+        """Each trial is legal, and what is spent is the budget."""
+        _expect_complete(self.whole)
+        _expect_legal(self.whole)
+        if self.whole.status is Status.OK:
+            _expect_exact_budget(self.whole, self.task.problem)
+
+    def check_determinism(self) -> None:
+        """The same seed again, while other code draws from the global generators."""
+        most = self._most
+        seen = [
+            [(record.config, record.fidelity) for record in outcome.trials[:most]]
+            for outcome in (self.whole, self._drive(SequentialEvaluator(self.task), most, 1, _disturb))
+        ]
+        for number, (one, other) in enumerate(zip_longest(*seen)):
+            _expect(one == other, f"trial {number} differs between two runs with one seed: {one} and {other}")
+
+    def check_robustness(self) -> None:
+        """The first and every third trial fails, and three are pending at a time where the optimizer allows it."""
+        workers = 3 if Capability.ASYNCHRONOUS in self.choice.cls.capabilities else 1
+        most = self._most
+        outcome = self._drive(_FailingEvaluator(self.task), most, workers, lambda: None)
         _expect_legal(outcome)
-        if outcome.status is Status.OK:
-            _expect_exact_budget(outcome, task.problem)
+        if most is None:
+            _expect_complete(outcome)
 
-    return check
+    def _drive(
+        self, evaluator: SequentialEvaluator, most: int | None, workers: int, between: Callable[[], None]
+    ) -> RunOutcome:
+        """A run of at most so many trials, in which whatever the optimizer raises is raised."""
+        problem = replace(self.task.problem, n_workers=workers)
+        accounts = Accounts(problem, evaluator, History())
+        optimizer = self.choice.start(replace(problem, space=deepcopy(problem.space)), 0)
+        asked = 0
+        while True:
+            try:
+                while accounts.has_room and asked != most:
+                    between()
+                    if (trial := optimizer.ask()) is None:
+                        break
+                    accounts.submit(trial, 0.0, asked)
+                    asked += 1
+            except SearchSpaceExhausted:
+                accounts.note_nothing_left()
+            if not accounts.pending:
+                return accounts.close()
+            trial, result = accounts.next_result()
+            between()
+            optimizer.tell(trial, result)
+            accounts.record(trial.id, 0.0)
+
+
+def _disturb() -> None:
+    """Draw from the global generators, as other code may."""
+    random.random()
+    np.random.rand()
+    if "torch" in sys.modules:
+        sys.modules["torch"].rand(1)
 
 
 def _expect_complete(outcome: RunOutcome) -> None:
     _expect(outcome.status.is_complete, f"the run is {outcome.status}: {outcome.reason}\n{outcome.error}")
-
-
-def _robustness(choice: OptimizerChoice, task: Task) -> Callable[[], None]:
-    def check() -> None:
-        outcome = run_loop(task.problem, lambda problem: choice.start(problem, 0), _FailingEvaluator(task), count())
-        _expect_complete(outcome)
-
-    return check
 
 
 class _FailingEvaluator(SequentialEvaluator):
@@ -230,42 +325,33 @@ class _Crashing(Task):
 
     def evaluate(self, config: object, *, fidelity: float | None, seed: int) -> Result:
         """Raise."""
-        raise RuntimeError("this trial fails on purpose")
+        raise RuntimeError(_ON_PURPOSE)
 
 
-def _determinism(choice: OptimizerChoice, task: Task) -> Callable[[], None]:
-    def check() -> None:
-        first, second = (
-            [(record.config, record.fidelity) for record in _run(choice, task, seed=1).trials] for _ in range(2)
-        )
-        for number, (one, other) in enumerate(zip_longest(first, second)):
-            _expect(one == other, f"trial {number} differs between two runs with one seed: {one} and {other}")
-
-    return check
+_ON_PURPOSE = "this trial fails on purpose"
 
 
-def _pending(choice: OptimizerChoice, task: Task) -> Callable[[], None]:
-    def check() -> None:
-        problem = replace(task.problem, n_workers=3)
-        evaluator = SequentialEvaluator(task)
-        accounts = Accounts(problem, evaluator, History())
-        optimizer = choice.start(problem, 0)
-        while accounts.has_room or accounts.pending:
-            try:
-                while accounts.has_room and (trial := optimizer.ask()) is not None:
-                    accounts.submit(trial, 0.0, 0)
-            except SearchSpaceExhausted:
-                accounts.note_nothing_left()
-                continue
-            _expect(accounts.pending > 0, "the optimizer waits while nothing is pending")
-            trial, result = accounts.next_result()
-            optimizer.tell(trial, result)
-            accounts.record(trial.id, 0.0)
-        outcome = accounts.close()
-        _expect_complete(outcome)
-        _expect_legal(outcome)
+def _check_reference(cls: type[Optimizer]) -> None:
+    _expect(bool(cls.__doc__), "its docstring is empty: its first line says what the method is")
+    _expect(
+        bool(_IDENTIFIED.search(cls.reference)),
+        f"its reference is {cls.reference!r}: name authors and year, and a DOI, an arXiv id or an address",
+    )
 
-    return check
+
+def _check_pending(choice: OptimizerChoice, runs: list[_PracticeRuns]) -> None:
+    """Whether `ask` returns `None` while trials are pending if and only if that is declared."""
+    cls = choice.cls
+    if Capability.ASYNCHRONOUS not in cls.capabilities:
+        _expect(cls.pending is Pending.WAITS, "it is not asynchronous: declare pending = Pending.WAITS")
+        return
+    problem = replace(runs[0].task.problem, n_workers=3)
+    optimizer = choice.start(replace(problem, space=deepcopy(problem.space)), 0)
+    waits = cls.pending is Pending.WAITS
+    most = _PATIENCE if waits else problem.n_workers
+    waited = any(optimizer.ask() is None for _ in range(most))
+    _expect(waited or not waits, f"it waits for no result within {most} trials: declare what it does with pending ones")
+    _expect(waits or not waited, "it waits for results: declare pending = Pending.WAITS")
 
 
 def _check_pickling(cls: type[Optimizer]) -> None:
@@ -276,8 +362,8 @@ def _check_pickling(cls: type[Optimizer]) -> None:
     _expect(found is cls, f"pickling {cls} gives {found}")
 
 
-def _require_tasks(tasks: list[Task]) -> None:
-    _expect(bool(tasks), "the declared capabilities fit no task: see optathlon.Capability")
+def _require_runs(runs: list[_PracticeRuns]) -> None:
+    _expect(bool(runs), "the declared capabilities fit no task: see optathlon.Capability")
 
 
 def _check_metadata(task: Task) -> None:
@@ -368,7 +454,8 @@ def _check_run(task: Task) -> None:
 
 def _expect_legal(outcome: RunOutcome) -> None:
     for record in outcome.trials:
-        _expect(record.status == Status.OK, f"trial {record.trial} is {record.status}: {record.error}")
+        legal = record.status == Status.OK or _ON_PURPOSE in (record.error or "")
+        _expect(legal, f"trial {record.trial} is {record.status}: {record.error}")
 
 
 def _expect_exact_budget(outcome: RunOutcome, problem: Problem) -> None:

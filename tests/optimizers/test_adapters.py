@@ -8,37 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
 
 import pytest
-from roster import CLASSES, OPTIMIZERS, marks_of
+from roster import CHEAP, CLASSES, OPTIMIZERS, early, problem_of
 
 from optathlon import Capability, Optimizer
-from optathlon.registry.capabilities import mismatch
 from optathlon.testing.conformance import NonConformance, optimizer_checks
 
-EARLY_MODEL: dict[str, dict[str, Any]] = {
-    "hebo": {"n_initial": 2, "model": "rf"},  # the Gaussian process repeats itself in test_hebo.py
-    "optuna-gp": {"n_startup_trials": 2},
-    "smac-bb": {"initial_per_dimension": 1},
-    "smac-hpo": {"initial_per_dimension": 1},
-}
-EXPENSIVE = {"hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
-"""Their conformance takes minutes: `-m slow`. `test_same_seed_same_sequence` is what is always run of it."""
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-MISSING = {
-    Capability.CATEGORICALS: "categoricals",
-    Capability.CONDITIONS: "conditions",
-    Capability.FORBIDDENS: "forbidden configurations",
-    Capability.MULTI_OBJECTIVE: "several objectives",
-    Capability.CONSTRAINTS: "constraints",
-    Capability.CONSTANT_SPACES: "constant spaces",
-}
-"""What the roster calls a capability that an optimizer doesn't declare, in this order."""
-
-
-def problem_for(kit: Any, cls: type[Optimizer], space: Any) -> Any:
-    """With a fidelity where the optimizer needs one."""
-    flat = kit.problem(space, budget=8)
-    return kit.problem(space, budget=8, fidelity=kit.levels) if mismatch(cls, flat) else flat
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -46,8 +21,8 @@ def test_same_seed_same_sequence(kit: Any, name: str) -> None:
     optimizer_class = CLASSES[name]
 
     def sequence(seed: int, trials: int) -> Any:
-        problem = problem_for(kit, optimizer_class, kit.numeric_space())  # two initial trials, then the model
-        optimizer = optimizer_class(problem, seed, **EARLY_MODEL.get(name, {}))
+        problem = problem_of(name, kit.numeric_space(), budget=8)  # two initial trials, then the model
+        optimizer = optimizer_class(problem, seed, **early(name))
         return kit.configs(kit.drive(optimizer, problem, kit.flat_loss, trials))
 
     first = sequence(1, 3)
@@ -60,17 +35,11 @@ def test_conditional_spaces_where_declared(kit: Any, name: str) -> None:
     optimizer_class = CLASSES[name]
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
-    problem = problem_for(kit, optimizer_class, kit.conditional_space())
+    problem = problem_of(name, kit.conditional_space(), budget=8)
     kit.drive(optimizer_class(problem, 0), problem, kit.conditional_loss, 3)  # `drive` checks every proposal
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[*marks_of(name), *([pytest.mark.slow] if name in EXPENSIVE else [])])
-        for name in CLASSES
-    ],
-)
+@pytest.mark.parametrize("name", CHEAP)
 def test_conformance(name: str) -> None:
     failed = {}
     for check in optimizer_checks(name):
@@ -101,24 +70,7 @@ def test_nothing_public_but_the_interface(name: str) -> None:
     assert public == {key for key in dir(Optimizer) if not key.startswith("_")}
 
 
-def roster(page: str) -> dict[str, str]:
-    """Of each row of the table of optimizers: the id, and what the optimizer can't do."""
-    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\|([^|]*)\|", page, re.MULTILINE)
-    assert len(rows) == len(dict(rows)), "an optimizer stands there twice"
-    return {name: cell.strip() for name, cell in rows}
-
-
-def test_the_roster_says_what_each_optimizer_declares(kit: Any) -> None:
-    declared = {}
-    for name in CLASSES:
-        cls = CLASSES[name]
-        cells = ["tasks without fidelity"] if mismatch(cls, kit.problem(kit.numeric_space())) else []
-        declared[name] = ", ".join(cells + [text for one, text in MISSING.items() if one not in cls.capabilities])
-    assert roster((DOCS / "optimizers.md").read_text()) == declared
-
-
 def test_the_readme_names_no_optimizer_that_is_not_there() -> None:
-    readme = (DOCS.parent / "README.md").read_text()
-    table = readme.partition("| optimizers | from |")[2].partition("\n\n")[0]
+    table = README.read_text().partition("| optimizers | from |")[2].partition("\n\n")[0]
     named = set(re.findall(r"`([\w-]+)`", table))
     assert named and named <= set(CLASSES)

@@ -8,27 +8,17 @@ from typing import Any
 
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer, OrdinalHyperparameter
-from roster import CLASSES, OPTIMIZERS
+from roster import CHEAP, CLASSES, early_id, problem_of
 
-from optathlon import Fidelity, Status, as_task
+from optathlon import Status, as_task
 from optathlon.encoding import tempered
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.running.evaluation import SequentialEvaluator
 from optathlon.running.loop import run_loop
 
-TRIALS = 6
-EARLY_MODEL = {
-    "hebo": "hebo[n_initial=2,model=rf]",
-    "optuna-gp": "optuna-gp[n_startup_trials=2]",
-    "optuna-tpe": "optuna-tpe[n_startup_trials=2]",
-    "optuna-mtpe": "optuna-mtpe[n_startup_trials=2]",
-    "optuna-nsga2": "optuna-nsga2[population_size=2,mutation_prob=0.9]",
-    "smac-bb": "smac-bb[initial_per_dimension=1]",
-    "smac-hpo": "smac-hpo[initial_per_dimension=1]",
-}
-"""Models that are fitted within a few trials."""
-
+TRIALS = 8
+"""More than the trials before the first model, and than a population, of what `early_id` gives."""
 UNIT = [Float("x", (0, 1))]
 SPACES: dict[str, list[Any]] = {
     "constants": [Constant("k", 3), Constant("s", "on")],
@@ -59,30 +49,28 @@ LOSSES: dict[str, Any] = {
 
 def outcome_of(name: str, space: list[Any], loss: Any, trials: int = TRIALS) -> Any:
     """Of a short run; `None` where the plan skips it."""
-    cls = CLASSES[name]
     found = ConfigurationSpace()
     found.add(*space)
-    fidelity = Fidelity("epochs", 1, 3, "int") if cls.requires else None
-    task = as_task("awkward/one", space=found, fidelity=fidelity, budget=trials)(loss)
-    choice = choose_optimizer(EARLY_MODEL.get(name, name))
+    problem = problem_of(name, found)
+    constraints = [constraint.name for constraint in problem.constraints]
+    names = [*(objective.name for objective in problem.objectives), *constraints]
+    task = as_task(
+        "awkward/one",
+        space=found,
+        objectives=problem.objectives,
+        fidelity=problem.fidelity,
+        constraints=constraints,
+        budget=trials,
+    )(lambda config: dict.fromkeys(names, loss(config)))
+    choice = choose_optimizer(early_id(name))
     if reason := mismatch(choice.cls, task.problem):
         assert "\n" not in reason
         return None
     return run_loop(task.problem, lambda problem: choice.start(problem, 0), SequentialEvaluator(task), count())
 
 
-def is_quick(name: str) -> bool:
-    return name not in {"hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
-
-
-ALL = [
-    pytest.param(*one.values, id=one.id, marks=[*one.marks, *([] if is_quick(str(one.id)) else [pytest.mark.slow])])
-    for one in OPTIMIZERS
-]
-
-
 @pytest.mark.parametrize("kind", SPACES)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", CHEAP)
 def test_awkward_spaces(name: str, kind: str) -> None:
     outcome = outcome_of(name, SPACES[kind], lambda config: config.get("x", 1.0))
     if outcome is None:
@@ -93,7 +81,7 @@ def test_awkward_spaces(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", CHEAP)
 def test_awkward_losses(name: str, kind: str) -> None:
     outcome = outcome_of(name, [*UNIT, Float("y", (0, 1))], lambda config: LOSSES[kind](config["x"]))
     assert outcome.status is Status.OK, f"{outcome.reason}\n{outcome.error}"

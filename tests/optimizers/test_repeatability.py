@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from roster import CLASSES, REPRESENTATIVES, early_id, task_of
 
 from optathlon import load
-from optathlon.registry.capabilities import mismatch
-from optathlon.registry.optimizers import choose_optimizer
-from optathlon.registry.tasks import make_task
 
-NAMES = [point.name for point in entry_points(group="optathlon.optimizers")]
-TASKS = ("sklearn/svm/iris", "hpobench/fcnet/naval_propulsion", "mfh/h3/good", "bbob/f1/d2/i1")
-"""A conditional, a flat, a multi-fidelity and a continuous one: each optimizer runs the first that it can do."""
-
-OTHERS = {"optuna-nsga2": "pymoo/zdt1/m2/d6", "smac-bb": "hpobench/fcnet/naval_propulsion"}
-OPTIONS = {"hebo": "[n_initial=4]", "optuna-gp": "[n_startup_trials=4]", "optuna-tpe": "[n_startup_trials=4]"}
+TASKS = ("sklearn/svm/iris", "hpobench/fcnet/naval_propulsion", "mfh/h3/good", "pymoo/zdt1/m2/d6", "bbob/f1/d2/i1")
+"""A conditional, a flat, a multi-fidelity, a two-objective and a continuous one: each runs the first that it can do."""
 TIMES = ["ask_s", "tell_s", "evaluate_s", "start", "end", "cost", "fit_seconds", "peak_memory"]
-
-
-def task_of(name: str) -> str:
-    cls = choose_optimizer(name).cls
-    return OTHERS.get(name) or next(task for task in TASKS if not mismatch(cls, make_task(task).problem))
 
 
 def trials_of(folder: Path, commands: list[list[str]], jobs: int) -> pd.DataFrame:
@@ -38,19 +27,27 @@ def trials_of(folder: Path, commands: list[list[str]], jobs: int) -> pd.DataFram
     return trials.drop(columns=[name for name in TIMES if name in trials])
 
 
-@pytest.fixture(scope="module")
-def commands() -> list[list[str]]:
+def commands_for(names: Iterable[str]) -> list[list[str]]:
+    """A command per task, for all optimizers that run it."""
     grids: dict[str, list[str]] = {}
-    for name in NAMES:
-        grids.setdefault(task_of(name), []).append(name + OPTIONS.get(name, ""))
+    for name in names:
+        grids.setdefault(task_of(name, TASKS), []).append(early_id(name))
     return [["-t", task, *(flag for id in ids for flag in ("-o", id))] for task, ids in grids.items()]
 
 
 @pytest.mark.processes
 @pytest.mark.torch
-def test_one_worker_and_two_give_the_same_trials(commands: list[list[str]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(REPRESENTATIVES, id="one of each library"),
+        pytest.param(CLASSES.keys() - REPRESENTATIVES, id="the others", marks=pytest.mark.slow),
+    ],
+)
+def test_one_worker_and_two_give_the_same_trials(names: Collection[str], tmp_path: Path) -> None:
+    commands = commands_for(sorted(names))
     first = trials_of(tmp_path / "one", commands, jobs=1)
     second = trials_of(tmp_path / "two", list(reversed(commands)), jobs=2)
-    assert first["optimizer"].nunique() == len(NAMES)
+    assert first["optimizer"].nunique() == len(names)
     assert (first["status"] == "ok").all()
     pd.testing.assert_frame_equal(first, second)

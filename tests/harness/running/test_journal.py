@@ -20,7 +20,7 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from hypothesis import given
 from hypothesis import strategies as st
-from roster import OPTIMIZERS
+from roster import EXPENSIVE, OPTIMIZERS, early_id, task_of
 
 from optathlon import Budget, BudgetUnit, Capability, Optimizer, Problem, Result, Status, Task, Trial
 from optathlon.errors import StorageError
@@ -35,15 +35,6 @@ from optathlon.running.journal import read_journal as read_journal_of
 from optathlon.running.loop import run_loop
 from optathlon.running.runs import RunSpec, execute
 
-TASKS = {"optuna-cmaes": "bbob/f1/d2/i1", "optuna-nsga2": "pymoo/zdt1/m2/d6"}
-TASKS |= dict.fromkeys(["smac-mf", "smac-hb"], "mfh/h3/good")
-OPTIONS: dict[str, dict[str, Any]] = {
-    "hebo": {"n_initial": 2, "model": "rf"},
-    "optuna-gp": {"n_startup_trials": 2},
-    "optuna-tpe": {"n_startup_trials": 3},
-    "optuna-mtpe": {"n_startup_trials": 3},
-}
-DEAR = {"hebo": 4, "smac-bb": 5, "smac-mf": 4}
 IDENTITY = {"run": "r", "fingerprint": "f"}
 
 
@@ -112,16 +103,15 @@ def timed(took: list[float]) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
-    """Killed in its first, second, a middle and its last trial, one after the other; dear methods once."""
-    task = make_task(TASKS.get(name, "hpobench/fcnet/naval_propulsion"))
-    known = choose_optimizer(name)
-    choice = OptimizerChoice(name, known.cls, OPTIONS.get(name, {}))
-    spec = RunSpec(name, task.id, task.version, 3, 0, Budget(DEAR.get(name, 8)))
+    """Killed in its first, second, a middle and its last trial, one after the other; expensive methods once."""
+    task = make_task(task_of(name))
+    choice = choose_optimizer(early_id(name))
+    spec = RunSpec(choice.id, task.id, task.version, 3, 0, Budget(4 if name in EXPENSIVE else 8))
     undisturbed = do(spec, choice, task, tmp_path / "undisturbed.jsonl")
     assert undisturbed.status is Status.OK
     number = len(undisturbed.trials)
     path = tmp_path / "killed.jsonl"
-    for kept in (number // 2,) if name in DEAR else sorted({0, 1, number // 2, number - 1}):
+    for kept in (number // 2,) if name in EXPENSIVE else sorted({0, 1, number // 2, number - 1}):
         with pytest.raises(Killed):
             do(spec, choice, task, path, partial(Mortal, lives=kept - len(read_journal(path))))
         assert len(read_journal(path)) == kept, "the trial in flight is lost, and no other"

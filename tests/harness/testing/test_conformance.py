@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from optathlon.errors import UsageError
-from optathlon.registry.plugins import load_plugin
+from optathlon.registry.plugins import load_plugin, optimizer_names
 from optathlon.registry.tasks import task_ids
+from optathlon.testing import conformance
 from optathlon.testing.conformance import Check, NonConformance, optimizer_checks, task_checks
 
 OPTIMIZERS = '''
@@ -17,6 +18,7 @@ from dataclasses import replace
 from itertools import count
 
 from optathlon import Capability, Optimizer, Trial
+from optathlon.optimizer import Pending
 from optathlon.optimizers.random import RandomSearch
 
 
@@ -39,6 +41,34 @@ class WaitsForResults(RandomSearch):
 
     def tell(self, trial, result):
         self.pending -= 1
+
+
+class Waits(WaitsForResults):
+    """Waits for each result."""
+
+    pending = Pending.WAITS
+
+
+class OneTrialAtATime(RandomSearch):
+    """Is asked only while nothing is pending."""
+
+    capabilities = RandomSearch.capabilities - {Capability.ASYNCHRONOUS}
+
+
+class NeverWaits(RandomSearch):
+    """Says that it waits."""
+
+    pending = Pending.WAITS
+
+
+class WithoutReference(RandomSearch):
+    """A method."""
+
+    reference = "Someone 2020"
+
+
+class WithoutDocstring(RandomSearch):
+    pass
 
 
 class RaisesAtStart(RandomSearch):
@@ -446,6 +476,38 @@ def test_good_optimizers_pass(name: str) -> None:
 def test_broken_optimizers_are_found(name: str, check: str, message: str) -> None:
     found = failures(optimizer_checks(name))
     assert any(check in title and message in text for title, text in found.items()), found
+
+
+@pytest.fixture
+def registered(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plugins bring looks as if packages brought it."""
+    names = {*optimizer_names()}
+    monkeypatch.setattr(conformance, "declared", lambda group: names)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("waits-for-results", "it waits for results: declare pending = Pending.WAITS"),
+        ("one-trial-at-atime", "it is not asynchronous: declare pending = Pending.WAITS"),
+        ("never-waits", "it waits for no result within 200 trials"),
+        ("without-reference", "its reference is 'Someone 2020': name authors and year, and a DOI"),
+        ("without-docstring", "its docstring is empty"),
+    ],
+)
+def test_what_a_registered_class_must_declare(name: str, message: str) -> None:
+    found = failures(optimizer_checks(name))
+    assert any(text.startswith(message) for text in found.values()), found
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_registered_class_that_declares_it_passes() -> None:
+    assert failures(optimizer_checks("waits")) == {}
+
+
+def test_others_need_not_declare_it() -> None:
+    assert failures(optimizer_checks("without-reference")) == {}
 
 
 def test_a_class_that_workers_can_not_find_again_is_found(plugins: Path) -> None:

@@ -1,0 +1,196 @@
+"""The generated parts of `docs/optimizers.md`: `python docs/roster.py --write`; without `--write` it only compares.
+
+All is said by the optimizers' classes: the method by the first line of the docstring, and `capabilities`, `requires`,
+`pending`, `reference`, and `packages`, of which the first is the library. Its version is the tested one, of
+`constraints.txt`; the time comes from `benchmarks/optimizer_overhead.json`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from optathlon.optimizer import Capability, Optimizer, Pending
+from optathlon.registry.optimizers import optimizer_class
+from optathlon.registry.plugins import declared
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "optimizers.md"
+OVERHEAD = ROOT / "benchmarks" / "optimizer_overhead.json"
+
+DISTRIBUTIONS = {
+    "ax": "ax-platform",
+    "bayes_opt": "bayesian-optimization",
+    "neps": "neural-pipeline-search",
+    "pybobyqa": "Py-BOBYQA",
+    "sklearn": "scikit-learn",
+    "skopt": "scikit-optimize",
+    "vizier": "google-vizier",
+}
+"""Of packages that are imported by another name than they are installed by."""
+
+SPACES = {
+    Capability.CATEGORICALS: "choices",
+    Capability.CONDITIONS: "conditions",
+    Capability.FORBIDDENS: "forbidden",
+}
+PENDING = {
+    Pending.WAITS: "waits",
+    Pending.MODELS: "models",
+    Pending.LIES: "assumes",
+    Pending.IGNORES: "ignores",
+}
+LINKS = {
+    r"doi:\s*(10\.\d{4,}/[^\s,;]*[^\s,;.])": r"[doi:\1](https://doi.org/\1)",
+    r"(?i:arXiv):\s*(\d{4}\.\d{4,5})": r"[arXiv:\1](https://arxiv.org/abs/\1)",
+    r"(?<!\()https?://([^\s,;]*[^\s,;./])/?": r"[\1](https://\1)",
+}
+"""What of a reference becomes a link."""
+
+
+def main() -> int:
+    """Compare or write; 1 where a comparison differs."""
+    page = PAGE.read_text()
+    current = filled(page)
+    if "--write" in sys.argv:
+        PAGE.write_text(current)
+    elif page != current:
+        print(f"{PAGE} is not current: run python docs/roster.py --write")
+        return 1
+    return 0
+
+
+def filled(page: str) -> str:
+    """The page with its generated parts as they must be now; each stands between `<!-- NAME -->` and `<!-- end -->`."""
+    classes = {name: optimizer_class(name) for name in sorted(declared("optathlon.optimizers"))}
+    measured = json.loads(OVERHEAD.read_text())
+    parts = {
+        "count": count(classes),
+        "abilities": "\n".join(abilities(classes, measured["milliseconds"])),
+        "measured": f"Measured on {measured['machine']}.",
+        "libraries": "\n".join(libraries(classes)).strip(),
+    }
+    for name, text in parts.items():  # a table begins after a blank line
+        block = rf"(?s)(<!-- {name} -->\n).*?(<!-- end -->)"
+        page, found = re.subn(block, lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", page)
+        assert found == 1, f"{PAGE} has {found} parts {name!r}"
+    return page
+
+
+def count(classes: dict[str, type[Optimizer]]) -> str:
+    """How many there are, of how many libraries, and how many have what is rare."""
+
+    def having(*capabilities: Capability) -> int:
+        return sum(any(one in cls.capabilities for one in capabilities) for cls in classes.values())
+
+    return (
+        f"{len(classes)} optimizers from {len({library(cls) for cls in classes.values()})} libraries. "
+        f"{having(Capability.CATEGORICALS, Capability.CONDITIONS)} of them handle choices or conditions, "
+        f"{having(Capability.MULTI_FIDELITY)} use fidelities, {having(Capability.MULTI_OBJECTIVE)} take several "
+        f"objectives, and {having(Capability.CONSTRAINTS)} learn from constraints."
+    )
+
+
+def abilities(classes: dict[str, type[Optimizer]], milliseconds: dict[str, list[float | None]]) -> Iterator[str]:
+    """The lines of the table of what each optimizer can do."""
+    yield f"| id | {' | '.join(SPACES.values())} | fidelities | objectives | constraints | pending | ms per trial |"
+    yield "|---|:-:|:-:|:-:|---|:-:|:-:|---|---|"
+    for name, cls in classes.items():
+        cells = [
+            f"`{name}`",
+            *("✓" if one in cls.capabilities else "" for one in SPACES),
+            fidelities(cls),
+            objectives(cls),
+            use(cls, Capability.CONSTRAINTS, "✓"),
+            PENDING[cls.pending],
+            " / ".join(map(shown, milliseconds.get(name, [None] * 3))),
+        ]
+        yield "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+
+
+def use(cls: type[Optimizer], capability: Capability, used: str) -> str:
+    """Whether an optimizer needs what the capability is about, or can use it."""
+    if capability in cls.requires:
+        return "needs"
+    return used if capability in cls.capabilities else ""
+
+
+def fidelities(cls: type[Optimizer]) -> str:
+    """Whether it needs or uses levels, and continues trials."""
+    found = use(cls, Capability.MULTI_FIDELITY, "uses")
+    return f"{found}, continues" if found and Capability.RESUMABLE in cls.capabilities else found
+
+
+def objectives(cls: type[Optimizer]) -> str:
+    """How many it takes."""
+    if Capability.MULTI_OBJECTIVE in cls.requires:
+        return "2+"
+    return "1+" if Capability.MULTI_OBJECTIVE in cls.capabilities else "1"
+
+
+def shown(milliseconds: float | None) -> str:
+    """A time with two digits that count; a dash where it was not measured."""
+    if milliseconds is None:
+        return "–"
+    return "<0.1" if milliseconds < 0.1 else f"{float(f'{milliseconds:.2g}'):,.10g}"
+
+
+def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
+    """A heading per library with its tested version, and a line per method."""
+    found: dict[str, dict[str, type[Optimizer]]] = {}
+    for name, cls in classes.items():
+        found.setdefault(library(cls), {})[name] = cls
+    for title in sorted(found, key=str.lower):
+        installs = sorted({cls.install for cls in found[title].values() if cls.install})
+        yield from (f"### {title}", "")
+        if version := tested(title):
+            yield from (f"Version {version}.", "")
+        for install in installs:
+            yield from (f"`{install}`", "")
+        for name, cls in found[title].items():
+            yield f"- `{name}`: {sentence(method(cls))} {sentence(linked(cls.reference))}".rstrip()
+        yield ""
+
+
+def library(cls: type[Optimizer]) -> str:
+    """The name that what the method comes from is installed by."""
+    package = next(iter(cls.packages), "optathlon")
+    name = DISTRIBUTIONS.get(package, package.replace("_", "-"))
+    return next((line for line in pins() if line.lower() == name.lower()), name)
+
+
+def tested(distribution: str) -> str:
+    """The version in `constraints.txt`; empty where it has none."""
+    return pins().get(distribution, "")
+
+
+def pins() -> dict[str, str]:
+    """The distributions of `constraints.txt`, with their versions."""
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+
+
+def method(cls: type[Optimizer]) -> str:
+    """The first line of the docstring."""
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def sentence(text: str) -> str:
+    """The text, ended."""
+    return text if not text or text.endswith(".") else f"{text}."
+
+
+def linked(reference: str) -> str:
+    """A reference with its DOI, arXiv id or address as a link."""
+    for pattern, link in LINKS.items():
+        reference, found = re.subn(pattern, link, reference)
+        if found:
+            break
+    return reference
+
+
+if __name__ == "__main__":
+    sys.exit(main())

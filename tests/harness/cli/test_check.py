@@ -1,0 +1,80 @@
+"""`optathlon check`: one optimizer or task, or all optimizers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from optathlon.registry import plugins
+
+OWN = """
+from optathlon.optimizers.random import RandomSearch
+
+
+class Good(RandomSearch):
+    pass
+
+
+class Lacking(RandomSearch):
+    packages = ("no_such_package",)
+    install = "pip install no-such-package"
+
+
+class Bad(RandomSearch):
+    def tell(self, trial, result):
+        if not result.ok:
+            raise RuntimeError("no failures, please")
+"""
+
+InProcess = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture
+def own(in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plugin, beside whose optimizers only `random` is known."""
+    monkeypatch.setattr(plugins, "declared", lambda group: {"random": known["random"]} if "opt" in group else {})
+    known = {entry.name: entry for entry in importlib.metadata.entry_points(group="optathlon.optimizers")}
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return path
+
+
+def test_all_optimizers_get_a_line_each(in_process: InProcess, own: Path) -> None:
+    done = in_process("check", "--all-optimizers", "--plugin", own)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines if not line.startswith(" ")] == [
+        ["FAILED", "bad"],
+        ["ok", "good"],
+        ["skipped", "lacking"],
+        ["ok", "random"],
+        ["2", "optimizers"],
+    ]
+    assert "no failures, please" in done.stdout
+    assert "pip install no-such-package" in next(line for line in lines if "lacking" in line)
+    assert lines[-1] == "2 optimizers passed, 1 failed, 1 skipped"
+
+
+def test_what_is_skipped_is_no_failure(in_process: InProcess, own: Path) -> None:
+    own.write_text(OWN.partition("class Bad")[0])
+    assert in_process("check", "--all-optimizers", "--plugin", own).returncode == 0
+
+
+def test_one_optimizer_gets_a_line_per_check(in_process: InProcess, own: Path) -> None:
+    done = in_process("check", "good", "--plugin", own)
+    assert done.returncode == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()[:-1]} == {"ok"}
+    done = in_process("check", "bad", "--plugin", own)
+    assert done.returncode == 1
+    assert "FAILED  continuous: goes on after failed trials" in done.stdout
+
+
+@pytest.mark.parametrize("given", [(), ("random", "--all-optimizers")])
+def test_one_or_all_must_be_given(in_process: InProcess, given: tuple[str, ...]) -> None:
+    done = in_process("check", *given)
+    assert done.returncode == 2
+    assert "--all-optimizers" in done.stderr
