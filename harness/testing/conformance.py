@@ -59,7 +59,7 @@ TRIALS = 12
 LEVELLED = 6
 """Full evaluations of a run with fidelities: a bracket of Hyperband, and the begin of another."""
 
-_SLOW_S = 2.0
+_SLOW_S = 1.0
 """Where a run takes more CPU time, its repetitions end half-way."""
 _PATIENCE = 200
 """So often what waits for results may be asked without any until it does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,11 @@ def test_the_page_has_each_optimizer_in_both_lists() -> None:
     page = (DOCS / "optimizers.md").read_text()
     for pattern in (r"^\| `([\w-]+)` \| [✓|]", r"^- `([\w-]+)`: "):
         assert sorted(re.findall(pattern, page, re.MULTILINE)) == sorted(IDS)
+
+
+def test_the_time_that_each_takes_was_measured(roster: ModuleType) -> None:
+    measured = json.loads(roster.OVERHEAD.read_text())["milliseconds"]
+    assert measured.keys() == IDS, "run python benchmarks/optimizer_overhead.py, then python docs/roster.py --write"
 
 
 def test_the_advice_names_optimizers_that_are_there() -> None:
