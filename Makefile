@@ -63,12 +63,13 @@ $(VENV)/.demo: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
 
 $(VENV)/.test: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
 	$(INSTALL) -e ".[test,dev]"
+	$(BIN)/pip install --quiet --no-deps dehb==0.1.2 syne-tune==0.16.0
 	touch $@
 
-# HEBO declares numpy < 1.25 and runs on the newest
+# DEHB and HEBO declare an old numpy and run on the newest; Syne Tune declares xgboost for GPUs, and runs on that for CPUs
 $(VENV)/.all: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
 	$(INSTALL) -e ".[all,dev]"
-	$(BIN)/pip install --quiet --no-deps hebo==0.3.6
+	$(BIN)/pip install --quiet --no-deps dehb==0.1.2 hebo==0.3.6 syne-tune==0.16.0
 	touch $@
 
 clean: ## Remove the environment and the demo

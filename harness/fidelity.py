@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from enum import StrEnum
 from numbers import Integral, Real
 from typing import Literal
 
@@ -67,6 +68,16 @@ class Fidelity:
             return level
         return self.levels[bisect_right(self.levels, level * (1 + _ROUNDING)) - 1]
 
+    def reached(self, level: float) -> float:
+        """The lowest level of the task that is not below `level`, within the bounds: where a task that reports on its
+        way reaches it.
+        """
+        least = level * (1 - _ROUNDING)
+        if self.levels:
+            return self.levels[min(bisect_left(self.levels, least), len(self.levels) - 1)]
+        whole: float = math.ceil(least) if self.kind == "int" else level
+        return min(max(whole, self.lower), self.upper)
+
     def __str__(self) -> str:
         kind = f"levels {', '.join(f'{level:g}' for level in self.levels)}" if self.levels else self.kind
         return f"{self.name} in [{self.lower:g}, {self.upper:g}] ({kind})"
@@ -99,6 +110,27 @@ class Fidelity:
         return int(number)
 
 
+class Schedule(StrEnum):
+    """How a method goes through the levels of a fidelity."""
+
+    BRACKETS = "brackets"
+    """Hyperband (Li et al. 2018): many configurations begin at a low level, and one in `eta` of them, once all are
+    known, goes on to the next one, which is `eta` times as high."""
+    HALVING = "halving"
+    """Successive halving by stopping (Li et al. 2020): a configuration goes on at once, `eta` times as high each time,
+    unless it is worse than the best one in `eta` so far."""
+    STEPS = "steps"
+    """A stopping rule is asked at so many levels, the option `steps`, that are evenly spaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a method will ask of a fidelity: its `levels`, ascending, and how many trials come `before` a full one."""
+
+    levels: tuple[float, ...]
+    before: int
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """So many `configurations` are evaluated at `level`."""
@@ -123,6 +155,45 @@ def asked_level(fidelity: Fidelity, level: float) -> float:
     """A rung's level as a task takes it: rounded for integers without declared levels, and within the bounds."""
     whole: float = round(level) if fidelity.kind == "int" and not fidelity.levels else level
     return min(max(whole, fidelity.lower), fidelity.upper)
+
+
+def climb(fidelity: Fidelity, eta: float = 3) -> tuple[float, ...]:
+    """Where successive halving by stopping looks at a configuration on its way: lower * eta**i, and the full level.
+
+    They are levels of the task: where one doesn't exist, it is reached at the next one.
+    """
+    highest = math.floor(math.log(fidelity.upper / fidelity.lower) / math.log(eta) * (1 + _ROUNDING))
+    found = {fidelity.reached(fidelity.lower * eta**step) for step in range(highest + 1)}
+    return tuple(sorted(found | {fidelity.upper}))
+
+
+def steps(fidelity: Fidelity, number: int) -> tuple[float, ...]:
+    """At most `number` (>= 2) evenly spaced levels of the task, from the lowest to the full one.
+
+    Declared levels count as evenly spaced, as the epochs of an integer do.
+    """
+    number = min(number, len(fidelity.levels) or number)
+    shares = [step / (number - 1) for step in range(number)] if number > 1 else [1.0]
+    if fidelity.levels:
+        last = len(fidelity.levels) - 1
+        return tuple(fidelity.levels[round(share * last)] for share in shares)
+    found = {asked_level(fidelity, fidelity.lower * (1 - share) + fidelity.upper * share) for share in shares}
+    return tuple(sorted(found))
+
+
+def outlook(fidelity: Fidelity, schedule: Schedule, *, eta: float = 3, number: int = 2) -> Outlook:
+    """What a method of this schedule, with `eta` or with that number of steps, will ask of the fidelity."""
+    match schedule:
+        case Schedule.BRACKETS:
+            rungs = first_bracket(fidelity, eta)
+            levels = {fidelity.snapped(asked_level(fidelity, rung.level)) for rung in rungs}
+            lower = (rung for rung in rungs if fidelity.snapped(asked_level(fidelity, rung.level)) < fidelity.upper)
+            return Outlook(tuple(sorted(levels)), sum(rung.configurations for rung in lower))
+        case Schedule.HALVING:
+            found = climb(fidelity, eta)
+        case Schedule.STEPS:
+            found = steps(fidelity, number)
+    return Outlook(found, len(found) - 1)
 
 
 def degeneracy(fidelity: Fidelity, evaluations: float | None, eta: float = 3) -> str:
@@ -158,4 +229,15 @@ def _spent_before_the_last(rungs: tuple[Rung, ...], fidelity: Fidelity) -> float
     return spent
 
 
-__all__ = ["Fidelity", "Rung", "asked_level", "degeneracy", "first_bracket"]
+__all__ = [
+    "Fidelity",
+    "Outlook",
+    "Rung",
+    "Schedule",
+    "asked_level",
+    "climb",
+    "degeneracy",
+    "first_bracket",
+    "outlook",
+    "steps",
+]

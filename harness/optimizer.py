@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import ClassVar
 
+from optathlon.fidelity import Schedule
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
 
@@ -66,6 +67,8 @@ class Optimizer(ABC):
         Whether the same seed gives the same proposals.
     pending:
         What it makes of pending trials.
+    schedule:
+        How it goes through the levels of a fidelity, so that a plan can tell its levels; `None` where it uses none.
     reference:
         The paper, or else the library's page, that defines the method: authors, year, and DOI, arXiv id or URL.
     """
@@ -76,6 +79,7 @@ class Optimizer(ABC):
     install: ClassVar[str] = ""
     deterministic: ClassVar[bool] = True
     pending: ClassVar[Pending] = Pending.IGNORES
+    schedule: ClassVar[Schedule | None] = None
     reference: ClassVar[str] = ""
 
     @abstractmethod

@@ -15,6 +15,9 @@ Positive = Annotated[int, Ge(1)]
 Plural = Annotated[int, Ge(2)]
 """How many, at least two."""
 
+Reduction = Annotated[float, Ge(1.5), Lt(float("inf"))]
+"""One in so many goes on to the next level, which is so many times as high: eta of Hyperband and its kin."""
+
 Share = Annotated[float, Gt(0), Le(1)]
 """A part of a whole, in (0, 1]."""
 
@@ -24,4 +27,4 @@ Probability = Annotated[float, Ge(0), Le(1)]
 Weight = Annotated[float, Gt(float("-inf")), Lt(float("inf"))]
 """Any number."""
 
-__all__ = ["Count", "Plural", "Positive", "Probability", "Share", "Weight"]
+__all__ = ["Count", "Plural", "Positive", "Probability", "Reduction", "Share", "Weight"]

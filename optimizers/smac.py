@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from optathlon.errors import SearchSpaceExhausted
-from optathlon.fidelity import asked_level
+from optathlon.fidelity import Schedule, asked_level
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.options import Plural, Positive, Probability, Share
 from optathlon.problem import Fidelity, Problem
@@ -203,6 +203,7 @@ class _SmacHyperbandOptimizer(_SmacOptimizer):
         Capability.RESUMABLE,
     }
     requires = frozenset({Capability.MULTI_FIDELITY})
+    schedule = Schedule.BRACKETS
 
     def __init__(self, problem: Problem, seed: int) -> None:
         assert problem.fidelity is not None

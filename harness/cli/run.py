@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -178,6 +178,9 @@ def _print_plan(plan: Plan) -> None:
     if plan.unplaced:
         show(f"  no GPU   {len(plan.unplaced)}")
         _print_reasons(plan.unplaced)
+    if plan.levels:
+        show("  levels")
+        _print_levels(plan.levels)
     if plan.remarks:
         show("  note")
         _print_reasons(plan.remarks)
@@ -194,14 +197,28 @@ def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
         show(f"    {line}")
 
 
+def _print_levels(runs: list[tuple[RunSpec, str]]) -> None:
+    """A line for each way through a fidelity: no optimizer is left out."""
+    found: dict[str, tuple[dict[str, None], set[str]]] = {}
+    for spec, text in runs:
+        optimizers, tasks = found.setdefault(text, ({}, set()))
+        optimizers[spec.optimizer] = None
+        tasks.add(spec.task)
+    for text, (optimizers, tasks) in found.items():
+        show(f"    {redacted(', '.join(optimizers))}: {text} ({_examples(tasks)})")
+
+
+def _examples(tasks: Collection[str]) -> str:
+    return f"{len(tasks)} tasks: {', '.join(sorted(tasks)[:2])}" + (", …" if len(tasks) > 2 else "")
+
+
 def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
     """A line for each optimizer and reason, with examples of tasks."""
     reasons: dict[tuple[str, str], set[str]] = {}
     for spec, reason in runs:
         reasons.setdefault((spec.optimizer, reason), set()).add(spec.task)
     for (optimizer, reason), tasks in list(reasons.items())[:_REASONS_SHOWN]:
-        examples = ", ".join(sorted(tasks)[:2]) + (", …" if len(tasks) > 2 else "")
-        yield f"{redacted(optimizer)}: {redacted(reason)} ({len(tasks)} tasks: {examples})"
+        yield f"{redacted(optimizer)}: {redacted(reason)} ({_examples(tasks)})"
     if len(reasons) > _REASONS_SHOWN:
         yield f"and {len(reasons) - _REASONS_SHOWN} further reasons"
 

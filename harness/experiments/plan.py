@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
-from optathlon.registry.capabilities import mismatch, remark
+from optathlon.registry.capabilities import levels_line, mismatch, remark
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
 from optathlon.running.clocks import Clock
@@ -47,6 +47,8 @@ class Plan:
         Runs that need more GPUs than there are, with the reason. They are neither done nor recorded.
     remarks:
         What should be known before it runs: of an optimizer on a task, by the first of their runs to do.
+    levels:
+        Of each optimizer that uses fidelities, on a task that has one, which levels it will ask for.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -56,6 +58,7 @@ class Plan:
     done: list[str]
     unplaced: list[tuple[RunSpec, str]]
     remarks: list[tuple[RunSpec, str]]
+    levels: list[tuple[RunSpec, str]]
 
     @property
     def total(self) -> int:
@@ -124,21 +127,29 @@ def make_plan(
         if len(todo) > first_todo:
             begun[id] = task, problem
     require_costs(begun.values(), experiment.run_clock)
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, list(_remarks(todo, optimizers, begun)))
+    first = _first_runs(todo)
+    remarks = list(_remarks(first, optimizers, begun))
+    levels = [(spec, text) for spec in first if (text := levels_line(optimizers[spec.optimizer], begun[spec.task][1]))]
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks, levels)
 
 
-def _remarks(
-    todo: Iterable[RunSpec], optimizers: Mapping[str, OptimizerChoice], begun: Mapping[str, tuple[Task, Problem]]
-) -> Iterator[tuple[RunSpec, str]]:
-    """What should be known before the runs to do begin; `begun` has their tasks by id, as the experiment sets them."""
+def _first_runs(todo: Iterable[RunSpec]) -> list[RunSpec]:
+    """The first run to do of each optimizer on each task."""
     first: dict[tuple[str, str], RunSpec] = {}
     for spec in todo:
         first.setdefault((spec.optimizer, spec.task), spec)
-    for (optimizer, id), spec in first.items():
-        if text := remark(optimizers[optimizer], begun[id][1]):
+    return list(first.values())
+
+
+def _remarks(
+    first: Sequence[RunSpec], optimizers: Mapping[str, OptimizerChoice], begun: Mapping[str, tuple[Task, Problem]]
+) -> Iterator[tuple[RunSpec, str]]:
+    """What should be known before these runs begin; `begun` has their tasks by id, as the experiment sets them."""
+    for spec in first:
+        if text := remark(optimizers[spec.optimizer], begun[spec.task][1]):
             yield spec, text
     starts: dict[str, RunSpec] = {}
-    for spec in first.values():
+    for spec in first:
         starts.setdefault(spec.optimizer, spec)
     tried = ((optimizers[optimizer], begun[spec.task][1]) for optimizer, spec in starts.items())
     for optimizer, text in starting_failures(tried).items():

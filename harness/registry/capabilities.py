@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
-from optathlon.fidelity import degeneracy
+from optathlon.fidelity import Schedule, degeneracy, outlook
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.registry.optimizers import OptimizerChoice
@@ -27,15 +27,32 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
     return ""
 
 
+def levels_line(choice: OptimizerChoice, problem: Problem) -> str:
+    """Which levels the optimizer will ask for on `problem`, and when it comes to the full one, in one line.
+
+    Empty where it uses no fidelity, or doesn't declare how.
+    """
+    fidelity, schedule = problem.fidelity, choice.cls.schedule
+    if fidelity is None or schedule is None:
+        return ""
+    settings = choice.settings
+    found = outlook(fidelity, schedule, eta=settings.get("eta", 3), number=settings.get("steps", 2))
+    levels = ", ".join(f"{level:g}" for level in found.levels)
+    return f"{fidelity.name} {levels}; the first full trial is number {found.before + 1:,}"
+
+
 def remark(choice: OptimizerChoice, problem: Problem) -> str:
     """What should be known before the optimizer runs on `problem`, in one line; empty where there is nothing.
 
-    What uses fidelities and has an option `eta` is taken for a Hyperband.
+    What uses fidelities, declares no schedule and has an option `eta` is taken for a Hyperband.
     """
-    eta = choice.settings.get("eta")
-    if problem.fidelity is None or eta is None or Capability.MULTI_FIDELITY not in choice.cls.capabilities:
+    fidelity, eta, schedule = problem.fidelity, choice.settings.get("eta"), choice.cls.schedule
+    if fidelity is None or Capability.MULTI_FIDELITY not in choice.cls.capabilities:
         return ""
-    return degeneracy(problem.fidelity, problem.budget.evaluations, eta)
+    if schedule in {Schedule.HALVING, Schedule.STEPS}:
+        single = fidelity.lower == fidelity.upper
+        return f"{fidelity.name} has one level only: nothing can be stopped early" if single else ""
+    return "" if eta is None else degeneracy(fidelity, problem.budget.evaluations, eta)
 
 
 def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:

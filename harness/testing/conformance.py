@@ -142,6 +142,10 @@ def _practice_tasks(cls: type[Optimizer]) -> Iterator[Task]:
         yield _practice("resumable", space, fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True))
     if Capability.MULTI_OBJECTIVE in declares:
         yield _practice("multi-objective", space, objectives=(Objective("a"), Objective("b", "maximize")))
+    if {Capability.MULTI_OBJECTIVE, Capability.MULTI_FIDELITY} <= declares:
+        objectives = (Objective("a"), Objective("b", "maximize"))
+        levels = Fidelity("epochs", 1, 27, kind="int", resumable=True)
+        yield _practice("multi-fidelity-objective", space, objectives=objectives, fidelity=levels)
     if Capability.CONSTRAINTS in declares:
         yield _practice("constrained", space, constraints=("c",))
     if {Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS} <= cls.requires:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smac.intensifier.hyperband_utils import determine_HB
 
 from optathlon import Fidelity
-from optathlon.fidelity import degeneracy, first_bracket
+from optathlon.fidelity import Outlook, Schedule, climb, degeneracy, first_bracket, outlook, steps
 
 make_fidelity: Any = Fidelity
 """Takes values of any type, as users give them."""
@@ -129,3 +129,50 @@ def test_brackets_that_are_none_the_worse_are_not(fidelity: Fidelity, evaluation
 def test_another_eta_makes_other_brackets() -> None:
     assert degeneracy(Fidelity("epochs", 1, 3, "int"), 50, eta=4)
     assert not degeneracy(Fidelity("epochs", 1, 3, "int"), 50, eta=3)
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "eta", "levels"),
+    [
+        (Fidelity("epochs", 1, 81, "int"), 3, (1, 3, 9, 27, 81)),
+        (Fidelity("epochs", 1, 50, "int"), 3, (1, 3, 9, 27, 50)),
+        (Fidelity("epochs", 2, 10, "int"), 1.5, (2, 3, 5, 7, 10)),
+        (Fidelity("epochs", levels=(1, 2, 5, 10, 50)), 3, (1, 5, 10, 50)),
+        (Fidelity("epochs", 4, 4, "int"), 3, (4,)),
+        (Fidelity("share", 0.25, 1.0), 2, (0.25, 0.5, 1.0)),
+        (Fidelity("share", 0.5, 1.0), 3, (0.5, 1.0)),
+    ],
+)
+def test_a_climb_is_looked_at_where_a_level_is_reached(fidelity: Fidelity, eta: float, levels: Any) -> None:
+    assert climb(fidelity, eta) == levels
+
+
+@given(LEVELS, st.floats(1.5, 5))
+def test_a_climb_asks_for_declared_levels_only(levels: list[int], eta: float) -> None:
+    fidelity = Fidelity("epochs", levels=tuple(levels))
+    found = climb(fidelity, eta)
+    assert set(found) <= set(levels)
+    assert (found[0], found[-1]) == (fidelity.lower, fidelity.upper)
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "number", "levels"),
+    [
+        (Fidelity("epochs", 1, 9, "int"), 5, (1, 3, 5, 7, 9)),
+        (Fidelity("epochs", 1, 3, "int"), 10, (1, 2, 3)),
+        (Fidelity("epochs", levels=(1, 2, 5, 10, 50)), 3, (1, 5, 50)),
+        (Fidelity("epochs", levels=(1, 50)), 10, (1, 50)),
+        (Fidelity("epochs", levels=(7,)), 10, (7,)),
+        (Fidelity("share", 0.5, 1.0), 3, (0.5, 0.75, 1.0)),
+    ],
+)
+def test_steps_are_evenly_spaced(fidelity: Fidelity, number: int, levels: Any) -> None:
+    assert steps(fidelity, number) == levels
+
+
+def test_the_outlook_of_each_schedule() -> None:
+    fidelity = Fidelity("epochs", 1, 9, "int")
+    assert outlook(fidelity, Schedule.BRACKETS) == Outlook((1, 3, 9), 9 + 3)
+    assert outlook(fidelity, Schedule.HALVING, eta=2) == Outlook((1, 2, 4, 8, 9), 4)
+    assert outlook(fidelity, Schedule.STEPS, number=5) == Outlook((1, 3, 5, 7, 9), 4)
+    assert outlook(Fidelity("epochs", levels=(1, 9)), Schedule.BRACKETS) == Outlook((1, 9), 9 + 3)

@@ -115,12 +115,17 @@ def drive(optimizer: Any, problem: Any, objective: Any, n: int) -> Any:
 
     `objective` maps a configuration to a loss, a tuple of losses or a `Result`.
     """
+    return drive_levels(optimizer, problem, lambda config, level: objective(config), n)
+
+
+def drive_levels(optimizer: Any, problem: Any, objective: Any, n: int) -> Any:
+    """As `drive`, but `objective` maps a configuration and its level."""
     check = active_checker(problem.space)
     trials = []
     for index in range(n):
         proposed = optimizer.ask()
         trial = replace(proposed, id=index, config=check(proposed.config))
-        result = objective(trial.config)
+        result = objective(trial.config, trial.fidelity)
         if not isinstance(result, Result):
             result = succeed(*result) if isinstance(result, tuple) else succeed(result)
         optimizer.tell(trial, result)
@@ -148,6 +153,7 @@ def kit() -> Any:
         conditional_space=conditional_space,
         configs=configs,
         drive=drive,
+        drive_levels=drive_levels,
         flat_loss=flat_loss,
         flat_space=flat_space,
         forbidden_space=forbidden_space,
