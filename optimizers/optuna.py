@@ -264,8 +264,8 @@ class OptunaNSGAII(_OptunaOptimizer):
 class OptunaNSGAIII(_OptunaOptimizer):
     """NSGA-III (Deb & Jain 2014) with constrained domination: survivors spread over reference directions.
 
-    It is for several objectives: with one it proposes what NSGA-II does. Crossover acts only on hyperparameters that are
-    always active, so conditions are not declared.
+    It is for several objectives: with one it proposes what NSGA-II does. Crossover acts only on hyperparameters that
+    are always active, so conditions are not declared.
 
     Parameters
     ----------
