@@ -17,7 +17,7 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import Constant
 
-from optathlon.encoding import Choice, Dimension, Number, dimensions, walk
+from optathlon.encoding import Choice, Nesting, Number, dimensions, walk
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Count, Positive, Share
 from optathlon.problem import Problem
@@ -41,7 +41,7 @@ class _HyperoptOptimizer(Optimizer):
 
         self._space = problem.space
         self._dimensions = {dimension.name: dimension for dimension in dimensions(problem.space)}
-        self._domain = Domain(_never_called, _Nested(problem.space, self._dimensions).expressions())
+        self._domain = Domain(_never_called, _Expressions(problem.space).all())
         self._trials = Trials()
         self._suggest = suggest
         self._generator = np.random.default_rng(seed)
@@ -134,58 +134,22 @@ class HyperoptAnnealing(_HyperoptOptimizer):
         )
 
 
-class _Nested:
-    """A search space as Hyperopt's expressions, hyperparameters that depend on choices nested in their options.
+class _Expressions:
+    """Hyperparameters as Hyperopt's expressions, by name.
 
-    Attributes
-    ----------
-    top:
-        Names of the hyperparameters that are not nested.
-    options:
-        By the name of a choice, of each of its options the names of the hyperparameters that are nested there.
+    An expression is the same object wherever its hyperparameter is nested: to Hyperopt it is one then.
     """
 
-    def __init__(self, space: ConfigurationSpace, found: Mapping[str, Dimension]) -> None:
-        self._space = space
-        self._dimensions = found
+    def __init__(self, space: ConfigurationSpace) -> None:
+        self._nesting = Nesting(space)
+        self._dimensions = {dimension.name: dimension for dimension in dimensions(space)}
         self._expressions: dict[str, Any] = {}
-        self._known: dict[str, dict[str, Value]] = {}  # by name, what holds of choices wherever it occurs
-        self.top: list[str] = []
-        self.options: dict[str, list[list[str]]] = {
-            name: [[] for _ in one.values] for name, one in found.items() if isinstance(one, Choice) and _is_choice(one)
-        }
-        for name in found:  # parents come before their children
-            self._place(name)
 
-    def expressions(self) -> dict[str, Any]:
+    def all(self) -> dict[str, Any]:
         """What a Hyperopt user gives to `fmin` as the space."""
-        return {name: self._expression(name) for name in self.top}
-
-    def _place(self, name: str) -> None:
-        parents = {parent.name for parent in self._space.parents_of[name]}
-        home = max(parents, key=self._space.index_of.__getitem__, default="")
-        known = self._known.get(home, {})
-        if home not in self.options or not parents <= {home, *known}:
-            self.top.append(name)
-            self._known[name] = {}
-            return
-        dimension = self._dimensions[home]
-        assert isinstance(dimension, Choice)
-        active = [self._is_active(name, known | {home: value}) for value in dimension.values]
-        for names, is_active in zip(self.options[home], active, strict=True):
-            if is_active:
-                names.append(name)
-        only = {home: dimension.values[active.index(True)]} if active.count(True) == 1 else {}
-        self._known[name] = known | only
-
-    def _is_active(self, name: str, known: Mapping[str, Value]) -> bool:
-        vector = np.full(len(self._space), np.nan)
-        for parent, value in known.items():
-            vector[self._space.index_of[parent]] = self._space[parent].to_vector(value)
-        return all(condition.satisfied_by_vector(vector) for condition in self._space.parent_conditions_of[name])
+        return {name: self._expression(name) for name in self._nesting.top}
 
     def _expression(self, name: str) -> Any:
-        """The same object wherever a hyperparameter occurs: to Hyperopt it is one then."""
         if name not in self._expressions:
             self._expressions[name] = self._make(name)
         return self._expressions[name]
@@ -199,16 +163,11 @@ class _Nested:
                 return hp.qloguniform(name, *bounds, 1) if integer else hp.loguniform(name, *bounds)
             case Number(lower=low, upper=high, integer=integer):
                 return (hp.uniformint if integer else hp.uniform)(name, low, high)
-            case Choice() if name in self.options:
-                nested = [{child: self._expression(child) for child in names} for names in self.options[name]]
-                return hp.choice(name, nested)
-            case Choice(values=values):
+            case Choice(values=values, ordered=True) if len(values) > 1:
                 return hp.uniformint(name, 0, len(values) - 1)
-
-
-def _is_choice(choice: Choice) -> bool:
-    """Whether it is a choice to Hyperopt; an ordered one of several values is an integer, the index of its value."""
-    return not choice.ordered or len(choice.values) == 1
+            case Choice():
+                options = self._nesting.options[name]
+                return hp.choice(name, [{child: self._expression(child) for child in option} for option in options])
 
 
 def _never_called(config: object) -> float:

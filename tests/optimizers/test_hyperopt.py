@@ -13,19 +13,15 @@ from ConfigSpace import (
     AndConjunction,
     Categorical,
     ConfigurationSpace,
-    Constant,
     EqualsCondition,
     Float,
-    GreaterThanCondition,
     InCondition,
     Integer,
-    OrConjunction,
 )
 from hyperopt import STATUS_FAIL, STATUS_OK, anneal, fmin, hp, tpe
 
 from optathlon import Result, Status
-from optathlon.encoding import dimensions
-from optathlon.optimizers.hyperopt import HyperoptAnnealing, HyperoptTPE, _Nested
+from optathlon.optimizers.hyperopt import HyperoptAnnealing, HyperoptTPE
 
 SEED = 11
 BOTH = [HyperoptTPE, HyperoptAnnealing]
@@ -161,29 +157,6 @@ def test_learns_nothing_of_what_was_inactive(kit: Any, optimizer_class: Any) -> 
             assert {name for name, values in filled.items() if values} == set(trial.config)
     depths = [trial.config for trial in trials if trial.config["model"] == "forest"]
     assert {"depth" in config for config in depths} == {True, False}
-
-
-def test_where_hyperparameters_are_nested() -> None:
-    space = ConfigurationSpace()
-    a, b = Categorical("a", ["x", "y", "z"]), Categorical("b", ["x", "y"])
-    size = Categorical("size", ["s", "m"], ordered=True)
-    both, either, deep, only = (Float(name, (0, 1)) for name in ("both", "either", "deep", "only"))
-    inner = Categorical("inner", ["x", "y"])
-    number, ordered, constant = (Float(name, (0, 1)) for name in ("number", "ordered", "constant"))
-    space.add(a, b, size, both, either, deep, only, inner, number, ordered, constant, Constant("k", 1))
-    space.add(
-        AndConjunction(EqualsCondition(both, a, "x"), EqualsCondition(both, b, "x")),
-        OrConjunction(EqualsCondition(either, a, "x"), EqualsCondition(either, b, "x")),
-        InCondition(inner, a, ["x", "y"]),
-        AndConjunction(EqualsCondition(deep, a, "x"), EqualsCondition(deep, inner, "y")),
-        EqualsCondition(only, inner, "x"),
-        GreaterThanCondition(number, both, 0.5),
-        EqualsCondition(ordered, size, "m"),
-        EqualsCondition(constant, space["k"], 1),
-    )
-    nested = _Nested(space, {one.name: one for one in dimensions(space)})
-    assert nested.options == {"a": [["inner"], ["inner"], []], "b": [[], []], "inner": [["only"], []]}
-    assert set(nested.top) == {"a", "b", "size", "both", "either", "deep", "number", "ordered", "constant"}
 
 
 @pytest.mark.parametrize("optimizer_class", BOTH)
