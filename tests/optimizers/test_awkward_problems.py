@@ -24,6 +24,9 @@ EARLY_MODEL = {
     "optuna-tpe": "optuna-tpe[n_startup_trials=2]",
     "optuna-mtpe": "optuna-mtpe[n_startup_trials=2]",
     "optuna-nsga2": "optuna-nsga2[population_size=2,mutation_prob=0.9]",
+    "skopt-et": "skopt-et[n_initial=3]",
+    "skopt-gp": "skopt-gp[n_initial=3]",
+    "skopt-rf": "skopt-rf[n_initial=3]",
     "smac-bb": "smac-bb[initial_per_dimension=1]",
     "smac-hpo": "smac-hpo[initial_per_dimension=1]",
 }
@@ -76,7 +79,7 @@ def outcome_of(name: str, space: list[Any], loss: Any, trials: int = TRIALS) -> 
 
 
 def is_quick(name: str) -> bool:
-    return name not in {"hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
+    return name not in {"hebo", "optuna-gp", "skopt-et", "skopt-gp", "skopt-rf", "smac-bb", "smac-hpo", "smac-mf"}
 
 
 ALL = [
