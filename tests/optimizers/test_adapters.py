@@ -16,6 +16,7 @@ from optathlon.testing.conformance import NonConformance, optimizer_checks
 
 EARLY_MODEL: dict[str, dict[str, Any]] = {
     "hebo": {"n_initial": 2, "model": "rf"},  # the Gaussian process repeats itself in test_hebo.py
+    "hebo-general": {"generations": 2},
     "optuna-gp": {"n_startup_trials": 2},
     "skopt-et": {"n_initial": 2},
     "skopt-gp": {"n_initial": 2},
@@ -23,7 +24,18 @@ EARLY_MODEL: dict[str, dict[str, Any]] = {
     "smac-bb": {"initial_per_dimension": 1},
     "smac-hpo": {"initial_per_dimension": 1},
 }
-EXPENSIVE = {"hebo", "optuna-gp", "skopt-et", "skopt-gp", "skopt-rf", "smac-bb", "smac-hpo", "smac-mf"}
+EXPENSIVE = {
+    "hebo",
+    "hebo-general",
+    "optuna-gp",
+    "skopt-et",
+    "skopt-gp",
+    "skopt-rf",
+    "smac-ac",
+    "smac-bb",
+    "smac-hpo",
+    "smac-mf",
+}
 """Their conformance takes minutes: `-m slow`. `test_same_seed_same_sequence` is what is always run of it."""
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -20,6 +20,7 @@ from optathlon.running.loop import run_loop
 TRIALS = 6
 EARLY_MODEL = {
     "hebo": "hebo[n_initial=2,model=rf]",
+    "hebo-general": "hebo-general[generations=2]",
     "optuna-gp": "optuna-gp[n_startup_trials=2]",
     "optuna-tpe": "optuna-tpe[n_startup_trials=2]",
     "optuna-mtpe": "optuna-mtpe[n_startup_trials=2]",
@@ -79,7 +80,17 @@ def outcome_of(name: str, space: list[Any], loss: Any, trials: int = TRIALS) -> 
 
 
 def is_quick(name: str) -> bool:
-    return name not in {"hebo", "optuna-gp", "skopt-et", "skopt-gp", "skopt-rf", "smac-bb", "smac-hpo", "smac-mf"}
+    return name not in {
+        "hebo",
+        "hebo-general",
+        "optuna-gp",
+        "skopt-et",
+        "skopt-gp",
+        "skopt-rf",
+        "smac-bb",
+        "smac-hpo",
+        "smac-mf",
+    }
 
 
 ALL = [
