@@ -98,6 +98,55 @@ def walk(space: ConfigurationSpace, value: Callable[[str], Value]) -> dict[str, 
     return config
 
 
+class Nesting:
+    """Where hyperparameters stand in a tree of choices, for libraries whose search spaces are nested.
+
+    A hyperparameter whose conditions are on choices of which each is nested in an option of the one before, or on one
+    choice, is nested in the options in which it is active. Others stand at the top, active or not: those without
+    conditions, and those with conditions that a tree can't express (on numbers and ordered choices, or on several choices
+    side by side).
+
+    Attributes
+    ----------
+    top:
+        Names of the hyperparameters that are not nested, in the space's order; constants are left out.
+    options:
+        By the name of a choice, for each of its values the names of what is nested there.
+    """
+
+    def __init__(self, space: ConfigurationSpace) -> None:
+        self._space = space
+        self._choices = {one.name: one.values for one in dimensions(space) if isinstance(one, Choice)}
+        self._known: dict[str, dict[str, Value]] = {}  # by name, the values of choices wherever it stands
+        self.top: list[str] = []
+        self.options: dict[str, list[list[str]]] = {
+            name: [[] for _ in values] for name, values in self._choices.items()
+        }
+        for hyperparameter in _free(space):  # parents come before their children
+            self._place(hyperparameter.name)
+
+    def _place(self, name: str) -> None:
+        parents = {parent.name for parent in self._space.parents_of[name]}
+        home = max(parents, key=self._space.index_of.__getitem__, default="")
+        known = self._known.get(home, {})
+        self._known[name] = {}
+        if not isinstance(self._space.get(home), CategoricalHyperparameter) or not parents <= {home, *known}:
+            self.top.append(name)
+            return
+        options = [known | {home: value} for value in self._choices[home]]
+        active = [option for option in options if self._is_active(name, option)]
+        for names, option in zip(self.options[home], options, strict=True):
+            if option in active:
+                names.append(name)
+        self._known[name] = active[0] if len(active) == 1 else known
+
+    def _is_active(self, name: str, known: Mapping[str, Value]) -> bool:
+        vector = np.full(len(self._space), np.nan)
+        for parent, value in known.items():
+            vector[self._space.index_of[parent]] = self._space[parent].to_vector(value)
+        return all(condition.satisfied_by_vector(vector) for condition in self._space.parent_conditions_of[name])
+
+
 def tempered(loss: float, limit: float) -> float:
     """The loss, but on a logarithmic scale beyond +-`limit` (> 0): for libraries that square or narrow what they learn.
 
@@ -312,6 +361,7 @@ def _vectors(space: ConfigurationSpace, rows: Mapping[str, np.ndarray], count: i
 __all__ = [
     "Choice",
     "Dimension",
+    "Nesting",
     "Number",
     "OneHot",
     "UnitCube",

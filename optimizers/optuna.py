@@ -1,7 +1,9 @@
-"""Optuna's samplers: TPE, Gaussian process, CMA-ES and NSGA-II (Akiba et al. 2019).
+"""Optuna's samplers: TPE, Gaussian process, CMA-ES, NSGA-II and -III, quasi-random sequences (Akiba et al. 2019).
 
 The search space is walked define-by-run, as an Optuna user writes it: a conditional hyperparameter is suggested
 only where it is active. Failed trials are told as `TrialState.FAIL`.
+
+Optuna's `AutoSampler` and the samplers of OptunaHub are not here: their code is fetched from the network at run time.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions, walk
-from optathlon.optimizer import Capability, Optimizer
+from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Count, Plural, Positive, Probability
 from optathlon.problem import Problem
 from optathlon.space import plain
@@ -89,6 +91,8 @@ class OptunaTPE(_OptunaOptimizer):
             Capability.ASYNCHRONOUS,
         }
     )
+    pending = Pending.LIES
+    reference = "Bergstra et al. 2011, https://proceedings.neurips.cc/paper/2011/hash/86e8f7ab32cfd12577bc2619bc635690"
 
     _multivariate: ClassVar[bool] = False
 
@@ -124,6 +128,8 @@ class OptunaMultivariateTPE(OptunaTPE):
         Candidates that the acquisition function is evaluated on.
     """
 
+    reference = "Falkner et al. 2018, arXiv:1807.01774"
+
     _multivariate: ClassVar[bool] = True
 
 
@@ -152,6 +158,8 @@ class OptunaGP(_OptunaOptimizer):
             Capability.ASYNCHRONOUS,
         }
     )
+    pending = Pending.MODELS
+    reference = "Optuna's GPSampler, https://optuna.readthedocs.io/en/stable/reference/samplers"
     packages = ("optuna", "torch")
     install = "pip install 'optathlon[optuna-gp]'"
 
@@ -186,6 +194,7 @@ class OptunaCMAES(_OptunaOptimizer):
     """
 
     capabilities = frozenset({Capability.CONSTANT_SPACES, Capability.ASYNCHRONOUS})
+    reference = "Hansen 2016, arXiv:1604.00772"
     packages = ("optuna", "cmaes")
 
     def __init__(
@@ -227,6 +236,7 @@ class OptunaNSGAII(_OptunaOptimizer):
     """
 
     capabilities = OptunaGP.capabilities
+    reference = "Deb et al. 2002, doi:10.1109/4235.996017"
 
     def __init__(
         self,
@@ -246,6 +256,80 @@ class OptunaNSGAII(_OptunaOptimizer):
             mutation_prob=mutation_prob,
             seed=seed,
         )
+        super().__init__(problem, sampler)
+
+
+class OptunaNSGAIII(_OptunaOptimizer):
+    """NSGA-III (Deb & Jain 2014) with constrained domination: survivors spread over reference directions.
+
+    It is for several objectives: with one it proposes what NSGA-II does. Crossover acts only on hyperparameters that
+    are always active, so conditions are not declared.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    population_size:
+        Trials per generation, at least 2.
+    crossover_prob:
+        Probability that a child has two parents.
+    mutation_prob:
+        Probability that a hyperparameter of a child is drawn again; by default 1 / d.
+    divisions:
+        Steps between reference directions on each axis.
+    """
+
+    capabilities = OptunaNSGAII.capabilities
+    requires = frozenset({Capability.MULTI_OBJECTIVE})
+    reference = "Deb & Jain 2014, doi:10.1109/TEVC.2013.2281535"
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        population_size: Plural = 50,
+        crossover_prob: Probability = 0.9,
+        mutation_prob: Probability | None = None,
+        divisions: Positive = 3,
+    ) -> None:
+        from optuna.samplers import NSGAIIISampler
+
+        sampler = partial(
+            NSGAIIISampler,
+            population_size=population_size,
+            crossover_prob=crossover_prob,
+            mutation_prob=mutation_prob,
+            dividing_parameter=divisions,
+            seed=seed,
+        )
+        super().__init__(problem, sampler)
+
+
+class OptunaQMC(_OptunaOptimizer):
+    """Quasi-random sequences (Bergstra & Bengio 2012), scrambled by the seed.
+
+    The first trial is random, as Optuna learns the search space from it. Scrambling is said explicitly: without it,
+    Optuna's default, a sequence is the same for every seed. What was not active in the first trial is random, so
+    conditions are not declared.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    sequence:
+        Sobol' (1967) or Halton (1960).
+    """
+
+    capabilities = frozenset(
+        {Capability.MULTI_OBJECTIVE, Capability.CATEGORICALS, Capability.CONSTANT_SPACES, Capability.ASYNCHRONOUS}
+    )
+    reference = "Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html"
+
+    def __init__(self, problem: Problem, seed: int, *, sequence: Literal["sobol", "halton"] = "sobol") -> None:
+        from optuna.samplers import QMCSampler
+
+        sampler = partial(QMCSampler, qmc_type=sequence, scramble=True, warn_independent_sampling=False, seed=seed)
         super().__init__(problem, sampler)
 
 

@@ -1,4 +1,6 @@
-"""SMAC3's facades (Lindauer et al. 2022): Gaussian process, random forest, and Hyperband with and without a forest.
+"""SMAC3's facades (Lindauer et al. 2022): Gaussian process, random forests, Hyperband with and without a forest.
+
+Its `RandomFacade` is random search where nothing is evaluated twice, and not here.
 
 Several objectives are scalarised by ParEGO (Knowles 2006), in place of the facades' fixed mean, which aims at one
 point of the front only. SMAC repeats itself in another process only where `PYTHONHASHSEED` is fixed.
@@ -111,6 +113,8 @@ class SmacBlackBox(_SmacOptimizer):
         The probability of a random configuration in place of the model's.
     """
 
+    reference = "Lindauer et al. 2022, https://jmlr.org/papers/v23/21-0888.html"
+
     def __init__(
         self,
         problem: Problem,
@@ -160,6 +164,8 @@ class SmacHPO(_SmacOptimizer):
         Configurations proposed from one fit of the model.
     """
 
+    reference = "Lindauer et al. 2022, https://jmlr.org/papers/v23/21-0888.html"
+
     def __init__(
         self,
         problem: Problem,
@@ -185,6 +191,37 @@ class SmacHPO(_SmacOptimizer):
                 config_selector=HPOFacade.get_config_selector(
                     scenario, retrain_after=retrain_after, retries=_retries(self._untried)
                 ),
+                **_common(scenario),
+            )
+
+
+class SmacAlgorithmConfiguration(_SmacOptimizer):
+    """`AlgorithmConfigurationFacade`: SMAC as it was published, a random forest on raw losses, and half at random.
+
+    It starts from the default configuration.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    n_trees:
+        Trees of the random forest.
+    random_share:
+        The probability of a random configuration in place of the model's.
+    """
+
+    reference = "Hutter et al. 2011, doi:10.1007/978-3-642-25566-3_40"
+
+    def __init__(self, problem: Problem, seed: int, *, n_trees: Positive = 10, random_share: Probability = 0.5) -> None:
+        from smac import AlgorithmConfigurationFacade as ACFacade
+
+        self._untried = _size_of_small(problem)
+        with _scenario(problem, seed, **_trials(problem)) as scenario:
+            self._facade = ACFacade(
+                scenario,
+                model=ACFacade.get_model(scenario, n_trees=n_trees),
+                random_design=ACFacade.get_random_design(scenario, probability=random_share),
+                config_selector=ACFacade.get_config_selector(scenario, retries=_retries(self._untried)),
                 **_common(scenario),
             )
 
@@ -246,6 +283,8 @@ class SmacMultiFidelity(_SmacHyperbandOptimizer):
         Configurations proposed from one fit of the model.
     """
 
+    reference = "Lindauer et al. 2022, https://jmlr.org/papers/v23/21-0888.html"
+
     def __init__(
         self,
         problem: Problem,
@@ -273,6 +312,30 @@ class SmacMultiFidelity(_SmacHyperbandOptimizer):
             )
 
 
+class SmacSuccessiveHalving(_SmacHyperbandOptimizer):
+    """Successive halving (Jamieson & Talwalkar 2016) over random configurations: `HyperbandFacade`, its lowest bracket.
+
+    Parameters
+    ----------
+    problem, seed:
+        See `Optimizer`.
+    eta:
+        One in `eta` configurations goes on to the next level, which is `eta` times as high.
+    """
+
+    reference = "Jamieson & Talwalkar 2016, arXiv:1502.07943"
+
+    def __init__(self, problem: Problem, seed: int, *, eta: Plural = 3) -> None:
+        from smac import HyperbandFacade
+        from smac.intensifier import SuccessiveHalving
+
+        super().__init__(problem, seed)
+        with _scenario(problem, seed, **_hyperband_trials(problem, self._fidelity, eta)) as scenario:
+            self._facade = HyperbandFacade(
+                scenario, intensifier=SuccessiveHalving(scenario, eta=eta), **_common(scenario)
+            )
+
+
 class SmacHyperband(_SmacHyperbandOptimizer):
     """`HyperbandFacade`: Hyperband (Li et al. 2018) over random configurations, without a model.
 
@@ -283,6 +346,8 @@ class SmacHyperband(_SmacHyperbandOptimizer):
     eta:
         One in `eta` configurations goes on to the next level, which is `eta` times as high.
     """
+
+    reference = "Li et al. 2018, https://jmlr.org/papers/v18/16-558.html"
 
     def __init__(self, problem: Problem, seed: int, *, eta: Plural = 3) -> None:
         from smac import HyperbandFacade

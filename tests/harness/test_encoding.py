@@ -20,11 +20,12 @@ from ConfigSpace import (
     InCondition,
     Integer,
     NormalFloatHyperparameter,
+    OrConjunction,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optathlon.encoding import Choice, Number, OneHot, UnitCube, dimensions, forbidden, levels, walk
+from optathlon.encoding import Choice, Nesting, Number, OneHot, UnitCube, dimensions, forbidden, levels, walk
 from optathlon.space import active_checker, decode
 
 VALUES = st.lists(st.one_of(st.integers(-5, 5), st.text("abc", min_size=1), st.floats(0.25, 4)), min_size=1, max_size=5)
@@ -165,3 +166,27 @@ def test_forbidden_rows() -> None:
     cube = UnitCube(space)
     points = cube.encode([{"kind": "b", "x": 0.1}, {"kind": "a", "x": 0.1}])
     assert forbidden(space, cube.vectors(points)).tolist() == [True, False]
+
+
+def test_where_hyperparameters_are_nested() -> None:
+    """`deep` needs one of the two options that `inner` stands in: `inner` alone does not tell which."""
+    space = ConfigurationSpace()
+    a, b = Categorical("a", ["x", "y", "z"]), Categorical("b", ["x", "y"])
+    size = Categorical("size", ["s", "m"], ordered=True)
+    both, either, deep, only = (Float(name, (0, 1)) for name in ("both", "either", "deep", "only"))
+    inner = Categorical("inner", ["x", "y"])
+    number, ordered, constant = (Float(name, (0, 1)) for name in ("number", "ordered", "constant"))
+    space.add(a, b, size, both, either, deep, only, inner, number, ordered, constant, Constant("k", 1))
+    space.add(
+        AndConjunction(EqualsCondition(both, a, "x"), EqualsCondition(both, b, "x")),
+        OrConjunction(EqualsCondition(either, a, "x"), EqualsCondition(either, b, "x")),
+        InCondition(inner, a, ["x", "y"]),
+        AndConjunction(EqualsCondition(deep, a, "x"), EqualsCondition(deep, inner, "y")),
+        EqualsCondition(only, inner, "x"),
+        GreaterThanCondition(number, both, 0.5),
+        EqualsCondition(ordered, size, "m"),
+        EqualsCondition(constant, space["k"], 1),
+    )
+    nested = Nesting(space)
+    assert nested.options == {"size": [[], []], "a": [["inner"], ["inner"], []], "b": [[], []], "inner": [["only"], []]}
+    assert set(nested.top) == {"a", "b", "size", "both", "either", "deep", "number", "ordered", "constant"}

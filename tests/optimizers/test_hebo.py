@@ -13,8 +13,8 @@ from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Intege
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optathlon import Problem, Result, Status
-from optathlon.optimizers.hebo import Hebo
+from optathlon import Constraint, Problem, Result, Status
+from optathlon.optimizers.hebo import Hebo, HeboGeneral
 from optathlon.space import active_checker
 
 torch = pytest.importorskip("torch", reason="the extra 'hebo' is not installed")
@@ -43,11 +43,10 @@ def small_loss(config: Mapping[str, Any]) -> Any:
     return loss + {"s": 1.0, "m": 0.0, "l": 0.7}[config["size"]]
 
 
-def native_configs(n: int, loss: Any) -> Any:
+def native_configs(n: int, evaluate: Any, make: Any) -> Any:
     """HEBO on the small space, seeded as far as HEBO lets its users, and pymoo, which it does not, by hand."""
     from hebo.acq_optimizers import evolution_optimizer
     from hebo.design_space.design_space import DesignSpace
-    from hebo.optimizers.hebo import HEBO
 
     minimize = evolution_optimizer.minimize
 
@@ -65,7 +64,7 @@ def native_configs(n: int, loss: Any) -> Any:
             {"name": "units", "type": "pow_int", "lb": 8, "ub": 1024},
         ]
     )
-    optimizer = HEBO(space, rand_sample=4, scramble_seed=SEED)
+    optimizer = make(space)
     configs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evolution_optimizer, "minimize", seeded)
@@ -73,15 +72,69 @@ def native_configs(n: int, loss: Any) -> Any:
             suggestion = optimizer.suggest(n_suggestions=1)
             (row,) = suggestion.to_dict("records")
             configs.append(row | {"size": ["s", "m", "l"][row["size"]]})
-            optimizer.observe(suggestion, np.array([[loss(configs[-1])]]))
+            optimizer.observe(suggestion, np.atleast_2d(evaluate(configs[-1])))
     return configs
 
 
 def test_native(kit: Any) -> None:
+    from hebo.optimizers.hebo import HEBO
+
+    def make(space: Any) -> Any:
+        return HEBO(space, rand_sample=4, scramble_seed=SEED)
+
     problem = kit.problem(small_space())
     trials = kit.drive(_disturbed(Hebo(problem, SEED, n_initial=4)), problem, small_loss, 6)
-    for trial, config in zip(trials, native_configs(6, small_loss), strict=True):
+    for trial, config in zip(trials, native_configs(6, small_loss, make), strict=True):
         assert kit.same(trial.config, config | {"version": 3})
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("objectives", "constraints"),
+    [pytest.param(1, 0, marks=pytest.mark.slow), pytest.param(2, 0, marks=pytest.mark.slow), (2, 1)],
+)
+def test_native_general(kit: Any, objectives: int, constraints: int) -> None:
+    """Six initial points, then the Gaussian processes."""
+    from hebo.optimizers.general import GeneralBO
+
+    def make(space: Any) -> Any:
+        return GeneralBO(space, num_obj=objectives, num_constr=constraints, kappa=1.5, evo_iters=3)
+
+    def values(config: Mapping[str, Any]) -> Any:
+        found = [small_loss(config), math.log2(config["units"])][:objectives]
+        return found + [config["layers"] - 5.0][:constraints]
+
+    def evaluate(config: Mapping[str, Any]) -> Any:
+        found = values(config)
+        return kit.succeed(*found[:objectives], constraints=tuple(found[objectives:]))
+
+    names = tuple(Constraint(f"c{index}") for index in range(constraints))
+    problem = kit.problem(small_space(), objectives=objectives, constraints=names)
+    trials = kit.drive(_disturbed(HeboGeneral(problem, SEED, kappa=1.5, generations=3)), problem, evaluate, 8)
+    for trial, config in zip(trials, native_configs(8, values, make), strict=True):
+        assert kit.same(trial.config, config | {"version": 3})
+
+
+@pytest.mark.slow
+def test_general_goes_on_after_failures(kit: Any) -> None:
+    """Of the constraints of a failed trial nothing is known."""
+    constrained = kit.problem(small_space(), objectives=2, constraints=(Constraint("c"),))
+    optimizer = HeboGeneral(constrained, SEED, generations=2)
+    failure = Result(status=Status.CRASHED, losses=(3.0, 4.0))
+    trials = kit.drive(optimizer, constrained, lambda config: failure, 7)
+    assert len({tuple(trial.config.values()) for trial in trials}) == 7
+    pending = [optimizer.ask() for _ in range(2)]
+    assert pending[0].config != pending[1].config
+
+
+def test_puts_the_jitter_back_and_prints_nothing(kit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from gpytorch.settings import cholesky_jitter
+
+    before = [cholesky_jitter.value(kind) for kind in (torch.float, torch.double)]
+    problem = kit.problem(small_space())
+    kit.drive(Hebo(problem, SEED, n_initial=4), problem, small_loss, 5)
+    assert [cholesky_jitter.value(kind) for kind in (torch.float, torch.double)] == before
+    assert capsys.readouterr().out == ""
 
 
 def _disturbed(optimizer: Any) -> Any:

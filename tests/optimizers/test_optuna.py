@@ -8,12 +8,21 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
 
 from optathlon import Capability, Constraint, Result, Status
-from optathlon.optimizers.optuna import OptunaCMAES, OptunaGP, OptunaMultivariateTPE, OptunaNSGAII, OptunaTPE
+from optathlon.optimizers.optuna import (
+    OptunaCMAES,
+    OptunaGP,
+    OptunaMultivariateTPE,
+    OptunaNSGAII,
+    OptunaNSGAIII,
+    OptunaQMC,
+    OptunaTPE,
+)
 
 SEED = 11
 SAMPLERS = {
@@ -21,11 +30,17 @@ SAMPLERS = {
     OptunaMultivariateTPE: lambda: optuna.samplers.TPESampler(seed=SEED, multivariate=True, group=True),
     OptunaGP: lambda: optuna.samplers.GPSampler(seed=SEED),
     OptunaNSGAII: lambda: optuna.samplers.NSGAIISampler(seed=SEED, population_size=6),
+    OptunaNSGAIII: lambda: optuna.samplers.NSGAIIISampler(seed=SEED, population_size=6, dividing_parameter=4),
+    OptunaQMC: lambda: optuna.samplers.QMCSampler(seed=SEED, scramble=True, warn_independent_sampling=False),
     OptunaCMAES: lambda: optuna.samplers.CmaEsSampler(seed=SEED),
 }
-OPTIONS = {OptunaNSGAII: {"population_size": 6}}
+OPTIONS: dict[Any, dict[str, Any]] = {
+    OptunaNSGAII: {"population_size": 6},
+    OptunaNSGAIII: {"population_size": 6, "divisions": 4},
+}
 GP = pytest.param(OptunaGP, marks=pytest.mark.torch)
-FLAT = [OptunaTPE, OptunaMultivariateTPE, GP, OptunaNSGAII]
+LEARN_CONSTRAINTS = [OptunaTPE, OptunaMultivariateTPE, GP, OptunaNSGAII, OptunaNSGAIII]
+FLAT = [*LEARN_CONSTRAINTS, OptunaQMC]
 
 
 @pytest.fixture(autouse=True)
@@ -126,13 +141,17 @@ def test_native_with_two_objectives(kit: Any, optimizer_class: Any) -> None:
     assert kit.configs(trials) == native
 
 
-@pytest.mark.parametrize("optimizer_class", FLAT)
-def test_native_with_a_constraint(kit: Any, optimizer_class: Any) -> None:
+@pytest.mark.parametrize("optimizer_class", LEARN_CONSTRAINTS)
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_native_with_a_constraint(kit: Any, optimizer_class: Any, objectives: int) -> None:
+    loss = kit.flat_loss if objectives == 1 else kit.two_losses
+
     def violation(config: dict[str, Any]) -> Any:
         return math.log2(config["units"]) - 5  # at most 32 units
 
     def evaluate(config: dict[str, Any]) -> Any:
-        return kit.succeed(kit.flat_loss(config), constraints=(violation(config),))
+        losses = np.atleast_1d(loss(config)).tolist()
+        return kit.succeed(*losses, constraints=(violation(config),))
 
     def suggest(trial: Any) -> Any:
         config = suggest_flat(trial)
@@ -140,14 +159,21 @@ def test_native_with_a_constraint(kit: Any, optimizer_class: Any) -> None:
         return config
 
     assert Capability.CONSTRAINTS in optimizer_class.capabilities
-    problem = kit.problem(kit.flat_space(), constraints=(Constraint("small"),))
+    problem = kit.problem(kit.flat_space(), objectives=objectives, constraints=(Constraint("small"),))
     optimizer = optimizer_class(problem, SEED, **OPTIONS.get(optimizer_class, {}))
     n = 13 if optimizer_class is OptunaGP else 30
     trials = kit.drive(optimizer, problem, evaluate, n)
-    native = native_configs(native_study(SAMPLERS[optimizer_class]), suggest, kit.flat_loss, n)
+    native = native_configs(native_study(SAMPLERS[optimizer_class], objectives), suggest, loss, n)
     assert kit.configs(trials) == native
-    ignoring = native_configs(native_study(SAMPLERS[optimizer_class]), suggest_flat, kit.flat_loss, n)
+    ignoring = native_configs(native_study(SAMPLERS[optimizer_class], objectives), suggest_flat, loss, n)
     assert native != ignoring
+
+
+def test_native_halton_sequence(kit: Any) -> None:
+    problem = kit.problem(kit.flat_space())
+    trials = kit.drive(OptunaQMC(problem, SEED, sequence="halton"), problem, kit.flat_loss, 12)
+    study = native_study(lambda: optuna.samplers.QMCSampler(qmc_type="halton", scramble=True, seed=SEED))
+    assert kit.configs(trials) == native_configs(study, suggest_flat, kit.flat_loss, 12)
 
 
 @pytest.mark.parametrize("optimizer_class", [OptunaTPE, OptunaCMAES])

@@ -9,18 +9,37 @@ from typing import Any
 
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
-from smac import BlackBoxFacade, HyperbandFacade, HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
+from smac import (
+    AlgorithmConfigurationFacade,
+    BlackBoxFacade,
+    HyperbandFacade,
+    HyperparameterOptimizationFacade,
+    MultiFidelityFacade,
+    Scenario,
+)
 from smac.acquisition.function import LCB
+from smac.intensifier import SuccessiveHalving
 from smac.intensifier.hyperband_utils import get_n_trials_for_hyperband_multifidelity
 from smac.multi_objective import ParEGO
 from smac.runhistory import StatusType, TrialValue
 
 from optathlon import Budget, Capability, Fidelity, Problem, Result, SearchSpaceExhausted, Status
-from optathlon.optimizers.smac import SmacBlackBox, SmacHPO, SmacHyperband, SmacMultiFidelity
+from optathlon.optimizers.smac import (
+    SmacAlgorithmConfiguration,
+    SmacBlackBox,
+    SmacHPO,
+    SmacHyperband,
+    SmacMultiFidelity,
+    SmacSuccessiveHalving,
+)
 from optathlon.space import plain
 
 SEED = 11
-NATIVE = {SmacBlackBox: BlackBoxFacade, SmacHPO: HyperparameterOptimizationFacade}
+NATIVE = {
+    SmacAlgorithmConfiguration: AlgorithmConfigurationFacade,
+    SmacBlackBox: BlackBoxFacade,
+    SmacHPO: HyperparameterOptimizationFacade,
+}
 
 
 def never_called(config: dict[str, Any], seed: int = 0, budget: Any = None) -> None:
@@ -55,6 +74,8 @@ def native_trials(facade: Any, loss: Any, n: int, origin: Any = "Acquisition Fun
         pytest.param(SmacHPO, 12, "flat", marks=pytest.mark.convergence),
         (SmacBlackBox, 5, "conditional"),
         (SmacHPO, 8, "conditional"),
+        (SmacAlgorithmConfiguration, 10, "flat"),
+        (SmacAlgorithmConfiguration, 10, "conditional"),
     ],
 )
 def test_native(kit: Any, tmp_path: Path, optimizer_class: Any, n: int, kind: str) -> None:
@@ -65,18 +86,28 @@ def test_native(kit: Any, tmp_path: Path, optimizer_class: Any, n: int, kind: st
     assert kit.configs(trials) == [config for config, _ in native]
 
 
+def halving(scenario: Any) -> Any:
+    return {"intensifier": SuccessiveHalving(scenario, eta=3)}
+
+
 @pytest.mark.parametrize(
-    ("optimizer_class", "native", "origin"),
-    [(SmacMultiFidelity, MultiFidelityFacade, "Acquisition Function"), (SmacHyperband, HyperbandFacade, "Random")],
+    ("optimizer_class", "native", "origin", "components"),
+    [
+        (SmacMultiFidelity, MultiFidelityFacade, "Acquisition Function", lambda scenario: {}),
+        (SmacHyperband, HyperbandFacade, "Random", lambda scenario: {}),
+        (SmacSuccessiveHalving, HyperbandFacade, "Random", halving),
+    ],
 )
-def test_native_hyperband(kit: Any, tmp_path: Path, optimizer_class: Any, native: Any, origin: Any) -> None:
+def test_native_hyperband(
+    kit: Any, tmp_path: Path, optimizer_class: Any, native: Any, origin: Any, components: Any
+) -> None:
     """Far enough to promote, to start further brackets and to fit the forest."""
     problem = kit.problem(kit.conditional_space(), budget=8, fidelity=kit.levels)
     trials = kit.drive(optimizer_class(problem, SEED), problem, kit.conditional_loss, 26)
 
     n_trials = get_n_trials_for_hyperband_multifidelity(8 * 9, 1, 9, 3, print_summary=False)
     settings = {"n_trials": n_trials, "min_budget": 1, "max_budget": 9}
-    facade = native_facade(native, kit.conditional_space(), tmp_path, **settings)
+    facade = native_facade(native, kit.conditional_space(), tmp_path, components=components, **settings)
     theirs = native_trials(facade, kit.conditional_loss, 26, origin)
     assert [(dict(trial.config), trial.fidelity) for trial in trials] == theirs
     assert {trial.fidelity for trial in trials} == {1, 3, 9}
@@ -164,7 +195,7 @@ def test_never_forbidden(kit: Any, optimizer_class: Any) -> None:
     kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, n)  # `drive` raises at a forbidden proposal
 
 
-@pytest.mark.parametrize("optimizer_class", [SmacMultiFidelity, SmacHyperband])
+@pytest.mark.parametrize("optimizer_class", [SmacMultiFidelity, SmacHyperband, SmacSuccessiveHalving])
 def test_hyperband_continues_trials(kit: Any, optimizer_class: Any) -> None:
     problem = kit.problem(kit.flat_space(), budget=100, fidelity=kit.levels)
     trials = kit.drive(optimizer_class(problem, SEED), problem, kit.flat_loss, 30)
@@ -203,7 +234,7 @@ def test_integer_levels(kit: Any, lower: Any, upper: Any, levels: Any) -> None:
     assert upper in {trial.fidelity for trial in trials}
 
 
-@pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO, SmacMultiFidelity])
+@pytest.mark.parametrize("optimizer_class", [SmacBlackBox, SmacHPO, SmacAlgorithmConfiguration, SmacMultiFidelity])
 def test_pending_trials(kit: Any, optimizer_class: Any) -> None:
     fidelity = kit.levels if optimizer_class is SmacMultiFidelity else None
     problem = kit.problem(kit.numeric_space(), budget=12, fidelity=fidelity)
