@@ -122,6 +122,11 @@ def _practice_tasks() -> list[Task]:
         _practice("multi-fidelity", _mixed_space(), fidelity=Fidelity("epochs", 1, 27, kind="int", log=True)),
         _practice("resumable", _mixed_space(), fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True)),
         _practice("multi-objective", _mixed_space(), objectives=(Objective("a"), Objective("b", "maximize"))),
+        _practice(
+            "multi-objective numbers",
+            ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)}),
+            objectives=(Objective("a"), Objective("b", "maximize")),
+        ),
         _practice("constrained", ConfigurationSpace({"x": (-5.0, 5.0), "y": (0.0, 1.0)}), constraints=("c",)),
     ]
 

@@ -16,8 +16,11 @@ from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.tasks import make_task
 
 NAMES = [point.name for point in entry_points(group="optathlon.optimizers")]
-TASKS = ("sklearn/svm/iris", "hpobench/fcnet/naval_propulsion", "mfh/h3/good", "bbob/f1/d2/i1")
-"""A conditional, a flat, a multi-fidelity and a continuous one: each optimizer runs the first that it can do."""
+TASKS = ("sklearn/svm/iris", "hpobench/fcnet/naval_propulsion", "mfh/h3/good", "bbob/f1/d2/i1", "pymoo/zdt1/m2/d6")
+"""A conditional, a flat, a multi-fidelity, a continuous one and one with two objectives.
+
+Each optimizer runs the first that it can do.
+"""
 
 OTHERS = {"optuna-nsga2": "pymoo/zdt1/m2/d6", "smac-bb": "hpobench/fcnet/naval_propulsion"}
 OPTIONS = {"hebo": "[n_initial=4]", "optuna-gp": "[n_startup_trials=4]", "optuna-tpe": "[n_startup_trials=4]"}
