@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.trial import Result
 
 Individual = TypeVar("Individual")
@@ -26,11 +27,12 @@ class Generations(Generic[Individual]):
     - While members are pending and none is left, there is nothing to propose: the method waits.
     - A failed member counts with the losses that the harness imputes, `Result.losses`.
     - The generation that the end of the budget cuts is never told.
+    - A generation without members is the library's word that it has nothing left to try: `SearchSpaceExhausted`.
 
     Parameters
     ----------
     breed:
-        Gives the next generation, of any size but 0.
+        Gives the next generation, of any size.
     learn:
         Is told a generation and its results, in the same order.
     """
@@ -50,6 +52,8 @@ class Generations(Generic[Individual]):
         """The next member to evaluate, or `None` where all are pending."""
         if not self._members:
             self._members = self._breed()
+            if not self._members:
+                raise SearchSpaceExhausted("the library has nothing left to propose")
         if self._handed_out == len(self._members):
             return None
         self._handed_out += 1

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-Source = Literal["python", "numpy", "torch"]
+Source = Literal["python", "numpy", "numpy-default", "torch"]
 
 
 class _Generator(NamedTuple):
@@ -30,7 +30,8 @@ class LentGenerators:
     seed:
         0 <= seed < 2**31.
     sources:
-        The generators that the library draws from: of `random`, of `numpy.random`, of torch (on the CPU).
+        The generators that the library draws from: of `random`, of `numpy.random`, of torch (on the CPU). With
+        `"numpy-default"` each `numpy.random.default_rng()` that it makes without a seed gets one from the run.
     """
 
     def __init__(self, seed: int, *sources: Source) -> None:
@@ -55,6 +56,12 @@ class LentGenerators:
         return before
 
 
+def _seeding(seed: int) -> Callable[..., np.random.Generator]:
+    """A `numpy.random.default_rng` whose generators without a seed of their own repeat from run to run."""
+    make, seeds = np.random.default_rng, np.random.default_rng(seed)
+    return lambda seed=None: make(seeds.integers(2**32) if seed is None else seed)
+
+
 def _generator(source: Source) -> _Generator:
     match source:
         case "python":
@@ -62,6 +69,10 @@ def _generator(source: Source) -> _Generator:
         case "numpy":
             return _Generator(
                 lambda seed: np.random.RandomState(seed).get_state(), np.random.get_state, np.random.set_state
+            )
+        case "numpy-default":
+            return _Generator(
+                _seeding, lambda: np.random.default_rng, lambda maker: setattr(np.random, "default_rng", maker)
             )
         case "torch":
             import torch

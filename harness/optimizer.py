@@ -82,6 +82,14 @@ class Optimizer(ABC):
     schedule: ClassVar[Schedule | None] = None
     reference: ClassVar[str] = ""
 
+    @classmethod
+    def objection(cls, problem: Problem) -> str:
+        """Why the method can't do a problem that its capabilities fit, in one line; empty where it can.
+
+        A run is then skipped with this reason. It loads no library: it is asked while runs are planned.
+        """
+        return ""
+
     @abstractmethod
     def __init__(self, problem: Problem, seed: int) -> None:
         """Start on `problem` with `seed` (0 <= seed < 2**31). Options are further keyword arguments with defaults."""

@@ -24,7 +24,7 @@ def mismatch(optimizer: type[Optimizer], problem: Problem) -> str:
             return reason
     for capability in sorted(optimizer.requires - _offers(problem)):
         return f"the optimizer needs a {capability} task"
-    return ""
+    return optimizer.objection(problem)
 
 
 def levels_line(choice: OptimizerChoice, problem: Problem) -> str:

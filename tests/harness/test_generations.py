@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.generations import Generations, Member
 from optathlon.trial import Result, Status
 
@@ -57,3 +59,13 @@ def test_nothing_is_bred_before_the_generation_is_known() -> None:
     generations.tell(first, Result(status=Status.CRASHED, losses=(9.0,)))
     assert (len(bred), generations.next()) == (1, Member(0, 1))
     assert len(bred) == 2
+
+
+def test_a_generation_without_members_means_that_nothing_is_left() -> None:
+    bred = [[1], []]
+    generations: Generations[int] = Generations(lambda: bred.pop(0), lambda members, results: None)
+    member = generations.next()
+    assert member is not None
+    generations.tell(member, result(1.0))
+    with pytest.raises(SearchSpaceExhausted, match="nothing left to propose"):
+        generations.next()

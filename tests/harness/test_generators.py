@@ -64,3 +64,21 @@ def test_torch() -> None:
             found += torch.rand(1).tolist()
     assert found == expected
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_generators_without_a_seed_get_one_from_the_run() -> None:
+    def drawn(seed: int) -> list[float]:
+        generators, found = LentGenerators(seed, "numpy-default"), []
+        for _ in range(2):
+            np.random.default_rng()
+            with generators.lent():
+                found += [np.random.default_rng().random() for _ in range(2)]
+        return found
+
+    before = np.random.default_rng
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert len(set(drawn(1))) == 4
+    assert np.random.default_rng is before
+    with LentGenerators(3, "numpy-default").lent():
+        seeded = np.random.default_rng(7).random()
+    assert seeded == np.random.default_rng(7).random()

@@ -15,21 +15,34 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Integer
 
 from optathlon import Budget, Objective, Result, Status
-from optathlon.optimizers.nevergrad import NevergradDE, NevergradOnePlusOne, NevergradPSO
+from optathlon.optimizers.nevergrad import (
+    NevergradDE,
+    NevergradEDA,
+    NevergradEMNA,
+    NevergradHammersley,
+    NevergradLengler,
+    NevergradOnePlusOne,
+    NevergradPSO,
+    NevergradTBPSA,
+)
+from optathlon.registry.capabilities import mismatch
 
 SEED = 11
 TRIALS = 64
 """More than two generations of DE (30 individuals), more than one of PSO (40)."""
 
-adapters = pytest.mark.parametrize("adapter", [NevergradDE, NevergradPSO, NevergradOnePlusOne])
-methods = pytest.mark.parametrize(
-    ("adapter", "family"),
-    [
-        (NevergradDE, ng.optimizers.DE),
-        (NevergradPSO, ng.optimizers.PSO),
-        (NevergradOnePlusOne, ng.optimizers.OnePlusOne),
-    ],
-)
+METHODS: list[tuple[Any, Any]] = [
+    (NevergradDE, ng.optimizers.DE),
+    (NevergradPSO, ng.optimizers.PSO),
+    (NevergradOnePlusOne, ng.optimizers.OnePlusOne),
+    (NevergradLengler, ng.optimizers.registry["DiscreteLenglerOnePlusOne"]),
+    (NevergradTBPSA, ng.optimizers.registry["TBPSA"]),
+    (NevergradEMNA, ng.optimizers.registry["NaiveIsoEMNA"]),
+    (NevergradEDA, ng.optimizers.registry["EDA"]),
+    (NevergradHammersley, ng.optimizers.registry["ScrHammersleySearch"]),
+]
+methods = pytest.mark.parametrize(("adapter", "family"), METHODS)
+adapters = pytest.mark.parametrize("adapter", [adapter for adapter, _ in METHODS])
 
 OPTIONS = [
     (
@@ -42,6 +55,10 @@ OPTIONS = [
     (NevergradOnePlusOne, {"mutation": "discrete"}, ng.optimizers.DiscreteOnePlusOne),
     (NevergradOnePlusOne, {"mutation": "portfolio"}, ng.optimizers.PortfolioDiscreteOnePlusOne),
     (NevergradOnePlusOne, {"mutation": "doublefastga"}, ng.optimizers.DoubleFastGADiscreteOnePlusOne),
+    (NevergradTBPSA, {"initial_popsize": 2}, ng.families.ParametrizedTBPSA(naive=False, initial_popsize=2)),
+    (NevergradEMNA, {"covariance": "diagonal"}, ng.families.EMNA(isotropic=False)),
+    (NevergradHammersley, {"opposition": "opposite"}, ng.optimizers.registry["OScrHammersleySearch"]),
+    (NevergradHammersley, {"opposition": "quasi"}, ng.optimizers.registry["QOScrHammersleySearch"]),
 ]
 
 
@@ -117,9 +134,10 @@ def test_native_mixed(kit: Any, adapter: Any, family: Any) -> None:
 @pytest.mark.parametrize(("adapter", "options", "family"), OPTIONS)
 def test_native_options(kit: Any, adapter: Any, options: Any, family: Any) -> None:
     problem = kit.problem(kit.numeric_space(), budget=100)
-    expected = native_configs(family, numeric_parameters(), kit.flat_loss, 30)
-    assert driven(kit, adapter, problem, kit.flat_loss, 30, **options) == expected
-    assert driven(kit, adapter, problem, kit.flat_loss, 30) != expected
+    trials = 95 if adapter is NevergradEMNA else 30
+    expected = native_configs(family, numeric_parameters(), kit.flat_loss, trials)
+    assert driven(kit, adapter, problem, kit.flat_loss, trials, **options) == expected
+    assert driven(kit, adapter, problem, kit.flat_loss, trials) != expected
 
 
 @methods
@@ -168,7 +186,7 @@ def test_failed_trials_are_told_with_their_imputed_loss(kit: Any, adapter: Any, 
 @adapters
 def test_goes_on_where_all_trials_fail(kit: Any, adapter: Any) -> None:
     failure = Result(status=Status.CRASHED, losses=(1e300, 1e300))
-    problem = kit.problem(kit.numeric_space(), objectives=2)
+    problem = kit.problem(kit.numeric_space(), budget=100, objectives=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         configs = driven(kit, adapter, problem, lambda config: failure, 45)
@@ -183,12 +201,18 @@ def test_budget_in_full_evaluations(kit: Any, adapter: Any) -> None:
     assert (budget("50"), budget("12.5"), budget("600s"), budget("600cost")) == (50, 13, None, None)
 
 
+def test_a_sequence_needs_to_know_its_length(kit: Any) -> None:
+    seconds = replace(kit.problem(kit.numeric_space()), budget=Budget.parse("600s"))
+    assert mismatch(NevergradHammersley, seconds) == "the method needs a budget in evaluations"
+    assert mismatch(NevergradTBPSA, seconds) == ""
+
+
 @adapters
 def test_choices_keep_their_types(kit: Any, adapter: Any) -> None:
     space = ConfigurationSpace()
     space.add(Categorical("mixed", [True, "auto", 2]), Categorical("rate", [0.1, 0.5]), Categorical("one", ["only"]))
     space.add(Categorical("level", [1, 2, 3], ordered=True), Integer("n", (1, 2)))
-    problem = kit.problem(space)
+    problem = kit.problem(space, budget=100)
     trials = kit.drive(adapter(problem, SEED), problem, lambda config: -config["rate"], 45)
     values = {name: {trial.config[name] for trial in trials} for name in space}
     assert {type(value) for value in values["mixed"]} <= {bool, str, int}

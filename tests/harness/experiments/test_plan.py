@@ -118,6 +118,18 @@ def toys(own_plugins: None) -> None:
     plugins.tasks |= {"toy/one": one, "toy/two": two}
 
 
+def test_what_capabilities_do_not_say_an_objection_does() -> None:
+    class Picky(declaring(Capability.MULTI_OBJECTIVE)):  # type: ignore[misc]
+        @classmethod
+        def objection(cls, problem: Problem) -> str:
+            return "two at most" if len(problem.objectives) > 2 else ""
+
+    space = ConfigurationSpace({"x": (0.0, 1.0)})
+    objectives = tuple(Objective(name) for name in "abc")
+    assert mismatch(Picky, Problem(space, objectives=objectives[:2])) == ""
+    assert mismatch(Picky, Problem(space, objectives=objectives)) == "two at most"
+
+
 @pytest.mark.usefixtures("toys")
 def test_a_plan_holds_every_run_once() -> None:
     experiment = Experiment(
