@@ -103,8 +103,8 @@ class Nesting:
 
     A hyperparameter whose conditions are on choices of which each is nested in an option of the one before, or on one
     choice, is nested in the options in which it is active. Others stand at the top, active or not: those without
-    conditions, and those with conditions that a tree can't express (on numbers and ordered choices, or on several choices
-    side by side).
+    conditions, and those with conditions that a tree can't express (on numbers and ordered choices, or on several
+    choices side by side).
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Nesting:
         home = max(parents, key=self._space.index_of.__getitem__, default="")
         known = self._known.get(home, {})
         self._known[name] = {}
-        if not isinstance(self._space.get(home), CategoricalHyperparameter) or not parents <= {home, *known}:
+        if not isinstance(self._space.get(home), hp.CategoricalHyperparameter) or not parents <= {home, *known}:
             self.top.append(name)
             return
         options = [known | {home: value} for value in self._choices[home]]

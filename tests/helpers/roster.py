@@ -43,7 +43,7 @@ def early(name: str) -> dict[str, Any]:
     """Options with which an optimizer leaves its initial design within a few trials."""
     if name in _EARLY:
         return _EARLY[name]
-    found = {}
+    found: dict[str, Any] = {}
     for option in list(inspect.signature(CLASSES[name]).parameters)[2:]:
         for pattern, least in _SHORTER.items():
             if re.search(pattern, option):

@@ -62,7 +62,7 @@ def flat(tune: Any) -> Any:
 
 
 def of_flat(config: Any) -> Any:
-    found = {name: plain(value) for name, value in config.items()}
+    found: dict[str, Any] = {name: plain(value) for name, value in config.items()}
     return found | {"size": ["s", "m", "l"][found["size"]], "version": 3}
 
 

@@ -250,7 +250,7 @@ def test_same_seed_while_others_draw(kit: Any, optimizer_class: Any) -> None:
 
 def test_pending_trials(kit: Any) -> None:
     problem = kit.problem(kit.flat_space(), fidelity=LEVELS)
-    optimizer = SyneTuneASHA(problem, SEED)
+    optimizer: Any = SyneTuneASHA(problem, SEED)
     first = [optimizer.ask() for _ in range(3)]
     assert [trial.fidelity for trial in first] == [1, 1, 1]
     optimizer.tell(first[1], kit.succeed(0.5))
