@@ -62,12 +62,13 @@ def _check_all_optimizers() -> int:
     told = Counter[str]()
     for name in names:
         began = time.process_time()
+        failures: dict[Check, str] = {}
         try:
             checks = optimizer_checks(name)
         except MissingDependency as missing:
-            word, text, failures = "skipped", str(missing), {}
+            word, text = "skipped", str(missing)
         except UsageError as error:
-            word, text, failures = "FAILED", str(error), {}
+            word, text = "FAILED", str(error)
         else:
             failures = {one: failure for one, failure in _outcomes(checks) if failure}
             word = "FAILED" if failures else "ok"

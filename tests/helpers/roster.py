@@ -43,7 +43,7 @@ def early(name: str) -> dict[str, Any]:
     """Options with which an optimizer leaves its initial design within a few trials."""
     if name in _EARLY:
         return _EARLY[name]
-    found = {}
+    found: dict[str, Any] = {}
     for option in list(inspect.signature(CLASSES[name]).parameters)[2:]:
         for pattern, least in _SHORTER.items():
             if re.search(pattern, option):
@@ -110,6 +110,8 @@ OPTIMIZERS = quick(CLASSES)
 """All names, for tests of a few trials."""
 CHEAP = quick(CLASSES.keys() - EXPENSIVE)
 """All names, of which the expensive ones are slow, for tests of many trials."""
+AFFORDABLE = quick((CLASSES.keys() - EXPENSIVE) | REPRESENTATIVES)
+"""All names, of which the expensive ones are slow unless their library has no cheap one, for tests in between."""
 
 
 def problem_of(name: str, space: ConfigurationSpace, budget: float = 20, **given: Any) -> Problem:

@@ -132,7 +132,7 @@ def test_one_under_two_names_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_order_is_no_difference() -> None:
-    places = [(("x", one / 7),) for one in range(6)]
+    places: list[Proposal] = [(("x", one / 7),) for one in range(6)]
     assert _alike(places, places[::-1])
     assert _alike(places, [(("x", 0.9),), *places[1:]]), "only the initial designs differ"
     assert not _alike(places, [*places[:-1], (("x", 0.9),)])
