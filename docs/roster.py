@@ -148,9 +148,8 @@ def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
     for title in sorted(found, key=str.lower):
         installs = sorted({cls.install for cls in found[title].values() if cls.install})
         yield from (f"### {title}", "")
-        (version,) = {tested(cls) for cls in found[title].values()}
-        if version:
-            yield from (f"Version {version}.", "")
+        if versions := sorted({tested(cls) for cls in found[title].values()} - {""}):
+            yield from (f"Version {' and '.join(versions)}.", "")
         for name in sorted({own.name for cls in found[title].values() if (own := environment(cls))}):
             yield from (f"In an environment of its own: `optathlon env create {name}`", "")
         for install in installs:

@@ -104,7 +104,9 @@ def timed(took: list[float]) -> Iterator[None]:
 @pytest.mark.parametrize("name", AFFORDABLE)
 def test_a_killed_run_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     """Killed in its first, second, a middle and its last trial, one after the other; expensive methods once."""
-    task = make_task(task_of(name))
+    if (id := task_of(name)) is None:
+        pytest.skip(f"{name} can do none of the tasks")
+    task = make_task(id)
     choice = choose_optimizer(early_id(name))
     spec = RunSpec(choice.id, task.id, task.version, 3, 0, Budget(4 if name in EXPENSIVE else 8))
     undisturbed = do(spec, choice, task, tmp_path / "undisturbed.jsonl")
