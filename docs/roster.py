@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.registry.optimizers import optimizer_class
@@ -147,8 +148,10 @@ def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
     for title in sorted(found, key=str.lower):
         installs = sorted({cls.install for cls in found[title].values() if cls.install})
         yield from (f"### {title}", "")
-        if version := tested(title):
-            yield from (f"Version {version}.", "")
+        if versions := sorted({tested(cls) for cls in found[title].values()} - {""}):
+            yield from (f"Version {' and '.join(versions)}.", "")
+        for name in sorted({own.name for cls in found[title].values() if (own := environment(cls))}):
+            yield from (f"In an environment of its own: `optathlon env create {name}`", "")
         for install in installs:
             yield from (f"`{install}`", "")
         for name, cls in found[title].items():
@@ -158,14 +161,23 @@ def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
 
 def library(cls: type[Optimizer]) -> str:
     """The name that what the method comes from is installed by."""
+    if own := environment(cls):
+        return str(own.requirements[0]).partition("==")[0]
     package = next(iter(cls.packages), "optathlon")
     name = DISTRIBUTIONS.get(package, package.replace("_", "-"))
-    return next((line for line in pins() if line.lower() == name.lower()), name)
+    return next((pinned for pinned in pins() if pinned.lower() == name.lower()), name)
 
 
-def tested(distribution: str) -> str:
-    """The version in `constraints.txt`; empty where it has none."""
-    return pins().get(distribution, "")
+def tested(cls: type[Optimizer]) -> str:
+    """The version of its library in `constraints.txt`, or in its own environment; empty where it has none."""
+    if own := environment(cls):
+        return str(own.requirements[0]).partition("==")[2]
+    return pins().get(library(cls), "")
+
+
+def environment(cls: type[Optimizer]) -> Any:
+    """The virtual environment of its own that it needs, if any: its name and requirements, the library first."""
+    return getattr(cls, "environment", None)
 
 
 def pins() -> dict[str, str]:

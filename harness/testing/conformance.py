@@ -61,7 +61,8 @@ LEVELLED = 6
 
 _SLOW_S = 1.0
 """Where a run takes more CPU time, its repetitions end half-way."""
-_PATIENCE = 200
+_LEVELS = frozenset({Capability.MULTI_FIDELITY, Capability.RESUMABLE})
+_PATIENCE = 2000
 """So often what waits for results may be asked without any until it does."""
 _IDENTIFIED = re.compile(r"\b10\.\d{4,}/\S|\barXiv:\s*\d{4}\.\d|https?://\S", re.IGNORECASE)
 """A DOI, an arXiv id or an address."""
@@ -108,9 +109,9 @@ def optimizer_checks(id: str) -> list[Check]:
             checks.append(Check(f"{run.kind}: same seed, same trials, whatever others draw", run.check_determinism))
         checks.append(Check(f"{run.kind}: goes on after failed trials{at_once}", run.check_robustness))
     checks.append(Check("the class can be pickled for worker processes", lambda: _check_pickling(choice.cls)))
-    if choice.name in declared("optathlon.optimizers"):
+    if runs and choice.name in declared("optathlon.optimizers"):
         checks.append(Check("the class says where its method comes from", lambda: _check_reference(choice.cls)))
-        checks.append(Check("what it does with pending trials is declared", lambda: _check_pending(choice, runs)))
+        checks.append(Check("what it does with pending trials is declared", lambda: _check_pending(choice, runs[0])))
     return checks
 
 
@@ -136,7 +137,7 @@ def _practice_tasks(cls: type[Optimizer]) -> Iterator[Task]:
     kind, space = _richest_space(cls.capabilities)
     yield _practice("continuous", _continuous_space())
     yield _practice(kind, space)
-    if Capability.MULTI_FIDELITY in declares or Capability.RESUMABLE in declares:
+    if declares & _LEVELS:
         yield _practice("multi-fidelity", space, fidelity=Fidelity("epochs", 1, 27, kind="int", log=True))
     if Capability.RESUMABLE in declares:
         yield _practice("resumable", space, fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True))
@@ -148,9 +149,14 @@ def _practice_tasks(cls: type[Optimizer]) -> Iterator[Task]:
         yield _practice("multi-fidelity-objective", space, objectives=objectives, fidelity=levels)
     if Capability.CONSTRAINTS in declares:
         yield _practice("constrained", space, constraints=("c",))
-    if {Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS} <= cls.requires:
-        objectives = (Objective("a"), Objective("b", "maximize"))
-        yield _practice("constrained multi-objective", space, objectives=objectives, constraints=("c",))
+    if len(cls.requires) > 1:
+        yield _practice(
+            "all that it requires",
+            space,
+            objectives=(Objective("a"), Objective("b", "maximize"))[: 1 + (Capability.MULTI_OBJECTIVE in cls.requires)],
+            fidelity=Fidelity("epochs", 1, 27, kind="int", resumable=True) if cls.requires & _LEVELS else None,
+            constraints=("c",) if Capability.CONSTRAINTS in cls.requires else (),
+        )
 
 
 def _richest_space(capabilities: frozenset[Capability]) -> tuple[str, ConfigurationSpace]:
@@ -343,13 +349,13 @@ def _check_reference(cls: type[Optimizer]) -> None:
     )
 
 
-def _check_pending(choice: OptimizerChoice, runs: list[_PracticeRuns]) -> None:
+def _check_pending(choice: OptimizerChoice, run: _PracticeRuns) -> None:
     """Whether `ask` returns `None` while trials are pending if and only if that is declared."""
     cls = choice.cls
     if Capability.ASYNCHRONOUS not in cls.capabilities:
         _expect(cls.pending is Pending.WAITS, "it is not asynchronous: declare pending = Pending.WAITS")
         return
-    problem = replace(runs[0].task.problem, n_workers=3)
+    problem = replace(run.task.problem, n_workers=3)
     optimizer = choice.start(replace(problem, space=deepcopy(problem.space)), 0)
     waits = cls.pending is Pending.WAITS
     most = _PATIENCE if waits else problem.n_workers

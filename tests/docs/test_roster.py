@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,6 +95,27 @@ def test_libraries_have_their_version_and_their_methods(roster: ModuleType, monk
         "`pip install it`",
         "",
         "- `method`: A method (Someone 2020). Someone 2020, [arXiv:2001.01234](https://arxiv.org/abs/2001.01234).",
+        "",
+    ]
+
+
+class Apart(Method):
+    """Elsewhere."""
+
+    environment = SimpleNamespace(name="apart", requirements=("openbox==0.9.0", "numpy==1.26.4"))
+    install = ""
+    reference = ""
+
+
+def test_an_environment_of_its_own_is_named(roster: ModuleType) -> None:
+    assert [*roster.libraries({"apart": Apart})] == [
+        "### openbox",
+        "",
+        "Version 0.9.0.",
+        "",
+        "In an environment of its own: `optathlon env create apart`",
+        "",
+        "- `apart`: Elsewhere.",
         "",
     ]
 

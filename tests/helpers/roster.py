@@ -25,7 +25,12 @@ from optathlon.registry.tasks import make_task
 
 CLASSES: dict[str, Any] = {point.name: point.load() for point in entry_points(group="optathlon.optimizers")}
 
-_SHORTER = {r"initial|startup|warmup": 2, r"popsize|population": 6}
+_SHORTER = {
+    r"init|startup|warmup|min_samples|kernels|generations": 2,
+    r"neighbors|sample_size": 3,
+    r"elites|offsprings|mutants": 4,
+    r"popsize|population": 6,
+}
 """Options by which a method learns from its first trials, and the least value that tests give them."""
 _EARLY: dict[str, dict[str, Any]] = {
     "hebo": {"n_initial": 2, "model": "rf"},
@@ -64,6 +69,10 @@ def _least_accepted(cls: type, option: str, least: int) -> dict[str, Any]:
 def early_id(name: str) -> str:
     """The optimizer with those options, as users write it."""
     return name + canonical_options(early(name))
+
+
+SEEDLESS = frozenset({"nlopt-ags", "scipy-direct", "scipy-shgo"})
+"""They draw nothing: every seed gives the same trials."""
 
 
 def _is_expensive(name: str) -> bool:
@@ -110,6 +119,8 @@ OPTIMIZERS = quick(CLASSES)
 """All names, for tests of a few trials."""
 CHEAP = quick(CLASSES.keys() - EXPENSIVE)
 """All names, of which the expensive ones are slow, for tests of many trials."""
+AFFORDABLE = quick((CLASSES.keys() - EXPENSIVE) | REPRESENTATIVES)
+"""All names, of which the expensive ones are slow unless their library has no cheap one, for tests in between."""
 
 
 def problem_of(name: str, space: ConfigurationSpace, budget: float = 20, **given: Any) -> Problem:
@@ -128,9 +139,6 @@ TASKS = ("hpobench/fcnet/naval_propulsion", "bbob/f1/d2/i1", "mfh/h3/good", "pym
 """A mixed, a continuous, a multi-fidelity and a two-objective task, all of them cheap."""
 
 
-def task_of(name: str, tasks: Sequence[str] = TASKS) -> str:
-    """The first of the tasks that the optimizer can do; skips the test where there is none."""
-    for task in tasks:
-        if not mismatch(CLASSES[name], make_task(task).problem):
-            return task
-    pytest.skip(f"{name} can do none of {', '.join(tasks)}")
+def task_of(name: str, tasks: Sequence[str] = TASKS) -> str | None:
+    """The first of the tasks that the optimizer can do."""
+    return next((task for task in tasks if not mismatch(CLASSES[name], make_task(task).problem)), None)

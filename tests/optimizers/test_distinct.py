@@ -57,6 +57,9 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "constrained": lambda: Problem(_mixed(), constraints=(Constraint("c"),)),
     "constrained numbers": lambda: Problem(_numbers(), constraints=(Constraint("c"),)),
     "fidelity": lambda: Problem(_mixed(), fidelity=Fidelity("epochs", 1, 27, "int", resumable=True)),
+    "fidelity and two objectives": lambda: Problem(
+        _mixed(), objectives=(Objective("a"), Objective("b")), fidelity=Fidelity("epochs", 1, 27, "int", resumable=True)
+    ),
     "fidelity of numbers": lambda: Problem(_numbers(), fidelity=Fidelity("epochs", 1, 27, "int", resumable=True)),
 }
 

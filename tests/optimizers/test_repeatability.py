@@ -31,7 +31,8 @@ def commands_for(names: Iterable[str]) -> list[list[str]]:
     """A command per task, for all optimizers that run it."""
     grids: dict[str, list[str]] = {}
     for name in names:
-        grids.setdefault(task_of(name, TASKS), []).append(early_id(name))
+        if task := task_of(name, TASKS):
+            grids.setdefault(task, []).append(early_id(name))
     return [["-t", task, *(flag for id in ids for flag in ("-o", id))] for task, ids in grids.items()]
 
 
@@ -48,6 +49,6 @@ def test_one_worker_and_two_give_the_same_trials(names: Collection[str], tmp_pat
     commands = commands_for(sorted(names))
     first = trials_of(tmp_path / "one", commands, jobs=1)
     second = trials_of(tmp_path / "two", list(reversed(commands)), jobs=2)
-    assert first["optimizer"].nunique() == len(names)
+    assert first["optimizer"].nunique() == sum(task_of(name, TASKS) is not None for name in names)
     assert (first["status"] == "ok").all()
     pd.testing.assert_frame_equal(first, second)

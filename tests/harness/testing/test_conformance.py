@@ -491,7 +491,7 @@ def registered(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("waits-for-results", "it waits for results: declare pending = Pending.WAITS"),
         ("one-trial-at-atime", "it is not asynchronous: declare pending = Pending.WAITS"),
-        ("never-waits", "it waits for no result within 200 trials"),
+        ("never-waits", "it waits for no result within 2000 trials"),
         ("without-reference", "its reference is 'Someone 2020': name authors and year, and a DOI"),
         ("without-docstring", "its docstring is empty"),
     ],
