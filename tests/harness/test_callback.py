@@ -101,4 +101,4 @@ def test_a_loop_that_swallows_every_exception_ends_too() -> None:
     callback.answer(1.0)
     del callback
     gc.collect()
-    assert swallowed == ["GreenletExit"]
+    assert swallowed == ["_Dropped"]
