@@ -28,7 +28,8 @@ _MOST_OF_AGS = 10
 class _NLoptOptimizer(Optimizer):
     """One of NLopt's algorithms, which calls the objective back.
 
-    It starts at a random point, and where it ends, starts again at another one.
+    It starts at a random point, and where it ends, starts again at another one; so too where it proposes what is no
+    number.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("nlopt",)
@@ -51,11 +52,11 @@ class _NLoptOptimizer(Optimizer):
             optimizer.set_lower_bounds(np.zeros(size))
             optimizer.set_upper_bounds(np.ones(size))
             function = split.loss if problem.constraints else loss(evaluate)
-            optimizer.set_min_objective(lambda point, gradient: function(point))
+            optimizer.set_min_objective(lambda point, gradient: function(_number(point)))
             for index in range(len(problem.constraints)):
                 optimizer.add_inequality_constraint(_constraint(split, index))
             set_up(optimizer)
-            with suppress(nlopt.RoundoffLimited):  # it can't come closer
+            with suppress(nlopt.RoundoffLimited, nlopt.ForcedStop):  # it can't come closer, or has lost its way
                 optimizer.optimize(np.random.default_rng(seed).random(size))
             if not self._draws:
                 raise SearchSpaceExhausted("NLopt's method has ended, and would do the same again")
@@ -264,8 +265,17 @@ class NLoptMLSL(_NLoptOptimizer):
         super().__init__(problem, seed, "G_MLSL_LDS" if sampling == "sobol" else "G_MLSL", set_up)
 
 
+def _number(point: np.ndarray) -> np.ndarray:
+    """The point; NLopt is stopped where none is left, as COBYLA's arithmetic of losses near 1e-324 or 1e308 does."""
+    import nlopt
+
+    if np.isnan(point).any():
+        raise nlopt.ForcedStop
+    return point
+
+
 def _constraint(split: Split, index: int) -> Callable[[np.ndarray, np.ndarray], float]:
-    return lambda point, gradient: split.constraint(index, point)
+    return lambda point, gradient: split.constraint(index, _number(point))
 
 
 def _population(size: int | None) -> Callable[[Any], object]:

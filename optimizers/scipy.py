@@ -235,7 +235,7 @@ class _Box:
     def to_cube(self, point: np.ndarray) -> np.ndarray:
         """The point of the unit cube, where an integer is in the middle of its bin."""
         config = {one.name: one.decode(round(point[place])) for place, one in self._values.items()}
-        found = self._cube.encode([config])[0]
+        found: np.ndarray = self._cube.encode([config])[0]
         for place, is_integer in enumerate(self.integrality):
             if not is_integer:
                 found[place] = point[place]

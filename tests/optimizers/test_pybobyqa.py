@@ -65,12 +65,12 @@ def test_failed_trials_are_told_with_their_imputed_loss(kit: Any) -> None:
 def test_starts_again_where_its_restarts_were_in_vain(kit: Any) -> None:
     space = ConfigurationSpace({"x": (0.0, 1.0)})
     problem = kit.problem(space)
-    trials = kit.drive(PyBOBYQA(problem, SEED), problem, lambda config: (config["x"] - 0.4) ** 2, 500)
+    trials = kit.drive(PyBOBYQA(problem, SEED), problem, lambda config: (config["x"] - 0.4) ** 2, 300)
 
     def value(point: Any) -> float:
         return float(UnitCube(space).decode(np.array([point]))[0]["x"])
 
-    points = native(1, lambda x: (value(x) - 0.4) ** 2, 500)
+    points = native(1, lambda x: (value(x) - 0.4) ** 2, 300)
     assert [trial.config["x"] for trial in trials] == [value(point) for point in points]
 
 
