@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from ConfigSpace import (
     NormalFloatHyperparameter,
 )
 from scipy.stats import truncnorm
-from scipy.stats.qmc import Sobol, discrepancy
+from scipy.stats.qmc import Halton, LatinHypercube, Sobol, discrepancy
 
+from optathlon import Budget
+from optathlon.encoding import UnitCube
 from optathlon.errors import OptathlonError
+from optathlon.optimizers.qmc import HaltonSearch, LatinHypercubeSearch, SobolSearch
 from optathlon.optimizers.random import RandomSearch
-from optathlon.optimizers.sobol import SobolSearch
 
 
 def test_maps_scipys_sequence_through_the_quantiles(kit: Any) -> None:
@@ -122,3 +125,34 @@ def test_more_even_than_random_and_free_of_warnings(kit: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert unevenness(SobolSearch) < unevenness(RandomSearch) / 3
+
+
+@pytest.mark.parametrize("scramble", [True, False])
+def test_maps_scipys_halton_sequence_through_the_quantiles(kit: Any, scramble: bool) -> None:
+    problem = kit.problem(kit.flat_space())
+    trials = kit.drive(HaltonSearch(problem, seed=5, scramble=scramble), problem, lambda config: 0.0, 130)
+    unit = Halton(6, scramble=scramble, seed=np.random.default_rng(5)).random(130)
+    assert kit.configs(trials) == UnitCube(problem.space).decode(unit)
+
+
+def test_a_latin_hypercube_is_of_the_size_of_the_budget(kit: Any) -> None:
+    """With one point in each of fifty parts of every range; another design follows."""
+    problem = kit.problem(kit.numeric_space(), budget=50)
+    trials = kit.drive(LatinHypercubeSearch(problem, seed=5), problem, lambda config: 0.0, 100)
+    engine = LatinHypercube(4, seed=np.random.default_rng(5))
+    unit = np.concatenate([engine.random(50), engine.random(50)])
+    assert kit.configs(trials) == UnitCube(problem.space).decode(unit)
+    parts = {int((trial.config["momentum"] - 0.1) / 0.7 * 50) for trial in trials[:50]}
+    assert len(parts) == 50
+
+
+def test_a_latin_hypercube_of_a_budget_in_seconds(kit: Any) -> None:
+    problem = replace(kit.problem(kit.numeric_space()), budget=Budget.parse("10s"))
+    trials = kit.drive(LatinHypercubeSearch(problem, seed=5), problem, lambda config: 0.0, 70)
+    assert len({int((trial.config["momentum"] - 0.1) / 0.7 * 64) for trial in trials[:64]}) == 64
+
+
+@pytest.mark.parametrize("adapter", [HaltonSearch, LatinHypercubeSearch])
+def test_forbidden_points_of_other_designs_are_skipped(kit: Any, adapter: Any) -> None:
+    problem = kit.problem(kit.forbidden_space())
+    assert len(kit.drive(adapter(problem, seed=4), problem, lambda config: 0.0, 60)) == 60
