@@ -36,13 +36,8 @@ InProcess = Callable[..., SimpleNamespace]
 @pytest.fixture
 def own(in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A plugin, beside whose optimizers only `random` is known."""
-<<<<<<< HEAD
-    known = {entry.name: entry for entry in importlib.metadata.entry_points(group="optathlon.optimizers")}
-    monkeypatch.setattr(plugins, "declared", lambda group: {"random": known["random"]} if "opt" in group else {})
-=======
     (entry,) = entry_points(group="optathlon.optimizers", name="random")
     monkeypatch.setattr(plugins, "declared", lambda group: {"random": entry} if "optimizers" in group else {})
->>>>>>> roster
     path = tmp_path / "own.py"
     path.write_text(OWN)
     return path
