@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import ClassVar
 
+from optathlon.environment import Environment
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
 
@@ -62,6 +63,9 @@ class Optimizer(ABC):
         Import names of the packages the adapter needs; checked before anything runs.
     install:
         The command that installs them.
+    environment:
+        The virtual environment of its own that its library needs, if it can't be installed beside the others
+        (`optathlon.remote.EnvironmentOptimizer`).
     deterministic:
         Whether the same seed gives the same proposals.
     pending:
@@ -74,6 +78,7 @@ class Optimizer(ABC):
     requires: ClassVar[frozenset[Capability]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
+    environment: ClassVar[Environment | None] = None
     deterministic: ClassVar[bool] = True
     pending: ClassVar[Pending] = Pending.IGNORES
     reference: ClassVar[str] = ""
