@@ -29,8 +29,8 @@ class BayesOptGP(EnvironmentOptimizer):
     choices are one-hot, and integers are rounded inside of the kernel (Garrido-Merchán & Hernández-Lobato 2020).
     The library has no logarithmic scale: such hyperparameters are searched as logarithms to base 10. Black-box
     constraints are modelled by Gaussian processes of their own (Gardner et al. 2014), and a failed trial counts as
-    infeasible there; until a trial is feasible, they are drawn at random, as the library advises. Points may be proposed
-    again, as on small spaces there are no others.
+    infeasible there; until a trial is feasible, they are drawn at random, as the library advises. Points may be
+    proposed again, as on small spaces there are no others.
 
     The first trials are drawn at random, and can be evaluated at once; after them it waits for results, as the
     library's constant liar takes floats alone.

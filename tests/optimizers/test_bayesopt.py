@@ -56,7 +56,7 @@ print(json.dumps(asked))
 def native(space: Any, *, mixed: bool, constrained: bool = False, acquisition: str = "default", points: int = 5) -> Any:
     order = [name for name in space if name != "version"]
     arguments = [json.dumps([mixed, constrained, acquisition, points, TRIALS]), json.dumps(order)]
-    python = made(BayesOptGP.environment).python  # type: ignore[arg-type]
+    python = made(BayesOptGP.environment).python
     done = subprocess.run([str(python), "-c", NATIVE, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

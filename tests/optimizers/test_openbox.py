@@ -54,7 +54,7 @@ print(json.dumps(asked))
 
 def native(space: Any, options: Any, objectives: int = 1) -> Any:
     order = [name for name in space if name != "version"]
-    python = made(OpenBoxGP.environment).python  # type: ignore[arg-type]
+    python = made(OpenBoxGP.environment).python
     arguments = json.dumps([options, objectives, order])
     done = subprocess.run([str(python), "-c", NATIVE, arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
