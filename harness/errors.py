@@ -27,6 +27,10 @@ class MissingDependency(UsageError):
         super().__init__(f"{what} needs the package {package!r}: {install or f'pip install {package}'}")
 
 
+class MissingEnvironment(UsageError):
+    """An optimizer needs a virtual environment of its own that is not there."""
+
+
 class MissingData(UsageError):
     """A collection needs data files that are absent or differ from what was published."""
 

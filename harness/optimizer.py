@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import ClassVar
 
+from optathlon.environment import Environment
 from optathlon.fidelity import Schedule
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
@@ -63,6 +64,9 @@ class Optimizer(ABC):
         Import names of the packages the adapter needs; checked before anything runs.
     install:
         The command that installs them.
+    environment:
+        The virtual environment of its own that its library needs, if it can't be installed beside the others
+        (`optathlon.remote.EnvironmentOptimizer`).
     deterministic:
         Whether the same seed gives the same proposals.
     pending:
@@ -77,6 +81,7 @@ class Optimizer(ABC):
     requires: ClassVar[frozenset[Capability]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
+    environment: ClassVar[Environment | None] = None
     deterministic: ClassVar[bool] = True
     pending: ClassVar[Pending] = Pending.IGNORES
     schedule: ClassVar[Schedule | None] = None

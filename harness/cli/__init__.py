@@ -13,7 +13,21 @@ from typing import NoReturn
 import typer
 from typer.core import TyperGroup
 
-from optathlon.cli import catalogue, check, compact, compare, export, judge, merge, report, retry, run, status, subset
+from optathlon.cli import (
+    catalogue,
+    check,
+    compact,
+    compare,
+    env,
+    export,
+    judge,
+    merge,
+    report,
+    retry,
+    run,
+    status,
+    subset,
+)
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED, OUTPUT_CLOSED
 from optathlon.cli.output import show
 from optathlon.errors import OptathlonError, UsageError
@@ -39,6 +53,7 @@ app.add_typer(judge.group, name="judge")
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)
 app.command("check")(check.check)
+app.add_typer(env.group, name="env")
 app.command("compact")(compact.compact)
 app.command("merge")(merge.merge)
 app.command("export")(export.export)

@@ -21,6 +21,7 @@ from optathlon.text import described
 if TYPE_CHECKING:
     from optathlon.budget import Budget
     from optathlon.fidelity import Fidelity
+    from optathlon.optimizer import Optimizer
     from optathlon.subsets.subset import Subset
     from optathlon.task import Task
 
@@ -137,7 +138,7 @@ def _optimizer_line(name: str) -> str:
     from optathlon.registry.optimizers import optimizer_class
 
     cls = optimizer_class(name)
-    return _first_line(cls) + _missing(cls.packages, cls.install)
+    return _first_line(cls) + _missing(cls.packages, cls.install) + _missing_environment(cls)
 
 
 def _collection_line(name: str) -> str:
@@ -167,6 +168,13 @@ def _missing(packages: Iterable[str], install: str) -> str:
     return f" [not installed: {install}]" if absent else ""
 
 
+def _missing_environment(cls: type[Optimizer]) -> str:
+    from optathlon.remote.environments import missing
+
+    reason = missing(cls.environment)
+    return f" [{reason}]" if reason else ""
+
+
 def _first_line(cls: type) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
@@ -176,10 +184,12 @@ def _print_optimizer(name: str) -> None:
     from optathlon.registry.options import described_type
 
     cls = optimizer_class(name)
-    show(f"{name}{_missing(cls.packages, cls.install)}\n\n{inspect.getdoc(cls)}\n")
+    show(f"{name}{_missing(cls.packages, cls.install)}{_missing_environment(cls)}\n\n{inspect.getdoc(cls)}\n")
     show(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
     if cls.requires:
         show(f"requires       {', '.join(sorted(cls.requires))}")
+    if cls.environment:
+        show(f"environment    {cls.environment.name}: {', '.join(cls.environment.requirements)}")
     show(f"deterministic  {'yes' if cls.deterministic else 'no'}")
     options = list(inspect.signature(cls).parameters.values())[2:]
     show("options        " + ("none" if not options else ""))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import SOME_FAILED
 from optathlon.cli.flags import Plugins
 from optathlon.cli.output import show
@@ -24,9 +25,10 @@ def check(
         bool, typer.Option("--all-optimizers", help="Every optimizer that is listed, a line each.")
     ] = False,
     plugins: Plugins = None,
+    yes: Yes = False,
 ) -> None:
     """Run the conformance checks of an optimizer or a task."""
-    from optathlon.registry.plugins import load_plugin
+    from optathlon.registry.plugins import load_plugin, optimizer_names
     from optathlon.testing.conformance import optimizer_checks, task_checks
 
     if (id is None) is not all_optimizers:
@@ -34,10 +36,14 @@ def check(
     for plugin in plugins or ():
         load_plugin(plugin)
     if id is None:
+        if yes:
+            offer_environments(optimizer_names(), yes)
         failed = _check_all_optimizers()
+    elif "/" in id and ":" not in id:
+        failed = _check_one(id, task_checks(id))
     else:
-        checks = task_checks(id) if "/" in id and ":" not in id else optimizer_checks(id)
-        failed = _check_one(id, checks)
+        offer_environments([id], yes)
+        failed = _check_one(id, optimizer_checks(id))
     if failed:
         raise typer.Exit(SOME_FAILED)
 

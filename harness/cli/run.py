@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import (
     FailFast,
@@ -80,6 +81,7 @@ def run(
         typer.Option(help="Do this optimizer's runs again that other code did than it has now. Repeatable."),
     ] = None,
     keep_old: KeepOld = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Run every optimizer on every task with every seed.
@@ -113,6 +115,8 @@ def run(
         "keep_old": keep_old,
     }
     experiment = Experiment.read(file, flags)
+    if not dry_run:
+        offer_environments(experiment.optimizers, yes)
     if dry_run:
         _print_plan(plan_experiment(experiment))
         return

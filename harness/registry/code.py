@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 
 from optathlon.optimizer import Optimizer
+from optathlon.remote.adapters import source_files
+from optathlon.remote.environments import read
 from optathlon.source import sources_of
 from optathlon.task import short_hash
 
@@ -23,10 +25,12 @@ class Code:
     Attributes
     ----------
     source:
-        A hash of its classes' modules and of what these import that nobody installed; empty where unknown.
+        A hash of its classes' modules, of what these import that nobody installed, and of the files that its process
+        runs (`optathlon.remote`); empty where unknown.
     versions:
         The distributions that brought them, and those of the libraries behind it (`Optimizer.packages`, or what the
-        modules import where that is empty), with their versions; JSON; empty where unknown.
+        modules import where that is empty), with their versions, and those that its own virtual environment was made
+        for; JSON; empty where unknown.
     """
 
     source: str = ""
@@ -69,7 +73,10 @@ def code_of(cls: type[Optimizer]) -> Code:
         texts |= {f"{base.__name__} {name}": short_hash(text.hex()) for name, text in found.texts.items()}
         holders.add(base.__module__.partition(".")[0])
         others |= found.others
+    texts |= {name: short_hash(text.hex()) for name, text in source_files(cls).items()}
     versions = dict(_versions({_OWN, *holders, *(cls.packages or others)}))
+    if cls.environment is not None and (found_there := read(cls.environment.name)):
+        versions |= {f"{name} in {cls.environment.name}": one for name, one in found_there.versions().items()}
     source = short_hash(json.dumps(texts, sort_keys=True)) if texts else ""
     return Code(source, json.dumps(versions, sort_keys=True))
 

@@ -27,6 +27,7 @@ from optathlon.registry.plugins import (
     optimizer_names,
     plugins,
     require,
+    require_environment,
 )
 from optathlon.text import described
 
@@ -78,6 +79,7 @@ def choose_optimizer(id: str) -> OptimizerChoice:
         name = kebab(cls.__name__)
     name = label or name
     require(f"the optimizer {name!r}", cls.packages, cls.install)
+    require_environment(f"the optimizer {name!r}", cls.environment)
     refuse_struck(options, f"the optimizer {name!r}")
     _require_complete(name, cls, options)
     checked = checked_options(cls, options, f"the optimizer {name!r}")

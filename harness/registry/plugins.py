@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from optathlon.entries import broken, load_entry
-from optathlon.errors import MissingDependency, UsageError
+from optathlon.environment import Environment
+from optathlon.errors import MissingDependency, MissingEnvironment, UsageError
 from optathlon.optimizer import Optimizer
 from optathlon.paths import followed
 from optathlon.registry.loading import PluginFolder
+from optathlon.remote.environments import missing
 from optathlon.task import Collection, Task
 from optathlon.text import described
 
@@ -157,6 +159,12 @@ def require(what: str, packages: Iterable[str], install: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingDependency(what, package, install)
+
+
+def require_environment(what: str, environment: Environment | None) -> None:
+    """Raise `MissingEnvironment` where the virtual environment that an optimizer needs can't be used."""
+    if reason := missing(environment):
+        raise MissingEnvironment(f"{what} has an environment of its own: {reason}")
 
 
 def kebab(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from optathlon.redaction import redacted_command
+from optathlon.remote.environments import all_made
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.running.gpus import ask_gpus
 from optathlon.task import short_hash
@@ -32,6 +33,9 @@ def provenance() -> dict[str, Any]:
     return {
         "command": redacted_command([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "packages": _installed_packages(),
+        "environments": {
+            one.name: {"python": one.python_version, "packages": dict(one.packages)} for one in all_made()
+        },
         "git_commit": _git_version(Path.cwd()),
         "optathlon_commit": _git_version(Path(__file__).parent),
         "python": platform.python_version(),

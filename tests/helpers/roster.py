@@ -23,6 +23,8 @@ from optathlon.registry.capabilities import mismatch
 from optathlon.registry.options import canonical_options, checked_options
 from optathlon.registry.tasks import make_task
 
+from optathlon.remote.environments import missing
+
 CLASSES: dict[str, Any] = {point.name: point.load() for point in entry_points(group="optathlon.optimizers")}
 
 _SHORTER = {
@@ -102,8 +104,11 @@ REPRESENTATIVES = _first_of_each_library()
 
 
 def marks_of(name: str) -> list[pytest.MarkDecorator]:
-    """The groups that tests of an optimizer belong to."""
-    return [pytest.mark.torch] if "torch" in CLASSES[name].packages else []
+    """The groups that tests of an optimizer belong to; those in an environment of their own are skipped without it."""
+    cls = CLASSES[name]
+    reason = missing(cls.environment)
+    of_environment = [pytest.mark.slow, pytest.mark.skipif(bool(reason), reason=reason)] if cls.environment else []
+    return [*of_environment, *([pytest.mark.torch] if "torch" in cls.packages else [])]
 
 
 def quick(names: Iterable[str]) -> list[Any]:
