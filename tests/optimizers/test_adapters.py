@@ -11,16 +11,27 @@ import pytest
 from roster import CLASSES, OPTIMIZERS, marks_of
 
 from optathlon import Capability, Optimizer
-from optathlon.registry.capabilities import mismatch
 from optathlon.testing.conformance import NonConformance, optimizer_checks
 
 EARLY_MODEL: dict[str, dict[str, Any]] = {
+    "ax": {"n_initial": 2},
+    "botorch-gibbon": {"n_initial": 2, "num_restarts": 2},
+    "botorch-jes": {"n_initial": 2, "num_restarts": 2},
+    "botorch-lognehvi": {"n_initial": 2, "num_restarts": 2},
+    "botorch-lognei": {"n_initial": 2, "num_restarts": 2},
+    "botorch-mapsaas": {"n_initial": 2, "num_restarts": 2},
+    "botorch-mes": {"n_initial": 2, "num_restarts": 2},
+    "botorch-mfmes": {"n_initial": 2, "num_restarts": 2},
+    "botorch-parego": {"n_initial": 2, "num_restarts": 2},
+    "botorch-turbo": {"n_initial": 2},
     "hebo": {"n_initial": 2, "model": "rf"},  # the Gaussian process repeats itself in test_hebo.py
     "optuna-gp": {"n_startup_trials": 2},
     "smac-bb": {"initial_per_dimension": 1},
     "smac-hpo": {"initial_per_dimension": 1},
 }
-EXPENSIVE = {"hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
+EXPENSIVE = {"ax", "hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"} | {
+    name for name in CLASSES if name.startswith("botorch-")
+}
 """Their conformance takes minutes: `-m slow`. `test_same_seed_same_sequence` is what is always run of it."""
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -35,10 +46,21 @@ MISSING = {
 """What the roster calls a capability that an optimizer doesn't declare, in this order."""
 
 
+NEEDED = {
+    Capability.MULTI_FIDELITY: "tasks without fidelity",
+    Capability.MULTI_OBJECTIVE: "tasks with one objective",
+}
+"""What the roster says of a capability that a task must call for."""
+
+
 def problem_for(kit: Any, cls: type[Optimizer], space: Any) -> Any:
-    """With a fidelity where the optimizer needs one."""
-    flat = kit.problem(space, budget=8)
-    return kit.problem(space, budget=8, fidelity=kit.levels) if mismatch(cls, flat) else flat
+    """With a fidelity or two objectives where the optimizer needs them."""
+    fidelity = kit.levels if Capability.MULTI_FIDELITY in cls.requires else None
+    return kit.problem(space, budget=8, fidelity=fidelity, objectives=objectives_of(cls))
+
+
+def objectives_of(cls: type[Optimizer]) -> int:
+    return 2 if Capability.MULTI_OBJECTIVE in cls.requires else 1
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -48,7 +70,8 @@ def test_same_seed_same_sequence(kit: Any, name: str) -> None:
     def sequence(seed: int, trials: int) -> Any:
         problem = problem_for(kit, optimizer_class, kit.numeric_space())  # two initial trials, then the model
         optimizer = optimizer_class(problem, seed, **EARLY_MODEL.get(name, {}))
-        return kit.configs(kit.drive(optimizer, problem, kit.flat_loss, trials))
+        loss = kit.two_losses if len(problem.objectives) > 1 else kit.flat_loss
+        return kit.configs(kit.drive(optimizer, problem, loss, trials))
 
     first = sequence(1, 3)
     assert sequence(1, 3) == first
@@ -112,7 +135,7 @@ def test_the_roster_says_what_each_optimizer_declares(kit: Any) -> None:
     declared = {}
     for name in CLASSES:
         cls = CLASSES[name]
-        cells = ["tasks without fidelity"] if mismatch(cls, kit.problem(kit.numeric_space())) else []
+        cells = [text for one, text in NEEDED.items() if one in cls.requires]
         declared[name] = ", ".join(cells + [text for one, text in MISSING.items() if one not in cls.capabilities])
     assert roster((DOCS / "optimizers.md").read_text()) == declared
 

@@ -10,7 +10,7 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer, OrdinalHyperparameter
 from roster import CLASSES, OPTIMIZERS
 
-from optathlon import Fidelity, Status, as_task
+from optathlon import Capability, Fidelity, Status, as_task
 from optathlon.encoding import tempered
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.optimizers import choose_optimizer
@@ -19,6 +19,14 @@ from optathlon.running.loop import run_loop
 
 TRIALS = 6
 EARLY_MODEL = {
+    "ax": "ax[n_initial=2]",
+    "botorch-gibbon": "botorch-gibbon[n_initial=2,num_restarts=2]",
+    "botorch-jes": "botorch-jes[n_initial=2,num_restarts=2]",
+    "botorch-lognei": "botorch-lognei[n_initial=2,num_restarts=2]",
+    "botorch-mapsaas": "botorch-mapsaas[n_initial=2,num_restarts=2]",
+    "botorch-mes": "botorch-mes[n_initial=2,num_restarts=2]",
+    "botorch-mfmes": "botorch-mfmes[n_initial=2,num_restarts=2]",
+    "botorch-turbo": "botorch-turbo[n_initial=2]",
     "hebo": "hebo[n_initial=2,model=rf]",
     "optuna-gp": "optuna-gp[n_startup_trials=2]",
     "optuna-tpe": "optuna-tpe[n_startup_trials=2]",
@@ -62,7 +70,7 @@ def outcome_of(name: str, space: list[Any], loss: Any, trials: int = TRIALS) -> 
     cls = CLASSES[name]
     found = ConfigurationSpace()
     found.add(*space)
-    fidelity = Fidelity("epochs", 1, 3, "int") if cls.requires else None
+    fidelity = Fidelity("epochs", 1, 3, "int") if Capability.MULTI_FIDELITY in cls.requires else None
     task = as_task("awkward/one", space=found, fidelity=fidelity, budget=trials)(loss)
     choice = choose_optimizer(EARLY_MODEL.get(name, name))
     if reason := mismatch(choice.cls, task.problem):
@@ -72,7 +80,8 @@ def outcome_of(name: str, space: list[Any], loss: Any, trials: int = TRIALS) -> 
 
 
 def is_quick(name: str) -> bool:
-    return name not in {"hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
+    expensive = {"ax", "hebo", "optuna-gp", "smac-bb", "smac-hpo", "smac-mf"}
+    return name not in expensive and not name.startswith("botorch-")
 
 
 ALL = [
@@ -124,7 +133,11 @@ def test_who_can_not_tune_nothing_is_skipped() -> None:
     space = ConfigurationSpace({"k": ["only"]})
     task = as_task("awkward/nothing", space=space)(lambda config: 1.0)
     skipped = {name for name, cls in CLASSES.items() if "one configuration" in mismatch(cls, task.problem)}
-    assert {name for name in skipped if name.startswith(("hebo", "nevergrad", "cmaes"))} == skipped != set()
+    assert (
+        {name for name in skipped if name.startswith(("ax", "botorch", "hebo", "nevergrad", "cmaes"))}
+        == skipped
+        != set()
+    )
 
 
 @pytest.mark.parametrize("loss", [0.0, -1.5, 1e30, -1e30, 5e-324])

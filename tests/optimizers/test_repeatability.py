@@ -19,8 +19,25 @@ NAMES = [point.name for point in entry_points(group="optathlon.optimizers")]
 TASKS = ("sklearn/svm/iris", "hpobench/fcnet/naval_propulsion", "mfh/h3/good", "bbob/f1/d2/i1")
 """A conditional, a flat, a multi-fidelity and a continuous one: each optimizer runs the first that it can do."""
 
-OTHERS = {"optuna-nsga2": "pymoo/zdt1/m2/d6", "smac-bb": "hpobench/fcnet/naval_propulsion"}
-OPTIONS = {"hebo": "[n_initial=4]", "optuna-gp": "[n_startup_trials=4]", "optuna-tpe": "[n_startup_trials=4]"}
+OTHERS = {
+    "botorch-lognehvi": "pymoo/zdt1/m2/d6",
+    "botorch-parego": "pymoo/zdt1/m2/d6",
+    "optuna-nsga2": "pymoo/zdt1/m2/d6",
+    "smac-bb": "hpobench/fcnet/naval_propulsion",
+}
+OPTIONS = {
+    "ax": "[n_initial=4]",
+    **dict.fromkeys(
+        ["botorch-gibbon", "botorch-lognehvi", "botorch-lognei", "botorch-mes"], "[n_initial=4,num_restarts=2]"
+    ),
+    **dict.fromkeys(
+        ["botorch-jes", "botorch-mapsaas", "botorch-mfmes", "botorch-parego"], "[n_initial=4,num_restarts=2]"
+    ),
+    "botorch-turbo": "[n_initial=4]",
+    "hebo": "[n_initial=4]",
+    "optuna-gp": "[n_startup_trials=4]",
+    "optuna-tpe": "[n_startup_trials=4]",
+}
 TIMES = ["ask_s", "tell_s", "evaluate_s", "start", "end", "cost", "fit_seconds", "peak_memory"]
 
 
