@@ -22,7 +22,6 @@ from optathlon.errors import UsageError
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.options import canonical_options, checked_options
 from optathlon.registry.tasks import make_task
-
 from optathlon.remote.environments import missing
 
 CLASSES: dict[str, Any] = {point.name: point.load() for point in entry_points(group="optathlon.optimizers")}
