@@ -6,12 +6,13 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from optathlon import Capability, Optimizer
+from optathlon.environment import Environment
 from optathlon.optimizer import Pending
 from optathlon.registry.plugins import declared
 
@@ -102,7 +103,7 @@ def test_libraries_have_their_version_and_their_methods(roster: ModuleType, monk
 class Apart(Method):
     """Elsewhere."""
 
-    environment = SimpleNamespace(name="apart", requirements=("openbox==0.9.0", "numpy==1.26.4"))
+    environment = Environment("apart", requirements=("openbox==0.9.0", "numpy==1.26.4"))
     install = ""
     reference = ""
 
