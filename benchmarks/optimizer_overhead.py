@@ -22,7 +22,7 @@ from optathlon.registry.plugins import optimizer_names
 STORED = Path(__file__).with_suffix(".json")
 OBSERVATIONS = (10, 50, 200)
 DIMENSION = 8
-LIMIT = 300.0
+LIMIT = 60.0
 """Seconds of CPU for one run."""
 
 
