@@ -50,6 +50,12 @@ def problem_for(kit: Any, cls: type[Optimizer], space: Any) -> Any:
     return kit.problem(space, budget=8, fidelity=kit.levels) if mismatch(cls, flat) else flat
 
 
+def as_many_as(problem: Any, loss: Any) -> Any:
+    """As many losses as the problem has objectives."""
+    count = len(problem.objectives)
+    return loss if count == 1 else lambda config: (loss(config),) * count
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_same_seed_same_sequence(kit: Any, name: str) -> None:
     optimizer_class = CLASSES[name]
@@ -57,7 +63,7 @@ def test_same_seed_same_sequence(kit: Any, name: str) -> None:
     def sequence(seed: int, trials: int) -> Any:
         problem = problem_for(kit, optimizer_class, kit.numeric_space())  # two initial trials, then the model
         optimizer = optimizer_class(problem, seed, **EARLY_MODEL.get(name, {}))
-        return kit.configs(kit.drive(optimizer, problem, kit.flat_loss, trials))
+        return kit.configs(kit.drive(optimizer, problem, as_many_as(problem, kit.flat_loss), trials))
 
     first = sequence(1, 3)
     assert sequence(1, 3) == first
@@ -70,7 +76,8 @@ def test_conditional_spaces_where_declared(kit: Any, name: str) -> None:
     if Capability.CONDITIONS not in optimizer_class.capabilities:
         pytest.skip(f"{name} does not declare conditions")
     problem = problem_for(kit, optimizer_class, kit.conditional_space())
-    kit.drive(optimizer_class(problem, 0), problem, kit.conditional_loss, 3)  # `drive` checks every proposal
+    loss = as_many_as(problem, kit.conditional_loss)
+    kit.drive(optimizer_class(problem, 0), problem, loss, 3)  # `drive` checks every proposal
 
 
 @pytest.mark.parametrize(
