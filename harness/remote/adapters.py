@@ -90,7 +90,7 @@ class RemoteOptimizer(Optimizer):
         try:
             return messages.proposal(answer)
         except ValueError as error:
-            self._child.complain(f"the optimizer's process proposed what is no trial: {error}")
+            self._child.complain(f"the optimizer's process proposed what is not a trial: {error}")
 
     def tell(self, trial: Trial, result: Result) -> None:
         """Send the result; the child gives no answer."""

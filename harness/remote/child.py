@@ -99,7 +99,7 @@ class Child:
             self._wait(deadline, writing=True)
 
     def receive(self, to: str, seconds: float) -> dict[str, Any]:
-        """The next answer; raises `RemoteError` where there is none in so many seconds, or it is no JSON object."""
+        """The next answer; raises `RemoteError` where there is none in so many seconds, or it is not a JSON object."""
         deadline = time.monotonic() + seconds
         while True:
             line = self._line()

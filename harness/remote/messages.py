@@ -100,12 +100,12 @@ def proposal(answer: Mapping[str, Any]) -> Trial:
         raise ValueError("it has no object 'candidate'")
     for name, value in candidate.items():
         if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-            raise ValueError(f"the value of {name!r} is no text, finite number or boolean")
+            raise ValueError(f"the value of {name!r} is not a text, finite number or boolean")
     fidelity, parent = answer.get("fidelity"), answer.get("parent")
     if fidelity is not None and (isinstance(fidelity, bool) or not isinstance(fidelity, int | float)):
-        raise ValueError("its 'fidelity' is no number")
+        raise ValueError("its 'fidelity' is not a number")
     if parent is not None and (isinstance(parent, bool) or not isinstance(parent, int)):
-        raise ValueError("its 'parent' is no candidate_id")
+        raise ValueError("its 'parent' is not a candidate_id")
     return Trial(candidate, fidelity, parent)
 
 
