@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import UnitCube
 from optathlon.errors import OptathlonError, SearchSpaceExhausted
 from optathlon.generators import LentGenerators
 from optathlon.trial import Result, Trial
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 Answer = Any
 """What the function returns to the library: most often a loss."""

@@ -8,9 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import AndConjunction, ConfigurationSpace
-from ConfigSpace.conditions import Condition
-
 from optathlon.encoding import Choice, Dimension, Number, dimensions, tempered
 from optathlon.errors import SearchSpaceExhausted
 from optathlon.generators import LentGenerators
@@ -22,6 +19,8 @@ from optathlon.trial import Result, Trial
 
 if TYPE_CHECKING:
     from ax.api.client import Client
+    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.conditions import Condition
 
 _LARGEST = 1e100
 """Losses beyond are on a logarithmic scale: Ax squares them."""
@@ -168,7 +167,7 @@ def _parameter(dimension: Dimension, dependents: Mapping[int, list[str]]) -> Any
 
 
 def _dependents(space: ConfigurationSpace) -> Dependents:
-    """What hangs on which choice."""
+    """What depends on which choice."""
     found: dict[str, dict[int, list[str]]] = {}
     for dimension in dimensions(space):
         place = None if _has_one_value(dimension) else _place(space, dimension.name)
@@ -179,7 +178,7 @@ def _dependents(space: ConfigurationSpace) -> Dependents:
 
 
 def _place(space: ConfigurationSpace, name: str) -> tuple[str, int] | None:
-    """The choice, and the index of its value, that a hyperparameter hangs on; `None` where it is always there.
+    """The choice, and the index of its value, that a hyperparameter depends on; `None` where it is always there.
 
     Of several conditions it is the one whose parent comes last: the others are mostly what that one needs itself.
     """
@@ -199,6 +198,9 @@ def _place(space: ConfigurationSpace, name: str) -> tuple[str, int] | None:
 
 def _conjuncts(conditions: Sequence[Any]) -> Iterator[Condition]:
     """The single conditions that must all hold; none of an alternative."""
+    from ConfigSpace import AndConjunction
+    from ConfigSpace.conditions import Condition
+
     for condition in conditions:
         if isinstance(condition, AndConjunction):
             yield from _conjuncts(condition.components)

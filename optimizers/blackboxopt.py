@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import Constant
 
 from optathlon.continuing import Finished
 from optathlon.encoding import Choice, Dimension, Number, dimensions
@@ -26,6 +24,7 @@ from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from parameterspace.condition import Condition
 
 _BRACKETS = 1_000_000
@@ -157,6 +156,8 @@ class _Space:
 
     def _condition(self, space: ConfigurationSpace, name: str) -> Condition | None:
         """The library's condition that is ConfigSpace's; `None` where there is none."""
+        from ConfigSpace.hyperparameters import Constant
+
         conditions = space.parent_conditions_of[name]
         parents = {parent.name for parent in space.parents_of[name]}
         constants = {one.name: one.value for one in space.values() if isinstance(one, Constant)} | self._fixed

@@ -15,15 +15,16 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
-
-from ConfigSpace import ConfigurationSpace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.encoding import Choice, Nesting, Number, dimensions
 from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 _ATTEMPTS = 100
 """How often FLAML's `tune.run` asks in a row for a trial that was not proposed before, until it gives up."""

@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import Constant
 
 from optathlon.encoding import Choice, Nesting, Number, dimensions, walk
 from optathlon.optimizer import Capability, Optimizer, Pending
@@ -23,6 +21,9 @@ from optathlon.options import Count, Positive, Share
 from optathlon.problem import Problem
 from optathlon.space import plain
 from optathlon.trial import Result, Trial, Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 
 class _HyperoptOptimizer(Optimizer):
@@ -69,6 +70,8 @@ class _HyperoptOptimizer(Optimizer):
 
     def _value(self, name: str, values: Mapping[str, list[Any]]) -> Value:
         """Of an active hyperparameter."""
+        from ConfigSpace.hyperparameters import Constant
+
         match self._space[name], self._dimensions.get(name):
             case Constant(value=value), _:
                 return plain(value)

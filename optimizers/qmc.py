@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import UnitCube, forbidden
 from optathlon.errors import OptathlonError
@@ -17,6 +16,7 @@ from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from scipy.stats.qmc import QMCEngine
 
 _BLOCK = 64

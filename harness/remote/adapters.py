@@ -10,19 +10,24 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
 from optathlon.budget import LONGEST_S
 from optathlon.environment import Environment
 from optathlon.errors import SearchSpaceExhausted
+from optathlon.lazy import lazy_module
 from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
-from optathlon.remote import messages
 from optathlon.remote.child import Child, RemoteError
 from optathlon.remote.environments import made
 from optathlon.trial import Result, Trial
+
+if TYPE_CHECKING:
+    from optathlon.remote import messages
+else:
+    messages = lazy_module("optathlon.remote.messages")
 
 Timeout = Annotated[float, Gt(0), Le(LONGEST_S)]
 """Seconds that the process may take for an answer."""

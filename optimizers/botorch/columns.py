@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import Choice, Number, UnitCube, dimensions
 from optathlon.trial import Value
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from torch import Tensor
 
 

@@ -7,10 +7,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.encoding import Choice, Dimension, Number, UnitCube, dimensions, tempered
 from optathlon.generations import Generations
@@ -18,6 +17,9 @@ from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 MIXED = frozenset({Capability.CATEGORICALS})
 """What pymoo's mixed variables make possible."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
-from ConfigSpace import ConfigurationSpace
 
 from optathlon.optimizer import Capability
 from optathlon.optimizers.pymoo.driver import (
@@ -19,6 +18,9 @@ from optathlon.optimizers.pymoo.driver import (
 )
 from optathlon.options import Count, Plural, Positive, Probability, Weight
 from optathlon.problem import Problem
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 _ONE_BY_ONE = frozenset({Capability.ASYNCHRONOUS})
 
