@@ -168,7 +168,7 @@ def _parameter(dimension: Dimension, dependents: Mapping[int, list[str]]) -> Any
 
 
 def _dependents(space: ConfigurationSpace) -> Dependents:
-    """What hangs on which choice."""
+    """What depends on which choice."""
     found: dict[str, dict[int, list[str]]] = {}
     for dimension in dimensions(space):
         place = None if _has_one_value(dimension) else _place(space, dimension.name)
@@ -179,7 +179,7 @@ def _dependents(space: ConfigurationSpace) -> Dependents:
 
 
 def _place(space: ConfigurationSpace, name: str) -> tuple[str, int] | None:
-    """The choice, and the index of its value, that a hyperparameter hangs on; `None` where it is always there.
+    """The choice, and the index of its value, that a hyperparameter depends on; `None` where it is always there.
 
     Of several conditions it is the one whose parent comes last: the others are mostly what that one needs itself.
     """

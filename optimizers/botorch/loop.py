@@ -135,7 +135,7 @@ def sobol_engine(width: int, seed: int) -> Any:
 
 
 def fitted(data: Data, columns: Columns) -> Model:
-    """Gaussian processes of the objectives and then the constraints, fitted; one alone is no list."""
+    """Gaussian processes of the objectives and then the constraints, fitted; one alone is not in a list."""
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import MixedSingleTaskGP, ModelListGP, SingleTaskGP
     from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
