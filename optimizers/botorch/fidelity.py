@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Gt
 
 from optathlon.encoding import tempered
-from optathlon.fidelity import asked_level
+from optathlon.fidelity import Schedule, asked_level
 from optathlon.generators import LentGenerators
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.optimizers.botorch.columns import Columns
@@ -56,6 +56,7 @@ class BotorchMultiFidelityMES(Optimizer):
     packages = ("botorch", "gpytorch", "torch")
     install = "pip install 'optathlon[botorch]'"
     pending = Pending.MODELS
+    schedule = Schedule.CHOSEN
     reference = "Takeno et al. 2020, arXiv:1901.08275"
 
     def __init__(
