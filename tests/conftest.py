@@ -21,7 +21,7 @@ from optathlon.registry.plugins import plugins
 from optathlon.results.frames import Results
 from optathlon.running.environment import is_pinned, pinned, pinning
 
-for profile, examples in {"quick": 25, "thorough": 200}.items():
+for profile, examples in {"quick": 12, "thorough": 200}.items():
     settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
