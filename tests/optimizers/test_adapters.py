@@ -21,7 +21,6 @@ EARLY_MODEL: dict[str, dict[str, Any]] = {
     "botorch-lognei": {"n_initial": 2, "num_restarts": 2},
     "botorch-mapsaas": {"n_initial": 2, "num_restarts": 2},
     "botorch-mes": {"n_initial": 2, "num_restarts": 2},
-    "botorch-mfmes": {"n_initial": 2, "num_restarts": 2},
     "botorch-parego": {"n_initial": 2, "num_restarts": 2},
     "botorch-turbo": {"n_initial": 2},
     "hebo": {"n_initial": 2, "model": "rf"},  # the Gaussian process repeats itself in test_hebo.py

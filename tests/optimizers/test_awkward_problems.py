@@ -25,7 +25,6 @@ EARLY_MODEL = {
     "botorch-lognei": "botorch-lognei[n_initial=2,num_restarts=2]",
     "botorch-mapsaas": "botorch-mapsaas[n_initial=2,num_restarts=2]",
     "botorch-mes": "botorch-mes[n_initial=2,num_restarts=2]",
-    "botorch-mfmes": "botorch-mfmes[n_initial=2,num_restarts=2]",
     "botorch-turbo": "botorch-turbo[n_initial=2]",
     "hebo": "hebo[n_initial=2,model=rf]",
     "optuna-gp": "optuna-gp[n_startup_trials=2]",

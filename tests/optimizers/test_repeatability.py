@@ -30,9 +30,7 @@ OPTIONS = {
     **dict.fromkeys(
         ["botorch-gibbon", "botorch-lognehvi", "botorch-lognei", "botorch-mes"], "[n_initial=4,num_restarts=2]"
     ),
-    **dict.fromkeys(
-        ["botorch-jes", "botorch-mapsaas", "botorch-mfmes", "botorch-parego"], "[n_initial=4,num_restarts=2]"
-    ),
+    **dict.fromkeys(["botorch-jes", "botorch-mapsaas", "botorch-parego"], "[n_initial=4,num_restarts=2]"),
     "botorch-turbo": "[n_initial=4]",
     "hebo": "[n_initial=4]",
     "optuna-gp": "[n_startup_trials=4]",
