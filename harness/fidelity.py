@@ -121,8 +121,6 @@ class Schedule(StrEnum):
     unless it is worse than the best one in `eta` so far."""
     STEPS = "steps"
     """A stopping rule is asked at so many levels, the option `steps`, that are evenly spaced."""
-    CHOSEN = "chosen"
-    """The method chooses each trial's level, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +181,9 @@ def steps(fidelity: Fidelity, number: int) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def outlook(fidelity: Fidelity, schedule: Schedule, *, eta: float = 3, number: int = 2) -> Outlook | None:
-    """What a method of this schedule, with `eta` or with that number of steps, will ask of the fidelity.
-
-    `None` where that is not known before.
-    """
+def outlook(fidelity: Fidelity, schedule: Schedule, *, eta: float = 3, number: int = 2) -> Outlook:
+    """What a method of this schedule, with `eta` or with that number of steps, will ask of the fidelity."""
     match schedule:
-        case Schedule.CHOSEN:
-            return None
         case Schedule.BRACKETS:
             rungs = first_bracket(fidelity, eta)
             levels = {fidelity.snapped(asked_level(fidelity, rung.level)) for rung in rungs}

@@ -37,8 +37,6 @@ def levels_line(choice: OptimizerChoice, problem: Problem) -> str:
         return ""
     settings = choice.settings
     found = outlook(fidelity, schedule, eta=settings.get("eta", 3), number=settings.get("steps", 2))
-    if found is None:
-        return f"{fidelity.name} from {fidelity.lower:g} to {fidelity.upper:g}, chosen for each trial"
     levels = ", ".join(f"{level:g}" for level in found.levels)
     return f"{fidelity.name} {levels}; the first full trial is number {found.before + 1:,}"
 

@@ -14,9 +14,8 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
 
-from optathlon import Constraint, Fidelity, Objective, Result, Status
+from optathlon import Constraint, Objective, Result, Status
 from optathlon.optimizers.botorch import turbo
-from optathlon.optimizers.botorch.fidelity import BotorchMultiFidelityMES
 from optathlon.optimizers.botorch.one_objective import BotorchGibbon, BotorchJES, BotorchLogNEI, BotorchMES
 from optathlon.optimizers.botorch.saas import BotorchMapSaas
 from optathlon.optimizers.botorch.several_objectives import BotorchLogNEHVI, BotorchParEGO
@@ -31,9 +30,6 @@ INITIAL = 5
 TRIALS = 7
 QUICK = {"n_initial": INITIAL, "num_restarts": 2}
 """A small initial design, and few starts of the maximiser."""
-
-ONE = [BotorchLogNEI, BotorchMES, BotorchGibbon, BotorchJES, BotorchMapSaas]
-SEVERAL = [BotorchLogNEHVI, BotorchParEGO]
 
 
 def numeric_space() -> Any:
@@ -471,71 +467,6 @@ def partialmethod_with_length(init: Any, length: float) -> Any:
         init(self, length=length, **arguments)
 
     return shorter
-
-
-@pytest.mark.parametrize("levels", [(), pytest.param((1, 3, 9), marks=pytest.mark.slow)])
-def test_native_fidelity(kit: Any, levels: Any) -> None:
-    fidelity = Fidelity("epochs", levels=levels) if levels else Fidelity("epochs", 1, 9)
-    problem = kit.problem(numeric_space(), fidelity=fidelity)
-
-    def result(config: Any, level: Any) -> float:
-        return loss(config) + 1 / level
-
-    optimizer = disturbed(BotorchMultiFidelityMES(problem, SEED, **QUICK, num_mv_samples=5))
-    trials = []
-    for _ in range(TRIALS):
-        trial = optimizer.ask()
-        optimizer.tell(trial, kit.succeed(result(trial.config, trial.fidelity)))
-        trials.append(trial)
-    configs, expected = fidelity_configs(result, levels)
-    assert_same(kit, trials, configs)
-    assert [trial.fidelity for trial in trials] == pytest.approx(expected)
-
-
-def fidelity_configs(result: Any, levels: Any) -> Any:
-    """BoTorch's tutorials on multi-fidelity optimization, with entropy search for the knowledge gradient."""
-    from botorch.acquisition.cost_aware import InverseCostWeightedUtility
-    from botorch.acquisition.max_value_entropy_search import qMultiFidelityMaxValueEntropy
-    from botorch.acquisition.utils import project_to_target_fidelity
-    from botorch.fit import fit_gpytorch_mll
-    from botorch.models import AffineFidelityCostModel, SingleTaskMultiFidelityGP
-    from botorch.optim import optimize_acqf, optimize_acqf_mixed
-    from botorch.utils.sampling import draw_sobol_samples
-    from gpytorch.mlls import ExactMarginalLogLikelihood
-
-    encoding = Numbers()
-    bounds = torch.tensor([[0.0, 0.0, 0.0, 1 / 9], [1.0, 1.0, 1.0, 1.0]], dtype=torch.double)
-
-    def rounded(points: Any) -> Any:
-        return torch.cat([encoding.rounded(points[..., :3]), points[..., 3:]], dim=-1)
-
-    def snapped(points: Any) -> Any:
-        for point in points if levels else []:
-            point[3] = max(level / 9 for level in levels if level / 9 <= point[3] * (1 + 1e-9))
-        return points
-
-    seed_all()
-    points = snapped(rounded(draw_sobol_samples(bounds, n=INITIAL, q=1, seed=SEED).squeeze(1)))
-    while len(points) < TRIALS:
-        values = [[-result(encoding.config(point[:3]), 9 * point[3].item())] for point in points]
-        model = SingleTaskMultiFidelityGP(points, torch.tensor(values, dtype=torch.double), data_fidelities=[3])
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-        cost_model = AffineFidelityCostModel(fidelity_weights={3: 1.0}, fixed_cost=0.01)
-        acquisition = qMultiFidelityMaxValueEntropy(
-            model,
-            bounds[0] + (bounds[1] - bounds[0]) * torch.rand(1000, 4, dtype=torch.double),
-            num_mv_samples=5,
-            cost_aware_utility=InverseCostWeightedUtility(cost_model=cost_model),
-            project=lambda X: project_to_target_fidelity(X=X, target_fidelities={3: 1.0}, d=4),
-        )
-        settings: dict[str, Any] = {"q": 1, "num_restarts": 2, "raw_samples": 512, "post_processing_func": rounded}
-        if levels:
-            fixed = [{3: level / 9} for level in levels]
-            found, _ = optimize_acqf_mixed(acquisition, bounds, fixed_features_list=fixed, **settings)
-        else:
-            found, _ = optimize_acqf(acquisition, bounds, **settings)
-        points = torch.cat([points, found])
-    return [encoding.config(point[:3]) for point in points], [9 * point[3].item() for point in points]
 
 
 def test_failed_trials_are_told_with_their_imputed_loss(kit: Any) -> None:

@@ -11,16 +11,10 @@ from roster import CLASSES, OPTIMIZERS
 from optathlon import Capability, Fidelity
 from optathlon.experiments.experiment import Experiment
 from optathlon.experiments.plan import make_plan
-from optathlon.fidelity import Schedule
 from optathlon.registry.capabilities import levels_line, remark
 from optathlon.registry.optimizers import choose_optimizer
 
-WITH_LEVELS = [
-    one
-    for one in OPTIMIZERS
-    if Capability.MULTI_FIDELITY in CLASSES[str(one.id)].capabilities
-    and CLASSES[str(one.id)].schedule is not Schedule.CHOSEN
-]
+WITH_LEVELS = [one for one in OPTIMIZERS if Capability.MULTI_FIDELITY in CLASSES[str(one.id)].capabilities]
 EXPENSIVE = {"synetune-asha-cqr": 8}
 """Fewer trials: their models are expensive."""
 
@@ -52,12 +46,6 @@ def test_the_levels_and_the_first_full_trial_are_those_of_the_plan(kit: Any, nam
 def test_what_uses_fidelities_declares_how(name: str) -> None:
     cls = CLASSES[name]
     assert (cls.schedule is not None) == (Capability.MULTI_FIDELITY in cls.capabilities)
-
-
-@pytest.mark.torch
-def test_levels_that_a_model_chooses_are_told_as_a_range(kit: Any) -> None:
-    problem = kit.problem(kit.numeric_space(), fidelity=Fidelity("epochs", 2, 9, "int"))
-    assert levels_line(choose_optimizer("botorch-mfmes"), problem) == "epochs from 2 to 9, chosen for each trial"
 
 
 def test_a_plan_tells_the_levels() -> None:
