@@ -156,7 +156,7 @@ def test_native_constraint(kit: Any) -> None:
 
 @pytest.mark.slow
 def test_native_several_objectives(kit: Any) -> None:
-    """The reference of a maximised objective is told as a loss. Ax sorts metrics by name, and depends on their order."""
+    """The reference of a maximised objective is told as a loss. Ax sorts metrics, and depends on the order."""
     objectives = (Objective("loss", reference=20.0), Objective("speed", "maximize", reference=-9.0))
     problem = replace(kit.problem(small_space()), objectives=objectives)
 
