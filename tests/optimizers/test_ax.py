@@ -115,6 +115,11 @@ def disturbed(optimizer: Any) -> Any:
     return optimizer
 
 
+def states() -> Any:
+    numpy: Any = np.random.get_state()
+    return random.getstate(), numpy[1].tolist(), torch.get_rng_state().tolist()
+
+
 def assert_same(kit: Any, trials: Any, expected: Any) -> None:
     for trial, config in zip(trials, expected, strict=True):
         assert kit.same(trial.config, {name: config[name] for name in trial.config})
@@ -174,7 +179,7 @@ def test_native_several_objectives(kit: Any) -> None:
 
 
 def test_waits_while_its_design_is_pending(kit: Any) -> None:
-    optimizer = Ax(kit.problem(small_space(), n_workers=9), SEED, n_initial=3)
+    optimizer: Any = Ax(kit.problem(small_space(), n_workers=9), SEED, n_initial=3)
     trials = [optimizer.ask() for _ in range(3)]
     assert optimizer.ask() is None
     for trial in trials:
@@ -183,7 +188,7 @@ def test_waits_while_its_design_is_pending(kit: Any) -> None:
 
 
 def test_failed_trials_are_marked(kit: Any) -> None:
-    optimizer = Ax(kit.problem(small_space()), SEED)
+    optimizer: Any = Ax(kit.problem(small_space()), SEED)
     trial = optimizer.ask()
     optimizer.tell(trial, Result(status=Status.CRASHED, losses=(9.0,)))
     assert optimizer._client.summarize()["trial_status"].tolist() == ["FAILED"]
@@ -210,9 +215,9 @@ def test_conditions_that_are_no_dependents_are_left_out() -> None:
 def test_leaves_generators_threads_and_logging_alone(kit: Any) -> None:
     problem = kit.problem(small_space())
     torch.set_num_threads(2)
-    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    before = states()
     kit.drive(Ax(problem, SEED, n_initial=2), problem, small_loss, 3)
-    assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+    assert states() == before
     assert torch.get_num_threads() == 2
     assert logging.root.manager.disable == logging.NOTSET
     torch.set_num_threads(1)
