@@ -269,6 +269,11 @@ def second_objective(config: Any) -> float:
     return float(-losses(config)[1])
 
 
+def states() -> Any:
+    numpy: Any = np.random.get_state()
+    return random.getstate(), numpy[1].tolist(), torch.get_rng_state().tolist()
+
+
 def assert_same(kit: Any, trials: Any, expected: Any) -> None:
     for trial, config in zip(trials, expected, strict=True):
         assert kit.same(trial.config, config)
@@ -503,8 +508,8 @@ def test_failed_trials_have_no_constraint_values(kit: Any) -> None:
 def test_leaves_generators_and_threads_alone(kit: Any) -> None:
     problem = kit.problem(numeric_space())
     torch.set_num_threads(2)
-    before = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
+    before = states()
     kit.drive(BotorchLogNEI(problem, SEED, n_initial=2, num_restarts=2, mc_samples=16), problem, loss, 3)
-    assert (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()) == before
+    assert states() == before
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
