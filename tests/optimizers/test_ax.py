@@ -215,15 +215,9 @@ def test_conditions_that_are_no_dependents_are_left_out() -> None:
 def test_leaves_generators_threads_and_logging_alone(kit: Any) -> None:
     problem = kit.problem(small_space())
     torch.set_num_threads(2)
-<<<<<<< HEAD
-    before = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
-    kit.drive(Ax(problem, SEED, n_initial=2), problem, small_loss, 3)
-    assert (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()) == before
-=======
     before = states()
     kit.drive(Ax(problem, SEED, n_initial=2), problem, small_loss, 3)
     assert states() == before
->>>>>>> torch
     assert torch.get_num_threads() == 2
     assert logging.root.manager.disable == logging.NOTSET
     torch.set_num_threads(1)
