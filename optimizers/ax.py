@@ -16,6 +16,7 @@ from optathlon.options import Plural
 from optathlon.problem import Problem
 from optathlon.space import count_configurations
 from optathlon.trial import Result, Trial
+from optathlon.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from ax.api.client import Client
@@ -129,14 +130,14 @@ class Ax(Optimizer):
 
 @contextmanager
 def _at_work(generators: LentGenerators) -> Iterator[None]:
-    """Lend Ax the generators and one torch thread; its warnings are ignored, and what it logs below errors."""
+    """Lend Ax the generators and one torch thread, without compiling; ignore its warnings, and keep it from logging."""
     import torch
 
     threads, disabled = torch.get_num_threads(), logging.root.manager.disable
     torch.set_num_threads(1)
     logging.disable(max(disabled, logging.WARNING))
     try:
-        with generators.lent():
+        with generators.lent(), uncompiled():
             warnings.simplefilter("ignore")
             yield
     finally:

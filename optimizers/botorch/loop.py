@@ -18,6 +18,7 @@ from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.optimizers.botorch.columns import Columns
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
+from optathlon.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from botorch.acquisition import AcquisitionFunction
@@ -191,13 +192,13 @@ def maximiser(acquisition: AcquisitionFunction, columns: Columns, num_restarts: 
 
 @contextmanager
 def at_work(generators: LentGenerators) -> Iterator[None]:
-    """Lend BoTorch the generators that it draws from, and one torch thread; its warnings are ignored."""
+    """Lend BoTorch the generators that it draws from, and one torch thread, without compiling; ignore its warnings."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with generators.lent():
+        with generators.lent(), uncompiled():
             warnings.simplefilter("ignore")
             yield
     finally:
