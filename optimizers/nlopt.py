@@ -15,7 +15,7 @@ import numpy as np
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import dimensions
-from optathlon.errors import OptathlonError, SearchSpaceExhausted
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive, Share
 from optathlon.problem import Problem
@@ -158,10 +158,15 @@ class NLoptAGS(_NLoptOptimizer):
     _draws = False
 
     def __init__(self, problem: Problem, seed: int) -> None:
-        size = len(dimensions(problem.space))
-        if size > _MOST_OF_AGS:
-            raise OptathlonError(f"NLopt's AGS takes at most {_MOST_OF_AGS} hyperparameters; this space has {size}")
         super().__init__(problem, seed, "GN_AGS")
+
+    @classmethod
+    def objection(cls, problem: Problem) -> str:
+        """Its curve fills a cube of ten dimensions at most."""
+        size = len(dimensions(problem.space))
+        if size <= _MOST_OF_AGS:
+            return ""
+        return f"NLopt's AGS takes at most {_MOST_OF_AGS} hyperparameters, and the search space has {size}"
 
 
 class NLoptBOBYQA(_NLoptOptimizer):

@@ -25,7 +25,6 @@ from callbacks import (
 )
 from ConfigSpace import ConfigurationSpace
 
-from optathlon.errors import OptathlonError
 from optathlon.optimizers.nlopt import (
     NLoptAGS,
     NLoptBOBYQA,
@@ -147,6 +146,8 @@ def test_two_that_take_turns_do_not_disturb_each_other(kit: Any) -> None:
 
 
 def test_ags_says_how_many_hyperparameters_it_takes(kit: Any) -> None:
-    space = ConfigurationSpace({f"x{index}": (0.0, 1.0) for index in range(11)})
-    with pytest.raises(OptathlonError, match="at most 10 hyperparameters; this space has 11"):
-        NLoptAGS(kit.problem(space), SEED)
+    reasons = {
+        size: NLoptAGS.objection(kit.problem(ConfigurationSpace({f"x{index}": (0.0, 1.0) for index in range(size)})))
+        for size in (10, 11)
+    }
+    assert reasons == {10: "", 11: "NLopt's AGS takes at most 10 hyperparameters, and the search space has 11"}
