@@ -142,9 +142,10 @@ class NLoptISRES(_NLoptOptimizer):
 
 
 class NLoptAGS(_NLoptOptimizer):
-    """AGS: Lipschitz optimisation along a space-filling curve, with constraints (Sergeyev & Markin 1995).
+    """AGS: Lipschitz optimisation along a space-filling curve (Sergeyev & Markin 1995).
 
-    It draws nothing: every seed gives the same trials. It takes at most ten hyperparameters.
+    It draws nothing: every seed gives the same trials. It takes at most ten hyperparameters. Constraints are not
+    declared: where one is exactly 0, NLopt 2.11 leaves the bounds or crashes the process.
 
     Parameters
     ----------
@@ -152,7 +153,6 @@ class NLoptAGS(_NLoptOptimizer):
         See `Optimizer`.
     """
 
-    capabilities = frozenset({Capability.CONSTRAINTS})
     reference = "Sergeyev & Markin 1995, doi:10.1007/BF01096455"
 
     _draws = False
