@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from optathlon.continuing import Finished
-from optathlon.errors import OptathlonError
 from optathlon.fidelity import Schedule, asked_level
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Probability, Reduction, Share
@@ -71,8 +70,6 @@ class Dehb(Optimizer):
         ),
     ) -> None:
         assert problem.fidelity is not None
-        if problem.fidelity.lower == problem.fidelity.upper:
-            raise OptathlonError("dehb: the fidelity has one level only: DEHB needs at least two")
         self._fidelity = problem.fidelity
         self._finished = Finished(problem.fidelity)
         with warnings.catch_warnings(), TemporaryDirectory(prefix="optathlon-dehb-") as folder:
@@ -89,6 +86,14 @@ class Dehb(Optimizer):
                 n_workers=1,
                 save_freq="end",
             )
+
+    @classmethod
+    def objection(cls, problem: Problem) -> str:
+        """DEHB refuses a fidelity that is none."""
+        fidelity = problem.fidelity
+        if fidelity is None or fidelity.lower < fidelity.upper:
+            return ""
+        return f"DEHB needs two levels at least, and {fidelity.name} has one"
 
     def ask(self) -> Trial:
         """The next configuration of a bracket that doesn't wait, or the first one of a new bracket."""

@@ -2,7 +2,10 @@
 
 The search space is FLAML's hierarchical one: a hyperparameter that depends on choices is in the options where it is
 active. Where it depends on something else, which FLAML can't express, it is drawn always, and has no effect where it is
-inactive. Black-box constraints are FLAML's metric constraints: violations are added to the loss, weighted.
+inactive.
+
+FLAML's metric constraints are not here: `tune.run` reports each trial twice, first with a loss to which no violation is
+added, and FLOW2 moves to infeasible configurations by it.
 
 FLOW2, which FLAML also exports, is not here: CFO is FLOW2 that starts again from elsewhere where it has converged.
 Without the costs and low-cost starting points that its users give, which are unknown here, FLAML starts at random.
@@ -36,9 +39,7 @@ _OPTION = "option"
 class _FlamlOptimizer(Optimizer):
     """A searcher, called as by FLAML's `tune.run`. Failed trials are told as errors, as Ray Tune tells them."""
 
-    capabilities = frozenset(
-        {Capability.CATEGORICALS, Capability.CONDITIONS, Capability.CONSTRAINTS, Capability.ASYNCHRONOUS}
-    )
+    capabilities = frozenset({Capability.CATEGORICALS, Capability.CONDITIONS, Capability.ASYNCHRONOUS})
     packages: ClassVar[tuple[str, ...]] = ("flaml",)
     install = "pip install 'optathlon[flaml]'"
 
@@ -46,7 +47,6 @@ class _FlamlOptimizer(Optimizer):
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._generators = LentGenerators(seed, "python", "numpy")
-        self._constraints = [f"constraint {index}" for index in range(len(problem.constraints))]
         self._asked = 0
         evaluations = problem.budget.evaluations
         with self._generators.lent():
@@ -59,7 +59,6 @@ class _FlamlOptimizer(Optimizer):
                 mode="min",
                 space=self._tree.domains(),
                 num_samples=-1 if evaluations is None else max(1, int(evaluations)),
-                metric_constraints=[(name, "<=", 0) for name in self._constraints] or None,
                 seed=seed,
             )
 
@@ -74,14 +73,13 @@ class _FlamlOptimizer(Optimizer):
         return None
 
     def tell(self, trial: Trial, result: Result) -> None:
-        """Report the loss and the constraints, then complete the trial."""
+        """Report the loss, then complete the trial."""
         id, suggested = trial.native
         with self._at_work():
             if not result.ok:
                 self._searcher.on_trial_complete(id, error=True)
                 return
             report = {"loss": result.losses[0], "config": suggested, "training_iteration": 0}
-            report |= dict(zip(self._constraints, result.constraints, strict=True))
             self._searcher.on_trial_result(id, report)
             self._searcher.on_trial_complete(id, report)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import dimensions
-from optathlon.errors import OptathlonError, SearchSpaceExhausted
+from optathlon.errors import SearchSpaceExhausted
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive, Share
 from optathlon.problem import Problem
@@ -142,9 +142,10 @@ class NLoptISRES(_NLoptOptimizer):
 
 
 class NLoptAGS(_NLoptOptimizer):
-    """AGS: Lipschitz optimisation along a space-filling curve, with constraints (Sergeyev & Markin 1995).
+    """AGS: Lipschitz optimisation along a space-filling curve (Sergeyev & Markin 1995).
 
-    It draws nothing: every seed gives the same trials. It takes at most ten hyperparameters.
+    It draws nothing: every seed gives the same trials. It takes at most ten hyperparameters. Constraints are not
+    declared: where one is exactly 0, NLopt 2.11 leaves the bounds or crashes the process.
 
     Parameters
     ----------
@@ -152,16 +153,20 @@ class NLoptAGS(_NLoptOptimizer):
         See `Optimizer`.
     """
 
-    capabilities = frozenset({Capability.CONSTRAINTS})
     reference = "Sergeyev & Markin 1995, doi:10.1007/BF01096455"
 
     _draws = False
 
     def __init__(self, problem: Problem, seed: int) -> None:
-        size = len(dimensions(problem.space))
-        if size > _MOST_OF_AGS:
-            raise OptathlonError(f"NLopt's AGS takes at most {_MOST_OF_AGS} hyperparameters; this space has {size}")
         super().__init__(problem, seed, "GN_AGS")
+
+    @classmethod
+    def objection(cls, problem: Problem) -> str:
+        """Its curve fills a cube of ten dimensions at most."""
+        size = len(dimensions(problem.space))
+        if size <= _MOST_OF_AGS:
+            return ""
+        return f"NLopt's AGS takes at most {_MOST_OF_AGS} hyperparameters, and the search space has {size}"
 
 
 class NLoptBOBYQA(_NLoptOptimizer):

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 from annotated_types import Ge, Le
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions
@@ -35,7 +36,7 @@ class SyneTune(Optimizer):
     _scheduler: TrialScheduler
 
     def __init__(self, problem: Problem, seed: int, *, rounds: bool = False) -> None:
-        self._generators = LentGenerators(seed, "python", "numpy")
+        self._generators = LentGenerators(global_seed(seed), "python", "numpy")
         with loading():
             self._space = _Space(problem, rounds)
         self._metrics = [f"loss{index}" for index in range(len(problem.objectives))]
@@ -71,6 +72,11 @@ class SyneTune(Optimizer):
     def _at_work(self) -> AbstractContextManager[None]:
         """Lend Syne Tune the generators of this run."""
         return _quiet(self._generators)
+
+
+def global_seed(seed: int) -> int:
+    """Of the global generators: where it is also that of a searcher's own, both draw the same configurations."""
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def loading() -> AbstractContextManager[None]:
@@ -139,4 +145,4 @@ def _value(dimension: Dimension, suggested: Any) -> Value:
             return number.decode(suggested)
 
 
-__all__ = ["Percent", "SyneTune", "loading"]
+__all__ = ["Percent", "SyneTune", "global_seed", "loading"]

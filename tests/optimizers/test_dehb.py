@@ -12,7 +12,6 @@ from dehb import DEHB
 from loguru import logger
 
 from optathlon import Fidelity, Result, Status
-from optathlon.errors import OptathlonError
 from optathlon.optimizers.dehb import Dehb
 from optathlon.space import plain
 
@@ -96,6 +95,6 @@ def test_leaves_the_disk_and_loguru_alone(
     assert capsys.readouterr() == ("", "")
 
 
-def test_one_level_is_refused(kit: Any) -> None:
-    with pytest.raises(OptathlonError, match="one level only"):
-        Dehb(kit.problem(kit.flat_space(), fidelity=Fidelity("epochs", 4, 4, "int")), SEED)
+def test_one_level_is_an_objection(kit: Any) -> None:
+    problems = [kit.problem(kit.flat_space(), fidelity=Fidelity("epochs", lower, 4, "int")) for lower in (3, 4)]
+    assert [Dehb.objection(one) for one in problems] == ["", "DEHB needs two levels at least, and epochs has one"]

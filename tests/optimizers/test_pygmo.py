@@ -80,6 +80,7 @@ METHODS = [
     (PygmoGreyWolf, {}, native(pygmo.gwo, gen=12)),
     (PygmoHarmonySearch, {}, native(pygmo.ihs, gen=230)),
     (PygmoAntColony, {}, native(pygmo.gaco, ker=13, **MANY)),
+    (PygmoAntColony, {"popsize": 7}, native(pygmo.gaco, 7, ker=4, **MANY)),
     (PygmoAntColony, {"popsize": 12, "kernel": 5}, native(pygmo.gaco, 12, ker=5, **MANY)),
 ]
 methods = pytest.mark.parametrize(("adapter", "options", "loop"), METHODS)
@@ -139,5 +140,5 @@ def test_the_grey_wolves_start_again_where_their_schedule_ends(kit: Any) -> None
 
 
 def test_an_ant_colony_needs_as_many_ants_as_its_kernel(kit: Any) -> None:
-    with pytest.raises(ValueError, match="kernel=13 is more than popsize=8"):
-        PygmoAntColony(kit.problem(real_space()), SEED, popsize=8)
+    with pytest.raises(ValueError, match="kernel=9 is more than popsize=8"):
+        PygmoAntColony(kit.problem(real_space()), SEED, popsize=8, kernel=9)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ConfigSpace import ConfigurationSpace
 from syne_tune import config_space as cs
 from syne_tune.backend.trial_status import Trial as NativeTrial
 from syne_tune.optimizer import baselines
@@ -34,6 +35,7 @@ from optathlon.optimizers.synetune import (
     SyneTuneREA,
     SyneTuneTPE,
 )
+from optathlon.optimizers.synetune.scheduler import global_seed
 from optathlon.space import plain
 
 SEED = 11
@@ -55,8 +57,8 @@ LEVELS = Fidelity("epochs", 1, 9, "int", resumable=True)
 def seeded() -> Iterator[None]:
     """Seed the global generators for the native loops; put back whatever was there."""
     states = random.getstate(), np.random.get_state()
-    random.seed(SEED)
-    np.random.seed(SEED)
+    random.seed(global_seed(SEED))
+    np.random.seed(global_seed(SEED))
     yield
     random.setstate(states[0])
     np.random.set_state(states[1])
@@ -220,6 +222,14 @@ def test_failures_are_errors(kit: Any) -> None:
         else:
             scheduler.on_trial_complete(trial, {"a": kit.flat_loss(native[-1])})
     assert kit.configs(trials) == native
+
+
+def test_a_searcher_and_the_global_generators_draw_apart(kit: Any) -> None:
+    """Syne Tune's first five configurations are of a generator with the seed, those of random search of numpy's."""
+    space = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+    problem = kit.problem(space, fidelity=Fidelity("epochs", 4, 4, "int"))
+    trials = kit.drive_levels(SyneTuneASHA(problem, SEED), problem, lambda config, level: config["x"], 12)
+    assert len({value for trial in trials for value in trial.config.values()}) == 24
 
 
 def test_a_failed_trial_goes_no_further(kit: Any) -> None:
