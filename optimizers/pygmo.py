@@ -26,6 +26,9 @@ _ENDLESS = 10**8
 _UNKNOWN = 1000
 """Evaluations for which a schedule is made where the budget counts something else."""
 
+_ORACLE = 1e9
+"""The loss that GACO's penalty seeks to reach at first, as in Schlueter & Gerdts (2010)."""
+
 _Population = Annotated[int, Ge(7)]
 """Individuals; de1220 needs seven."""
 
@@ -191,6 +194,9 @@ class PygmoHarmonySearch(_PygmoOptimizer):
 class PygmoAntColony(_PygmoOptimizer):
     """GACO: extended ant colony optimisation, with constraints by an oracle penalty (Schlueter et al. 2009).
 
+    With constraints the oracle is 1e9 at first, as in the paper on it (Schlueter & Gerdts 2010): with pygmo's 0,
+    infeasible points beat feasible ones where losses are greater.
+
     Parameters
     ----------
     problem, seed:
@@ -210,7 +216,8 @@ class PygmoAntColony(_PygmoOptimizer):
         size = round(0.63 * popsize) if kernel is None else kernel
         if size > popsize:
             raise ValueError(f"kernel={size} is more than popsize={popsize}")
-        super().__init__(problem, seed, popsize, "gaco", gen=_ENDLESS, ker=size)
+        oracle = {"oracle": _ORACLE} if problem.constraints else {}
+        super().__init__(problem, seed, popsize, "gaco", gen=_ENDLESS, ker=size, **oracle)
 
 
 class _Function:

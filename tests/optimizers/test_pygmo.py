@@ -113,7 +113,7 @@ def test_failed_trials_are_told_with_their_imputed_loss(kit: Any, adapter: Any, 
     ("adapter", "loop"),
     [
         (PygmoHarmonySearch, native(pygmo.ihs, constraints=2, gen=230)),
-        (PygmoAntColony, native(pygmo.gaco, constraints=2, ker=13, **MANY)),
+        (PygmoAntColony, native(pygmo.gaco, constraints=2, ker=13, oracle=1e9, **MANY)),
     ],
 )
 def test_native_constraints(kit: Any, adapter: Any, loop: Any) -> None:
@@ -142,3 +142,15 @@ def test_the_grey_wolves_start_again_where_their_schedule_ends(kit: Any) -> None
 def test_an_ant_colony_needs_as_many_ants_as_its_kernel(kit: Any) -> None:
     with pytest.raises(ValueError, match="kernel=9 is more than popsize=8"):
         PygmoAntColony(kit.problem(real_space()), SEED, popsize=8, kernel=9)
+
+
+def test_an_ant_colony_finds_what_is_feasible(kit: Any) -> None:
+    problem = kit.problem(real_space(), constraints=("c",))
+    name = next(iter(problem.space))
+    middle = problem.space[name].to_value(0.5)
+
+    def evaluate(config: dict[str, Any]) -> Any:
+        return kit.succeed(5 + config[name], constraints=(middle - config[name],))
+
+    trials = kit.drive(PygmoAntColony(problem, SEED), problem, evaluate, 400)
+    assert sum(trial.config[name] >= middle for trial in trials[-100:]) > 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -79,6 +80,13 @@ METHODS: dict[str, tuple[Any, dict[str, Any], Any]] = {
 MIXED = [name for name in METHODS if Capability.CATEGORICALS in METHODS[name][0].capabilities and name != "BRKGA"]
 CONSTRAINED = [name for name in METHODS if Capability.CONSTRAINTS in METHODS[name][0].capabilities]
 PARETO = [name for name in METHODS if Capability.MULTI_OBJECTIVE in METHODS[name][0].capabilities]
+
+
+def compiled(names: Iterable[str]) -> list[Any]:
+    """As parameters; for AGE-MOEA numba compiles for some ten CPU seconds."""
+    return [pytest.param(name, marks=pytest.mark.slow if name == "AGEMOEA" else ()) for name in names]
+
+
 IN_THE_CUBE = {"G3PCX"}
 """Measure distances, so that it matters how long an interval is."""
 
@@ -186,7 +194,7 @@ def driven(kit: Any, name: str, space: Any, loss: Any, constraint: Any = None) -
     return kit.configs(kit.drive(adapter(problem, SEED, **options), problem, result, TRIALS))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", compiled(METHODS))
 def test_native_floats(kit: Any, name: str) -> None:
     """Written with the ranges themselves, and with the exponents of what is logarithmic."""
     raw = name not in IN_THE_CUBE
@@ -209,7 +217,7 @@ def mixed_algorithm(name: str) -> Any:
     return make(sampling=MixedVariableSampling(), mating=mating, eliminate_duplicates=different)
 
 
-@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("name", compiled(MIXED))
 def test_native_mixed(kit: Any, name: str) -> None:
     loss = flat_losses(kit, name)
     example = dict(kit.flat_space().get_default_configuration())
@@ -229,7 +237,7 @@ def test_native_integers_in_the_cube(kit: Any, name: str) -> None:
     check_same(kit, driven(kit, name, space, kit.flat_loss), expected)
 
 
-@pytest.mark.parametrize("name", CONSTRAINED)
+@pytest.mark.parametrize("name", compiled(CONSTRAINED))
 def test_native_constraints(kit: Any, name: str) -> None:
     """No ties: where two violate as much, pymoo draws from a generator that has no seed."""
     raw = name not in IN_THE_CUBE
@@ -251,7 +259,7 @@ def test_native_constraints(kit: Any, name: str) -> None:
     assert found != driven(kit, name, float_space(), loss)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", compiled(METHODS))
 def test_repeats_itself_with_failures_and_ties(kit: Any, name: str) -> None:
     adapter, options, _ = METHODS[name]
     constraints = (Constraint("c"),) if name in CONSTRAINED else ()
@@ -271,7 +279,7 @@ def test_repeats_itself_with_failures_and_ties(kit: Any, name: str) -> None:
     assert sum(after) <= sum(before)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", compiled(METHODS))
 def test_goes_on_without_a_warning_where_all_trials_fail(kit: Any, name: str) -> None:
     adapter, options, _ = METHODS[name]
     problem = kit.problem(kit.numeric_space(), objectives=2 if name in PARETO else 1)
