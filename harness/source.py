@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,7 +106,7 @@ class _Place:
     def following(self, tree: ast.Module, text: bytes) -> Sources:
         """The text, and what the tree imports."""
         found = Sources({"": text})
-        self._follow(tree, self.package, found)
+        self._follow(dict.fromkeys(_imported(tree, self.package)), found)
         if self.prefix.startswith(PLUGIN_PREFIX):  # which says where the folder is
             found.texts = {name.removeprefix(f"{self.prefix}."): text for name, text in found.texts.items()}
         return found
@@ -121,8 +122,8 @@ class _Place:
         top, _, rest = name.partition(".")
         return [step for folder in _working_copies(top) for step in _along(folder, top, rest)]
 
-    def _follow(self, tree: ast.Module, package: str, found: Sources) -> None:
-        for name in _imported(tree, package):
+    def _follow(self, names: Iterable[str], found: Sources) -> None:
+        for name in names:
             files = self.files(name)
             if not files:
                 found.others.add(name.partition(".")[0])
@@ -130,7 +131,7 @@ class _Place:
                 if label not in found.texts and path != self.file:
                     found.texts[label] = self.read(path)
                     inner = label if path.name == "__init__.py" else label.rpartition(".")[0]
-                    self._follow(_parsed(found.texts[label]), inner, found)
+                    self._follow(_imports(found.texts[label], inner), found)
 
 
 class _Statements:
@@ -232,11 +233,13 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
         yield from _imported(child, package)
 
 
-def _parsed(text: bytes) -> ast.Module:
+@lru_cache(maxsize=4096)
+def _imports(text: bytes, package: str) -> tuple[str, ...]:
+    """The whole names of what a module imports, each once; many optimizers may share a working copy of a library."""
     try:
-        return ast.parse(text)
+        return tuple(dict.fromkeys(_imported(ast.parse(text), package)))
     except (SyntaxError, ValueError):  # it will fail where it is imported, if it is
-        return ast.Module([], [])
+        return ()
 
 
 def _bound(statement: ast.stmt) -> Collection[str]:

@@ -226,7 +226,7 @@ def _value_checker(hyperparameter: hp.Hyperparameter[Any, Any]) -> Callable[[Any
             def check_float(value: Any) -> float:
                 try:
                     number = float(value)
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
                     raise _illegal(name, value, f"a number in [{lower}, {upper}]") from None
                 if lower <= number <= upper:
                     return number

@@ -198,7 +198,15 @@ def source_files(cls: type[Optimizer]) -> dict[str, bytes]:
         names, folder = [*cls.command], command_folder(cls)
     else:
         return {}
-    return {name: (folder / name).read_bytes() for name in names if name and (folder / name).is_file()}
+    return {name: (folder / name).read_bytes() for name in names if name and _is_file(folder / name)}
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; an argument may be a whole program, which is too long for a file's name."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def command_folder(cls: type[CommandOptimizer]) -> Path:

@@ -92,7 +92,8 @@ class Child:
 
     def send(self, message: Mapping[str, Any], seconds: float) -> None:
         """Write a message; raises `RemoteError` where the child does not read it in so many seconds."""
-        rest = json.dumps(message, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        text = json.dumps(message, ensure_ascii=False, allow_nan=False)
+        rest = text.encode(errors="backslashreplace") + b"\n"  # JSON has half a surrogate pair as `\\ud800`
         deadline = time.monotonic() + seconds
         while rest := rest[self._written(rest) :]:
             self._require_time(deadline, f"did not read {message['type']!r}", seconds)
@@ -105,7 +106,7 @@ class Child:
             line = self._line()
             if line is None:
                 if "stdout" not in self._pipes:
-                    self._fail("ended")
+                    self._fail("closed its stdout")
                 self._require_time(deadline, f"gave no answer to {to!r}", seconds)
                 self._wait(deadline)
             elif line.strip():

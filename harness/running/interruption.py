@@ -34,7 +34,10 @@ def interrupt(reason: BaseException) -> None:
         _State.pending = reason
         return
     _State.pending = None
-    raise reason
+    try:
+        raise reason
+    finally:
+        del reason  # else the error keeps itself alive by its traceback, and with it the optimizer and its process
 
 
 @contextmanager
@@ -47,7 +50,10 @@ def held() -> Iterator[None]:
         _State.depth -= 1
     if not _State.depth and (pending := _State.pending) is not None:
         _State.pending = None
-        raise pending
+        try:
+            raise pending
+        finally:
+            del pending
 
 
 def forget(kind: type[BaseException]) -> None:

@@ -12,7 +12,7 @@ from optathlon.optimizer import Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Evaluator, last_lines
-from optathlon.running.interruption import is_from_outside, telling_ctrl_c
+from optathlon.running.interruption import forget, held, is_from_outside, telling_ctrl_c
 from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.text import described
 from optathlon.trial import Status
@@ -54,6 +54,7 @@ def run_loop(
     accounts = Accounts(problem, evaluator, history or History(), fail_fast)
     limit = limit or TimeLimit()
     doing = "starting the optimizer"
+    optimizer: Optimizer | None = None
     try:
         optimizer = start(replace(problem, space=deepcopy(problem.space)))
         limit.require_time()
@@ -85,6 +86,10 @@ def run_loop(
     except BaseException as error:  # whatever an optimizer raises is that run's failure, never the experiment's
         status, reason = _verdict(error, doing, limit)
         return accounts.outcome(status, reason, last_lines())
+    finally:
+        with held():  # it may have a process to end
+            optimizer = None
+            forget(TimeUp)
 
 
 def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status, str]:

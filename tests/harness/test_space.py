@@ -348,6 +348,7 @@ def test_numpy_values_become_plain(flat: Callable[..., Values]) -> None:
         ("rate", 0.2),
         ("rate", math.nan),
         ("rate", math.inf),
+        ("rate", 10**400),
         ("rate", None),
         ("rate", "fast"),
         ("rate", 1e-5 * (1 - 1e-6)),

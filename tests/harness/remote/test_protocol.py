@@ -31,7 +31,8 @@ from ConfigSpace import (
 )
 
 from optathlon import Budget, Constraint, Fidelity, Objective, Problem, Result, SearchSpaceExhausted, Status, Trial
-from optathlon.remote import RemoteError, RemoteOptimizer, messages
+from optathlon.remote import CommandOptimizer, RemoteError, RemoteOptimizer, messages
+from optathlon.remote.adapters import source_files
 from optathlon.testing.conformance import Check, optimizer_checks
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
@@ -292,6 +293,26 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
         )
 
     assert "can't start './nothing': No such file or directory" in complaint(start)
+
+
+def test_half_a_surrogate_pair_comes_back_as_it_was(start: Any) -> None:
+    propose = "say({'type': 'propose', 'candidate': {'x': '\\ud800'}})"
+    optimizer = start(f"hear(); {READY}; hear(); {propose}; print(hear(), file=sys.stderr)")
+    trial = optimizer.ask()
+    optimizer.tell(Trial(trial.config, id=0), Result(status=Status.INVALID, losses=(1.0,), error="x is '\ud800'"))
+    assert "'candidate': {'x': '\\ud800'}" in complaint(optimizer.ask)
+
+
+def test_closes_its_stdout(start: Any) -> None:
+    optimizer = start(f"hear(); {READY}; hear(); os.close(1); time.sleep(60)")
+    assert complaint(optimizer.ask) == "the optimizer's process closed its stdout"
+
+
+def test_a_whole_program_in_the_command_is_no_file() -> None:
+    class Long(CommandOptimizer):
+        command = ("python3", "-c", "pass\n" * 1000, "")
+
+    assert source_files(Long) == {}
 
 
 def test_what_it_started_ends_with_it(start: Any) -> None:

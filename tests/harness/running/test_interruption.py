@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -58,3 +60,23 @@ def test_what_is_forgotten_is_not_raised() -> None:
         send()
         forget(KeyboardInterrupt)
         forget(Ended)
+
+
+def test_what_is_raised_does_not_keep_itself_alive() -> None:
+    gc.disable()
+    try:
+        for raising in (interrupt, _at_the_end_of_a_block):
+            error = Ended()
+            gone = weakref.ref(error)
+            with pytest.raises(Ended) as caught:
+                raising(error)
+            del error, caught
+            assert gone() is None
+    finally:
+        gc.enable()
+
+
+def _at_the_end_of_a_block(error: BaseException) -> None:
+    with held():
+        interrupt(error)
+        del error

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import time
+import weakref
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,32 @@ def test_a_swallowed_end_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
                 swallowed.append(str(limit))
     assert limit.is_up
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_was_ended_is_let_go_at_once_and_can_end_in_peace() -> None:
+    ended: list[str] = []
+
+    def end() -> None:
+        time.sleep(0.3)  # as long as a process takes to end, while the alarm rings again
+        ended.append("ended")
+
+    def start(_: Problem) -> Optimizer:
+        hostile = Interrupted("ask", None, limit)
+        search = Search(hostile)
+        weakref.finalize(search, end)
+        return search
+
+    limit = TimeLimit(LIMIT_S)
+    gc.disable()  # a cycle of the error with its traceback would keep a child process until the next collection
+    try:
+        task = Objective(Interrupted("nowhere", None, limit))
+        with limit.enforced():
+            signal.setitimer(signal.ITIMER_REAL, LIMIT_S, LIMIT_S)
+            outcome = run_loop(task.problem, start, SequentialEvaluator(task), count(), limit=limit)
+            assert ended == ["ended"]
+        assert outcome.status is Status.TIMEOUT
+    finally:
+        gc.enable()
 
 
 def test_without_a_limit_no_alarm_is_set() -> None:
