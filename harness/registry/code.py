@@ -28,9 +28,9 @@ class Code:
         A hash of its classes' modules, of what these import that nobody installed, and of the files that its process
         runs (`optathlon.remote`); empty where unknown.
     versions:
-        The distributions that brought them, and those of the libraries behind it (`Optimizer.packages`, or what the
-        modules import where that is empty), with their versions, and those that its own virtual environment was made
-        for; JSON; empty where unknown.
+        The distributions that brought them, and those of the libraries behind it (`Optimizer.packages`, and what the
+        modules import of classes that don't say), with their versions, and those that its own virtual environment was
+        made for; JSON; empty where unknown.
     """
 
     source: str = ""
@@ -65,6 +65,7 @@ def code_of(cls: type[Optimizer]) -> Code:
     """The code of an optimizer's class, of this process: what was loaded first counts."""
     texts: dict[str, str] = {}
     others: set[str] = set()
+    undeclared: set[str] = set()
     holders: set[str] = set()
     for base in cls.__mro__:
         if not issubclass(base, Optimizer) or base is Optimizer:
@@ -73,8 +74,10 @@ def code_of(cls: type[Optimizer]) -> Code:
         texts |= {f"{base.__name__} {name}": short_hash(text.hex()) for name, text in found.texts.items()}
         holders.add(base.__module__.partition(".")[0])
         others |= found.others
+        if "packages" not in vars(base) and not base.__module__.startswith(f"{_OWN}."):
+            undeclared |= found.others  # what somebody's heir of an optimizer needs beside what that declares
     texts |= {name: short_hash(text.hex()) for name, text in source_files(cls).items()}
-    versions = dict(_versions({_OWN, *holders, *(cls.packages or others)}))
+    versions = dict(_versions({_OWN, *holders, *(cls.packages or others), *undeclared}))
     if cls.environment is not None and (found_there := read(cls.environment.name)):
         versions |= {f"{name} in {cls.environment.name}": one for name, one in found_there.versions().items()}
     source = short_hash(json.dumps(texts, sort_keys=True)) if texts else ""

@@ -138,7 +138,7 @@ def create(environment: Environment, say: Say) -> Made:
     folder = environments_root() / environment.name
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with _locked(folder, say):
         if (found := read(environment.name)) and not missing(environment):
             say(f"the environment {environment.name!r} is there already: {folder}")
             return found
@@ -347,6 +347,7 @@ def _call(
             text=True,
             errors="replace",
             check=False,
+            close_fds=False,  # the lock
         )
     except OSError as error:
         raise OptathlonError(f"can't start {command[0]!r}: {error.strerror}") from None
@@ -365,12 +366,20 @@ def _delete(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Within this block no other process makes or removes that environment."""
+def _locked(folder: Path, say: Say = lambda text: None) -> Iterator[None]:
+    """Within this block no other process makes or removes that environment.
+
+    What is started meanwhile holds the lock too: an installer may outlive this process, and writes into the folder.
+    """
     with storage_errors(folder):
         file = (folder.parent / f".{folder.name}.lock").open("w")
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that is at work in {folder}")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -88,15 +88,20 @@ def loading() -> AbstractContextManager[None]:
 def _quiet(generators: LentGenerators) -> Iterator[None]:
     """Lend Syne Tune generators, and a logger that says nothing where nobody has set one up; warnings are ignored.
 
-    It logs with the functions of `logging` itself, which would set up the root logger for good.
+    It logs with the functions of `logging` itself, which would set up the root logger for good. With loggers of its own
+    it tells of choices that are the adapter's.
     """
     root, silence = logging.getLogger(), logging.NullHandler()
     root.addHandler(silence)
+    own = logging.getLogger("syne_tune")
+    level = own.level
+    own.setLevel(logging.ERROR)
     try:
         with generators.lent():
             warnings.simplefilter("ignore")
             yield
     finally:
+        own.setLevel(level)
         root.removeHandler(silence)
 
 

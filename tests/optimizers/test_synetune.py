@@ -271,6 +271,13 @@ def test_pending_trials(kit: Any) -> None:
     ]
 
 
+def test_says_nothing_where_another_library_has_set_up_logging(kit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    problem = kit.problem(kit.flat_space(), fidelity=LEVELS)
+    for optimizer_class in (SyneTuneASHABore, SyneTuneASHACQR, SyneTuneBOHB):
+        optimizer_class(problem, SEED).ask()
+    assert not caplog.records
+
+
 def test_says_nothing(kit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before = list(root.handlers)

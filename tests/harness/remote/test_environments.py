@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +183,28 @@ def test_run_makes_it_with_yes(in_process: Any, uv: Any, root: Path) -> None:
         "bayesopt": {"python": f"{HERE}.1", "packages": {"bayesian-optimization": "3.4.0"}}
     }
     assert "removed" in in_process("env", "remove", "bayesopt").stdout
+
+
+def test_an_installer_that_outlives_its_process_is_waited_for(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, log = tmp_path / "bin", tmp_path / "log"
+    place.mkdir()
+    (place / "uv").write_text(f"#!/bin/sh\necho begins >> {log}\nsleep 1.5\necho ends >> {log}\nexit 1\n")
+    (place / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    code = (
+        "from optathlon.environment import Environment\n"
+        "from optathlon.remote.environments import create\n"
+        f"create(Environment('toy', ('a==1',), ({HERE!r},)), print)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as killed:
+        deadline = time.monotonic() + 30
+        while not log.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        killed.kill()
+    said: list[str] = []
+    with pytest.raises(OptathlonError, match="uv failed"):
+        create(TOY, said.append)
+    assert log.read_text().split() == ["begins", "ends", "begins", "ends"]
+    assert said[0] == f"waiting for another process that is at work in {root / 'toy'}"
