@@ -197,7 +197,7 @@ class NLoptSbplx(_NLoptOptimizer):
         It has converged where its steps are shorter, as a share of a range.
     """
 
-    reference = "Rowan 1990, Functional stability analysis of numerical algorithms, PhD thesis"
+    reference = "Rowan 1990, as in NLopt, https://nlopt.readthedocs.io/en/latest/NLopt_Algorithms/"
 
     def __init__(self, problem: Problem, seed: int, *, xtol: Share = 1e-4) -> None:
         super().__init__(problem, seed, "LN_SBPLX", _tolerance(xtol))

@@ -308,16 +308,23 @@ def _expect_complete(outcome: RunOutcome) -> None:
 
 
 class _FailingEvaluator(SequentialEvaluator):
-    """Lets the first trial and then every third one crash."""
+    """Lets the first trial and then every third one crash, but for the first at full fidelity where there are others.
+
+    A run of which every full trial failed is a failure, and with a fidelity there may be a single one.
+    """
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._crashing = _Crashing(task)
         self._healthy = task
+        fidelity = task.problem.fidelity
+        self._spared = None if fidelity is None else fidelity.upper
 
     def submit(self, job: Job) -> None:
         """Evaluate the trial, or let it crash."""
         self._task = self._crashing if job.trial.id % 3 == 0 else self._healthy
+        if self._spared is not None and (job.trial.fidelity is None or job.trial.fidelity >= self._spared):
+            self._task, self._spared = self._healthy, None
         super().submit(job)
 
 

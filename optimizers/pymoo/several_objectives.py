@@ -63,25 +63,27 @@ class PymooNSGA3(MixedOptimizer):
 
 
 class PymooUNSGA3(MixedOptimizer):
-    """U-NSGA-III (Seada & Deb 2016): NSGA-III with tournaments within a niche, for any number of objectives.
+    """U-NSGA-III (Seada & Deb 2016): NSGA-III with tournaments within a niche.
+
+    With one objective it is pymoo's genetic algorithm, so several are required here.
 
     Parameters
     ----------
     problem, seed:
         See `Optimizer`.
     popsize:
-        Individuals; with several objectives, at most: there are as many as reference directions.
+        Individuals, at most: there are as many as reference directions.
     """
 
     capabilities = _PARETO | MIXED | CONSTRAINED
+    requires = frozenset({Capability.MULTI_OBJECTIVE})
     reference = "Seada & Deb 2016, doi:10.1109/TEVC.2015.2459718"
 
     def __init__(self, problem: Problem, seed: int, *, popsize: Annotated[int, Ge(4)] = 100) -> None:
         from pymoo.algorithms.moo.unsga3 import UNSGA3
 
         directions = _directions(problem, popsize)
-        size = popsize if len(problem.objectives) == 1 else len(directions)
-        super().__init__(problem, seed, partial(UNSGA3, ref_dirs=directions, pop_size=size))
+        super().__init__(problem, seed, partial(UNSGA3, ref_dirs=directions, pop_size=len(directions)))
 
 
 class PymooSMSEMOA(MixedOptimizer):
@@ -327,8 +329,6 @@ def _directions(problem: Problem, most: int) -> np.ndarray:
     from pymoo.util.ref_dirs import get_reference_directions
 
     objectives = len(problem.objectives)
-    if objectives == 1:
-        return np.ones((1, 1))
     partitions = 1
     while math.comb(partitions + objectives, objectives - 1) <= most:
         partitions += 1

@@ -24,7 +24,9 @@ from optathlon.space import active_checker
 
 Proposal = tuple[tuple[str, Any], ...]
 
-ALIKE: set[frozenset[str]] = set()
+ALIKE = {
+    frozenset({"smac-hb", "smac-sh"}),  # the first bracket of Hyperband is successive halving; they part with the next
+}
 """Pairs that may propose the same, each with the reason beside it."""
 
 CHEAP_TRIALS, EXPENSIVE_TRIALS = 30, 8

@@ -327,13 +327,6 @@ def test_rvea_plans_the_generations_of_the_budget(kit: Any) -> None:
     assert mismatch(pymoo.PymooRVEA, problem) == ""
 
 
-def test_u_nsga3_takes_one_objective(kit: Any) -> None:
-    problem = kit.problem(kit.flat_space())
-    trials = kit.drive(pymoo.PymooUNSGA3(problem, SEED, popsize=8), problem, kit.flat_loss, 60)
-    losses = [kit.flat_loss(trial.config) for trial in trials]
-    assert np.mean(losses[-8:]) < np.mean(losses[:8]) / 2
-
-
 def test_options(kit: Any) -> None:
     problem = kit.problem(kit.numeric_space())
 
