@@ -133,6 +133,7 @@ def test_the_section_is_added_and_the_rest_is_as_without(grid: Results, without:
     assert headings[-4:-1] == ["Where each shines", "Does a subset say the same?", "Task by task"]
 
 
+@pytest.mark.slow  # as of the whole report, which is always tested
 def test_same_results_same_bytes(grid: Results, report: Path, tmp_path: Path) -> None:
     assert files(report) == files(write_report(shuffled(grid), tmp_path / "again", subset=SUBSET))
 
