@@ -90,10 +90,14 @@ def library(name: str) -> str:
     return next(iter(CLASSES[name].packages), name)
 
 
+HERE = frozenset(name for name in CLASSES if not missing(CLASSES[name].environment))
+"""Those that need no environment of their own, or have it."""
+
+
 def _first_of_each_library() -> frozenset[str]:
-    """Names: of each library the first optimizer, a cheap one where it has any."""
+    """Names: of each library that is here the first optimizer, a cheap one where it has any."""
     first: dict[str, str] = {}
-    for name in sorted(CLASSES, key=lambda name: (name in EXPENSIVE, name)):
+    for name in sorted(HERE, key=lambda name: (name in EXPENSIVE, name)):
         first.setdefault(library(name), name)
     return frozenset(first.values())
 
