@@ -2,7 +2,8 @@
 
 The search space is the one that a Syne Tune user writes; it is flat. Failed trials are told as errors: the searchers
 learn nothing from them. Its population-based training (Jaderberg et al. 2017) is not here, as it continues a trial with
-another configuration, nor is its expected hypervolume improvement, which does not import.
+another configuration, nor are its Gaussian processes by BoTorch, which put a random configuration in place of any model
+that fails.
 """
 
 from optathlon.optimizers.synetune.searchers import SyneTuneBore, SyneTuneCQR, SyneTuneREA, SyneTuneTPE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Percent = Annotated[int, Ge(1), Le(99)]
 
+_LARGEST = 1e38
+"""Of logarithmic ranges beyond, Syne Tune sees the logarithm: its trees take single precision."""
+
 
 class SyneTune(Optimizer):
     """A scheduler driven by its own `suggest` and `on_trial_...`."""
@@ -42,7 +46,7 @@ class SyneTune(Optimizer):
         self._metrics = [f"loss{index}" for index in range(len(problem.objectives))]
         self._begun = 0
 
-    def ask(self) -> Trial | None:
+    def ask(self) -> Trial:
         """The scheduler's next suggestion."""
         config, native = self._begin()
         return Trial(config, native=native)
@@ -130,10 +134,16 @@ def _domain(dimension: Dimension, rounds: bool) -> Any:
             return (config_space.loguniform if log else config_space.uniform)(lower - 0.5, upper + 0.5)
         case Number(lower=lower, upper=upper, log=log, integer=True):
             return (config_space.lograndint if log else config_space.randint)(int(lower), int(upper))
+        case Number(lower=lower, upper=upper) if _is_logarithm(dimension):
+            return config_space.uniform(math.log(lower), math.log(upper))
         case Number(lower=lower, upper=upper, log=log):
             return (config_space.loguniform if log else config_space.uniform)(lower, upper)
         case Choice(ordered=ordered) as choice:
             return (config_space.ordinal if ordered else config_space.choice)(_values(choice))
+
+
+def _is_logarithm(number: Number) -> bool:
+    return number.log and number.upper > _LARGEST
 
 
 def _values(choice: Choice) -> list[Value]:
@@ -147,7 +157,7 @@ def _value(dimension: Dimension, suggested: Any) -> Value:
         case Choice() as choice:
             return choice.decode(_values(choice).index(suggested))
         case Number() as number:
-            return number.decode(suggested)
+            return number.decode(math.exp(suggested) if _is_logarithm(number) else suggested)
 
 
 __all__ = ["Percent", "SyneTune", "global_seed", "loading"]

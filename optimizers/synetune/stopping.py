@@ -32,7 +32,7 @@ class _SyneTuneStopping(SyneTune):
         assert problem.fidelity is not None
         self._climbs = Climbs(problem.fidelity, levels, self._begin, self._report)
 
-    def ask(self) -> Trial | None:
+    def ask(self) -> Trial:
         """The next level of a trial that was not stopped, or a new one at the lowest level."""
         return self._climbs.next()
 
