@@ -78,7 +78,7 @@ class RemoteOptimizer(Optimizer):
             answer = self._answer("init", "ready")
             if (version := answer.get("protocol_version", messages.VERSION)) != messages.VERSION:
                 self._child.complain(f"the optimizer's process speaks version {version!r} of the protocol, not 1")
-        except BaseException:
+        except BaseException:  # whatever ends the start, an interrupt too, must not leave the process
             self._end()
             raise
 

@@ -147,7 +147,7 @@ def create(environment: Environment, say: Say) -> Made:
         try:
             (_Uv(uv) if uv else _Pip()).make(folder, environment, say)
             return _recorded(folder, environment)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave half an environment
             _delete(folder)
             raise
 

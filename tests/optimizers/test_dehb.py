@@ -32,7 +32,7 @@ def native_trials(space: Any, loss: Any, n: int, folder: Path, **settings: Any) 
         )
         dehb.run(fevals=n)
     finally:
-        logger.remove()  # DEHB sets loguru up anew
+        logger.remove()  # DEHB sets loguru up again
         logger.add(sys.stderr)
     return found
 
