@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Problem
 from optathlon.resources import IN_PROCESS, Resources
 from optathlon.trial import Result
@@ -50,6 +51,17 @@ class Task(ABC):
         recorded by the harness as a crashed trial, but for `optathlon.errors.Unavailable`: no trial can be evaluated
         then, so that the command ends, and goes on from there when it is repeated.
         """
+
+    def evaluate_many(
+        self, configs: Sequence[Mapping[str, Any]], *, fidelity: float | None, seeds: Sequence[int]
+    ) -> list[Result]:
+        """Evaluate configurations at one level, each with its seed: the same results as one after the other.
+
+        Tables and surrogates override it where together is quicker.
+        """
+        return [
+            self.evaluate(config, fidelity=fidelity, seed=seed) for config, seed in zip(configs, seeds, strict=True)
+        ]
 
     def prepare(self) -> None:  # noqa: B027, most tasks load nothing
         """Load what every trial needs, so that no trial is charged for it, nor ended at its limits.
@@ -114,6 +126,19 @@ class Collection(ABC):
     @abstractmethod
     def make(self, id: str) -> Task:
         """The task of that id (which need not be listed); `KeyError` where there is none."""
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """The listed ids in groups, in their order, each with the facts that hold for all tasks of the group.
+
+        This default builds every task. Collections of many tasks override it, so that thousands take milliseconds.
+        """
+        for id in self.ids():
+            yield (
+                Facts.of(
+                    self.make(id).problem, kind=Evaluation.UNKNOWN, domain="unknown", description=self.description
+                ),
+                (id,),
+            )
 
 
 def agree(first: str, second: str) -> bool:
