@@ -50,6 +50,20 @@ class Number:
         bounded = min(max(value, self.lower), self.upper)
         return round(bounded) if self.integer else plain(bounded)
 
+    @property
+    def magnitude(self) -> float:
+        """The largest absolute value."""
+        return max(abs(self.lower), abs(self.upper))
+
+    def at(self, share: float) -> Value:
+        """The legal value at a share of the range in [0, 1]; of the logarithms' range where the scale is logarithmic.
+
+        For libraries that can't compute with the range itself, because it is huge, narrow, or has too many integers.
+        """
+        if self.log:
+            return self.decode(math.exp(math.log(self.lower) * (1 - share) + math.log(self.upper) * share))
+        return self.decode(self.lower * (1 - share) + self.upper * share)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

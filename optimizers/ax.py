@@ -15,7 +15,7 @@ from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Plural
 from optathlon.problem import Problem
 from optathlon.space import count_configurations
-from optathlon.trial import Result, Trial
+from optathlon.trial import Result, Trial, Value
 from optathlon.uncompiled import uncompiled
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 _LARGEST = 1e100
 """Losses beyond are on a logarithmic scale: Ax squares them."""
+
+_LARGEST_RANGE = 1e30
+_NARROWEST_RANGE = 1e-9
+"""As a share of its values."""
+_MOST_INTEGERS = 10**6
+"""Ax lists them all."""
 
 _FEW = 1000
 """So many configurations are counted: Ax draws very long for one that it has not proposed yet where there is none."""
@@ -105,7 +111,7 @@ class Ax(Optimizer):
                 raise SearchSpaceExhausted(str(complete)) from complete
         if self._untried is not None:
             self._untried -= 1
-        config = {name: self._dimensions[name].decode(value) for name, value in parameters.items()}
+        config = {name: _value(self._dimensions[name], value) for name, value in parameters.items()}
         return Trial(self._fixed | config, native=index)
 
     def tell(self, trial: Trial, result: Result) -> None:
@@ -150,6 +156,8 @@ def _parameter(dimension: Dimension, dependents: Mapping[int, list[str]]) -> Any
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
     match dimension:
+        case Number(name=name) if _is_scaled(dimension):
+            return RangeParameterConfig(name=name, bounds=(0.0, 1.0), parameter_type="float")
         case Number(name=name, lower=lower, upper=upper, log=log, integer=integer):
             return RangeParameterConfig(
                 name=name,
@@ -165,6 +173,23 @@ def _parameter(dimension: Dimension, dependents: Mapping[int, list[str]]) -> Any
                 is_ordered=ordered,
                 dependent_parameters=dependents or None,
             )
+
+
+def _is_scaled(number: Number) -> bool:
+    width = number.upper - number.lower
+    return (
+        number.magnitude > _LARGEST_RANGE
+        or width < _NARROWEST_RANGE * number.magnitude
+        or (number.integer and width >= _MOST_INTEGERS)
+    )
+
+
+def _value(dimension: Dimension, proposed: Any) -> Value:
+    return (
+        dimension.at(proposed)
+        if isinstance(dimension, Number) and _is_scaled(dimension)
+        else dimension.decode(proposed)
+    )
 
 
 def _dependents(space: ConfigurationSpace) -> Dependents:

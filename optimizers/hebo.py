@@ -194,12 +194,12 @@ def _is_fixed(dimension: Dimension) -> TypeGuard[Choice]:
 
 def _is_scaled(number: Number) -> bool:
     """Whether its range is too large for single precision; HEBO takes the logarithm of a logarithmic one itself."""
-    return not number.log and max(abs(number.lower), abs(number.upper)) > _LARGEST
+    return not number.log and number.magnitude > _LARGEST
 
 
 def _value(dimension: Dimension, value: Any) -> Value:
     if isinstance(dimension, Number) and _is_scaled(dimension):
-        value = dimension.lower * (1 - value) + dimension.upper * value
+        return dimension.at(value)
     return dimension.decode(value)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -37,9 +37,18 @@ class _SkoptOptimizer(Optimizer):
     pending = Pending.LIES
     packages = ("skopt", "sklearn")
     install = "pip install 'optathlon[skopt]'"
+    reference = "Head et al. 2018, doi:10.5281/zenodo.1207017"
+
+    _estimator: ClassVar[str]
 
     def __init__(
-        self, problem: Problem, seed: int, estimator: str, acquisition: str, n_initial: int, initial: str
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        acquisition: Acquisition = "EI",
+        n_initial: Positive = 10,
+        initial: Initial = "random",
     ) -> None:
         with _quiet():
             import skopt
@@ -49,7 +58,7 @@ class _SkoptOptimizer(Optimizer):
             self._dimensions = [one for one in found if one.name not in self._fixed]
             self._skopt = skopt.Optimizer(
                 [_dimension(one) for one in self._dimensions],
-                base_estimator=estimator,
+                base_estimator=self._estimator,
                 n_initial_points=n_initial,
                 initial_point_generator=initial,
                 acq_func=acquisition,
@@ -98,7 +107,7 @@ class SkoptGP(_SkoptOptimizer):
         How these are drawn.
     """
 
-    reference = "Head et al. 2018, doi:10.5281/zenodo.1207017"
+    _estimator = "GP"
 
     def __init__(
         self,
@@ -109,7 +118,7 @@ class SkoptGP(_SkoptOptimizer):
         n_initial: Positive = 10,
         initial: Initial = "random",
     ) -> None:
-        super().__init__(problem, seed, "GP", acquisition, n_initial, initial)
+        super().__init__(problem, seed, acquisition=acquisition, n_initial=n_initial, initial=initial)
 
 
 class SkoptET(_SkoptOptimizer):
@@ -127,18 +136,7 @@ class SkoptET(_SkoptOptimizer):
         How these are drawn.
     """
 
-    reference = "Head et al. 2018, doi:10.5281/zenodo.1207017"
-
-    def __init__(
-        self,
-        problem: Problem,
-        seed: int,
-        *,
-        acquisition: Acquisition = "EI",
-        n_initial: Positive = 10,
-        initial: Initial = "random",
-    ) -> None:
-        super().__init__(problem, seed, "ET", acquisition, n_initial, initial)
+    _estimator = "ET"
 
 
 class SkoptRF(_SkoptOptimizer):
@@ -156,18 +154,7 @@ class SkoptRF(_SkoptOptimizer):
         How these are drawn.
     """
 
-    reference = "Head et al. 2018, doi:10.5281/zenodo.1207017"
-
-    def __init__(
-        self,
-        problem: Problem,
-        seed: int,
-        *,
-        acquisition: Acquisition = "EI",
-        n_initial: Positive = 10,
-        initial: Initial = "random",
-    ) -> None:
-        super().__init__(problem, seed, "RF", acquisition, n_initial, initial)
+    _estimator = "RF"
 
 
 @contextmanager
@@ -179,15 +166,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _is_scaled(number: Number) -> bool:
-    return not number.log and max(abs(number.lower), abs(number.upper)) > _LARGEST
+    return not number.log and number.magnitude > _LARGEST
 
 
 def _value(dimension: Dimension, value: Any) -> Value:
     if isinstance(dimension, Choice):
         return dimension.decode(int(value))
-    if _is_scaled(dimension):
-        value = dimension.lower * (1 - value) + dimension.upper * value
-    return dimension.decode(float(value))
+    return dimension.at(value) if _is_scaled(dimension) else dimension.decode(float(value))
 
 
 def _dimension(dimension: Dimension) -> Any:

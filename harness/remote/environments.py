@@ -206,7 +206,6 @@ class _Uv:
         more = []
         if _wants_torch(environment):
             more = _without_cuda(lambda index: self._resolved([*install, *index], environment), environment)
-            more += ["--index-strategy", "unsafe-best-match"] if more else []
         say(f"installing {', '.join(environment.requirements)}")
         self._call(*install, *more, *environment.requirements)
 
@@ -243,7 +242,11 @@ def pip_settings() -> dict[str, str]:
 
 
 def uv_settings(pip: Mapping[str, str]) -> dict[str, str]:
-    """The variables that tell uv what pip's settings say; those that the user has set stay."""
+    """The variables that tell uv what pip's settings say; those that the user has set stay.
+
+    As pip does, uv takes the best version of all indexes; by itself it would look no further than the first that has
+    the package.
+    """
     words = {
         "index-url": ("UV_DEFAULT_INDEX", " "),
         "extra-index-url": ("UV_INDEX", " "),
@@ -254,6 +257,7 @@ def uv_settings(pip: Mapping[str, str]) -> dict[str, str]:
         "cert": ("SSL_CERT_FILE", " "),
     }
     found = {variable: comma.join(pip[key].split()) for key, (variable, comma) in words.items() if pip.get(key)}
+    found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return {name: value for name, value in found.items() if name not in os.environ}
 
 

@@ -109,7 +109,7 @@ def test_torch_comes_without_cuda(uv: Any) -> None:
     log = uv(packages={"torch": "2.0+cpu"})
     create(Environment("net", ("torch==2.0",), (HERE,)), str)
     *_, install = calls(log)
-    assert install[-5:] == ["--extra-index-url", CPU_TORCH, "--index-strategy", "unsafe-best-match", "torch==2.0"]
+    assert install[-3:] == ["--extra-index-url", CPU_TORCH, "torch==2.0"]
 
 
 def test_cuda_is_refused(uv: Any, root: Path) -> None:
@@ -147,6 +147,7 @@ def test_pip_s_settings_are_told_to_uv(tmp_path: Path, monkeypatch: pytest.Monke
     told = uv_settings(environments.pip_settings())
     assert told["UV_DEFAULT_INDEX"] == "https://mine/simple"
     assert told["UV_INDEX"] == "https://two https://three"
+    assert told["UV_INDEX_STRATEGY"] == "unsafe-best-match", "as pip, which takes the best of all indexes"
     assert "UV_FIND_LINKS" not in told, "what the user has set stays"
 
 
