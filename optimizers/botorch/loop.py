@@ -31,8 +31,8 @@ RAW_SAMPLES = 512
 Restarts = Annotated[int, Ge(1), Le(RAW_SAMPLES)]
 """How many starts."""
 
-LARGEST = 1e100
-"""Losses beyond are on a logarithmic scale: BoTorch squares them."""
+LARGEST = 1e30
+"""Losses beyond are on a logarithmic scale: BoTorch squares their variance, and more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optathlon.optimizer import Capability
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 1000
 """Random points at which the tutorials sample the maximum."""
+_EQUAL = 1e-12
+"""Values that differ by less than this share of their size are taken for differences from the first."""
 
 
 class BotorchLogNEI(BotorchOptimizer):
@@ -90,13 +93,20 @@ class _EntropySearch(BotorchOptimizer):
     def _acquisition(self, data: Data) -> AcquisitionFunction:
         import torch
 
-        model = fitted(data, self._columns)
+        model = fitted(_levelled(data), self._columns)
         candidates = self._columns.from_cube(torch.rand(_CANDIDATES, self._columns.width, dtype=torch.double))
         return self._entropy(model, candidates, data.pending)
 
     @abstractmethod
     def _entropy(self, model: object, candidates: Tensor, pending: Tensor | None) -> AcquisitionFunction:
         """The information on the maximum."""
+
+
+def _levelled(data: Data) -> Data:
+    """The data; less the first value where values hardly differ, as the quantiles of a maximum so far off are lost."""
+    values = data.values
+    spread = values.max() - values.min()
+    return data if spread > _EQUAL * values.abs().max() else replace(data, values=values - values[0])
 
 
 class BotorchMES(_EntropySearch):
