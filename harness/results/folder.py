@@ -39,7 +39,7 @@ import pyarrow.parquet as pq
 from optathlon.errors import UsageError
 from optathlon.paths import read_bytes, resolved
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
-from optathlon.results.seal import has_whole_footer
+from optathlon.results.seal import is_as_sealed
 from optathlon.task import agree, lasting, short_hash
 
 MARK = "optathlon.json"
@@ -205,8 +205,8 @@ class ResultsFolder:
         """One file, to be read within the block; `ShardGone` or, where it is damaged, `UsageError`."""
         path = self.path / part / shard
         try:
-            if not has_whole_footer(path):
-                raise pa.ArrowInvalid("the footer has changed")
+            if not is_as_sealed(path):
+                raise pa.ArrowInvalid("it has changed")
             labels = ["run"] if part == "trials" else None
             with pq.ParquetFile(
                 path, pre_buffer=False, read_dictionary=labels, page_checksum_verification=True

@@ -2,7 +2,8 @@
 
 Beside the checksums of its pages, each Parquet file has in its footer, under `optathlon.seal`, sixteen hexadecimal
 digits: the CRC-32 of what comes before the footer, and the CRC-32 of the footer with zeros in their place. A reader
-verifies the footer and the pages that it reads; `is_whole` verifies everything.
+verifies both before it reads anything: the headers of pages are in no other checksum, and one changed bit there gives
+other values.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ def seal(path: Path) -> None:
         file.write(b"%08x%08x" % (_body(file, found), zlib.crc32(found.blank)))
 
 
-def has_whole_footer(path: Path) -> bool:
-    """Whether no byte of the footer has changed; always true without a seal, as earlier versions wrote files."""
+def is_as_sealed(path: Path) -> bool:
+    """Whether no byte of the file has changed; always true without a seal, as earlier versions wrote files."""
     with opened(path) as file:
         found = _look(file)
-    return found.digits is None or _stated(found, 1) == zlib.crc32(found.blank)
+        return found.digits is None or _stated(found) == (_body(file, found), zlib.crc32(found.blank))
 
 
 def is_whole(path: Path) -> bool:
@@ -64,9 +65,9 @@ def is_whole(path: Path) -> bool:
     Raises `OSError`, `ValueError`, or one of Arrow's errors, where the file can't be read.
     """
     with opened(path) as file:
-        found = _look(file)
-        if found.digits is not None:
-            return (_stated(found, 0), _stated(found, 1)) == (_body(file, found), zlib.crc32(found.blank))
+        is_sealed = _look(file).digits is not None
+    if is_sealed:
+        return is_as_sealed(path)
     with pq.ParquetFile(path, pre_buffer=False) as table:
         for group in range(table.num_row_groups):
             table.read_row_group(group, use_threads=False)
@@ -83,15 +84,13 @@ def _look(file: BinaryIO) -> _Sealed:
     return _Sealed(start, footer, slice(at + len(_HEAD), at + len(_HEAD) + _DIGITS) if at >= 0 else None)
 
 
-def _stated(found: _Sealed, number: int) -> int:
-    """One of the two checksums as the file has it; -1 where that is not a number."""
-    assert found.digits is not None
-    half = _DIGITS // 2
-    digits = found.footer[found.digits][number * half :][:half]
+def _stated(found: _Sealed) -> tuple[int, int] | None:
+    """The checksums of body and footer as the file has them; `None` where they are no numbers."""
+    digits = found.footer[found.digits] if found.digits else b""
     try:
-        return int(digits, 16)
+        return int(digits[: _DIGITS // 2], 16), int(digits[_DIGITS // 2 :], 16)
     except ValueError:
-        return -1
+        return None
 
 
 def _body(file: BinaryIO, found: _Sealed) -> int:
