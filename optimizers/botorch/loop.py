@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,9 @@ RAW_SAMPLES = 512
 
 Restarts = Annotated[int, Ge(1), Le(RAW_SAMPLES)]
 """How many starts."""
+
+_EQUAL, _DENORMAL = 1e-12, 1e-150
+"""Values hardly differ by less than this share of their size; squares of differences below the second are nothing."""
 
 LARGEST = 1e30
 """Losses beyond are on a logarithmic scale: BoTorch squares their variance, and more."""
@@ -155,6 +158,18 @@ def fitted(data: Data, columns: Columns) -> Model:
     several = ModelListGP(*models)
     fit_gpytorch_mll(SumMarginalLogLikelihood(several.likelihood, several))
     return several
+
+
+def levelled(data: Data) -> Data:
+    """The data; less the first values where values hardly differ, whose difference rounding would hide.
+
+    For acquisition functions to which only differences of values matter.
+    """
+    spread = data.values.amax(0) - data.values.amin(0)
+    if (spread > _EQUAL * data.values.abs().amax(0)).logical_and(spread > _DENORMAL).all():
+        return data
+    differences = data.values - data.values[0]
+    return replace(data, values=differences.where(spread > _DENORMAL, differences.new_zeros(())))
 
 
 def outcome_constraints(data: Data) -> list[Any] | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optathlon.optimizer import Capability
-from optathlon.optimizers.botorch.loop import BotorchOptimizer, Data, Restarts, fitted, outcome_constraints
+from optathlon.optimizers.botorch.loop import BotorchOptimizer, Data, Restarts, fitted, levelled, outcome_constraints
 from optathlon.options import Positive
 from optathlon.problem import Problem
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 1000
 """Random points at which the tutorials sample the maximum."""
-_EQUAL = 1e-12
-"""Values that differ by less than this share of their size are taken for differences from the first."""
 
 
 class BotorchLogNEI(BotorchOptimizer):
@@ -93,20 +90,13 @@ class _EntropySearch(BotorchOptimizer):
     def _acquisition(self, data: Data) -> AcquisitionFunction:
         import torch
 
-        model = fitted(_levelled(data), self._columns)
+        model = fitted(levelled(data), self._columns)
         candidates = self._columns.from_cube(torch.rand(_CANDIDATES, self._columns.width, dtype=torch.double))
         return self._entropy(model, candidates, data.pending)
 
     @abstractmethod
     def _entropy(self, model: object, candidates: Tensor, pending: Tensor | None) -> AcquisitionFunction:
         """The information on the maximum."""
-
-
-def _levelled(data: Data) -> Data:
-    """The data; less the first value where values hardly differ, as the quantiles of a maximum so far off are lost."""
-    values = data.values
-    spread = values.max() - values.min()
-    return data if spread > _EQUAL * values.abs().max() else replace(data, values=values - values[0])
 
 
 class BotorchMES(_EntropySearch):

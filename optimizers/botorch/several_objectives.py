@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optathlon.optimizer import Capability
-from optathlon.optimizers.botorch.loop import BotorchOptimizer, Data, Restarts, fitted, outcome_constraints
+from optathlon.optimizers.botorch.loop import BotorchOptimizer, Data, Restarts, fitted, levelled, outcome_constraints
 from optathlon.options import Positive
 from optathlon.problem import Problem
 
 if TYPE_CHECKING:
     from botorch.acquisition import AcquisitionFunction
     from torch import Tensor
+
+
+_LARGEST = 1e6
+"""Of an objective, in the units that hypervolumes are computed in."""
 
 
 class _SeveralObjectives(BotorchOptimizer):
@@ -37,34 +41,31 @@ class _SeveralObjectives(BotorchOptimizer):
         super().__init__(problem, seed, n_initial=n_initial, num_restarts=num_restarts)
         self._mc_samples = mc_samples
 
-    def _acquisition(self, data: Data) -> AcquisitionFunction:
+    def _arguments(self, data: Data) -> dict[str, Any]:
+        """What the acquisition functions of several objectives all take."""
         import torch
         from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
         from botorch.sampling import SobolQMCNormalSampler
 
         model = fitted(data, self._columns)
         outcomes = list(range(len(self._problem.objectives)))
-        return self._improvement(
-            data,
-            model=model,
-            X_baseline=data.points,
-            sampler=SobolQMCNormalSampler(torch.Size([self._mc_samples])),
-            objective=IdentityMCMultiOutputObjective(outcomes=outcomes, num_outcomes=model.num_outputs),
-            constraints=outcome_constraints(data),
-            prune_baseline=True,
-            X_pending=data.pending,
-        )
-
-    @abstractmethod
-    def _improvement(self, data: Data, **arguments: Any) -> AcquisitionFunction:
-        """What to maximise."""
+        return {
+            "model": model,
+            "X_baseline": data.points,
+            "sampler": SobolQMCNormalSampler(torch.Size([self._mc_samples])),
+            "objective": IdentityMCMultiOutputObjective(outcomes=outcomes, num_outcomes=model.num_outputs),
+            "constraints": outcome_constraints(data),
+            "prune_baseline": True,
+            "X_pending": data.pending,
+        }
 
 
 class BotorchLogNEHVI(_SeveralObjectives):
     """Noisy expected hypervolume improvement, `qLogNoisyExpectedHypervolumeImprovement` (Daulton et al. 2021).
 
     On a logarithmic scale (Ament et al. 2023). The reference point is the task's; an objective without one gets the
-    coordinate of BoTorch's `infer_reference_point` on the feasible Pareto front.
+    coordinate of BoTorch's `infer_reference_point` on the feasible Pareto front. Objectives beyond a million are told
+    in larger units, powers of two, which change nothing but what can be computed.
 
     Parameters
     ----------
@@ -80,10 +81,14 @@ class BotorchLogNEHVI(_SeveralObjectives):
 
     reference = "Daulton et al. 2021, arXiv:2105.08195"
 
-    def _improvement(self, data: Data, **arguments: Any) -> AcquisitionFunction:
+    def _acquisition(self, data: Data) -> AcquisitionFunction:
         from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 
-        return qLogNoisyExpectedHypervolumeImprovement(ref_point=self._reference_point(data), **arguments)
+        units = _units(data.values)
+        reference_point = self._reference_point(data) / units
+        return qLogNoisyExpectedHypervolumeImprovement(
+            ref_point=reference_point, **self._arguments(replace(data, values=data.values / units))
+        )
 
     def _reference_point(self, data: Data) -> Tensor:
         from botorch.utils.multi_objective.hypervolume import infer_reference_point
@@ -121,7 +126,13 @@ class BotorchParEGO(_SeveralObjectives):
 
     reference = "Daulton et al. 2020, arXiv:2006.05078"
 
-    def _improvement(self, data: Data, **arguments: Any) -> AcquisitionFunction:
+    def _acquisition(self, data: Data) -> AcquisitionFunction:
         from botorch.acquisition.multi_objective.parego import qLogNParEGO
 
-        return qLogNParEGO(**arguments)
+        return qLogNParEGO(**self._arguments(levelled(data)))
+
+
+def _units(values: Tensor) -> Tensor:
+    """For each objective the power of two by which it becomes at most a million in size, at least 1."""
+    sizes = values.abs().amax(0) / _LARGEST
+    return sizes.clamp(min=1.0).log2().ceil().exp2()
