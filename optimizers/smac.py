@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from optathlon.encoding import tempered
 from optathlon.errors import SearchSpaceExhausted
 from optathlon.fidelity import Schedule, asked_level
 from optathlon.optimizer import Capability, Optimizer
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from smac.runhistory import TrialInfo
 
 
+_LARGEST = 1e300
+"""Losses beyond are on a logarithmic scale: SMAC computes their range."""
 _DEFAULT_TRIALS = 100
 """SMAC's own, where the budget counts something else."""
 _CONFIGURATIONS_PER_TRIAL = 4
@@ -77,7 +80,7 @@ class _SmacOptimizer(Optimizer):
             Status.TIMEOUT: StatusType.TIMEOUT,
             Status.MEMORY: StatusType.MEMORYOUT,
         }
-        losses = list(result.losses)
+        losses = [tempered(loss, _LARGEST) for loss in result.losses]
         value = TrialValue(
             cost=losses if len(losses) > 1 else losses[0],
             time=result.cost or 0.0,

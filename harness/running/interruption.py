@@ -56,6 +56,11 @@ def held() -> Iterator[None]:
             del pending
 
 
+def is_held() -> bool:
+    """Whether the process is within a block of `held`."""
+    return _State.depth > 0
+
+
 def forget(kind: type[BaseException]) -> None:
     """Nothing of this kind is to be raised any more."""
     if isinstance(_State.pending, kind):

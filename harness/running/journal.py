@@ -35,6 +35,7 @@ from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import Interruption, StorageError, storage_errors
 from optathlon.running.accounting import History, ReplayMismatch, RunOutcome, TrialRecord
 from optathlon.running.evaluation import Evaluator, FinishedTrial, Job, TimedResult
+from optathlon.running.interruption import held
 from optathlon.space import plain
 from optathlon.task import agree
 from optathlon.trial import Result, Status, Trial
@@ -106,15 +107,26 @@ class Journal(History):
 
     def add(self, record: TrialRecord) -> None:
         """Write the record; a run that is still young keeps it in mind."""
-        self.trials.append(record)
-        if self._file is None:
-            if time.monotonic() < self._due:
-                return
+        with held():
+            self.trials.append(record)
+            if self._file is None:
+                if time.monotonic() < self._due:
+                    return
+                with storage_errors(self._path):
+                    self._begin()
+                self._on_long()
             with storage_errors(self._path):
+                self._write()
+
+    def keep(self) -> None:
+        """Write what is only in mind so far: whoever ends the run may have to kill this process.
+
+        Where another process holds the journal, or it can't be written, nothing is.
+        """
+        if self._file is None and self.trials:
+            with contextlib.suppress(DoneElsewhere, StorageError), storage_errors(self._path):
                 self._begin()
-            self._on_long()
-        with storage_errors(self._path):
-            self._write()
+                self._write()
 
     def restart(self) -> None:
         """Begin the file again, without what an earlier process did."""

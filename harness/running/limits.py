@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from optathlon.running.interruption import Ending, forget, interrupt
+from optathlon.running.interruption import Ending, forget, interrupt, is_held
 
 _AGAIN_S = 1.0
 """Code that has swallowed a `TimeUp` gets another one every so many seconds."""
@@ -46,14 +46,20 @@ class TimeLimit:
             raise TimeUp(str(self))
 
     @contextmanager
-    def enforced(self) -> Iterator[None]:
-        """Within this block the time counts."""
+    def enforced(self, keep: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Within this block the time counts.
+
+        `keep` is called when the time is up, and saves what would be lost if the process had to be killed, because a
+        library swallows the `TimeUp`. It is not called within a block of `held`, which ends by itself.
+        """
         if self._seconds is None:
             yield
             return
 
         def end(_signal: int, _frame: FrameType | None) -> None:
             self.is_up = True
+            if not is_held():
+                keep()
             interrupt(TimeUp(str(self)))
 
         before = signal.signal(signal.SIGALRM, end)

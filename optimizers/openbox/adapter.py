@@ -95,6 +95,8 @@ class OpenBoxPRF(_OpenBox):
 class OpenBoxParEGO(_OpenBox):
     """ParEGO (Knowles 2006) with a Gaussian process: each proposal improves another random mixture of the objectives.
 
+    While an objective is always the same, by whose range OpenBox divides, configurations are drawn at random.
+
     The options are those of `openbox-gp`.
     """
 

@@ -30,6 +30,7 @@ class Method:
 
         self._constraints = len(problem["constraints"])
         self._objectives = len(problem["objectives"])
+        self._losses: list[list[float]] = []
         several = problem["n_workers"] > 1
         self._advisor = (AsyncBatchAdvisor if several else Advisor)(
             space(problem["space"], problem["forbidden"]),
@@ -43,8 +44,8 @@ class Method:
         )
 
     def ask(self) -> dict[str, Any]:
-        """The advisor's suggestion."""
-        config = self._advisor.get_suggestion()
+        """The advisor's suggestion, or, where it would fail, what it draws at random."""
+        config = self._drawn() if self._is_flat() else self._advisor.get_suggestion()
         return {"candidate": {name: _plain(value) for name, value in dict(config).items()}, "config": config}
 
     def tell(self, asked: dict[str, Any], told: dict[str, Any]) -> None:
@@ -54,14 +55,29 @@ class Method:
 
         succeeded = told["valid"]
         constraints = [_tempered(value) for value in told["constraints"] or ()]
+        losses = [_tempered(loss) for loss in told["losses"]]
+        if succeeded:
+            self._losses.append(losses)
         self._advisor.update_observation(
             Observation(
                 config=asked["config"],
-                objectives=[_tempered(loss) for loss in told["losses"]] if succeeded else [math.inf] * self._objectives,
+                objectives=losses if succeeded else [math.inf] * self._objectives,
                 constraints=(constraints if succeeded else [math.inf] * self._constraints) or None,
                 trial_state=SUCCESS if succeeded else FAILED,
             )
         )
+
+    def _is_flat(self) -> bool:
+        """Whether an objective was always the same after the initial design: ParEGO divides by its range."""
+        enough = self._objectives > 1 and len(self._losses) >= self._advisor.init_num
+        return enough and any(min(column) == max(column) for column in zip(*self._losses, strict=True))
+
+    def _drawn(self) -> Any:
+        pending = getattr(self._advisor, "running_configs", [])
+        known = [*self._advisor.get_history().configurations, *pending]
+        (config,) = self._advisor.sample_random_configs(self._advisor.config_space, 1, excluded_configs=known)
+        pending.append(config)
+        return config
 
 
 def space(entries: list[dict[str, Any]], forbidden: list[dict[str, Any]]) -> Any:

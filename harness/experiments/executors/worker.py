@@ -206,7 +206,7 @@ class Worker:
         """The outcome of a run that can be stopped, and ends at its limit."""
         limit = TimeLimit(self._settings.limits.run_seconds, journal.elapsed)
         try:
-            with self.interruptible(), limit.enforced():
+            with self.interruptible(), limit.enforced(journal.keep):
                 outcome = run(limit=limit)
         except TimeUp:  # it came a moment after the run had ended
             return salvaged(journal.trials, spec.budget, Status.TIMEOUT, str(limit))
