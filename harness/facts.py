@@ -115,7 +115,7 @@ class Facts:
             "constraints": len(problem.constraints),
             "fidelity": fidelity.name if fidelity else "",
             "resumable": bool(fidelity and fidelity.resumable),
-            "optimum": all(one.optimum is not None for one in problem.objectives),
+            "optimum": all(one.has_optimum for one in problem.objectives),
         }
         return cls(type=problem.type, kind=kind, domain=domain, description=description, **{**derived, **others})
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from optathlon.budget import Budget
 from optathlon.fidelity import Fidelity
@@ -25,9 +26,30 @@ class TaskType(StrEnum):
     MULTI_FIDELITY_OBJECTIVE = "multi-fidelity-objective"
 
 
-@dataclass(frozen=True, slots=True)
+class _OnFirstRead:
+    """A number of a dataclass that is known, unknown (`None`), or given as a function, called when it is first read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object | None, owner: type | None = None) -> float | None:
+        if instance is None:
+            return None  # the field's default
+        value: float | Callable[[], float] | None = vars(instance)[self._name]
+        if callable(value):
+            value = vars(instance)[self._name] = value()
+        return value
+
+    def __set__(self, instance: object, value: float | Callable[[], float] | None) -> None:
+        vars(instance)[self._name] = value
+
+
+@dataclass(frozen=True)
 class Objective:
     """One quantity to optimise, in the units and the direction its users read it in.
+
+    `optimum` and `reference` may also be given as functions without arguments, where it takes long to find them: they
+    are called when the number is first read, so that planning doesn't wait for it. Reading gives the number, always.
 
     Parameters
     ----------
@@ -47,12 +69,20 @@ class Objective:
     direction: Direction = "minimize"
     lower: float = -math.inf
     upper: float = math.inf
-    optimum: float | None = None
-    reference: float | None = None
+    optimum: _OnFirstRead = _OnFirstRead()
+    reference: _OnFirstRead = _OnFirstRead()
 
     def __post_init__(self) -> None:
         if self.direction not in ("minimize", "maximize"):
             raise ValueError(f"objective {self.name!r}: direction is 'minimize' or 'maximize', not {self.direction!r}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return asdict(self)  # the numbers: functions can't always be pickled
+
+    @property
+    def has_optimum(self) -> bool:
+        """Whether the optimum is known; it isn't computed for that."""
+        return vars(self)["optimum"] is not None
 
     def loss(self, value: float) -> float:
         """`value` as a quantity to minimise."""
