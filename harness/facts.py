@@ -115,7 +115,7 @@ class Facts:
             "constraints": len(problem.constraints),
             "fidelity": fidelity.name if fidelity else "",
             "resumable": bool(fidelity and fidelity.resumable),
-            "optimum": all(one.has_optimum for one in problem.objectives),
+            "optimum": len(problem.objectives) == 1 and problem.objectives[0].has_optimum,
         }
         return cls(type=problem.type, kind=kind, domain=domain, description=description, **{**derived, **others})
 

@@ -7,15 +7,15 @@ Functions Definitions", INRIA RR-6829; J. de Nobel et al.: "IOHexperimenter", Ev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import ConfigurationSpace
-
 from optathlon.budget import Budget
-from optathlon.problem import Objective, Problem
+from optathlon.facts import Evaluation, Facts
+from optathlon.problem import Objective, Problem, TaskType
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
 
@@ -70,13 +70,16 @@ _LAST_INSTANCE = 214_748
 _MOST_DIMENSIONS = 1000
 """A function keeps rotations of dimension x dimension numbers; COCO's largest suite ends at 640."""
 
-_ID = re.compile(r"bbob/f([1-9]\d?)/d([1-9]\d{0,3})/i([1-9]\d{0,5})", re.ASCII)
+_ID = re.compile(r"bbob/f([1-9]\d?)/d([1-9]\d{0,3})/i(0|[1-9]\d{0,5})", re.ASCII)
+
+_RECOMMENDED_DIMENSION = 5
+"""The first instances of all functions in this dimension are recommended."""
 
 
 class Bbob(Collection):
     """Ids read `bbob/f{function}/d{dimension}/i{instance}`, e.g. `bbob/f15/d5/i1`.
 
-    Listed are COCO's dimensions and instances 1 to 15; any dimension from 2 to 1,000 and any instance from 1 to
+    Listed are COCO's dimensions and instances 1 to 15; any dimension from 2 to 1,000 and any instance from 0 to
     214,748 can be made.
     """
 
@@ -88,8 +91,7 @@ class Bbob(Collection):
         """24 functions x 6 dimensions x 15 instances."""
         for function in range(1, len(FUNCTIONS) + 1):
             for dimension in DIMENSIONS:
-                for instance in INSTANCES:
-                    yield f"bbob/f{function}/d{dimension}/i{instance}"
+                yield from _listed(function, dimension)
 
     def make(self, id: str) -> BbobTask:
         """The task of that id; `KeyError` where there is none."""
@@ -100,6 +102,16 @@ class Bbob(Collection):
         if function > len(FUNCTIONS) or not 2 <= dimension <= _MOST_DIMENSIONS or instance > _LAST_INSTANCE:
             raise KeyError(id)
         return BbobTask(function, dimension, instance)
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each function and dimension; the recommended tasks are groups of their own."""
+        for function in range(1, len(FUNCTIONS) + 1):
+            for dimension in DIMENSIONS:
+                facts, ids = _facts(function, dimension), _listed(function, dimension)
+                if dimension == _RECOMMENDED_DIMENSION:
+                    yield replace(facts, recommended=True), ids[:1]
+                    ids = ids[1:]
+                yield facts, ids
 
 
 class BbobTask(Task):
@@ -112,7 +124,7 @@ class BbobTask(Task):
     dimension:
         2 … 1,000.
     instance:
-        1 … 214,748; it shifts and rotates the function.
+        0 … 214,748; it shifts and rotates the function.
     """
 
     def __init__(self, function: int, dimension: int, instance: int) -> None:
@@ -120,7 +132,7 @@ class BbobTask(Task):
         self.metadata = {
             "function": function,
             "function_name": FUNCTIONS[function - 1],
-            "group": next(group for group, members in GROUPS.items() if function in members),
+            "group": _group(function),
             "dimension": dimension,
             "instance": instance,
         }
@@ -131,9 +143,11 @@ class BbobTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [-5, 5] and the objective `value` with its known optimum."""
+        from ConfigSpace import ConfigurationSpace
+
         return Problem(
             space=ConfigurationSpace(dict.fromkeys(self._names, (-5.0, 5.0))),
-            objectives=(Objective("value", optimum=self._function.optimum.y),),
+            objectives=(Objective("value", optimum=self._best_value),),
             budget=Budget.for_dimension(len(self._names)),
         )
 
@@ -143,6 +157,38 @@ class BbobTask(Task):
 
     @cached_property
     def _function(self) -> BBOB:
-        import ioh
+        return _ioh_function(*self._key)
 
-        return ioh.get_problem(*self._key, ioh.ProblemClass.BBOB)
+    def _best_value(self) -> float:
+        """The least value, which is the same in every dimension (RR-6829), so that it is found in two."""
+        function, instance, _ = self._key
+        return float(_ioh_function(function, instance, 2).optimum.y)
+
+
+def _ioh_function(function: int, instance: int, dimension: int) -> BBOB:
+    import ioh
+
+    return ioh.get_problem(function, instance, dimension, ioh.ProblemClass.BBOB)
+
+
+def _listed(function: int, dimension: int) -> list[str]:
+    return [f"bbob/f{function}/d{dimension}/i{instance}" for instance in INSTANCES]
+
+
+def _group(function: int) -> str:
+    return next(group for group, members in GROUPS.items() if function in members)
+
+
+def _facts(function: int, dimension: int) -> Facts:
+    return Facts(
+        type=TaskType.BLACKBOX,
+        kind=Evaluation.FUNCTION,
+        domain="synthetic",
+        description=f"Minimise the {FUNCTIONS[function - 1]} function ({_group(function)}), shifted and rotated by "
+        f"instance, over {dimension} numbers in [-5, 5].",
+        floats=dimension,
+        optimum=True,
+        licence="BSD-3-Clause",
+        citation="Hansen, Finck, Ros, Auger (2009), Real-Parameter Black-Box Optimization Benchmarking 2009: Noiseless "
+        "Functions Definitions",
+    )

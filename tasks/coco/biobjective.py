@@ -19,7 +19,7 @@ from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem, TaskType
 from optathlon.tasks.coco import functions
 from optathlon.tasks.coco.mixed_integer import CITATION, DIMENSIONS, mixed_space, scaled_best_value
-from optathlon.tasks.coco.suite import INSTANCES, LICENCE, Suite, SuiteTask, best_value
+from optathlon.tasks.coco.suite import INSTANCES, LICENCE, Suite, SuiteTask, best_value, box
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ class ContinuousPair(BiObjectiveTask):
     """Two functions over [-100, 100]^dimension."""
 
     def _space(self) -> ConfigurationSpace:
-        from ConfigSpace import ConfigurationSpace
-
-        return ConfigurationSpace(dict.fromkeys(self._names, (-_HALF_WIDTH, _HALF_WIDTH)))
+        return box(self._names, _HALF_WIDTH)
 
     def _best_value(self, function: int, instance: int) -> float:
         return best_value(function, instance)

@@ -13,7 +13,6 @@ from typing import Any
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Constraint, Objective, Problem, TaskType
-from optathlon.tasks.coco.generator import shift
 from optathlon.tasks.coco.suite import LICENCE, Suite, SuiteTask
 from optathlon.trial import Result
 
@@ -101,6 +100,8 @@ class ConstrainedTask(SuiteTask):
 
     def _best_value(self) -> float:
         """The value at the feasible optimum, which is BBOB's random point of this function and instance."""
+        from optathlon.tasks.coco.generator import shift
+
         _, function, dimension, instance = self._key
         return float(self._function(shift(dimension, function + 10_000 * instance)))
 

@@ -8,7 +8,7 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem, TaskType
 from optathlon.tasks.coco import functions
-from optathlon.tasks.coco.suite import LICENCE, Suite, SuiteTask, best_value
+from optathlon.tasks.coco.suite import LICENCE, Suite, SuiteTask, best_value, box
 
 HALF_WIDTH = 5.0
 """Functions are minimised over [-5, 5] in each dimension."""
@@ -75,11 +75,9 @@ class ContinuousTask(SuiteTask):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [-5, 5] and the objective `value` with its known optimum."""
-        from ConfigSpace import ConfigurationSpace
-
         _, function, dimension, instance = self._key
         return Problem(
-            space=ConfigurationSpace(dict.fromkeys(self._names, (-HALF_WIDTH, HALF_WIDTH))),
+            space=box(self._names, HALF_WIDTH),
             objectives=(Objective("value", optimum=partial(best_value, function, instance)),),
             budget=Budget.for_dimension(dimension),
         )

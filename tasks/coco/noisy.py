@@ -14,9 +14,8 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem, TaskType
 from optathlon.tasks.coco import functions
-from optathlon.tasks.coco.generator import rotation, shift
 from optathlon.tasks.coco.noise import Noise, model, with_noise
-from optathlon.tasks.coco.suite import LICENCE, Suite, SuiteTask, best_value
+from optathlon.tasks.coco.suite import LICENCE, Suite, SuiteTask, best_value, box
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -95,11 +94,9 @@ class NoisyTask(SuiteTask):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [-5, 5] and the objective `value` with its optimum, which has no noise."""
-        from ConfigSpace import ConfigurationSpace
-
         _, function, dimension, instance = self._key
         return Problem(
-            space=ConfigurationSpace(dict.fromkeys(self._names, (-5.0, 5.0))),
+            space=box(self._names, 5.0),
             objectives=(Objective("value", optimum=partial(best_value, noisiness(function).base, instance)),),
             budget=Budget.for_dimension(dimension),
         )
@@ -125,10 +122,12 @@ class NoisyTask(SuiteTask):
 
     @cached_property
     def _excess(self) -> Excess:
+        from optathlon.tasks.coco.ellipsoid import rotated_ellipsoid
+
         _, function, dimension, instance = self._key
         base = noisiness(function).base
         if base == _ELLIPSOID:
-            return ellipsoid(dimension, instance, _CONDITIONING)
+            return rotated_ellipsoid(dimension, instance, _CONDITIONING)
         return bbob(base, dimension, instance, _SHARE if base == _GRIEWANK_ROSENBROCK else 1.0)
 
 
@@ -145,24 +144,3 @@ def bbob(function: int, dimension: int, instance: int, factor: float) -> Excess:
 
     value, least = BareProblem("bbob", function, dimension, instance), best_value(function, instance)
     return lambda point: factor * float(value(point) - least)
-
-
-def ellipsoid(dimension: int, instance: int, conditioning: float) -> Excess:
-    """How much BBOB's rotated ellipsoid f10 would be above its optimum, were it conditioned like that (RR-6829)."""
-    import numpy as np
-
-    seed = _ELLIPSOID + 10_000 * instance
-    optimum, rotated = shift(dimension, seed), rotation(dimension, seed + 1_000_000)
-    weights = conditioning ** np.linspace(0.0, 1.0, dimension)
-    return lambda point: float(weights @ oscillated(rotated @ (point - optimum)) ** 2)
-
-
-def oscillated(values: np.ndarray) -> np.ndarray:
-    """The irregular wave T_osz of RR-6829, applied to each number."""
-    import numpy as np
-
-    logarithms = np.log(np.abs(values), out=np.zeros_like(values), where=values != 0)
-    first, second = np.where(values > 0, 10.0, 5.5), np.where(values > 0, 7.9, 3.1)
-    wave = 0.049 * (np.sin(first * logarithms) + np.sin(second * logarithms))
-    transformed: np.ndarray = np.sign(values) * np.exp(logarithms + wave)
-    return transformed

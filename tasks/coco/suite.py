@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cache, cached_property
 from operator import itemgetter
@@ -16,6 +17,7 @@ from optathlon.trial import Result
 
 if TYPE_CHECKING:
     from cocoex import Problem as Function
+    from ConfigSpace import ConfigurationSpace
 
 INSTANCES = range(1, 16)
 """The instances that are listed."""
@@ -123,6 +125,19 @@ class SuiteTask(Task):
     @cached_property
     def _function(self) -> Function:
         return coco_function(*self._key)
+
+
+def box(names: Iterable[str], half_width: float) -> ConfigurationSpace:
+    """Numbers in [-half_width, half_width], as copies of one: making each anew takes three times as long."""
+    from ConfigSpace import ConfigurationSpace, UniformFloatHyperparameter
+
+    space, pattern = ConfigurationSpace(), UniformFloatHyperparameter("x", -half_width, half_width)
+    copies = []
+    for name in names:
+        copies.append(copy(pattern))
+        copies[-1].name = name
+    space.add(copies)
+    return space
 
 
 def coco_function(suite: str, function: int, dimension: int, instance: int) -> Function:

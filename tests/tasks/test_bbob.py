@@ -88,7 +88,7 @@ def test_makes_what_it_lists() -> None:
         "bbob/f25/d2/i1",
         "bbob/f1/d1/i1",
         "bbob/f1/d0/i1",
-        "bbob/f1/d2/i0",
+        "bbob/f1/d2/i00",
         "bbob/f1/d2/i214749",
         "bbob/f01/d2/i1",
         "bbob/f1/d2/i-1",
@@ -106,7 +106,7 @@ def test_other_ids_are_key_errors(id: str) -> None:
     assert caught.value.args == (id,)
 
 
-@pytest.mark.parametrize("id", ["bbob/f1/d7/i1", "bbob/f24/d4/i16", "bbob/f9/d64/i99", "bbob/f24/d2/i214748"])
+@pytest.mark.parametrize("id", ["bbob/f1/d7/i1", "bbob/f3/d4/i0", "bbob/f24/d4/i16", "bbob/f9/d64/i99", "bbob/f24/d2/i214748"])
 def test_unlisted_dimensions_and_instances_can_be_made(id: str) -> None:
     task = BBOB.make(id)
     assert math.isfinite(value(task, np.zeros(task.metadata["dimension"])))
