@@ -49,7 +49,7 @@ NICHING = (
     Niching("Composition Function 4", ((-5.0, 5.0),) * 10),
     Niching("Composition Function 4", ((-5.0, 5.0),) * 20),
 )
-"""The functions f1 … f20 of CEC 2013."""
+"""The functions f1 … f20 of CEC 2013, in the published boxes: ioh's of f5 is larger."""
 
 CEC2022 = (
     "Shifted and fully rotated Zakharov",

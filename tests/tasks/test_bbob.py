@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optathlon.facts import Facts
 from optathlon.problem import TaskType
 from optathlon.space import active_checker, probes
 from optathlon.tasks.bbob import DIMENSIONS, Bbob
@@ -106,7 +107,9 @@ def test_other_ids_are_key_errors(id: str) -> None:
     assert caught.value.args == (id,)
 
 
-@pytest.mark.parametrize("id", ["bbob/f1/d7/i1", "bbob/f3/d4/i0", "bbob/f24/d4/i16", "bbob/f9/d64/i99", "bbob/f24/d2/i214748"])
+@pytest.mark.parametrize(
+    "id", ["bbob/f1/d7/i1", "bbob/f3/d4/i0", "bbob/f24/d4/i16", "bbob/f9/d64/i99", "bbob/f24/d2/i214748"]
+)
 def test_unlisted_dimensions_and_instances_can_be_made(id: str) -> None:
     task = BBOB.make(id)
     assert math.isfinite(value(task, np.zeros(task.metadata["dimension"])))
@@ -128,6 +131,46 @@ def test_optima_are_those_of_the_published_generator(function: Any) -> None:
         (objective,) = BBOB.make(f"bbob/f{function}/d2/i{instance}").problem.objectives
         assert objective.optimum == pytest.approx(optimal_value(function, instance), abs=1e-12)
         assert objective.direction == "minimize"
+
+
+@pytest.mark.parametrize("function", range(1, 25))
+def test_the_optimum_is_that_of_the_function_in_its_own_dimension(function: Any) -> None:
+    for dimension, instance in ((3, 0), (10, 4), (41, 15)):
+        (objective,) = BBOB.make(f"bbob/f{function}/d{dimension}/i{instance}").problem.objectives
+        native = ioh.get_problem(function, instance, dimension, ioh.ProblemClass.BBOB)
+        assert objective.optimum == native.optimum.y
+
+
+def test_a_problem_and_a_plan_build_no_function(monkeypatch: pytest.MonkeyPatch, in_process: Any) -> None:
+    monkeypatch.setattr(ioh, "get_problem", None)
+    assert BBOB.make("bbob/f1/d640/i1").problem.objectives[0].has_optimum
+    plan = in_process("run", "-o", "random", "-o", "optuna-tpe", "-t", "bbob/f1/d640/i1", "--dry-run")
+    assert "2 optimizers x 1 tasks: 2 runs" in plan.stdout
+    assert plan.returncode == 0
+
+
+def test_facts_are_those_of_the_problems_in_the_order_of_the_ids() -> None:
+    groups = list(BBOB.facts())
+    assert [id for _, ids in groups for id in ids] == list(BBOB.ids())
+    assert [id for facts, ids in groups if facts.recommended for id in ids] == [
+        f"bbob/f{function}/d5/i1" for function in range(1, 25)
+    ]
+    for facts, ids in groups[::13]:
+        names = ("kind", "domain", "description", "recommended", "licence", "citation")
+        assert facts == Facts.of(BBOB.make(ids[-1]).problem, **{name: getattr(facts, name) for name in names})
+
+
+@pytest.mark.slow
+def test_values_are_those_of_coco() -> None:
+    from cocoex.bare_problem import BareProblem
+
+    rng = np.random.default_rng(0)
+    for id in BBOB.ids():
+        function, dimension, instance = (int(part[1:]) for part in id.split("/")[1:])
+        native, task = BareProblem("bbob", function, dimension, instance), BBOB.make(id)
+        assert task.problem.objectives[0].optimum == native.best_value()
+        for point in rng.uniform(-5, 5, (3, dimension)):
+            assert value(task, point) == pytest.approx(native(point), rel=1e-9, abs=1e-9)
 
 
 def test_the_first_sphere_has_its_published_optimum() -> None:
