@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem, TaskType
+from optathlon.task import Task
 from optathlon.tasks.coco import functions
 from optathlon.tasks.coco.mixed_integer import CITATION, DIMENSIONS, mixed_space, scaled_best_value
 from optathlon.tasks.coco.suite import INSTANCES, LICENCE, Suite, SuiteTask, best_value, box
@@ -82,13 +84,22 @@ class BiObjective(Suite):
 class BiObjectiveExtension(BiObjective):
     """`bbob-biobj-ext/f{56…92}/d{dimension}/i{1…15}`: 37 more pairs, each of functions of one group.
 
-    f1 to f55 of COCO's suite of this name are those of `bbob-biobj`, and not listed again.
+    f1 to f55 of COCO's suite of this name are those of `bbob-biobj`: they are not listed again, and made by that name.
     """
 
     name = "bbob-biobj-ext"
     description = "COCO's bbob-biobj-ext: the 37 functions that bbob-biobj has not, with two objectives of one group"
     functions = range(56, len(PAIRS) + 1)
     recommended = range(0), 0
+
+    def make(self, id: str) -> Task:
+        """The task of that id, or of the same function of `bbob-biobj`; `KeyError` where there is none."""
+        try:
+            return super().make(id)
+        except KeyError:
+            with suppress(KeyError):
+                return BiObjective().make(id.replace(self.name, BiObjective.name, 1))
+            raise
 
 
 class MixedIntegerBiObjective(Suite):

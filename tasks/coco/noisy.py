@@ -1,6 +1,6 @@
 """The suite with noise: COCO's functions, with the noise of INRIA RR-6869 drawn from the seed of each trial.
 
-COCO's own noise is one fixed sequence, which begins anew with every suite that is made. It can't be seeded, so it is
+COCO's own noise is one fixed sequence, which begins again with every suite that is made. It can't be seeded, so it is
 not used: the noise-free value comes from coco-experiment, and the noise from its definition.
 """
 

@@ -128,7 +128,7 @@ class SuiteTask(Task):
 
 
 def box(names: Iterable[str], half_width: float) -> ConfigurationSpace:
-    """Numbers in [-half_width, half_width], as copies of one: making each anew takes three times as long."""
+    """Numbers in [-half_width, half_width], as copies of one: to make each takes three times as long."""
     from ConfigSpace import ConfigurationSpace, UniformFloatHyperparameter
 
     space, pattern = ConfigurationSpace(), UniformFloatHyperparameter("x", -half_width, half_width)

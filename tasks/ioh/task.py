@@ -39,7 +39,7 @@ class Key(NamedTuple):
 
 
 def bits(names: Iterable[str]) -> ConfigurationSpace:
-    """Integers that are 0 or 1, as copies of one: making each anew takes twice as long."""
+    """Integers that are 0 or 1, as copies of one: to make each takes twice as long."""
     from ConfigSpace import ConfigurationSpace, UniformIntegerHyperparameter
 
     space, pattern = ConfigurationSpace(), UniformIntegerHyperparameter("x", 0, 1)

@@ -117,7 +117,7 @@ def test_other_ids_are_key_errors(suite: type[Suite]) -> None:
     dimension = suite.dimensions[0]
     beyond = suite.instances[-1] + 1
     for id in (
-        f"{name}/f{first - 1}/d{dimension}/i1",
+        f"{name}/f{100 if suite is Noisy else 0}/d{dimension}/i1",
         f"{name}/f{last + 1}/d{dimension}/i1",
         f"{name}/f{first}/d7/i1",
         f"{name}/f{first}/d{dimension}/i0",
@@ -234,6 +234,10 @@ def test_four_fifths_of_a_mixed_integer_space_are_integers_of_growing_ranges() -
     assert [hp.upper for hp in problem.space.values() if isinstance(hp, UniformIntegerHyperparameter)][-1] == 15
 
 
+def test_functions_of_the_smaller_suite_are_made_by_its_name() -> None:
+    assert BiObjectiveExtension().make("bbob-biobj-ext/f55/d2/i3").id == "bbob-biobj/f55/d2/i3"
+
+
 def test_pairs_are_those_that_coco_combines() -> None:
     suite = cocoex.Suite("bbob-biobj-ext", "", "dimensions:2 instance_indices:1")
     combined = [tuple(int(part.split("_")[1][1:]) for part in problem.name.split("__")) for problem in suite]
@@ -241,7 +245,7 @@ def test_pairs_are_those_that_coco_combines() -> None:
     assert (len(BiObjective.functions), len(PAIRS)) == (55, 92)
 
 
-def test_boxes_are_as_if_each_hyperparameter_were_made_anew() -> None:
+def test_boxes_are_as_if_each_hyperparameter_were_made() -> None:
     names = ["x0", "x1", "x2"]
     assert box(names, 5.0) == ConfigurationSpace(dict.fromkeys(names, (-5.0, 5.0)))
 
