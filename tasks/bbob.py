@@ -188,6 +188,7 @@ def _facts(function: int, dimension: int) -> Facts:
         f"instance, over {dimension} numbers in [-5, 5].",
         floats=dimension,
         optimum=True,
+        seconds=3e-6,
         licence="BSD-3-Clause",
         citation="Hansen, Finck, Ros, Auger (2009), Real-Parameter Black-Box Optimization Benchmarking 2009: Noiseless "
         "Functions Definitions",

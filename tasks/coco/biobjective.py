@@ -76,6 +76,7 @@ class BiObjective(Suite):
             function,
             f"{dimension} numbers in [-100, 100]",
             floats=dimension,
+            seconds=5e-6,
             citation="Brockhoff, Auger, Hansen, Tušar (2022), Using Well-Understood Single-Objective Functions in "
             "Multiobjective Black-Box Optimization Test Suites",
         )
@@ -124,6 +125,7 @@ class MixedIntegerBiObjective(Suite):
             f"{dimension - fifth} integers of 2, 4, 8 or 16 levels and {fifth} numbers in [-100, 100]",
             floats=fifth,
             integers=dimension - fifth,
+            seconds=1e-5,
             citation=CITATION,
         )
 

@@ -62,6 +62,7 @@ class Constrained(Suite):
             floats=dimension,
             constraints=constraints,
             optimum=True,
+            seconds=2e-5,
             licence=LICENCE,
             citation="Dufossé, Hansen, Brockhoff, Sampaio, Atamna, Auger (2022), Building scalable test problems for "
             "benchmarking constrained optimizers",

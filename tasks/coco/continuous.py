@@ -37,6 +37,7 @@ class Boxed(Suite):
             function,
             dimension,
             "Its optimum lies anywhere in the box, also close to the bounds.",
+            4e-6,
             "Vermetten, López-Ibáñez, Mersmann, Allmendinger, Anderson (2023), Analysis of Modular CMA-ES on Strict "
             "Box-Constrained Problems in the SBOX-COST Benchmarking Suite",
         )
@@ -64,6 +65,7 @@ class Largescale(Suite):
             function,
             dimension,
             "Rotations act within blocks of up to 40 dimensions.",
+            2e-5,
             "Varelas, El Hara, Brockhoff, Hansen, Nguyen, Tušar, Auger (2020), Benchmarking Large-Scale Continuous "
             "Optimizers: The bbob-largescale Testbed, a COCO Software Guide and Beyond",
         )
@@ -83,7 +85,7 @@ class ContinuousTask(SuiteTask):
         )
 
 
-def _facts(function: int, dimension: int, special: str, citation: str) -> Facts:
+def _facts(function: int, dimension: int, special: str, seconds: float, citation: str) -> Facts:
     return Facts(
         type=TaskType.BLACKBOX,
         kind=Evaluation.FUNCTION,
@@ -92,6 +94,7 @@ def _facts(function: int, dimension: int, special: str, citation: str) -> Facts:
         f"{dimension} numbers in [-5, 5]. {special}",
         floats=dimension,
         optimum=True,
+        seconds=seconds,
         licence=LICENCE,
         citation=citation,
     )

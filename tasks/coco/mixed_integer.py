@@ -63,6 +63,7 @@ class MixedInteger(Suite):
             floats=dimension // 5,
             integers=dimension - dimension // 5,
             optimum=True,
+            seconds=1e-5,
             licence=LICENCE,
             citation=CITATION,
         )

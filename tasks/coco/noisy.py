@@ -79,6 +79,7 @@ class Noisy(Suite):
             floats=dimension,
             noisy=True,
             optimum=True,
+            seconds=1.5e-5,
             licence=LICENCE,
             citation="Hansen, Finck, Ros, Auger (2009), Real-Parameter Black-Box Optimization Benchmarking 2009: Noisy "
             "Functions Definitions",

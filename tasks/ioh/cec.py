@@ -106,6 +106,7 @@ class Cec2013(Collection):
                 f"{'numbers' if len(bounds) > 1 else 'number'}.",
                 floats=len(bounds),
                 optimum=True,
+                seconds=1e-5,
                 licence=LICENCE,
                 citation="Li, Engelbrecht, Epitropakis (2013), Benchmark Functions for CEC'2013 Special Session and "
                 "Competition on Niching Methods for Multimodal Function Optimization",
@@ -172,6 +173,7 @@ class Cec2022(Collection):
                 f"{task.metadata['dimension']} numbers in [-100, 100].",
                 floats=int(task.metadata["dimension"]),
                 optimum=True,
+                seconds=4e-6,
                 licence=LICENCE,
                 citation="Kumar, Price, Mohamed, Hadi, Suganthan (2021), Problem Definitions and Evaluation Criteria "
                 "for the CEC 2022 Special Session and Competition on Single Objective Bound Constrained Numerical "

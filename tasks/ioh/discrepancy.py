@@ -95,6 +95,7 @@ def _facts(searched: str, points: str, size: int, dimension: int) -> Facts:
         f"in {dimension} dimensions. Its corner is given by {dimension} {corner}.",
         floats=dimension if searched == "real" else 0,
         integers=dimension if searched == "grid" else 0,
+        seconds=4e-6,
         licence=LICENCE,
         citation="Clément, Vermetten, de Nobel, Jesus, Paquete, Doerr (2023), Computing Star Discrepancies with "
         "Numerical Black-Box Optimization Algorithms",

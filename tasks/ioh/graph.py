@@ -71,6 +71,7 @@ class Graph(Collection):
                     domain="combinatorial",
                     description=GOALS[family],
                     integers=variables(family, number),
+                    seconds=2e-5,
                     licence=LICENCE,
                     citation="de Nobel, Ye, Vermetten, Wang, Doerr, Bäck (2024), IOHexperimenter: Benchmarking "
                     "Platform for Iterative Optimization Heuristics",

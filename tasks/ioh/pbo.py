@@ -99,6 +99,7 @@ class Pbo(Collection):
                     description=f"Maximise the pseudo-Boolean function {name} of {dimension} bits.",
                     integers=dimension,
                     optimum=function not in _UNKNOWN_OPTIMUM,
+                    seconds=7e-6,
                     licence=LICENCE,
                     citation="Doerr, Ye, Horesh, Wang, Shir, Bäck (2020), Benchmarking Discrete Optimization "
                     "Heuristics with IOHprofiler",

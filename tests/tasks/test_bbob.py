@@ -156,7 +156,7 @@ def test_facts_are_those_of_the_problems_in_the_order_of_the_ids() -> None:
         f"bbob/f{function}/d5/i1" for function in range(1, 25)
     ]
     for facts, ids in groups[::13]:
-        names = ("kind", "domain", "description", "recommended", "licence", "citation")
+        names = ("kind", "domain", "description", "recommended", "seconds", "licence", "citation")
         assert facts == Facts.of(BBOB.make(ids[-1]).problem, **{name: getattr(facts, name) for name in names})
 
 

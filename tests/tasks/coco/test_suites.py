@@ -140,7 +140,7 @@ def test_facts_are_those_of_the_problems_in_the_order_of_the_ids(suite: type[Sui
     assert [id for _, ids in groups for id in ids] == list(suite().ids())
     for facts, ids in groups[::31]:
         problem = suite().make(ids[-1]).problem
-        others = {name: getattr(facts, name) for name in ("noisy", "recommended", "licence", "citation")}
+        others = {name: getattr(facts, name) for name in ("noisy", "recommended", "seconds", "licence", "citation")}
         assert facts == Facts.of(problem, kind=facts.kind, domain=facts.domain, description=facts.description, **others)
         assert facts.licence == "BSD-3-Clause"
 

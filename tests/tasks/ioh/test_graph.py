@@ -11,6 +11,9 @@ from optathlon.tasks.ioh.graph import Graph
 
 GRAPH = Graph()
 
+NOT_DERIVED = ("kind", "domain", "description", "seconds", "licence", "citation")
+"""Facts that don't follow from the problem."""
+
 
 def value(id: str, point: list[int]) -> float:
     config = {f"x{index}": one for index, one in enumerate(point)}
@@ -48,6 +51,6 @@ def test_a_cut_weighs_as_much_as_the_edges_across() -> None:
 
 def test_facts_are_those_of_the_problems() -> None:
     for facts, ids in list(GRAPH.facts())[::9]:
-        others = {name: getattr(facts, name) for name in ("kind", "domain", "description", "licence", "citation")}
+        others = {name: getattr(facts, name) for name in NOT_DERIVED}
         assert facts == Facts.of(GRAPH.make(ids[0]).problem, **others)
         assert GRAPH.make(ids[0]).problem.objectives[0].direction == "maximize"

@@ -14,6 +14,9 @@ from optathlon.tasks.ioh.task import bits
 
 PBO = Pbo()
 
+NOT_DERIVED = ("kind", "domain", "description", "seconds", "licence", "citation")
+"""Facts that don't follow from the problem."""
+
 
 def at(point: list[int]) -> dict[str, int]:
     return {f"x{index}": value for index, value in enumerate(point)}
@@ -102,5 +105,5 @@ def test_facts_are_those_of_the_problems_in_the_order_of_the_ids() -> None:
     assert [id for _, ids in groups for id in ids] == list(PBO.ids())
     assert len(groups) == len(NAMES) * len(DIMENSIONS)
     for facts, ids in groups[::9]:
-        others = {name: getattr(facts, name) for name in ("kind", "domain", "description", "licence", "citation")}
+        others = {name: getattr(facts, name) for name in NOT_DERIVED}
         assert facts == Facts.of(PBO.make(ids[0]).problem, **others)
