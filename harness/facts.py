@@ -120,7 +120,7 @@ class Facts:
         return cls(type=problem.type, kind=kind, domain=domain, description=description, **{**derived, **others})
 
 
-def _counted_as(hyperparameter: Hyperparameter) -> str:
+def _counted_as(hyperparameter: Hyperparameter[Any, Any]) -> str:
     """Which field of `Facts` counts it; empty for a constant."""
     from ConfigSpace.hyperparameters import (
         CategoricalHyperparameter,

@@ -54,8 +54,8 @@ _UNLISTED_DIMENSIONS = (625,)
 
 _LAST_INSTANCE = 100
 
-_UNKNOWN_OPTIMUM = (18, 24, 25)
-"""ioh states infinity for f18 and f25, and for f24 less than what can be attained."""
+_UNKNOWN_OPTIMUM = (18, 22, 24, 25)
+"""ioh states infinity for f18 and f25, and what isn't the best for f24 and, but for the first instance, f22."""
 
 _ID = re.compile(r"pbo/f([1-9]\d?)/d([1-9]\d{0,2})/i([1-9]\d{0,2})", re.ASCII)
 
