@@ -7,6 +7,7 @@ N. Hansen: "Mixed-Integer Benchmark Problems for Single- and Bi-Objective Optimi
 
 from __future__ import annotations
 
+import math
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,8 @@ def _pairs() -> list[tuple[int, int]]:
 PAIRS = _pairs()
 """The two functions of f1 … f92."""
 
+_TWO_SPHERES = 1
+
 _RECOMMENDED: Sequence[int] = (1, 3, 10, 24, 28, 41, 46, 53, 54, 55)
 
 
@@ -76,6 +79,7 @@ class BiObjective(Suite):
             function,
             f"{dimension} numbers in [-100, 100]",
             floats=dimension,
+            optimum=function == _TWO_SPHERES,
             seconds=5e-6,
             citation="Brockhoff, Auger, Hansen, Tušar (2022), Using Well-Understood Single-Objective Functions in "
             "Multiobjective Black-Box Optimization Test Suites",
@@ -171,7 +175,16 @@ class BiObjectiveTask(SuiteTask):
 
 
 class ContinuousPair(BiObjectiveTask):
-    """Two functions over [-100, 100]^dimension."""
+    """Two functions over [-100, 100]^dimension; of two spheres, the hypervolume of the Pareto front is known.
+
+    Between their optima, in shares of nadir - ideal, the front is f₂ = (1 - √f₁)², and what it dominates is 5/6.
+    """
+
+    def __init__(self, suite: str, function: int, function_name: str, dimension: int, instance: int) -> None:
+        super().__init__(suite, function, function_name, dimension, instance)
+        if function == _TWO_SPHERES:
+            span = math.prod(self._nadir(place) - self._ideal(place) for place in range(2))
+            self.metadata = {**self.metadata, "optimal_hypervolume": 5 / 6 * span}
 
     def _space(self) -> ConfigurationSpace:
         return box(self._names, _HALF_WIDTH)
@@ -202,7 +215,7 @@ def _facts(function: int, variables: str, **others: Any) -> Facts:
         kind=Evaluation.FUNCTION,
         domain="synthetic",
         description=f"Minimise two functions over {variables}: {pair_name(function)}. The ideal "
-        "and the nadir point are known; the Pareto front is not.",
+        "and the nadir point are known.",
         objectives=2,
         licence=LICENCE,
         **others,

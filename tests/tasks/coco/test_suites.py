@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,10 @@ def test_facts_are_those_of_the_problems_in_the_order_of_the_ids(suite: type[Sui
     groups = [(facts, list(ids)) for facts, ids in suite().facts()]
     assert [id for _, ids in groups for id in ids] == list(suite().ids())
     for facts, ids in groups[::31]:
-        problem = suite().make(ids[-1]).problem
+        task = suite().make(ids[-1])
         others = {name: getattr(facts, name) for name in ("noisy", "recommended", "seconds", "licence", "citation")}
-        assert facts == Facts.of(problem, kind=facts.kind, domain=facts.domain, description=facts.description, **others)
+        expected = Facts.of(task.problem, kind=facts.kind, domain=facts.domain, description=facts.description, **others)
+        assert facts == replace(expected, optimum=expected.optimum or "optimal_hypervolume" in task.metadata)
         assert facts.licence == "BSD-3-Clause"
 
 
@@ -203,6 +205,7 @@ def test_the_normalised_hypervolume_of_two_spheres_is_that_of_their_front(best: 
     nadir = np.array([one.reference for one in task.problem.objectives])
     volume = moocore.hypervolume(np.array(front), ref=nadir)
     assert volume / np.prod(nadir - ideal) == pytest.approx(5 / 6, abs=1e-3)
+    assert volume < task.metadata["optimal_hypervolume"] == pytest.approx(volume, rel=1e-3)
 
 
 def test_problems_ask_for_neither_optimum_nor_reference(monkeypatch: pytest.MonkeyPatch) -> None:
