@@ -21,9 +21,6 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-from ConfigSpace import ConfigurationSpace
-
 from optathlon.budget import Budget
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
@@ -107,6 +104,8 @@ class HartmannTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [0, 1]; the objective `value` with the optimum at full fidelity."""
+        from ConfigSpace import ConfigurationSpace
+
         return Problem(
             space=ConfigurationSpace(dict.fromkeys(self._names, (0.0, 1.0))),
             objectives=(Objective("value", optimum=self._optimum),),
@@ -123,6 +122,8 @@ class HartmannTask(Task):
         shortfall = 1 - math.log(level) / math.log(FULL)
         value = self._hartmann(self._point(config), self._bias * shortfall)
         if shortfall > 0:
+            import numpy as np
+
             value += self._noise * shortfall * abs(np.random.default_rng(seed).standard_normal())
         return Result((value,), cost=0.05 + 0.95 * (level / FULL) ** 2)
 
