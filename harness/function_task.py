@@ -21,6 +21,7 @@ from optathlon.probing import without_trace
 from optathlon.problem import Constraint, Fidelity, Objective, Problem
 from optathlon.resources import IN_PROCESS, Resources
 from optathlon.task import PROBES, Task, short_hash
+from optathlon.text import first_paragraph
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ class FunctionTask(Task):
 
     def facts(self) -> Facts:
         """What the problem shows; the function's docstring as description; it is noisy where it takes a seed."""
-        text = (inspect.getdoc(self._function) or "").partition("\n\n")[0]
-        return replace(super().facts(), description=" ".join(text.split()), noisy="seed" in self._takes)
+        description = first_paragraph(inspect.getdoc(self._function))
+        return replace(super().facts(), description=description, noisy="seed" in self._takes)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the declared files, by the path that was declared."""

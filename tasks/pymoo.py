@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
+from optathlon.facts import Evaluation, Facts
 from optathlon.lazy import lazy_module
-from optathlon.problem import Objective, Problem
+from optathlon.problem import Objective, Problem, TaskType
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
 
@@ -42,6 +43,14 @@ _ZDT5_BITS = 30, 5
 _ZDT6_FIRST = 0.2807753191
 """The least first objective of ZDT6."""
 
+_CITATIONS = {
+    "zdt": 'Zitzler, Deb, Thiele (2000), "Comparison of Multiobjective Evolutionary Algorithms: Empirical Results"',
+    "dtlz": 'Deb, Thiele, Laumanns, Zitzler (2005), "Scalable Test Problems for Evolutionary Multiobjective '
+    'Optimization"',
+    "wfg": 'Huband, Hingston, Barone, While (2006), "A Review of Multiobjective Test Problems and a Scalable Test '
+    'Problem Toolkit"',
+}
+
 _MOST_DIMENSIONS = 1000
 
 _ID = re.compile(rf"pymoo/({'|'.join(NAMES)})/m([23])/d([1-9]\d{{0,3}})", re.ASCII)
@@ -63,10 +72,31 @@ class Pymoo(Collection):
 
     def ids(self) -> Iterator[str]:
         """Every problem, its numbers of objectives and its usual dimensions."""
-        for name in NAMES:
-            for n_objectives in (2,) if _family(name) == "zdt" else (2, 3):
-                for dimension in _usual_dimensions(name, n_objectives):
-                    yield f"pymoo/{name}/m{n_objectives}/d{dimension}"
+        for name, n_objectives in _sizes():
+            for dimension in _usual_dimensions(name, n_objectives):
+                yield f"pymoo/{name}/m{n_objectives}/d{dimension}"
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task. Recommended is the smaller dimension, for budgets of hyperparameter optimization."""
+        for name, n_objectives in _sizes():
+            dimensions = _usual_dimensions(name, n_objectives)
+            for dimension in dimensions:
+                bits = name == "zdt5"
+                facts = Facts(
+                    type=TaskType.MULTI_OBJECTIVE,
+                    kind=Evaluation.FUNCTION,
+                    domain="synthetic",
+                    description=f"{name.upper()}: {n_objectives} conflicting functions of "
+                    f"{dimension} {'bits' if bits else 'numbers'} are minimised.",
+                    floats=0 if bits else dimension,
+                    integers=dimension if bits else 0,
+                    objectives=n_objectives,
+                    optimum=(name, n_objectives) != ("wfg3", 3),
+                    recommended=dimension == dimensions[0],
+                    licence="Apache-2.0",
+                    citation=_CITATIONS[_family(name)],
+                )
+                yield facts, [f"pymoo/{name}/m{n_objectives}/d{dimension}"]
 
     def make(self, id: str) -> PymooTask:
         """The task of that id; `KeyError` where there is none."""
@@ -263,6 +293,13 @@ def _volume_below(name: str, m: int) -> float:
             return math.pi / 4 if m == 2 else math.pi / 6
     others = (1 - np.cos(np.pi / 2 * grid)) ** (m - 1)
     return float(np.trapezoid(np.minimum.accumulate(last), others)) * (1.0 if m == 2 else 1 - math.pi / 4)
+
+
+def _sizes() -> Iterator[tuple[str, int]]:
+    """Every problem with each of its numbers of objectives."""
+    for name in NAMES:
+        for n_objectives in (2,) if _family(name) == "zdt" else (2, 3):
+            yield name, n_objectives
 
 
 def _family(name: str) -> str:
