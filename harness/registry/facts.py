@@ -48,19 +48,24 @@ def task_groups(collection_name: str) -> Iterator[Group]:
 
 
 def known_facts(ids: Iterable[str]) -> dict[str, Facts]:
-    """What is known of these tasks, in their order; only those that no collection lists are made."""
+    """What is known of these tasks, in their order; those of which their collection tells nothing are made."""
     found: dict[str, Facts | None] = dict.fromkeys(ids)
     for name in dict.fromkeys(map(collection_of, found)):
-        groups = list(task_groups(name))
+        groups = list(task_groups(name)) if _tells_more(collection(name)) else []
         for group in groups:
             found.update((id, group.facts) for id in group.ids if id in found)
         for id in [id for id, facts in found.items() if facts is None and collection_of(id) == name]:
-            found[id] = _of_unlisted(make_task(id), [group.facts for group in groups])
+            found[id] = _of_task(make_task(id), [group.facts for group in groups])
     return {id: facts for id, facts in found.items() if facts is not None}
 
 
-def _of_unlisted(task: Task, listed: Sequence[Facts]) -> Facts:
-    """What the task shows, and all the listed ones have in common."""
+def _tells_more(source: Collection | None) -> bool:
+    """Whether a collection knows more of its tasks than they do themselves."""
+    return source is not None and type(source).facts is not Collection.facts
+
+
+def _of_task(task: Task, listed: Sequence[Facts]) -> Facts:
+    """What the task tells, and all the listed ones have in common."""
     own = _described(task.facts(), collection(collection_of(task.id)))
     if own.kind is not Evaluation.UNKNOWN:
         return own
