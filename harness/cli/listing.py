@@ -89,10 +89,9 @@ def _list_tasks(pattern: str, where: str | None, count: bool, names: bool) -> No
 
 def _ids(pattern: str) -> Iterator[str]:
     """The ids that match; a broken collection is named beside the list."""
-    from optathlon.registry.plugins import collection_names
     from optathlon.registry.tasks import task_ids
 
-    for name in collection_names():
+    for name in _collections(pattern):
         with _left_out():
             yield from _matching(task_ids(name), pattern)
 
@@ -101,16 +100,24 @@ def _groups(pattern: str, where: str | None) -> Iterator[Group]:
     """The tasks that match, with what is known of them; a broken collection is named beside the list."""
     from optathlon.registry.conditions import parse_condition
     from optathlon.registry.facts import task_groups
-    from optathlon.registry.plugins import collection_names
     from optathlon.registry.where import TASKS, of_task
 
     holds = None if where is None else parse_condition(where, TASKS)
-    for name in collection_names():
+    for name in _collections(pattern):
         with _left_out():
             for group in task_groups(name):
                 ids = _matching(group.ids, pattern)
                 if ids and (holds is None or holds(of_task(name, group.facts))):
                     yield group._replace(ids=ids)
+
+
+def _collections(pattern: str) -> list[str]:
+    """The collections whose ids may match: one, where the pattern begins with its name."""
+    from optathlon.registry.plugins import collection_names
+    from optathlon.registry.tasks import is_pattern
+
+    first, slash, _ = pattern.partition("/")
+    return [name for name in collection_names() if not slash or is_pattern(first) or name == first]
 
 
 def _matching(ids: Iterable[str], pattern: str) -> Sequence[str]:
