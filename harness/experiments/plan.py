@@ -13,7 +13,7 @@ from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
-from optathlon.registry.capabilities import levels_line, mismatch, remark
+from optathlon.registry.capabilities import levels_line, mismatch, remarks_on
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
 from optathlon.running.clocks import Clock
@@ -146,7 +146,7 @@ def _remarks(
 ) -> Iterator[tuple[RunSpec, str]]:
     """What should be known before these runs begin; `begun` has their tasks by id, as the experiment sets them."""
     for spec in first:
-        if text := remark(optimizers[spec.optimizer], begun[spec.task][1]):
+        for text in remarks_on(optimizers[spec.optimizer], begun[spec.task][1]):
             yield spec, text
     starts: dict[str, RunSpec] = {}
     for spec in first:
