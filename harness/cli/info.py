@@ -28,7 +28,7 @@ _WIDTH = 100
 
 
 def info(
-    id: Annotated[str, typer.Argument(help="Id of an optimizer, a collection or a task, or subset:NAME.")],
+    id: Annotated[str, typer.Argument(help="Id of an optimizer, a collection or a task, subset:NAME, or carps:NAME.")],
     plugins: Plugins = None,
 ) -> None:
     """Say what there is to know about an optimizer, a collection, a task or a subset."""
@@ -38,6 +38,8 @@ def info(
     load_plugins(plugins)
     if id.startswith("subset:"):
         _print_subset(id)
+    elif id.startswith("carps:"):
+        _print_carps(id.removeprefix("carps:"))
     elif "/" in id and ":" not in id:
         _print_task(make_task(id))
     elif id in collection_names() and id not in optimizer_names():
@@ -161,6 +163,29 @@ def _print_subset(pattern: str) -> None:
         show(f"  {_composition_of(part.tasks)}")
         for task in part.tasks:
             show(f"  {task}")
+
+
+def _print_carps(text: str) -> None:
+    """Which task of ours a name of CARP-S is, or why none is; of a subset, of each of its names."""
+    from optathlon.registry.tasks import make_task
+    from optathlon.subsets.carps import carps_subset, from_carps, runnable
+
+    subset = carps_subset(text)
+    if subset is None:
+        one = from_carps(text)
+        if one.id:
+            show(f"{text} of CARP-S is {one.id}\n")
+            _print_task(make_task(one.id))
+        else:
+            show(f"{text} of CARP-S has no equal here: {one.reason}")
+        return
+    found = [runnable(name) for name in subset]
+    here = [one.id for one in found if one.id]
+    show(f"{text} of CARP-S 1.1.0 (Benjamins et al. 2025): {len(here)} of {len(subset)} tasks are here")
+    show(f"  {_composition_of(here)}")
+    width = max(map(len, subset))
+    for one in found:
+        show(f"  {one.name:<{width}}  {subset[one.name]:>4} trials  {one.id or f'[{one.reason}]'}")
 
 
 def _composition_of(ids: Iterable[str]) -> str:

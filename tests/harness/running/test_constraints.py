@@ -85,7 +85,7 @@ def test_those_who_do_not_learn_from_constraints_see_objectives_only() -> None:
         stored = [record.constraints for record in outcome.trials]
         assert [result.constraints for result in optimizer.told] == (stored if learns else [()] * 6)
         assert [result.losses for result in optimizer.told] == [record.values for record in outcome.trials]
-        assert all(record.constraints == (0.5 - record.config["x"], -1.0) for record in outcome.trials)
+        assert all(record.constraints == (0.5 - float(record.config["x"]), -1.0) for record in outcome.trials)
 
 
 @pytest.mark.parametrize("id", ["nlopt-nelder-mead", "nlopt-ags", "pygmo-sade", "optuna-cmaes", "scipy-direct"])
