@@ -82,11 +82,15 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> U
     """
     known = list(known)
     place = f" in {where}" if where else ""
-    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if matches:
-        hint = f"did you mean {matches[0]!r}?"
-    elif 0 < len(known) <= 12:
+    hint = nearest(name, known)
+    if not hint and 0 < len(known) <= 12:
         hint = f"known: {', '.join(sorted(known))}"
-    else:
+    elif not hint:
         hint = f"see `optathlon list {kind}s`" if kind in ("optimizer", "task") else "no similar name is known"
     return UsageError(f"unknown {kind} {name!r}{place}: {hint}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question for the known name that is most like `name`, as "did you mean 'random'?"; empty where none is."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {matches[0]!r}?" if matches else ""

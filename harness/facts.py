@@ -102,22 +102,37 @@ class Facts:
         """Whether there are hyperparameters of several kinds."""
         return sum(map(bool, (self.floats, self.integers, self.ordinals, self.categoricals))) > 1
 
+    @property
+    def real(self) -> bool:
+        """Whether values are those of real trials, now or when they were stored or fitted, and not of a formula."""
+        return self.kind in (Evaluation.TABLE, Evaluation.SURROGATE, Evaluation.TRAINING)
+
     @classmethod
     def of(cls, problem: Problem, *, kind: Evaluation, domain: str, description: str, **others: Any) -> Facts:
         """The facts that follow from a problem, with `others`, which don't, by name."""
-        fidelity, hyperparameters = problem.fidelity, list(problem.space.values())
-        derived: dict[str, Any] = {
-            **Counter(filter(None, map(_counted_as, hyperparameters))),
-            "conditional": bool(problem.space.conditions),
-            "forbidden": bool(problem.space.forbidden_clauses),
-            "log": any(getattr(one, "log", False) for one in hyperparameters),
-            "objectives": len(problem.objectives),
-            "constraints": len(problem.constraints),
-            "fidelity": fidelity.name if fidelity else "",
-            "resumable": bool(fidelity and fidelity.resumable),
-            "optimum": len(problem.objectives) == 1 and problem.objectives[0].has_optimum,
-        }
-        return cls(type=problem.type, kind=kind, domain=domain, description=description, **{**derived, **others})
+        own = {"kind": kind, "domain": domain, "description": description}
+        return cls(**{**shown_by(problem), **own, **others})
+
+
+def shown_by(problem: Problem) -> dict[str, Any]:
+    """The fields of `Facts` that a problem shows, by name: all that is known of its space, objectives and fidelity.
+
+    With several objectives `optimum` is false: whether the Pareto front is known, no problem shows.
+    """
+    fidelity, hyperparameters = problem.fidelity, list(problem.space.values())
+    counted = Counter(map(_counted_as, hyperparameters))
+    return {
+        "type": problem.type,
+        **{field: counted[field] for field in ("floats", "integers", "ordinals", "categoricals")},
+        "conditional": bool(problem.space.conditions),
+        "forbidden": bool(problem.space.forbidden_clauses),
+        "log": any(getattr(one, "log", False) for one in hyperparameters),
+        "objectives": len(problem.objectives),
+        "constraints": len(problem.constraints),
+        "fidelity": fidelity.name if fidelity else "",
+        "resumable": bool(fidelity and fidelity.resumable),
+        "optimum": len(problem.objectives) == 1 and problem.objectives[0].has_optimum,
+    }
 
 
 def _counted_as(hyperparameter: Hyperparameter[Any, Any]) -> str:

@@ -7,6 +7,7 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
 from optathlon.errors import MissingData, UsageError
+from optathlon.facts import Facts
 from optathlon.function_source import dependencies, source_folder, source_text
 from optathlon.probing import without_trace
 from optathlon.problem import Constraint, Fidelity, Objective, Problem
 from optathlon.resources import IN_PROCESS, Resources
 from optathlon.task import PROBES, Task, short_hash
+from optathlon.text import first_paragraph
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -152,6 +155,11 @@ class FunctionTask(Task):
             parts.append("\n".join(self._repeatable_values()))
         own, used, *values = [short_hash(part) for part in parts if part]
         return ".".join([own, used, *(f"~{value}" for value in values)])
+
+    def facts(self) -> Facts:
+        """What the problem shows; the function's docstring as description; it is noisy where it takes a seed."""
+        description = first_paragraph(inspect.getdoc(self._function))
+        return replace(super().facts(), description=description, noisy="seed" in self._takes)
 
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the declared files, by the path that was declared."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -93,6 +94,14 @@ class Task(ABC):
         """The values there with seed 0, as text."""
         return " ".join(f"{value:.6g}" for value in self.evaluate(config, fidelity=fidelity, seed=0).values)
 
+    def facts(self) -> Facts:
+        """What is known of it, besides its problem, for people and for filters.
+
+        This default knows what the problem shows. Tasks that stand alone override it; a collection of many tells the
+        facts of all (`Collection.facts`) without making them.
+        """
+        return Facts.of(self.problem, kind=Evaluation.UNKNOWN, domain="unknown", description="")
+
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""
         return {}
@@ -130,15 +139,11 @@ class Collection(ABC):
     def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """The listed ids in groups, in their order, each with the facts that hold for all tasks of the group.
 
-        This default builds every task. Collections of many tasks override it, so that thousands take milliseconds.
+        This default makes every task. Collections of many tasks override it, so that thousands take milliseconds.
         """
         for id in self.ids():
-            yield (
-                Facts.of(
-                    self.make(id).problem, kind=Evaluation.UNKNOWN, domain="unknown", description=self.description
-                ),
-                (id,),
-            )
+            facts = self.make(id).facts()
+            yield (facts if facts.description else replace(facts, description=self.description)), (id,)
 
 
 def agree(first: str, second: str) -> bool:

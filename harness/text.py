@@ -54,6 +54,11 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def first_paragraph(text: str | None) -> str:
+    """The first paragraph of a docstring, in one line; empty where there is none."""
+    return " ".join((text or "").strip().partition("\n\n")[0].split())
+
+
 def encodable(text: str) -> str:
     r"""`text` with its lone surrogates, which UTF-8 doesn't have, as escapes (`"\\udce9"`)."""
     return text.encode(errors="backslashreplace").decode()

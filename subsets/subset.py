@@ -196,10 +196,10 @@ def shipped() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in _SHIPPED.iterdir() if item.name.endswith(".yaml"))
 
 
-def subset_tasks(pattern: str) -> list[str]:
-    """The task ids that `subset:NAME`, `subset:NAME/dev` or `subset:NAME/test` stands for; NAME may be a YAML file.
+def subset_parts(pattern: str) -> tuple[Subset, dict[PartName, Part]]:
+    """The subset that `subset:NAME`, `subset:NAME/dev` or `subset:NAME/test` names, and those of its parts.
 
-    Raises `UsageError` for unknown names and parts.
+    NAME may be a YAML file. Raises `UsageError` for unknown names and parts.
     """
     text = pattern.removeprefix(PREFIX)
     match = _NAME.fullmatch(text)
@@ -208,10 +208,16 @@ def subset_tasks(pattern: str) -> list[str]:
     subset = Subset.read(match["name"])
     part = match["part"]
     if part is None:
-        return subset.tasks
+        return subset, subset.parts
     if part not in subset.parts:
         raise unknown("part", part, subset.parts, where=f"the subset {match['name']!r}")
-    return list(subset.parts[part].tasks)
+    return subset, {part: subset.parts[part]}
+
+
+def subset_tasks(pattern: str) -> list[str]:
+    """The task ids that a pattern as for `subset_parts` stands for."""
+    _, parts = subset_parts(pattern)
+    return [task for part in parts.values() for task in part.tasks]
 
 
 def _no_shipped(name: str) -> UsageError:

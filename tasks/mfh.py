@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-from ConfigSpace import ConfigurationSpace
-
 from optathlon.budget import Budget
-from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.facts import Evaluation, Facts
+from optathlon.problem import Fidelity, Objective, Problem, TaskType
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
 
@@ -73,6 +71,27 @@ class MultiFidelityHartmann(Collection):
             for quality in QUALITIES:
                 yield f"mfh/h{dimension}/{quality}"
 
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each dimension."""
+        for dimension in OPTIMA:
+            facts = Facts(
+                type=TaskType.MULTI_FIDELITY,
+                kind=Evaluation.FUNCTION,
+                domain="synthetic",
+                description=f"The Hartmann function in {dimension} dimensions is minimised. Its low fidelities are "
+                "biased and noisy: from good, where they tell much of the full one, to terrible.",
+                floats=dimension,
+                noisy=True,
+                fidelity="z",
+                optimum=True,
+                seconds=1e-5,
+                recommended=True,
+                licence="Apache-2.0",
+                citation='Kandasamy et al. (2017), "Multi-fidelity Bayesian Optimisation with Continuous '
+                'Approximations"; Mallik et al. (2023), "PriorBand"',
+            )
+            yield facts, [f"mfh/h{dimension}/{quality}" for quality in QUALITIES]
+
     def make(self, id: str) -> HartmannTask:
         """The task of that id; `KeyError` where there is none."""
         match = _ID.fullmatch(id)
@@ -107,6 +126,8 @@ class HartmannTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [0, 1]; the objective `value` with the optimum at full fidelity."""
+        from ConfigSpace import ConfigurationSpace
+
         return Problem(
             space=ConfigurationSpace(dict.fromkeys(self._names, (0.0, 1.0))),
             objectives=(Objective("value", optimum=self._optimum),),
@@ -123,6 +144,8 @@ class HartmannTask(Task):
         shortfall = 1 - math.log(level) / math.log(FULL)
         value = self._hartmann(self._point(config), self._bias * shortfall)
         if shortfall > 0:
+            import numpy as np
+
             value += self._noise * shortfall * abs(np.random.default_rng(seed).standard_normal())
         return Result((value,), cost=0.05 + 0.95 * (level / FULL) ** 2)
 

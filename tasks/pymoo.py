@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from ConfigSpace import ConfigurationSpace
-
 from optathlon.budget import Budget
-from optathlon.problem import Objective, Problem
+from optathlon.facts import Evaluation, Facts
+from optathlon.lazy import lazy_module
+from optathlon.problem import Objective, Problem, TaskType
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
+    import numpy as np
     from pymoo.core.problem import Problem as PymooProblem
+else:
+    np = lazy_module("numpy")
 
 NAMES = (
     *("zdt1", "zdt2", "zdt3", "zdt4", "zdt5", "zdt6"),
@@ -41,8 +43,13 @@ _ZDT5_BITS = 30, 5
 _ZDT6_FIRST = 0.2807753191
 """The least first objective of ZDT6."""
 
-_GRID = np.linspace(0.0, 1.0, 100_001)
-"""Where fronts are integrated: piecewise smooth integrands are exact to about 1e-9."""
+_CITATIONS = {
+    "zdt": 'Zitzler, Deb, Thiele (2000), "Comparison of Multiobjective Evolutionary Algorithms: Empirical Results"',
+    "dtlz": 'Deb, Thiele, Laumanns, Zitzler (2005), "Scalable Test Problems for Evolutionary Multiobjective '
+    'Optimization"',
+    "wfg": 'Huband, Hingston, Barone, While (2006), "A Review of Multiobjective Test Problems and a Scalable Test '
+    'Problem Toolkit"',
+}
 
 _MOST_DIMENSIONS = 1000
 
@@ -65,10 +72,31 @@ class Pymoo(Collection):
 
     def ids(self) -> Iterator[str]:
         """Every problem, its numbers of objectives and its usual dimensions."""
-        for name in NAMES:
-            for n_objectives in (2,) if _family(name) == "zdt" else (2, 3):
-                for dimension in _usual_dimensions(name, n_objectives):
-                    yield f"pymoo/{name}/m{n_objectives}/d{dimension}"
+        for name, n_objectives in _sizes():
+            for dimension in _usual_dimensions(name, n_objectives):
+                yield f"pymoo/{name}/m{n_objectives}/d{dimension}"
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task. Recommended is the smaller dimension, for budgets of hyperparameter optimization."""
+        for name, n_objectives in _sizes():
+            dimensions = _usual_dimensions(name, n_objectives)
+            for dimension in dimensions:
+                bits = name == "zdt5"
+                facts = Facts(
+                    type=TaskType.MULTI_OBJECTIVE,
+                    kind=Evaluation.FUNCTION,
+                    domain="synthetic",
+                    description=f"{name.upper()}: {n_objectives} conflicting functions of "
+                    f"{dimension} {'bits' if bits else 'numbers'} are minimised.",
+                    floats=0 if bits else dimension,
+                    integers=dimension if bits else 0,
+                    objectives=n_objectives,
+                    optimum=(name, n_objectives) != ("wfg3", 3),
+                    recommended=dimension == dimensions[0],
+                    licence="Apache-2.0",
+                    citation=_CITATIONS[_family(name)],
+                )
+                yield facts, [f"pymoo/{name}/m{n_objectives}/d{dimension}"]
 
     def make(self, id: str) -> PymooTask:
         """The task of that id; `KeyError` where there is none."""
@@ -118,6 +146,8 @@ class PymooTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … (0 or 1 in ZDT5, floats elsewhere) and objectives with their reference point."""
+        from ConfigSpace import ConfigurationSpace
+
         return Problem(
             space=ConfigurationSpace(dict(zip(self._names, self._domains(), strict=True))),
             objectives=tuple(
@@ -180,18 +210,18 @@ def optimal_hypervolume(name: str, reference: tuple[float, ...]) -> float | None
     reference:
         The reference point, beyond the front in each of the two or three coordinates.
     """
-    m = len(reference)
+    m, grid = len(reference), _grid()
     match name:
         case "zdt1" | "zdt4":
-            volume = _area(_GRID**2, 1 - _GRID, reference)
+            volume = _area(grid**2, 1 - grid, reference)
         case "zdt2":
-            volume = _area(_GRID, 1 - _GRID**2, reference)
+            volume = _area(grid, 1 - grid**2, reference)
         case "zdt3":
-            volume = _area(_GRID**2, 1 - _GRID - _GRID**2 * np.sin(10 * np.pi * _GRID**2), reference)
+            volume = _area(grid**2, 1 - grid - grid**2 * np.sin(10 * np.pi * grid**2), reference)
         case "zdt5":
             volume = _zdt5_area(reference)
         case "zdt6":
-            first = _ZDT6_FIRST + (1 - _ZDT6_FIRST) * _GRID
+            first = _ZDT6_FIRST + (1 - _ZDT6_FIRST) * grid
             volume = _area(first, 1 - first**2, reference)
         case "dtlz5" | "dtlz6" if m == 3:
             volume = _quarter_circle_volume(reference[0])
@@ -203,6 +233,12 @@ def optimal_hypervolume(name: str, reference: tuple[float, ...]) -> float | None
             nadir = range(2, 2 * m + 1, 2) if _family(name) == "wfg" else (0.5 if name == "dtlz1" else 1.0,) * m
             volume = math.prod(reference) - math.prod(nadir) * _volume_below(name, m)
     return volume
+
+
+@cache
+def _grid() -> np.ndarray:
+    """Where fronts are integrated: piecewise smooth integrands are exact to about 1e-9."""
+    return np.linspace(0.0, 1.0, 100_001)
 
 
 def _area(first: np.ndarray, second: np.ndarray, reference: tuple[float, ...]) -> float:
@@ -233,9 +269,9 @@ def _dtlz7_volume(reference: tuple[float, ...]) -> float:
 
     What is dominated above (f_1, …) is given by the running maximum of p, and the integral of a sum is a sum.
     """
-    m, side = len(reference), reference[0]
-    attained = np.maximum.accumulate(_GRID * (1 + np.sin(3 * np.pi * _GRID)))
-    integral = np.trapezoid(attained, _GRID) + (side - 1) * attained[-1]
+    m, side, grid = len(reference), reference[0], _grid()
+    attained = np.maximum.accumulate(grid * (1 + np.sin(3 * np.pi * grid)))
+    integral = np.trapezoid(attained, grid) + (side - 1) * attained[-1]
     return float(side ** (m - 1) * (reference[-1] - 2 * m) + (m - 1) * side ** (m - 2) * integral)
 
 
@@ -245,17 +281,25 @@ def _volume_below(name: str, m: int) -> float:
     The last objective of WFG1 and WFG2 is a function h of one parameter x, while the others are c(x) = 1 - cos(πx/2)
     times a point of a convex circular arc in m - 1 dimensions, which leaves 1 (m = 2) or 1 - π/4 (m = 3) undominated.
     """
+    grid = _grid()
     match name:
         case "wfg1":
-            last = 1 - _GRID - np.cos(10 * np.pi * _GRID + np.pi / 2) / (10 * np.pi)
+            last = 1 - grid - np.cos(10 * np.pi * grid + np.pi / 2) / (10 * np.pi)
         case "wfg2":
-            last = 1 - _GRID * np.cos(5 * np.pi * _GRID) ** 2
+            last = 1 - grid * np.cos(5 * np.pi * grid) ** 2
         case "dtlz1" | "wfg3":  # linear
             return 1 / math.factorial(m)
         case _:  # spherical
             return math.pi / 4 if m == 2 else math.pi / 6
-    others = (1 - np.cos(np.pi / 2 * _GRID)) ** (m - 1)
+    others = (1 - np.cos(np.pi / 2 * grid)) ** (m - 1)
     return float(np.trapezoid(np.minimum.accumulate(last), others)) * (1.0 if m == 2 else 1 - math.pi / 4)
+
+
+def _sizes() -> Iterator[tuple[str, int]]:
+    """Every problem with each of its numbers of objectives."""
+    for name in NAMES:
+        for n_objectives in (2,) if _family(name) == "zdt" else (2, 3):
+            yield name, n_objectives
 
 
 def _family(name: str) -> str:

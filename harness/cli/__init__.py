@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from optathlon.cli import (
-    catalogue,
     check,
     compact,
     compare,
     env,
     export,
+    info,
     judge,
+    listing,
     merge,
     report,
     retry,
@@ -28,8 +28,8 @@ from optathlon.cli import (
     status,
     subset,
 )
-from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED, OUTPUT_CLOSED
-from optathlon.cli.output import show
+from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.output import flush, show
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.redaction import redacted
 from optathlon.running.environment import pin
@@ -50,8 +50,8 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
 app.add_typer(judge.group, name="judge")
-app.command("list")(catalogue.list_known)
-app.command("info")(catalogue.info)
+app.command("list")(listing.list_known)
+app.command("info")(info.info)
 app.command("check")(check.check)
 app.add_typer(env.group, name="env")
 app.command("compact")(compact.compact)
@@ -68,7 +68,9 @@ def main() -> None:
         pin()
     try:
         _refuse_unwritable(sys.argv[1:])
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        code = _exit_code(sys.argv[1:] or ["--help"])
+        flush()
+        sys.exit(code)
     except typer.TyperException as error:
         _complain(_with_commands(error), BAD_INPUT)
     except UsageError as error:
@@ -77,9 +79,6 @@ def main() -> None:
         _complain(str(error), HARNESS_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # `optathlon list tasks | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OUTPUT_CLOSED)
     except OSError as error:
         code = BAD_INPUT if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else HARNESS_FAILED
         _complain(f"can't use {str(error.filename or 'a file')!r}: {error.strerror or error}", code)
@@ -90,6 +89,14 @@ def main() -> None:
     except Exception:  # an error of the harness must not look like failed runs
         show(redacted(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(HARNESS_FAILED)
+
+
+def _exit_code(arguments: Sequence[str]) -> Any:
+    """Do the command. Where nobody reads a help, which rich takes for a failure, all is well."""
+    try:
+        return app(arguments, standalone_mode=False)
+    except SystemExit as end:
+        return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
 
 
 def _refuse_unwritable(arguments: Sequence[str]) -> None:

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.descriptions import counted
 from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import SOME_FAILED
-from optathlon.cli.flags import Plugins
+from optathlon.cli.flags import Plugins, whole_number
 from optathlon.cli.output import show
-from optathlon.errors import MissingDependency, UsageError
+from optathlon.errors import MissingData, MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from optathlon.testing.conformance import Check
 
 
 def check(
-    id: Annotated[str | None, typer.Argument(help="Optimizer or task id, module:Class, or file.py:Class.")] = None,
+    id: Annotated[
+        str | None, typer.Argument(help="Optimizer or task id, a pattern of tasks, module:Class, or file.py:Class.")
+    ] = None,
     all_optimizers: Annotated[
         bool, typer.Option("--all-optimizers", help="Every optimizer that is listed, a line each.")
     ] = False,
+    sample: Annotated[
+        int | None, whole_number(help="So many of the tasks that the pattern matches, drawn by --seed.")
+    ] = None,
+    seed: Annotated[int, whole_number(help="Which tasks --sample draws.")] = 0,
     plugins: Plugins = None,
     yes: Yes = False,
 ) -> None:
-    """Run the conformance checks of an optimizer or a task."""
+    """Run the conformance checks of an optimizer, of a task, or of the tasks that a pattern matches."""
     from optathlon.registry.plugins import load_plugin, optimizer_names
+    from optathlon.registry.tasks import is_pattern
     from optathlon.testing.conformance import optimizer_checks, task_checks
 
     if (id is None) is not all_optimizers:
         raise UsageError("give the id of one optimizer or task, or --all-optimizers")
+    of_tasks = id is not None and "/" in id and ":" not in id
+    if sample is not None and (not of_tasks or sample < 1):
+        raise UsageError("--sample is at least 1, and for a pattern of tasks such as 'bbob/*'")
     for plugin in plugins or ():
         load_plugin(plugin)
     if id is None:
         if yes:
             offer_environments(optimizer_names(), yes)
-        failed = _check_all_optimizers()
-    elif "/" in id and ":" not in id:
+        failed = _check_many("optimizer", optimizer_names(), optimizer_checks)
+    elif of_tasks and is_pattern(id):
+        failed = _check_tasks(id, sample, seed)
+    elif of_tasks:
         failed = _check_one(id, task_checks(id))
     else:
         offer_environments([id], yes)
@@ -58,20 +72,31 @@ def _check_one(id: str, checks: list[Check]) -> int:
     return failed
 
 
-def _check_all_optimizers() -> int:
-    """Show a line per optimizer, and what failed; how many did. Those whose library is not installed are skipped."""
-    from optathlon.registry.plugins import optimizer_names
-    from optathlon.testing.conformance import optimizer_checks
+def _check_tasks(pattern: str, sample: int | None, seed: int) -> int:
+    """Check collections as a whole, and the tasks that match, or some of them; how many failed."""
+    from optathlon.registry.plugins import collection_of
+    from optathlon.registry.tasks import expand_tasks
+    from optathlon.testing.conformance import collection_checks, task_checks
 
-    names = optimizer_names()
+    ids = expand_tasks([pattern])
+    if sample is not None and sample < len(ids):
+        drawn = sorted(random.Random(seed).sample(range(len(ids)), sample))
+        show(f"{sample} of {len(ids):,} tasks, by seed {seed}")
+        ids = [ids[number] for number in drawn]
+    collections = list(dict.fromkeys(map(collection_of, ids)))
+    return _check_many("collection", collections, collection_checks) + _check_many("task", ids, task_checks)
+
+
+def _check_many(kind: str, names: Sequence[str], checks_of: Callable[[str], list[Check]]) -> int:
+    """Show a line for each, and what failed; how many did. Those whose library or data are not here are skipped."""
     width = max(map(len, names))
     told = Counter[str]()
     for name in names:
         began = time.process_time()
         failures: dict[Check, str] = {}
         try:
-            checks = optimizer_checks(name)
-        except MissingDependency as missing:
+            checks = checks_of(name)
+        except (MissingDependency, MissingData) as missing:
             word, text = "skipped", str(missing)
         except UsageError as error:
             word, text = "FAILED", str(error)
@@ -85,7 +110,7 @@ def _check_all_optimizers() -> int:
         show(f"{word:<7}  {name:<{width}}  {text}")
         for one, failure in failures.items():
             show(f"         {one}\n             {failure}")
-    show(f"{told['ok']} optimizers passed, {told['FAILED']} failed, {told['skipped']} skipped")
+    show(f"{counted(told['ok'], kind)} passed, {told['FAILED']} failed, {told['skipped']} skipped")
     return told["FAILED"]
 
 

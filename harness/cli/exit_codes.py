@@ -6,7 +6,5 @@ BAD_INPUT = 2
 """The command can't be done as it is given; no run was done."""
 HARNESS_FAILED = 3
 """Optathlon itself failed."""
-OUTPUT_CLOSED = 141
-"""Nobody reads the output any more, as after `| head`."""
 INTERRUPTED = 130
 """Ctrl-C or SIGTERM."""

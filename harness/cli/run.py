@@ -185,14 +185,16 @@ def _print_plan(plan: Plan) -> None:
     if plan.levels:
         show("  levels")
         _print_levels(plan.levels)
-    if plan.remarks:
+    if plan.remarks or plan.absent:
         show("  note")
+        for line in plan.absent:
+            show(f"    {line}")
         _print_reasons(plan.remarks)
 
 
 def _announce(plan: Plan) -> None:
     """Tell what should be known before anything runs."""
-    for line in _reason_lines(plan.remarks):
+    for line in (*plan.absent, *_reason_lines(plan.remarks)):
         show(f"note: {line}", file=sys.stderr)
 
 

@@ -13,13 +13,16 @@ from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
-from optathlon.registry.capabilities import levels_line, mismatch, remark
+from optathlon.registry.capabilities import levels_line, mismatch, remarks_on
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
 from optathlon.running.clocks import Clock
 from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
-from optathlon.subsets.subset import PREFIX, subset_tasks
+from optathlon.subsets.carps import PREFIX as CARPS
+from optathlon.subsets.carps import carps_tasks, left_out
+from optathlon.subsets.subset import PREFIX as SUBSET
+from optathlon.subsets.subset import subset_tasks
 from optathlon.task import Task
 from optathlon.text import clean
 
@@ -49,6 +52,8 @@ class Plan:
         What should be known before it runs: of an optimizer on a task, by the first of their runs to do.
     levels:
         Of each optimizer that uses fidelities, on a task that has one, which levels it will ask for.
+    absent:
+        What is asked for and not here, a line each; no run stands for it.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -59,6 +64,7 @@ class Plan:
     unplaced: list[tuple[RunSpec, str]]
     remarks: list[tuple[RunSpec, str]]
     levels: list[tuple[RunSpec, str]]
+    absent: list[str]
 
     @property
     def total(self) -> int:
@@ -130,7 +136,8 @@ def make_plan(
     first = _first_runs(todo)
     remarks = list(_remarks(first, optimizers, begun))
     levels = [(spec, text) for spec in first if (text := levels_line(optimizers[spec.optimizer], begun[spec.task][1]))]
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks, levels)
+    absent = list(filter(None, map(left_out, experiment.tasks)))
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks, levels, absent)
 
 
 def _first_runs(todo: Iterable[RunSpec]) -> list[RunSpec]:
@@ -146,7 +153,7 @@ def _remarks(
 ) -> Iterator[tuple[RunSpec, str]]:
     """What should be known before these runs begin; `begun` has their tasks by id, as the experiment sets them."""
     for spec in first:
-        if text := remark(optimizers[spec.optimizer], begun[spec.task][1]):
+        for text in remarks_on(optimizers[spec.optimizer], begun[spec.task][1]):
             yield spec, text
     starts: dict[str, RunSpec] = {}
     for spec in first:
@@ -160,13 +167,16 @@ def choose_tasks(patterns: Iterable[str]) -> list[str]:
     """The ids that the patterns stand for, in their order and without repetitions.
 
     A pattern is one of `optathlon.registry.tasks.expand_tasks`, or `subset:NAME`, `subset:NAME/dev` or
-    `subset:NAME/test` for the tasks of a subset or of a part of it, where NAME is a shipped one or a YAML file.
+    `subset:NAME/test` for the tasks of a subset or of a part of it, where NAME is a shipped one or a YAML file, or
+    `carps:NAME` or `carps:TYPE/PART` for a task or a subset of CARP-S.
     """
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        of_subset = [make_task(id).id for id in subset_tasks(pattern)] if pattern.startswith(PREFIX) else None
-        found.update(dict.fromkeys(expand_tasks([pattern]) if of_subset is None else of_subset))
-    return list(found)
+    return list(dict.fromkeys(id for pattern in patterns for id in _chosen(pattern)))
+
+
+def _chosen(pattern: str) -> list[str]:
+    if pattern.startswith(SUBSET):
+        return [make_task(id).id for id in subset_tasks(pattern)]
+    return carps_tasks(pattern) if pattern.startswith(CARPS) else expand_tasks([pattern])
 
 
 def _require_storable(kind: str, ids: Iterable[str]) -> None:

@@ -81,7 +81,8 @@ class ProgressDisplay:
         with contextlib.suppress(OSError), self._log.open("a") as log:  # no space for results will be said elsewhere
             log.write(line + "\n")
         if not self._live:
-            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # runs go on though nobody reads how far they are
+                print(line, file=sys.stderr, flush=True)
 
     def _text(self) -> str:
         done = self._counts.total()

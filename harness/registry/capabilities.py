@@ -41,8 +41,20 @@ def levels_line(choice: OptimizerChoice, problem: Problem) -> str:
     return f"{fidelity.name} {levels}; the first full trial is number {found.before + 1:,}"
 
 
-def remark(choice: OptimizerChoice, problem: Problem) -> str:
-    """What should be known before the optimizer runs on `problem`, in one line; empty where there is nothing.
+def remarks_on(choice: OptimizerChoice, problem: Problem) -> Iterator[str]:
+    """What should be known before the optimizer runs on `problem`, a line each."""
+    if problem.constraints and Capability.CONSTRAINTS not in choice.cls.capabilities:
+        number = len(problem.constraints)
+        yield (
+            f"it learns from the objectives only, and not from the {number} constraint{'s' if number > 1 else ''}; "
+            "trials that violate one count for nothing"
+        )
+    if text := _on_levels(choice, problem):
+        yield text
+
+
+def _on_levels(choice: OptimizerChoice, problem: Problem) -> str:
+    """What should be known of an optimizer and the levels of a fidelity, in one line; empty where there is nothing.
 
     What uses fidelities, declares no schedule and has an option `eta` is taken for a Hyperband.
     """
@@ -56,7 +68,10 @@ def remark(choice: OptimizerChoice, problem: Problem) -> str:
 
 
 def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
-    """What a problem can't be done without, and how to say so. A fidelity need not be used."""
+    """What a problem can't be done without, and how to say so.
+
+    A fidelity need not be used, and constraints need not be learned from: what violates one is no result.
+    """
     space = problem.space
     if len(problem.objectives) > 1:
         yield Capability.MULTI_OBJECTIVE, f"the task has {len(problem.objectives)} objectives"
@@ -68,8 +83,6 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
         yield Capability.CATEGORICALS, "the search space has categorical hyperparameters"
     if has_one_configuration(space):
         yield Capability.CONSTANT_SPACES, "the search space has only one configuration"
-    if problem.constraints:
-        yield Capability.CONSTRAINTS, "the task has constraints"
     if problem.n_workers > 1:
         yield Capability.ASYNCHRONOUS, f"{problem.n_workers} trials at once are requested"
 
@@ -77,6 +90,8 @@ def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
 def _offers(problem: Problem) -> set[Capability]:
     """What a problem offers beyond its demands."""
     offers = {capability for capability, _ in _demands(problem)}
+    if problem.constraints:
+        offers.add(Capability.CONSTRAINTS)
     if problem.fidelity is not None:
         offers.add(Capability.MULTI_FIDELITY)
         if problem.fidelity.resumable:

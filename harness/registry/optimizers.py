@@ -6,13 +6,13 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from optathlon.errors import UsageError, unknown
-from optathlon.optimizer import Optimizer
+from optathlon.optimizer import Capability, Optimizer
 from optathlon.paths import followed
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
@@ -59,8 +59,9 @@ class OptimizerChoice:
         return {one.name: one.default for one in parameters if one.default is not one.empty} | self.options
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A new optimizer on `problem`."""
-        return self.cls(problem, seed, **self.options)
+        """A new optimizer on `problem`, which has no constraints for one that doesn't learn from them."""
+        learns = Capability.CONSTRAINTS in self.cls.capabilities
+        return self.cls(problem if learns else replace(problem, constraints=()), seed, **self.options)
 
 
 def choose_optimizer(id: str) -> OptimizerChoice:

@@ -38,7 +38,7 @@ def expand_tasks(patterns: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        found.update(dict.fromkeys(_matching(pattern) if _is_pattern(pattern) else [make_task(pattern).id]))
+        found.update(dict.fromkeys(_matching(pattern) if is_pattern(pattern) else [make_task(pattern).id]))
     return list(found)
 
 
@@ -68,7 +68,7 @@ def _listed(source: Collection) -> Iterator[str]:
 def _matching(pattern: str) -> list[str]:
     first = collection_of(pattern)
     names = [name for name in collection_names() if fnmatch.fnmatchcase(name, first)] if "/" in pattern else []
-    if not names and not _is_pattern(first):
+    if not names and not is_pattern(first):
         raise unknown("collection", first, collection_names(), where=f"the task pattern {pattern!r}")
     matches = []
     for name in names or collection_names():
@@ -104,5 +104,6 @@ def _instance(entry: EntryPoint) -> Collection:
     return made(load_class(entry, Collection), entry.value)  # type: ignore[type-abstract]
 
 
-def _is_pattern(text: str) -> bool:
+def is_pattern(text: str) -> bool:
+    """Whether it stands for the ids that it matches, and not for itself."""
     return any(character in text for character in "*?[")

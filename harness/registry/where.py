@@ -1,50 +1,52 @@
-"""Which optimizers a user asks for, by what they declare: `"conditions,multi-fidelity"`, `"not asynchronous"`."""
+"""What `--where` can ask of optimizers and of tasks; for how to ask see `optathlon.registry.conditions`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
+from typing import get_type_hints
 
-from optathlon.errors import UsageError, unknown
+from optathlon.facts import Evaluation, Facts
 from optathlon.optimizer import Capability, Optimizer
+from optathlon.problem import TaskType
+from optathlon.registry.conditions import Subject, Vocabulary
 
-_NAMES = {one.value.replace("-", " "): one for one in Capability}
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    capability: Capability
-    negated: bool
-
-    @classmethod
-    def parse(cls, text: str) -> _Term:
-        words = text.replace("-", " ").replace("_", " ").lower().split()
-        negated = words[:1] == ["not"]
-        name = " ".join(words[negated:])
-        if name not in _NAMES:
-            raise unknown("capability", text.strip().removeprefix("not ").strip(), [one.value for one in Capability])
-        return cls(_NAMES[name], negated)
-
-    def holds(self, optimizer: type[Optimizer]) -> bool:
-        return (self.capability in optimizer.capabilities) is not self.negated
+OPTIMIZERS = Vocabulary(
+    "capability",
+    "'categoricals or conditions, not asynchronous'",
+    dict.fromkeys((*(one.value for one in Capability), "deterministic"), bool),
+)
+"""What an optimizer's class declares."""
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Capabilities that all must be there, each perhaps as one of several, or as one that must not be there."""
+def _kind(hint: object) -> type:
+    """`bool`, `float` or `str` for the type of a fact."""
+    if hint is bool:
+        return bool
+    return str if isinstance(hint, type) and issubclass(hint, str) else float
 
-    parts: tuple[tuple[_Term, ...], ...]
 
-    @classmethod
-    def parse(cls, text: str) -> Where:
-        """Read `"A,B or C,not D"`: A, and one of B and C, and not D. The names are those of `Capability`.
+_HINTS = get_type_hints(Facts)
+_OF_FACTS = {one.name: _kind(_HINTS[one.name]) for one in fields(Facts)} | {
+    "dims": float,
+    "mixed": bool,
+    "real": bool,
+}
 
-        Raises `UsageError` for a name that is not known, with the nearest match.
-        """
-        if not text.strip():
-            raise UsageError("--where needs a capability: give one, or several with commas, such as 'conditions'")
-        parts = (part.split(" or ") for part in text.split(","))
-        return cls(tuple(tuple(map(_Term.parse, part)) for part in parts))
+TASKS = Vocabulary(
+    "fact",
+    "'dims <= 10 and kind == \"training\"'",
+    {"collection": str, **_OF_FACTS},
+    {"type": tuple(one.value for one in TaskType), "kind": tuple(one.value for one in Evaluation)},
+)
+"""What is known of a task without making it: the fields and properties of `Facts`, and its collection."""
 
-    def holds(self, optimizer: type[Optimizer]) -> bool:
-        """Whether an optimizer's class declares it."""
-        return all(any(term.holds(optimizer) for term in part) for part in self.parts)
+
+def of_optimizer(optimizer: type[Optimizer]) -> Subject:
+    """What an optimizer's class declares, by the names of `OPTIMIZERS`."""
+    declared: dict[str, bool] = {one.value: one in optimizer.capabilities for one in Capability}
+    return declared | {"deterministic": optimizer.deterministic}
+
+
+def of_task(collection: str, facts: Facts) -> Subject:
+    """What is known of a task of that collection, by the names of `TASKS`."""
+    return {"collection": collection, **{name: getattr(facts, name) for name in _OF_FACTS}}

@@ -105,7 +105,11 @@ def evaluate_timed(task: Task, job: Job) -> TimedResult:
     """Evaluate a job in this process, and take the time."""
     began = time.perf_counter()
     result = evaluate(task, job.trial, job.seed)
-    seconds = time.perf_counter() - began
+    return timed(result, time.perf_counter() - began, job)
+
+
+def timed(result: Result, seconds: float, job: Job) -> TimedResult:
+    """A result that took so long, with the cost that it adds to what the job continues."""
     if result.cost is not None and job.paid:
         result = replace(result, cost=max(0.0, result.cost - job.paid))
     saved = max(0.0, (result.cost or 0.0) - seconds) if result.reused else 0.0
@@ -119,9 +123,7 @@ def evaluate(task: Task, trial: Trial, seed: int) -> Result:
     """
     try:
         result = task.evaluate(dict(trial.config), fidelity=trial.fidelity, seed=seed)
-        return _checked(result, task.problem)
-    except _Malformed as fault:
-        return Result(status=Status.INVALID, error=str(fault))
+        return checked(result, task.problem)
     except Interruption:
         raise
     except MemoryError:
@@ -135,6 +137,14 @@ def evaluate(task: Task, trial: Trial, seed: int) -> Result:
 def last_lines() -> str:
     """The last lines of the exception being handled."""
     return "\n".join(traceback.format_exc().strip().splitlines()[-_ERROR_LINES:])
+
+
+def checked(result: object, problem: Problem) -> Result:
+    """The result with plain floats, or an invalid one that says what is wrong with it."""
+    try:
+        return _checked(result, problem)
+    except _Malformed as fault:
+        return Result(status=Status.INVALID, error=str(fault))
 
 
 class _Malformed(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from optathlon.resources import Resources
 from optathlon.running.accounting import History
+from optathlon.running.batches import BatchEvaluator, is_quicker_together
 from optathlon.running.clocks import Clock, VirtualEvaluator
 from optathlon.running.evaluation import Evaluator, SequentialEvaluator, evaluate_timed
 from optathlon.running.isolation import EvaluationProcess, ProcessEvaluator, Site
@@ -61,7 +62,12 @@ def make_evaluator(
         here = partial(evaluate_timed, task)
         there = partial(processes[0].evaluate, task.id, resources=resources) if processes else here
         return VirtualEvaluator(recalling(there, history.past), spec.n_workers, spec.clock)
-    evaluator: Evaluator = ProcessEvaluator(task.id, resources, processes) if processes else SequentialEvaluator(task)
+    evaluator: Evaluator
+    if processes:
+        evaluator = ProcessEvaluator(task.id, resources, processes)
+    else:
+        at_once = spec.n_workers > 1 and is_quicker_together(task, spec.budget)
+        evaluator = BatchEvaluator(task) if at_once else SequentialEvaluator(task)
     return ReplayedEvaluator(evaluator, history.past) if history.past else evaluator
 
 

@@ -8,14 +8,14 @@ from copy import deepcopy
 from dataclasses import replace
 
 from optathlon.errors import Interruption, SearchSpaceExhausted
-from optathlon.optimizer import Optimizer
+from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Evaluator, last_lines
 from optathlon.running.interruption import forget, held, is_from_outside, telling_ctrl_c
 from optathlon.running.limits import TimeLimit, TimeUp
 from optathlon.text import described
-from optathlon.trial import Status
+from optathlon.trial import Result, Status
 
 
 @telling_ctrl_c()
@@ -80,7 +80,7 @@ def run_loop(
             trial, result = accounts.next_result()
             doing = "tell"
             began = time.perf_counter()
-            optimizer.tell(trial, result)
+            optimizer.tell(trial, _told(optimizer, result))
             limit.require_time()
             accounts.record(trial.id, tell_s=time.perf_counter() - began)
     except BaseException as error:  # whatever an optimizer raises is that run's failure, never the experiment's
@@ -90,6 +90,13 @@ def run_loop(
         with held():  # it may have a process to end
             optimizer = None
             forget(TimeUp)
+
+
+def _told(optimizer: Optimizer, result: Result) -> Result:
+    """The result without constraint values for an optimizer that doesn't learn from them."""
+    if not result.constraints or Capability.CONSTRAINTS in optimizer.capabilities:
+        return result
+    return replace(result, constraints=())
 
 
 def _verdict(error: BaseException, doing: str, limit: TimeLimit) -> tuple[Status, str]:

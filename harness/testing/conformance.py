@@ -38,15 +38,17 @@ from ConfigSpace import (
 )
 
 from optathlon.budget import Budget
-from optathlon.errors import OptathlonError, SearchSpaceExhausted
+from optathlon.errors import OptathlonError, SearchSpaceExhausted, UsageError
+from optathlon.facts import shown_by
 from optathlon.fidelity import asked_level, first_bracket
 from optathlon.function_task import as_task
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.registry.capabilities import mismatch
+from optathlon.registry.facts import known_facts, task_groups
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import declared
-from optathlon.registry.tasks import make_task
+from optathlon.registry.tasks import collection, make_task, task_ids
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import Job, SequentialEvaluator, evaluate
 from optathlon.running.loop import run_loop
@@ -121,13 +123,24 @@ def task_checks(id: str) -> list[Check]:
     return [
         Check("the id is the one asked for", lambda: _expect(task.id == id, f"asked for {id!r}, got {task.id!r}")),
         Check("the metadata are JSON", lambda: _check_metadata(task)),
+        Check("what is known of it without making it is so", lambda: _check_facts(task)),
         Check("configurations of the space can be evaluated", lambda: _check_evaluation(task)),
         Check("test metrics are named after the objective", lambda: _check_test_metrics(task)),
         Check("the same seed gives the same values", lambda: _check_repeatability(task)),
+        Check("several at once give what they give one by one", lambda: _check_batches(task)),
         Check("every fidelity level can be evaluated", lambda: _check_fidelity(task)),
         Check("the fingerprint is the same for a new instance", lambda: _check_fingerprint(task)),
         Check("results can be pickled for worker processes", lambda: _check_result_pickling(task)),
         Check("a run uses its budget exactly", lambda: _check_run(task)),
+    ]
+
+
+def collection_checks(name: str) -> list[Check]:
+    """The checks of a collection as a whole; those of its tasks are apart."""
+    return [
+        Check("ids are listed once, and begin with its name", lambda: _check_ids(name)),
+        Check("facts are told of the listed ids, in their order", lambda: _check_listed_facts(name)),
+        Check("an id that there is not is refused", lambda: _check_unknown_id(name)),
     ]
 
 
@@ -390,6 +403,58 @@ def _check_metadata(task: Task) -> None:
         raise NonConformance(f"the metadata of {task.id} are not JSON: {error}") from None
 
 
+def _check_facts(task: Task) -> None:
+    known, shown = known_facts([task.id])[task.id], shown_by(task.problem)
+    if len(task.problem.objectives) > 1:
+        shown["optimum"] = "optimal_hypervolume" in task.metadata
+    for name, value in shown.items():
+        told = getattr(known, name)
+        _expect(told == value, f"the facts say that {name} is {told!r}, and the problem that it is {value!r}")
+
+
+def _check_batches(task: Task) -> None:
+    if type(task).evaluate_many is Task.evaluate_many:
+        return
+    fidelity = task.problem.fidelity
+    configs, seeds = probes(task.problem.space, TRIALS), list(range(TRIALS))
+    for level in (None,) if fidelity is None else (None, fidelity.lower):
+        alone = [task.evaluate(dict(one), fidelity=level, seed=seed) for one, seed in zip(configs, seeds, strict=True)]
+        together = task.evaluate_many([dict(one) for one in configs], fidelity=level, seeds=seeds)
+        _expect(len(together) == TRIALS, f"evaluate_many gave {len(together)} results for {TRIALS} configurations")
+        for config, one, other in zip(configs, alone, together, strict=True):
+            _expect(repr(one) == repr(other), f"{dict(config)} gave {one} alone, and {other} with others")
+
+
+def _check_ids(name: str) -> None:
+    ids = list(task_ids(name))
+    _expect(len(set(ids)) == len(ids), f"{len(ids) - len(set(ids))} of {len(ids)} ids are listed again")
+    strange = [id for id in ids if not id.startswith(f"{name}/") or not id.isprintable()]
+    _expect(not strange, f"{len(strange)} ids are no paths in {name!r}, e.g. {strange[:1]}")
+
+
+def _check_listed_facts(name: str) -> None:
+    listed = list(task_ids(name))
+    told = [id for group in task_groups(name) for id in group.ids]
+    _expect(len(listed) == len(told), f"there are {len(listed)} ids, and facts of {len(told)}")
+    for one, other in zip(listed, told, strict=True):
+        _expect(one == other, f"facts are told of {other!r} where the id {one!r} is listed")
+    silent = [group.ids[0] for group in task_groups(name) if not group.facts.description]
+    _expect(
+        not silent or collection(name) is None, f"{len(silent)} groups have no description, e.g. that of {silent[:1]}"
+    )
+
+
+def _check_unknown_id(name: str) -> None:
+    source = collection(name)
+    for id in (f"{name}/", f"{name}/no such task"):
+        if source is not None:
+            try:
+                source.make(id)
+            except (KeyError, UsageError):
+                continue
+            raise NonConformance(f"{id!r} is made, and not refused with a KeyError")
+
+
 def _sampled(task: Task, number: int) -> Iterator[Trial]:
     fidelity = task.problem.fidelity
     level = None if fidelity is None else fidelity.upper
@@ -487,4 +552,4 @@ def _expect(condition: bool, otherwise: str) -> None:
         raise NonConformance(otherwise)
 
 
-__all__ = ["Check", "NonConformance", "optimizer_checks", "task_checks"]
+__all__ = ["Check", "NonConformance", "collection_checks", "optimizer_checks", "task_checks"]

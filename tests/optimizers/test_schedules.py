@@ -11,7 +11,7 @@ from roster import CLASSES, OPTIMIZERS
 from optathlon import Capability, Fidelity
 from optathlon.experiments.experiment import Experiment
 from optathlon.experiments.plan import make_plan
-from optathlon.registry.capabilities import levels_line, remark
+from optathlon.registry.capabilities import levels_line, remarks_on
 from optathlon.registry.optimizers import choose_optimizer
 
 WITH_LEVELS = [one for one in OPTIMIZERS if Capability.MULTI_FIDELITY in CLASSES[str(one.id)].capabilities]
@@ -57,8 +57,10 @@ def test_a_plan_tells_the_levels() -> None:
 
 def test_nothing_can_be_stopped_early_at_one_level(kit: Any) -> None:
     problem = kit.problem(kit.flat_space(), fidelity=Fidelity("epochs", 4, 4, "int"))
-    assert (
-        remark(choose_optimizer("synetune-asha"), problem) == "epochs has one level only: nothing can be stopped early"
-    )
-    assert remark(choose_optimizer("synetune-median"), problem)
-    assert "random search" in remark(choose_optimizer("smac-hb"), problem)
+    told = {
+        id: "; ".join(remarks_on(choose_optimizer(id), problem))
+        for id in ("synetune-asha", "synetune-median", "smac-hb")
+    }
+    assert told["synetune-asha"] == "epochs has one level only: nothing can be stopped early"
+    assert told["synetune-median"]
+    assert "random search" in told["smac-hb"]

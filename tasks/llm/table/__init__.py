@@ -8,7 +8,7 @@ and scoring took. `optathlon.tasks.llm.table.generate` makes the table again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib.resources import as_file, files
 from typing import Any, ClassVar
@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optathlon.budget import Budget
-from optathlon.problem import Fidelity, Objective, Problem
+from optathlon.facts import Evaluation, Facts
+from optathlon.problem import Fidelity, Objective, Problem, TaskType
 from optathlon.task import Collection, Task
 from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
@@ -25,6 +26,7 @@ from optathlon.trial import Result, Status
 BUDGET = 50
 """Full evaluations by default."""
 DEFAULT = "lc-win-rate"
+_START = "llm-table/sft-tiny"
 
 OFFERED = {
     **QUALITY,
@@ -48,17 +50,46 @@ class LLMTable(Collection):
 
     def ids(self) -> Iterator[str]:
         """One for each of the objectives that the optimizer can learn of without noise of the clock, and two pairs."""
-        yield f"{self.name}/sft-tiny"
+        yield _START
         for objectives in ("win-rate", "exact-match", "loss", "lc-win-rate+length", "lc-win-rate+seconds"):
-            yield f"{self.name}/sft-tiny/{objectives}"
+            yield f"{_START}/{objectives}"
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task; recommended is the first one."""
+        for id in self.ids():
+            joined = _joined(id)
+            objectives = joined.split("+")
+            facts = Facts(
+                type=TaskType.MULTI_FIDELITY if len(objectives) == 1 else TaskType.MULTI_FIDELITY_OBJECTIVE,
+                kind=Evaluation.TABLE,
+                domain="language models",
+                description="Method, learning rate, batch size, optimizer, schedule and rank of tuning a tiny language "
+                f"model on instructions, looked up in 2,304 stored trials. Scored by {' and '.join(objectives)} of the "
+                "tuned model's answers.",
+                ordinals=3,
+                categoricals=3,
+                conditional=True,
+                objectives=len(objectives),
+                noisy=True,
+                fidelity="epochs",
+                resumable=True,
+                optimum=len(objectives) == 1,
+                seconds=1e-5,
+                recommended=joined == DEFAULT,
+                licence="Apache-2.0",
+            )
+            yield facts, [id]
 
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""
-        start = f"{self.name}/sft-tiny"
-        if id != start and not id.startswith(f"{start}/"):
+        if id != _START and not id.startswith(f"{_START}/"):
             raise KeyError(id)
-        objectives = id.removeprefix(start).removeprefix("/") or DEFAULT
-        return TableTask(id, tuple(objectives.split("+")))
+        return TableTask(id, tuple(_joined(id).split("+")))
+
+
+def _joined(id: str) -> str:
+    """The objectives in an id, joined by `+`."""
+    return id.removeprefix(_START).removeprefix("/") or DEFAULT
 
 
 class TableTask(Task):

@@ -78,3 +78,73 @@ def test_one_or_all_must_be_given(in_process: InProcess, given: tuple[str, ...])
     done = in_process("check", *given)
     assert done.returncode == 2
     assert "--all-optimizers" in done.stderr
+
+
+TASKS = """
+from optathlon import Collection, Problem, Result, Task, as_task
+from ConfigSpace import ConfigurationSpace
+
+
+class Toy(Task):
+    def __init__(self, id):
+        self.id = id
+        self.problem = Problem(ConfigurationSpace({"x": (0.0, 1.0)}))
+
+    def evaluate(self, config, *, fidelity, seed):
+        if self.id.endswith("7"):
+            raise RuntimeError("sevens never work")
+        return Result((config["x"],))
+
+
+class Toys(Collection):
+    name = "toys"
+    description = "toys"
+
+    def ids(self):
+        return (f"toys/{number}" for number in range(10))
+
+    def make(self, id):
+        if id not in set(self.ids()):
+            raise KeyError(id)
+        return Toy(id)
+"""
+
+
+def test_the_tasks_of_a_pattern_get_a_line_each(in_process: InProcess, tmp_path: Path) -> None:
+    (tmp_path / "toys.py").write_text(TASKS)
+    toys = ("--plugin", tmp_path / "toys.py")
+    done = in_process("check", "toys/*", *toys)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:2] == ["ok", "toys"]
+    assert [line.split()[1] for line in lines if line.startswith("FAILED")] == ["toys/7"]
+    assert "sevens never work" in done.stdout
+    assert lines[-1] == "9 tasks passed, 1 failed, 0 skipped"
+
+
+def test_a_sample_is_drawn_by_its_seed(in_process: InProcess, tmp_path: Path) -> None:
+    (tmp_path / "toys.py").write_text(TASKS)
+
+    def drawn(*flags: str) -> list[str]:
+        done = in_process("check", "toys/*", "--plugin", tmp_path / "toys.py", *flags)
+        return [line.split()[1] for line in done.stdout.splitlines() if "toys/" in line]
+
+    assert drawn("--sample", "3") == drawn("--sample", "3", "--seed", "0")
+    assert len({*map(tuple, (drawn("--sample", "3", "--seed", str(seed)) for seed in range(4)))}) > 1
+    assert drawn("--sample", "3", "--seed", "1") == sorted(drawn("--sample", "3", "--seed", "1"))
+    assert len(drawn("--sample", "20")) == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("random", "--sample", "2"), "--sample is at least 1, and for a pattern"),
+        (("bbob/*", "--sample", "0"), "--sample is at least 1"),
+        (("bbobb/*", "--sample", "1"), "did you mean 'bbob'?"),
+        (("bbob/*", "--sample", "many"), "whole number"),
+    ],
+)
+def test_bad_samples_are_refused(in_process: InProcess, arguments: tuple[str, ...], message: str) -> None:
+    done = in_process("check", *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert message in done.stderr

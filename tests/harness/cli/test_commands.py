@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -277,15 +275,6 @@ def test_a_command_in_a_process_of_its_own(command: Callable[..., Any], here: Pa
         done = command(*arguments, cwd=here)
         assert done.returncode == (2 if stream == "stderr" else 0)
         assert words in getattr(done, stream)
-
-
-def test_output_into_a_closed_pipe_is_no_disaster(here: Path) -> None:
-    done = subprocess.run(
-        f"{sys.executable} -m optathlon list tasks 'bbob/*' --names | head -n 1",
-        shell=True, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout.startswith("bbob/")
-    assert "Traceback" not in done.stderr
 
 
 def test_every_command_knows_the_home_folder(

@@ -180,18 +180,6 @@ def test_a_hostile_judge_is_one_line(in_process: InProcess, here: Path, call: st
     one_line(in_process("judge", "validate", "items.json", "--judge", call))
 
 
-def test_a_reader_that_goes_away_is_no_error(
-    in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*_: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr("optathlon.cli.catalogue._print_rows", gone)
-    monkeypatch.setattr("os.dup2", lambda *_: None)
-    done = in_process("list", "optimizers")
-    assert (done.returncode, done.stderr) == (141, "")
-
-
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), OSError(5, "Input/output error", "/mnt/x")])
 def test_what_the_machine_lacks_is_one_line(
     in_process: InProcess, here: Path, monkeypatch: pytest.MonkeyPatch, error: Exception

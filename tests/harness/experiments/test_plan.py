@@ -22,7 +22,8 @@ from optathlon import (
 from optathlon.errors import UsageError
 from optathlon.experiments.plan import Plan, make_plan
 from optathlon.optimizers.random import RandomSearch
-from optathlon.registry.capabilities import mismatch
+from optathlon.registry.capabilities import mismatch, remarks_on
+from optathlon.registry.optimizers import OptimizerChoice
 from optathlon.registry.plugins import plugins
 from optathlon.resources import Resources
 from optathlon.running.clocks import Clock
@@ -67,7 +68,6 @@ DEMANDS = [
     (Capability.CATEGORICALS, categorical(), "categorical"),
     (Capability.CONDITIONS, conditional(), "conditional"),
     (Capability.FORBIDDENS, forbidden(), "forbidden"),
-    (Capability.CONSTRAINTS, continuous(constraints=(Constraint("c"),)), "constraints"),
     (Capability.CONSTANT_SPACES, constant(), "only one configuration"),
     (Capability.ASYNCHRONOUS, continuous(n_workers=3), "3 trials at once"),
 ]
@@ -96,12 +96,25 @@ def test_a_fidelity_need_not_be_used() -> None:
             continuous(fidelity=Fidelity("e", 1, 9)),
         ),
         (Capability.MULTI_OBJECTIVE, continuous(objectives=TWO), continuous()),
+        (Capability.CONSTRAINTS, continuous(constraints=(Constraint("c"),)), continuous()),
     ],
 )
 def test_what_an_optimizer_needs(need: Capability, fits: Problem, fails: Problem) -> None:
     cls = declaring(*Capability, requires=(need,))
     assert not mismatch(cls, fits)
     assert f"needs a {need} task" in mismatch(cls, fails)
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "the 1 constraint;"), (3, "the 3 constraints;")])
+def test_constraints_need_not_be_learned_from(number: int, words: str) -> None:
+    problem = continuous(constraints=tuple(Constraint(f"c{index}") for index in range(number)))
+    for cls in (declaring(), declaring(*Capability)):
+        choice = OptimizerChoice("one", cls, {})
+        learns = bool(cls.capabilities)
+        assert not mismatch(cls, problem)
+        told = list(remarks_on(choice, problem))
+        assert [words in line for line in told] == ([] if learns else [True])
+        assert list(remarks_on(choice, continuous())) == []
 
 
 @pytest.fixture

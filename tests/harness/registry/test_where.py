@@ -8,48 +8,6 @@ from roster import CLASSES
 
 from optathlon import Capability
 from optathlon.errors import UsageError
-from optathlon.optimizers.random import RandomSearch
-from optathlon.registry.where import Where
-
-
-class Searcher(RandomSearch):
-    capabilities = frozenset({Capability.CONDITIONS, Capability.MULTI_FIDELITY, Capability.CONSTANT_SPACES})
-
-
-@pytest.mark.parametrize(
-    ("where", "holds"),
-    [
-        ("conditions", True),
-        ("Conditions , multi-fidelity", True),
-        ("multi_fidelity,constant-spaces", True),
-        ("conditions,categoricals", False),
-        ("categoricals or conditions", True),
-        ("categoricals or constraints", False),
-        ("categoricals or conditions,not asynchronous", True),
-        ("not conditions", False),
-        ("not conditions or constant spaces", True),
-        ("constraints or not asynchronous", True),
-    ],
-)
-def test_all_parts_must_hold_and_of_alternatives_one(where: str, holds: bool) -> None:
-    assert Where.parse(where).holds(Searcher) is holds
-
-
-@pytest.mark.parametrize(
-    ("where", "message"),
-    [
-        ("condtions", "did you mean 'conditions'?"),
-        ("not multifidelity", "'multi-fidelity'"),
-        ("conditions,", "unknown capability ''"),
-        ("or", "unknown capability 'or'"),
-        (" ", "--where needs a capability"),
-    ],
-)
-def test_unknown_capabilities_are_named_with_what_there_is(where: str, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        Where.parse(where)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("capability", Capability)
@@ -64,8 +22,9 @@ def test_the_command_lists_those_that_declare_it(
     assert set(others.stdout.split()) == CLASSES.keys() - declaring
 
 
-def test_where_asks_for_optimizers_only(in_process: Callable[..., SimpleNamespace]) -> None:
-    done = in_process("list", "tasks", "--where", "conditions")
+@pytest.mark.parametrize("kind", ["collections", "subsets"])
+def test_where_asks_for_optimizers_and_tasks_only(in_process: Callable[..., SimpleNamespace], kind: str) -> None:
+    done = in_process("list", kind, "--where", "conditions")
     assert done.returncode == 2
     assert "--where" in done.stderr
 

@@ -10,7 +10,7 @@ from optathlon.errors import UsageError
 from optathlon.registry.plugins import load_plugin, optimizer_names
 from optathlon.registry.tasks import task_ids
 from optathlon.testing import conformance
-from optathlon.testing.conformance import Check, NonConformance, optimizer_checks, task_checks
+from optathlon.testing.conformance import Check, NonConformance, collection_checks, optimizer_checks, task_checks
 
 OPTIMIZERS = '''
 import random
@@ -271,10 +271,12 @@ class ResumesStrangers(Resuming):
 TASKS = """
 import itertools
 import threading
+from dataclasses import replace
 
 from ConfigSpace import ConfigurationSpace
 
-from optathlon import Budget, Collection, Fidelity, Objective, Problem, Result, Task, as_task
+from optathlon import Budget, Collection, Fidelity, Objective, Problem, Result, Task, TaskType, as_task
+from optathlon.facts import Evaluation, Facts
 
 SPACE = {"x": (0.0, 1.0), "kind": ["a", "b"]}
 numbers = itertools.count()
@@ -403,6 +405,21 @@ class NoProblem(Toy):
         raise RuntimeError("no problem")
 
 
+class Together(Toy):
+    def evaluate_many(self, configs, *, fidelity, seeds):
+        return [self.evaluate(config, fidelity=fidelity, seed=seed) for config, seed in zip(configs, seeds)]
+
+
+class OtherTogether(Toy):
+    def evaluate_many(self, configs, *, fidelity, seeds):
+        return [self.evaluate(config, fidelity=fidelity, seed=seeds[0]) for config in configs]
+
+
+class TooFewTogether(Together):
+    def evaluate_many(self, configs, *, fidelity, seeds):
+        return super().evaluate_many(configs, fidelity=fidelity, seeds=seeds)[1:]
+
+
 KINDS = {name: cls for name, cls in vars().items() if isinstance(cls, type) and issubclass(cls, Toy) and cls is not Toy}
 
 
@@ -415,6 +432,55 @@ class Kinds(Collection):
 
     def make(self, id):
         return KINDS[id.partition("/")[2]](id)
+
+
+FACTS = Facts(
+    type=TaskType.BLACKBOX, kind=Evaluation.FUNCTION, domain="none", description="A toy.", floats=1, categoricals=1
+)
+
+
+class Known(Collection):
+    name = "known"
+    description = "Toys of which is known what they are."
+
+    def ids(self):
+        return (f"known/{number}" for number in range(3))
+
+    def make(self, id):
+        if id not in set(self.ids()):
+            raise KeyError(id)
+        return Toy(id)
+
+    def facts(self):
+        yield FACTS, ["known/0", "known/1"]
+        yield replace(FACTS, floats=2), ["known/2"]
+
+
+class Careless(Known):
+    name = "careless"
+
+    def make(self, id):
+        return Toy(id)
+
+
+class Unordered(Known):
+    name = "unordered"
+
+    def ids(self):
+        return ("unordered/b", "unordered/a")
+
+    def facts(self):
+        yield FACTS, ["unordered/a", "unordered/b"]
+
+
+class Doubled(Unordered):
+    name = "doubled"
+
+    def ids(self):
+        return ["doubled/a"] * 2
+
+    def facts(self):
+        yield replace(FACTS, description=""), ["doubled/a"]
 
 
 @as_task("plain/good", space=SPACE)
@@ -516,7 +582,10 @@ def test_a_class_that_workers_can_not_find_again_is_found(plugins: Path) -> None
     assert "top of a module" in found["the class can be pickled for worker processes"]
 
 
-@pytest.mark.parametrize("id", ["kinds/Good", "kinds/DeclaredLevels", "kinds/Named", "plain/good", "mfh/3d/good"])
+@pytest.mark.parametrize(
+    "id",
+    ["kinds/Good", "kinds/DeclaredLevels", "kinds/Named", "kinds/Together", "plain/good", "known/0", "mfh/3d/good"],
+)
 def test_good_tasks_pass(id: str) -> None:
     if id.startswith("mfh"):
         id = next(iter(task_ids("mfh")))
@@ -546,10 +615,33 @@ def test_good_tasks_pass(id: str) -> None:
         ("TextMetrics", "evaluated", "note"),
         ("NeedsInactive", "evaluated", "KeyError"),
         ("NoProblem", "evaluated", "no problem"),
+        ("OtherTogether", "several at once", "alone, and Result"),
+        ("TooFewTogether", "several at once", "gave 11 results for 12"),
+        ("known/2", "what is known", "the facts say that floats is 2, and the problem that it is 1"),
     ],
 )
 def test_broken_tasks_are_found(kind: str, check: str, message: str) -> None:
-    found = failures(task_checks(f"kinds/{kind}"))
+    found = failures(task_checks(kind if "/" in kind else f"kinds/{kind}"))
+    assert any(check in title and message in text for title, text in found.items()), found
+
+
+@pytest.mark.parametrize("name", ["known", "plain", "mfh", "pymoo", "llm", "llm-table"])
+def test_good_collections_pass(name: str) -> None:
+    assert failures(collection_checks(name)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "message"),
+    [
+        ("unordered", "facts", "'unordered/a' where the id 'unordered/b' is listed"),
+        ("doubled", "once", "1 of 2 ids are listed again"),
+        ("doubled", "facts", "there are 2 ids, and facts of 1"),
+        ("careless", "refused", "'careless/' is made"),
+        ("kinds", "facts", "no problem"),
+    ],
+)
+def test_broken_collections_are_found(name: str, check: str, message: str) -> None:
+    found = failures(collection_checks(name))
     assert any(check in title and message in text for title, text in found.items()), found
 
 
