@@ -18,6 +18,7 @@ from optathlon.cli import (
     check,
     compact,
     compare,
+    data,
     env,
     export,
     judge,
@@ -53,6 +54,7 @@ app.add_typer(judge.group, name="judge")
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)
 app.command("check")(check.check)
+app.add_typer(data.group, name="data")
 app.add_typer(env.group, name="env")
 app.command("compact")(compact.compact)
 app.command("merge")(merge.merge)
