@@ -44,7 +44,12 @@ def sha256(content: bytes) -> str:
 
 
 def model(url: str, **changes: Any) -> DataFile:
-    fields = {"path": "deep/model.onnx", "url": f"{url}/model", "size": len(MODEL), "sha256": sha256(MODEL)}
+    fields: dict[str, Any] = {
+        "path": "deep/model.onnx",
+        "url": f"{url}/model",
+        "size": len(MODEL),
+        "sha256": sha256(MODEL),
+    }
     return DataFile(**(fields | changes))
 
 
@@ -281,7 +286,7 @@ def test_a_folder_has_the_files_by_collection_and_name_or_by_name(
 
 
 def test_a_folder_without_the_file_says_where_it_looked(root: Path, tmp_path: Path, fetch: Fetch) -> None:
-    with pytest.raises(FetchError, match="neither .*toy/tables.zip nor .*/tables.zip"):
+    with pytest.raises(FetchError, match=r"neither .*toy/tables\.zip nor .*/tables\.zip"):
         fetch(kept(tables("http://127.0.0.1:9")), Folder(tmp_path))
 
 
@@ -302,7 +307,7 @@ def wheel() -> bytes:
         {
             "toy_data/table.json": b"[5]",
             "toy_data-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: toy-data\nVersion: 1.0\n",
-            "toy_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "toy_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             "toy_data-1.0.dist-info/RECORD": b"",
         }
     )
