@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from ConfigSpace import ConfigurationSpace
 
-_TIE = 1e-9
-"""Relative: distances that differ by less are equal."""
+_TIE = 1e-13
+"""Squared distances that differ by less are equal, so that rounding decides nothing."""
+_FEW = 5000
+"""Up to so many points, to look at all of them is quicker than a tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +68,20 @@ class Scattered:
         import numpy as np
         from scipy.spatial import KDTree
 
-        columns = (np.vectorize(one.unit, otypes=[float])(points[:, place]) for place, one in enumerate(ranges))
-        self._tree = KDTree(np.column_stack(list(columns)))
+        columns = [np.vectorize(one.unit, otypes=[float])(points[:, place]) for place, one in enumerate(ranges)]
         self._ranges = tuple(ranges)
+        self._points = np.column_stack(columns)
+        self._squares = (self._points**2).sum(axis=1)
+        self._tree = KDTree(self._points) if len(points) > _FEW else None
 
     def nearest(self, config: Mapping[str, Any]) -> int:
         """The row of the trial that is nearest to a configuration, which has a value of every hyperparameter."""
         point = [one.unit(config[one.name]) for one in self._ranges]
+        if self._tree is None:
+            distances = self._squares - 2 * (self._points @ point)  # squared, but for a constant
+            return int((distances <= distances.min() + _TIE).argmax())
         distance, row = self._tree.query(point)
-        alike = self._tree.query_ball_point(point, distance * (1 + _TIE))
+        alike = self._tree.query_ball_point(point, math.sqrt(distance**2 + _TIE))
         return min(alike, default=int(row))
 
 

@@ -31,6 +31,12 @@ def by_hand(config: dict[str, float]) -> np.ndarray:
     return np.array([rate, units, config["drop"] / 2])
 
 
+@pytest.fixture(params=["few", "many"], autouse=True)
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tables, and such as are searched by a tree."""
+    monkeypatch.setattr("optathlon.scattered._FEW", 10_000 if request.param == "few" else 0)
+
+
 def test_the_nearest_is_that_of_a_search_through_all() -> None:
     trials, asked = sample(300, 1), sample(200, 2)
     table = Scattered(RANGES, points(trials))
