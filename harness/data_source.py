@@ -21,7 +21,7 @@ class DataFile:
     url:
         Where it is published.
     size:
-        In bytes; about, where the checksum is not known.
+        In bytes; at most, where the checksum is not known.
     sha256:
         Its checksum in hexadecimal; `None` where nobody who wrote this has seen the file.
     """
@@ -53,7 +53,7 @@ class Archive:
     url:
         Where it is published.
     size:
-        In bytes; about, where the checksum is not known.
+        In bytes; at most, where the checksum is not known.
     members:
         Where members go in the collection's folder, by their path in the archive. A path that ends in `/` is a folder,
         of which all files are taken.
@@ -142,7 +142,7 @@ class DataSource:
 
     @property
     def size(self) -> int:
-        """How many bytes come over the network; about, where a checksum is not known."""
+        """How many bytes come over the network; at most, where a checksum is not known."""
         return sum(part.size for part in self.parts)
 
     @property

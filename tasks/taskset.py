@@ -85,7 +85,7 @@ def _source(network: str) -> DataSource:
         licence=LICENCE,
         homepage="https://github.com/google-research/google-research/tree/master/task_set",
         citation=CITATION,
-        parts=(DataFile(path=path, url=url, size=8_000_000),),
+        parts=(DataFile(path=path, url=url, size=20_000_000),),
     )
 
 

