@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ def seconds(call: Callable[[], object]) -> float:
     return min(taken)
 
 
+def every(call: Callable[[dict[str, Any]], object], configs: Sequence[dict[str, Any]]) -> None:
+    for config in configs:
+        call(config)
+
+
 def of_optathlon(scenario: str, configs: Sequence[dict[str, Any]]) -> None:
     from optathlon.tasks.yahpo import Yahpo
 
@@ -78,7 +84,7 @@ def of_yahpo_gym(scenario: str, configs: Sequence[dict[str, Any]], data: Path) -
     for check in (True, False):
         gym = BenchmarkSet(scenario, instance=instance, multithread=False, active_session=True, check=check)
         gym.objective_function(whole[0])
-        one = seconds(lambda gym=gym: [gym.objective_function(config) for config in whole])
+        one = seconds(partial(every, gym.objective_function, whole))
         print(f"  yahpo-gym, single calls, check={check}: {one:.3f} CPU-s")
 
 

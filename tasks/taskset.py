@@ -46,7 +46,7 @@ CITATION = "Metz et al. (2020): Using a thousand optimization tasks to learn hyp
 
 STEPS = tuple(range(200, 10_001, 200))
 """The checkpoints after which training has begun."""
-LOSSES = ("train_loss", "inner_valid_loss", "valid_loss", "test/loss")
+LOSSES = ("train_loss", "inner_valid_loss", "valid_loss", "test/valid_loss")
 """What is measured at each checkpoint, in the order of the table."""
 
 RANGES = (

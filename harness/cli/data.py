@@ -69,11 +69,13 @@ def fetch(
     """Fetch data, after its licence was shown and accepted. A fetch that was cut off goes on where it was."""
     from optathlon.fetching.failure import FetchError
     from optathlon.fetching.fetch import Fetcher
+    from optathlon.fetching.store import State
 
     found = _chosen(names, plugins)
     origin = _origin(mirror, folder)
-    _require_pins(found, unpinned)
-    _accept(found, yes)
+    if lacking := [kept for kept in found if kept.state() is not State.COMPLETE]:
+        _require_pins(lacking, unpinned)
+        _accept(lacking, yes)
     failed = 0
     for kept in found:
         with _progress(kept) as progress:
@@ -195,7 +197,9 @@ def _accept(found: Sequence[Kept], yes: bool) -> None:
     for kept in found:
         source = kept.source
         most = "" if source.pinned else "at most "
-        show(f"{kept.id}: {source.title}, {most}{_size(source.size)}\n  licence: {source.licence}; see {source.homepage}")
+        show(
+            f"{kept.id}: {source.title}, {most}{_size(source.size)}\n  licence: {source.licence}; see {source.homepage}"
+        )
         show(f"  please cite: {source.citation}")
     if not _agreed(f"Fetch this into {_root()}, under these licences?", yes, "accept the licences"):
         raise typer.Abort

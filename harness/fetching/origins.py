@@ -75,7 +75,12 @@ class Folder:
         source = next((place for place in places if place.is_file()), None)
         if source is None:
             raise FetchError(f"there is neither {places[0]} nor {places[1]}")
-        shutil.copyfile(source, partial)
+        try:
+            content = source.open("rb")
+        except OSError as error:
+            raise FetchError(f"can't read {source}: {error.strerror}") from None
+        with content, partial.open("wb") as file:
+            shutil.copyfileobj(content, file)
         tell(partial.stat().st_size)
 
 

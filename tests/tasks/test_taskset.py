@@ -88,7 +88,7 @@ def test_every_real_trial_is_found_at_every_checkpoint(
                 expected = curve[number, :, place]
                 if np.isfinite(expected[1]):
                     assert result.values == (expected[1],)
-                    assert result.metrics["test/loss"] == expected[2]
+                    assert result.metrics["test/valid_loss"] == expected[2]
                     assert result.metrics["train_loss"] == expected[0]
                 else:
                     diverged += 1
@@ -120,7 +120,7 @@ def test_a_trial_is_that_of_its_setting_replica_and_checkpoint(losses: np.ndarra
                 assert result.metrics == {
                     "train_loss": expected[0],
                     "inner_valid_loss": expected[1],
-                    "test/loss": expected[3],
+                    "test/valid_loss": expected[3],
                 }
 
 

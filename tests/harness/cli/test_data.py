@@ -83,6 +83,14 @@ def test_fetch_list_verify_remove(data: InProcess, root: Path) -> None:
     assert "absent" in line_of(data("list"), "toys/pinned")
 
 
+def test_what_is_there_already_is_not_asked_about(data: InProcess, site: Site) -> None:
+    data("fetch", "toys", "--yes", "--unpinned")
+    done = data("fetch", "toys")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "toys/pinned is there already\ntoys/free is there already\n"
+    assert len(site.requests) == 2
+
+
 def test_an_altered_file_is_named(data: InProcess, root: Path) -> None:
     data("fetch", "toys/pinned", "--yes")
     path = root / "toys" / "pinned" / "model.onnx"
