@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from optathlon.data import data_root
 from optathlon.data_source import DataFile, DataSource
@@ -77,9 +77,9 @@ class Kept:
         """The files of the record, with their SHA-256; empty where there is none."""
         try:
             record = json.loads(self._record.read_text())["files"]
-        except (OSError, ValueError, KeyError, TypeError):
+            return {path: known for path, known in record.items() if _is_inside(path)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
-        return record if isinstance(record, dict) else {}
 
     def record(self, files: Mapping[str, str]) -> None:
         """Write down what belongs to the source."""
@@ -164,6 +164,12 @@ def synced(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a relative path stays in its folder, whoever wrote it down."""
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts
 
 
 def _condition(path: Path, known: str) -> Condition:

@@ -254,6 +254,16 @@ def test_removing_leaves_the_files_of_others(root: Path, site: Site, fetch: Fetc
     assert source.state() is State.ABSENT
 
 
+def test_a_record_that_leads_out_of_the_folder_removes_nothing_there(root: Path, site: Site, fetch: Fetch) -> None:
+    source = kept(model(site.url))
+    fetch(source)
+    for path in ("mine.txt", "toy.txt"):
+        (root / path).write_text("mine")
+    source.record({"../mine.txt": "", str(root / "toy.txt"): "", "deep/model.onnx": sha256(MODEL)})
+    source.remove()
+    assert contents(root) == {"mine.txt": b"mine", "toy.txt": b"mine"}
+
+
 def test_removing_removes_what_has_come_of_a_broken_fetch(root: Path, site: Site, fetch: Fetch) -> None:
     site.cut = [1000] + [0] * (transfer.TRIES - 1)
     source = kept(model(site.url))
