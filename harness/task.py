@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from optathlon.data_source import DataSource
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Problem
 from optathlon.resources import IN_PROCESS, Resources
@@ -120,6 +121,8 @@ class Collection(ABC):
         Import names of the packages its tasks need, and the command that installs them.
     data:
         How to get the data files that its tasks need, as an imperative; empty where they need none.
+    sources:
+        Where these files are published, for `optathlon data fetch`.
     """
 
     name: ClassVar[str]
@@ -127,6 +130,7 @@ class Collection(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     data: ClassVar[str] = ""
+    sources: ClassVar[tuple[DataSource, ...]] = ()
 
     @abstractmethod
     def ids(self) -> Iterator[str]:

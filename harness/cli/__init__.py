@@ -16,6 +16,7 @@ from optathlon.cli import (
     check,
     compact,
     compare,
+    data,
     env,
     export,
     info,
@@ -53,6 +54,7 @@ app.add_typer(judge.group, name="judge")
 app.command("list")(listing.list_known)
 app.command("info")(info.info)
 app.command("check")(check.check)
+app.add_typer(data.group, name="data")
 app.add_typer(env.group, name="env")
 app.command("compact")(compact.compact)
 app.command("merge")(merge.merge)

@@ -9,22 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ConfigSpace import (
-    AndConjunction,
-    Categorical,
-    ConfigurationSpace,
-    EqualsCondition,
-    Float,
-    InCondition,
-    Integer,
-)
-
 from optathlon.data import data_file, data_root
 from optathlon.errors import MissingData
 from optathlon.problem import Fidelity
+from optathlon.tasks.yahpo import published
 from optathlon.tasks.yahpo.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from ConfigSpace.conditions import Condition, Conjunction
     from ConfigSpace.hyperparameters import Hyperparameter
 
@@ -34,18 +26,13 @@ SCENARIO_FILES = (_CONFIG_SPACE, "encoding.json", "model.onnx")
 """What each scenario's folder must have."""
 _SUITE = "benchmark_suites/v1.0/multi.json"
 _STATISTICS = "global_statistics/instance_target_statistics.csv"
-REMEDY = "copy it from the public repository github.com/slds-lmu/yahpo_data, release v1.0.2"
-_SHA256 = {
-    "lcbench/model.onnx": "b45c0d85ae39abf8820c8bea5ac82f415763afcbaf3b725e36af452b09cb6dcd",
-    "rbv2_xgboost/model.onnx": "85125b6d97f553d10cd50f9e632e1a3f1ad44bcb00300dd2880d70dfd043d9f3",
-}
-"""Checksums of the release v1.0.2, where known; other models are checked by their shape only."""
+REMEDY = "fetch it by `optathlon data fetch yahpo/SCENARIO`, or copy it from github.com/slds-lmu/yahpo_data (v1.0.2)"
 
 
 def scenario_file(scenario: str, name: str) -> Path:
     """The path of a scenario's file; `MissingData` where it is absent or not the published one."""
     relative = f"{scenario}/{name}"
-    return data_file(FOLDER, relative, sha256=_SHA256.get(relative), remedy=REMEDY)
+    return data_file(FOLDER, relative, sha256=published.sha256(relative), remedy=REMEDY)
 
 
 def damaged(relative: str, reason: str) -> MissingData:
@@ -65,8 +52,9 @@ def require_complete(scenario: str, *, statistics: bool) -> None:
 
 
 def available() -> list[str]:
-    """The scenarios whose search space is in the data folder."""
-    return [name for name in SCENARIOS if (data_root() / FOLDER / name / _CONFIG_SPACE).is_file()]
+    """The scenarios whose files are all in the data folder, the model among them."""
+    folder = data_root() / FOLDER
+    return [name for name in SCENARIOS if all((folder / name / file).is_file() for file in SCENARIO_FILES)]
 
 
 def instances(scenario: str) -> Sequence[str]:
@@ -82,6 +70,8 @@ def choices(scenario: str) -> dict[str, list[str]]:
 
 def search_space(scenario: str) -> ConfigurationSpace:
     """The search space: without instance, fidelity and constants, on which no condition depends."""
+    from ConfigSpace import ConfigurationSpace
+
     left_out = SCENARIOS[scenario].fixed
     space = ConfigurationSpace()
     space.add(
@@ -91,9 +81,9 @@ def search_space(scenario: str) -> ConfigurationSpace:
     return space
 
 
-def fidelity(scenario: str) -> Fidelity:
-    """The fidelity; epochs can be continued, training set sizes can't."""
-    entry = _entries(scenario)[SCENARIOS[scenario].fidelity]
+def fidelity(scenario: str, name: str) -> Fidelity:
+    """The fidelity of that name; epochs can be continued, training set sizes and replications can't."""
+    entry = _entries(scenario)[name]
     kind: Literal["int", "float"] = "int" if entry["type"] == "uniform_int" else "float"
     resumable = entry["name"] == "epoch"
     return Fidelity(entry["name"], entry["lower"], entry["upper"], kind=kind, log=entry["log"], resumable=resumable)
@@ -107,13 +97,17 @@ def statistics(scenario: str, instance: str, target: str) -> tuple[float, float]
         raise damaged(_STATISTICS, f"it has no minimum and maximum of {scenario}/{instance}/{target}") from None
 
 
-def multi_objective_suite() -> dict[tuple[str, str], list[tuple[str, ...]]]:
-    """Upstream's multi-objective suite: sets of targets by scenario and instance; empty where the file is absent."""
-    suite: dict[tuple[str, str], list[tuple[str, ...]]] = {}
-    if (data_root() / FOLDER / _SUITE).is_file():
-        for entry in read_json(_SUITE):
-            suite.setdefault((entry["scenario"], entry["instance"]), []).append(tuple(entry["target"]))
-    return suite
+def has_statistics() -> bool:
+    """Whether the statistics are there, which reference points come from."""
+    return (data_root() / FOLDER / _STATISTICS).is_file()
+
+
+def multi_objective_suite(scenario: str) -> list[str]:
+    """Upstream's tasks of a scenario with several objectives, as `"INSTANCE/TARGET+TARGET"`; none without its file."""
+    if not (data_root() / FOLDER / _SUITE).is_file():
+        return []
+    entries = (entry for entry in read_json(_SUITE) if entry["scenario"] == scenario)
+    return [f"{entry['instance']}/{'+'.join(entry['target'])}" for entry in entries]
 
 
 def read_json(relative: str) -> Any:
@@ -150,6 +144,8 @@ def _entries(scenario: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _hyperparameter(scenario: str, entry: Mapping[str, Any]) -> Hyperparameter[Any, Any]:
+    from ConfigSpace import Categorical, Float, Integer
+
     name, default = entry["name"], entry["default"]
     match entry["type"]:
         case "categorical":
@@ -164,6 +160,8 @@ def _hyperparameter(scenario: str, entry: Mapping[str, Any]) -> Hyperparameter[A
 
 
 def _condition(scenario: str, space: ConfigurationSpace, entry: Mapping[str, Any]) -> Condition | Conjunction:
+    from ConfigSpace import AndConjunction, EqualsCondition, InCondition
+
     child = space[entry["child"]]
     match entry["type"]:
         case "EQ":

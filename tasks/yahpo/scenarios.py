@@ -174,3 +174,28 @@ SCENARIOS: Mapping[str, Scenario] = {
     "iaml_xgboost": _iaml(_XGBOOST, "booster"),
 }
 """The scenarios by name."""
+
+_LEARNERS = {
+    "aknn": "approximate nearest neighbours",
+    "glmnet": "elastic nets",
+    "ranger": "random forests",
+    "rpart": "decision trees",
+    "super": "several learners and the choice among them",
+    "svm": "support vector machines",
+    "xgboost": "XGBoost",
+}
+
+
+def _about(scenario: str) -> tuple[str, str, str]:
+    match scenario.split("_"):
+        case ["lcbench"]:
+            return "neural networks", "multi-layer perceptrons", "one OpenML task for up to 52 epochs"
+        case ["nb301"]:
+            return "architectures", "DARTS cells", "CIFAR-10 for up to 98 epochs"
+        case [_, learner]:
+            return "tabular data", _LEARNERS[learner], "one OpenML dataset or a share of it"
+    raise ValueError(scenario)
+
+
+DOMAINS: Mapping[str, tuple[str, str, str]] = {scenario: _about(scenario) for scenario in SCENARIOS}
+"""What each scenario is about, what is tuned, and on what."""

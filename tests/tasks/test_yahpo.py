@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -18,10 +19,12 @@ from optathlon import Experiment
 from optathlon.data import used_files
 from optathlon.errors import MissingData
 from optathlon.experiments.plan import make_plan
+from optathlon.facts import Evaluation, Facts
 from optathlon.problem import TaskType
 from optathlon.space import active_checker, decode
 from optathlon.tasks.yahpo import Yahpo
 from optathlon.tasks.yahpo.files import instances
+from optathlon.tasks.yahpo.published import SOURCES
 from optathlon.tasks.yahpo.scenarios import SCENARIOS, TARGETS
 
 ort = pytest.importorskip("onnxruntime")
@@ -222,9 +225,12 @@ def test_multi_objective_tasks_have_reference_points_from_the_statistics(data: P
 @needs_data
 def test_ids(data: Path) -> None:
     ids = list(Yahpo().ids())
-    assert len(ids) == len(set(ids)) == 34 * 3 + 119 * 6 + 6
+    scores = 34 * 3 + 119 * 6
+    assert len(ids) == len(set(ids)) == 2 * scores + 6 + 119 * 6
+    pairs = {id for id in ids if id.endswith(("+time", "+timetrain"))}
+    assert len(pairs) == scores
     multi = json.loads((ROOT / "benchmark_suites" / "v1.0" / "multi.json").read_text())
-    assert {id for id in ids if "+" in id} == {
+    assert {id for id in ids if "+" in id} - pairs == {
         f"yahpo/{entry['scenario']}/{entry['instance']}/{'+'.join(entry['target'])}"
         for entry in multi
         if entry["scenario"] in SCENARIOS_HERE
@@ -235,6 +241,85 @@ def test_ids(data: Path) -> None:
             assert f"yahpo/{entry['scenario']}/{entry['instance']}/{entry['target'][0]}" in ids
     for id in ids[::37]:
         assert Yahpo().make(id).id == id
+
+
+@needs_data
+def test_facts_are_those_of_the_tasks(data: Path) -> None:
+    groups = list(Yahpo().facts())
+    assert [id for _, ids in groups for id in ids] == list(Yahpo().ids())
+    for facts, ids in groups:
+        for id in (ids[0], ids[-1]):
+            built = Facts.of(
+                Yahpo().make(id).problem,
+                kind=Evaluation.SURROGATE,
+                domain=facts.domain,
+                description=facts.description,
+                download=True,
+                recommended=facts.recommended,
+                licence="Apache-2.0",
+                citation=facts.citation,
+            )
+            assert facts == built
+    assert sum(len(ids) for facts, ids in groups if facts.recommended) == 34 + 119
+
+
+@needs_data
+def test_all_scenarios_have_the_published_numbers_of_instances_scores_and_hyperparameters() -> None:
+    """852 instances; upstream's page of scenarios says how many hyperparameters each has, fidelities left out."""
+    named: dict[str, set[str]] = {}
+    for scenario, instance, _, _ in _upstream_statistics():
+        named.setdefault(scenario, set()).add(instance)
+    assert sum(map(len, named.values())) == 852
+    assert sum(len(named[name]) * len(spec.scores) for name, spec in SCENARIOS.items()) == 4965
+    published = {"lcbench": 7, "nb301": 34, "rbv2_super": 38, "rbv2_svm": 6, "rbv2_rpart": 5, "rbv2_aknn": 6} | {
+        **{"rbv2_glmnet": 3, "rbv2_ranger": 8, "rbv2_xgboost": 14, "iaml_super": 28, "iaml_rpart": 4},
+        **{"iaml_glmnet": 2, "iaml_ranger": 8, "iaml_xgboost": 13},
+    }
+    assert {name: len(set(spec.inputs) - spec.fixed) for name, spec in SCENARIOS.items()} == published
+
+
+@needs_data
+@pytest.mark.parametrize("id", ["yahpo/lcbench/3945/val_accuracy", "yahpo/rbv2_xgboost/12/acc+timetrain"])
+@pytest.mark.parametrize("level", [None, 0.5])
+def test_many_together_are_exactly_what_they_are_one_after_the_other(data: Path, id: str, level: float | None) -> None:
+    task = Yahpo().make(id)
+    level = level if level is None or "xgboost" in id else 7
+    configs = _sample(task, 50)
+    seeds = list(range(len(configs)))
+    expected = [task.evaluate(config, fidelity=level, seed=0) for config in configs]
+    assert task.evaluate_many(configs, fidelity=level, seeds=seeds) == expected
+    assert task.evaluate_many([], fidelity=level, seeds=[]) == []
+
+
+@needs_data
+def test_the_second_fidelity_is_the_replication_at_the_full_training_set(data: Path) -> None:
+    task = Yahpo().make("yahpo/rbv2_xgboost/12/acc/repl")
+    first = Yahpo().make("yahpo/rbv2_xgboost/12/acc")
+    fidelity = task.problem.fidelity
+    assert fidelity is not None
+    assert (fidelity.name, fidelity.lower, fidelity.upper, fidelity.kind) == ("repl", 1, 10, "int")
+    assert task.fingerprint() != first.fingerprint()
+    for config in _sample(task, 5):
+        expected = _upstream_values("rbv2_xgboost", {**config, "task_id": "12", "trainsize": 1.0, "repl": 3})
+        assert task.evaluate(config, fidelity=3, seed=0).values == pytest.approx((expected["acc"],), rel=1e-5)
+        assert task.evaluate(config, fidelity=None, seed=0) == first.evaluate(config, fidelity=None, seed=0)
+
+
+@needs_data
+def test_the_checksums_of_the_sources_are_those_of_the_files(data: Path) -> None:
+    parts = [part for source in SOURCES for part in source.parts if part.sha256]
+    assert len(parts) == 8
+    for part in parts:
+        content = (ROOT / part.name).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (part.size, part.sha256)
+
+
+@needs_data
+def test_a_scenario_without_its_model_is_not_listed(copied: Path) -> None:
+    assert len(list(Yahpo().ids())) == 34 * 3
+    (copied / "lcbench" / "model.onnx").unlink()
+    assert list(Yahpo().ids()) == []
+    assert list(Yahpo().facts()) == []
 
 
 @needs_data
@@ -250,6 +335,9 @@ def test_ids(data: Path) -> None:
         "yahpo/fcnet/fcnet_naval_propulsion/valid_loss",
         "hpobench/lcbench/167168/val_accuracy",
         "yahpo/lcbench/167168/val_accuracy/",
+        "yahpo/lcbench/167168/val_accuracy/repl",
+        "yahpo/rbv2_xgboost/12/acc/trainsize",
+        "yahpo/rbv2_xgboost/12/acc/repl/repl",
     ],
 )
 def test_there_is_no_task_of_a_wrong_id(data: Path, id: str) -> None:
@@ -287,7 +375,7 @@ def test_a_corrupt_or_missing_model_is_an_error_with_its_remedy(copied: Path, da
 def test_a_model_without_known_checksum_is_checked_by_its_shape(
     copied: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    monkeypatch.setattr("optathlon.tasks.yahpo.files._SHA256", {})
+    monkeypatch.setattr("optathlon.tasks.yahpo.published._KNOWN", {})
     task = Yahpo().make("yahpo/lcbench/167168/val_accuracy")
     config = dict(task.problem.space.get_default_configuration())
     for wrong in (content, (ROOT / "rbv2_xgboost" / "model.onnx").read_bytes()):
@@ -329,9 +417,10 @@ def test_the_problem_does_not_load_the_model(copied: Path) -> None:
 def test_half_a_scenario_is_refused_when_planning(copied: Path, absent: str) -> None:
     assert make_plan(Experiment(optimizers=["random"], tasks=["yahpo/lcbench/3945/val_accuracy"]), ()).todo
     (copied / absent).unlink()
-    for tasks in ("yahpo/lcbench/3945/val_accuracy", "yahpo/lcbench/*/val_accuracy"):
-        with pytest.raises(MissingData, match=f"'lcbench' is incomplete.*lacks {absent}: copy it"):
-            make_plan(Experiment(optimizers=["random"], tasks=[tasks]), ())
+    with pytest.raises(MissingData, match=f"'lcbench' is incomplete.*lacks {absent}: fetch it"):
+        make_plan(Experiment(optimizers=["random"], tasks=["yahpo/lcbench/3945/val_accuracy"]), ())
+    with pytest.raises(MissingData, match=r"finds no data in .*optathlon data fetch yahpo"):
+        make_plan(Experiment(optimizers=["random"], tasks=["yahpo/lcbench/*/val_accuracy"]), ())
 
 
 @needs_data
@@ -350,7 +439,7 @@ def test_fingerprints_tell_tasks_and_data_apart(copied: Path, monkeypatch: pytes
     prints = [Yahpo().make(id).fingerprint() for id in ids]
     assert len(set(prints)) == 3
     assert Yahpo().make(ids[0]).fingerprint() == prints[0]
-    monkeypatch.setattr("optathlon.tasks.yahpo.files._SHA256", {})
+    monkeypatch.setattr("optathlon.tasks.yahpo.published._KNOWN", {})
     _flip_byte(copied / "lcbench" / "model.onnx")
     assert Yahpo().make(ids[0]).fingerprint() != prints[0]
 

@@ -1,0 +1,1 @@
+"""Gets published data into the data folder, checks it there, and removes it."""
