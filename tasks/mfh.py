@@ -16,18 +16,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
-
-import numpy as np
-from ConfigSpace import ConfigurationSpace
+from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
+from optathlon.facts import Evaluation, Facts
+from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_module("numpy")
 
 QUALITIES = {"good": (2.5, 2.0), "moderate": (3.0, 3.0), "bad": (3.5, 4.0), "terrible": (4.0, 5.0)}
 """Bias and noise by how well the low fidelities tell of the full one (mf-prior-bench)."""
@@ -80,6 +84,27 @@ class MultiFidelityHartmann(Collection):
             raise KeyError(id)
         return HartmannTask(int(match[1]), match[2])
 
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each dimension."""
+        for dimension in OPTIMA:
+            ids = [f"mfh/h{dimension}/{quality}" for quality in QUALITIES]
+            yield (
+                Facts.of(
+                    self.make(ids[0]).problem,
+                    kind=Evaluation.FUNCTION,
+                    domain="synthetic",
+                    description=f"The Hartmann function in {dimension} dimensions. Low levels of its fidelity z are "
+                    "biased and noisy: little where they are good, much where they are terrible.",
+                    noisy=True,
+                    seconds=1e-5,
+                    recommended=True,
+                    licence="Apache-2.0",
+                    citation="Kandasamy et al. 2017, Multi-fidelity Bayesian Optimisation with Continuous "
+                    "Approximations",
+                ),
+                ids,
+            )
+
 
 class HartmannTask(Task):
     """A Hartmann function over [0, 1]^dimension with the fidelity `z` = 3 … 100, minimised.
@@ -107,6 +132,8 @@ class HartmannTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """Hyperparameters `x0` … in [0, 1]; the objective `value` with the optimum at full fidelity."""
+        from ConfigSpace import ConfigurationSpace
+
         return Problem(
             space=ConfigurationSpace(dict.fromkeys(self._names, (0.0, 1.0))),
             objectives=(Objective("value", optimum=self._optimum),),

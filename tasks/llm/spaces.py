@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from optathlon.tasks.llm.setups import Setup
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 WARMUP, WEIGHT_DECAY, DROPOUT = (0.0, 0.3), (1e-4, 1.0), (0.0, 0.3)
 ALPHA_OVER_RANK = (0.25, 8.0)
@@ -15,6 +16,8 @@ ALPHA_OVER_RANK = (0.25, 8.0)
 
 def tuning_space(setup: Setup) -> ConfigurationSpace:
     """Full or low-rank tuning: learning rate, batch size, schedule, warm-up, decay, optimizer; rank, α, dropout."""
+    from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
+
     space = ConfigurationSpace()
     method = Categorical("method", list(setup.methods))
     space.add(
@@ -38,6 +41,8 @@ def tuning_space(setup: Setup) -> ConfigurationSpace:
 
 
 def _integer(name: str, bounds: tuple[int, int]) -> Any:
+    from ConfigSpace import Constant, Integer
+
     lower, upper = bounds
     if lower == upper:
         return Constant(name, lower)

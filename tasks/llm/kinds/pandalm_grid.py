@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from ConfigSpace import Categorical, ConfigurationSpace, Constant, OrdinalHyperparameter
+from typing import TYPE_CHECKING, ClassVar
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm.kinds.sft import SFT
 from optathlon.tasks.llm.setups import Setup
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 LEARNING_RATES = (2e-6, 1e-5, 2e-5, 2e-4)
 BATCH_SIZE = 64
@@ -20,6 +21,7 @@ class PandaLMGrid(SFT):
 
     kind: ClassVar[str] = "pandalm-grid"
     listed: ClassVar[tuple[str, ...]] = ("win-rate",)
+    tunes: ClassVar[str] = "full tuning on the grid of the PandaLM paper (learning rate, optimizer, schedule)"
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -39,6 +41,8 @@ class PandaLMGrid(SFT):
 
 def pandalm_grid(setup: Setup) -> ConfigurationSpace:
     """The paper's grid, whose learning rates are multiplied by the setup's `learning_rate_scale`."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Constant, OrdinalHyperparameter
+
     rates = [rate * setup.learning_rate_scale for rate in LEARNING_RATES]
     space = ConfigurationSpace()
     space.add(

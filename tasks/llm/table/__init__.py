@@ -8,22 +8,22 @@ and scoring took. `optathlon.tasks.llm.table.generate` makes the table again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib.resources import as_file, files
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optathlon.budget import Budget
+from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
-from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.objectives import MEANINGS, QUALITY
 from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
 from optathlon.trial import Result, Status
 
 BUDGET = 50
 """Full evaluations by default."""
+FIDELITY = Fidelity("epochs", 1, EPOCHS, kind="int", resumable=True)
 DEFAULT = "lc-win-rate"
 
 OFFERED = {
@@ -60,6 +60,29 @@ class LLMTable(Collection):
         objectives = id.removeprefix(start).removeprefix("/") or DEFAULT
         return TableTask(id, tuple(objectives.split("+")))
 
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task; the table is not read for them."""
+        space = grid_space()
+        for id in self.ids():
+            objectives = id.removeprefix(f"{self.name}/sft-tiny").removeprefix("/") or DEFAULT
+            names = objectives.split("+")
+            measures = " and ".join(MEANINGS[name] for name in names)
+            yield (
+                Facts.of(
+                    Problem(space, tuple(OFFERED[name] for name in names), FIDELITY),
+                    kind=Evaluation.TABLE,
+                    domain="language models",
+                    description="Stored trials of full and low-rank tunings of a tiny language model (learning rate, "
+                    f"batch size, optimizer, schedule, rank). Measured on prompts for validation: {measures}.",
+                    noisy=True,
+                    optimum=len(names) == 1,
+                    seconds=1e-5,
+                    recommended=True,
+                    licence="Apache-2.0",
+                ),
+                (id,),
+            )
+
 
 class TableTask(Task):
     """A look-up of stored trials.
@@ -85,8 +108,7 @@ class TableTask(Task):
         objectives = self._chosen
         if len(objectives) == 1:
             objectives = (replace(objectives[0], optimum=best_mean(objectives[0].name)),)
-        epochs = Fidelity("epochs", 1, EPOCHS, kind="int", resumable=True)
-        return Problem(grid_space(), objectives, epochs, budget=Budget(BUDGET))
+        return Problem(grid_space(), objectives, FIDELITY, budget=Budget(BUDGET))
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """What the stored trial gave."""
@@ -105,6 +127,8 @@ class TableTask(Task):
 @cache
 def best_mean(measure: str) -> float:
     """The least mean over the stored seeds of a measure after all epochs, of the configurations that never failed."""
+    import numpy as np
+
     stored = _stored()
     means = []
     for config in configurations():

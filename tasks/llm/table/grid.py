@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, OrdinalHyperparameter
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 LEARNING_RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 BATCH_SIZES = (8, 16, 32)
@@ -22,6 +23,8 @@ EPOCHS = 3
 
 def grid_space() -> ConfigurationSpace:
     """Method, learning rate, batch size, optimizer and schedule; for LoRA the rank."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, OrdinalHyperparameter
+
     space = ConfigurationSpace()
     method = Categorical("method", ["full", "lora"])
     rank = OrdinalHyperparameter("rank", RANKS, default_value=8)
