@@ -27,15 +27,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Any, ClassVar
-
-import numpy as np
-from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, OrdinalHyperparameter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
+from optathlon.facts import Evaluation, Facts
+from optathlon.lazy import lazy_module
 from optathlon.problem import Objective, Problem
 from optathlon.task import Collection, Task
 from optathlon.trial import Result, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
+else:
+    np = lazy_module("numpy")
 
 BUDGET = 100
 """Full evaluations by default."""
@@ -50,6 +55,12 @@ class Benchmark:
     ----------
     folder:
         Its folder among the package's tables.
+    description:
+        What is tuned, and what is measured.
+    licence:
+        Of the data.
+    citation:
+        Where they were published.
     grid:
         The values of each hyperparameter, in the order in which the tables number them. Strings are unordered choices.
     columns:
@@ -64,6 +75,9 @@ class Benchmark:
     """
 
     folder: str
+    description: str
+    licence: str
+    citation: str
     grid: Mapping[str, Sequence[Value]]
     columns: tuple[str, ...]
     objectives: tuple[Objective, ...]
@@ -77,6 +91,11 @@ _UNITS = (16, 32, 64, 128, 256, 512)
 BENCHMARKS: Mapping[str, Benchmark] = {
     "nn": Benchmark(
         folder="hpobench",
+        description="The accuracy on validation rows of a multi-layer perceptron (depth, width, learning rate, batch "
+        "size, penalty)",
+        licence="Apache-2.0",
+        citation="Eggensperger et al. 2021, HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems "
+        "for HPO",
         grid={
             "alpha": (
                 *(1e-8, 7.742637e-8, 5.994842e-7, 4.641589e-6, 3.5938137e-5),
@@ -106,6 +125,10 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "fcnet": Benchmark(
         folder="hpolib",
+        description="The squared error on validation rows of a network of two layers (units, activations, dropout, "
+        "learning rate and schedule, batch size)",
+        licence="BSD-3-Clause",
+        citation="Klein & Hutter 2019, Tabular Benchmarks for Joint Architecture and Hyperparameter Optimization",
         grid={
             "activation_fn_1": ("relu", "tanh"),
             "activation_fn_2": ("relu", "tanh"),
@@ -137,6 +160,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "nb201": Benchmark(
         folder="nasbench201",
+        description="The validation accuracy of a convolutional network by the operations of its cell",
+        licence="MIT",
+        citation="Dong & Yang 2020, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
         grid={f"Op{edge}": _OPERATIONS for edge in range(6)},
         columns=(COST, "val_acc", "model_size", "latency"),
         objectives=(
@@ -181,8 +207,19 @@ class Table:
 
     def look_up(self, config: Mapping[str, Any], seed: int) -> tuple[list[float], list[float]]:
         """The columns of a configuration's training number `seed % n`, and their means over all n."""
-        row = sum([places[config[name]] for name, places in self._places])
+        row = self._row(config)
         return self.values[row, seed % self.stored[row]].tolist(), self.means[row].tolist()
+
+    def look_up_many(
+        self, configs: Sequence[Mapping[str, Any]], seeds: Sequence[int]
+    ) -> Iterator[tuple[list[float], list[float]]]:
+        """`look_up` for each configuration with its seed."""
+        rows = [self._row(config) for config in configs]
+        chosen = [seed % self.stored[row] for row, seed in zip(rows, seeds, strict=True)]
+        return zip(self.values[rows, chosen].tolist(), self.means[rows].tolist(), strict=True)
+
+    def _row(self, config: Mapping[str, Any]) -> int:
+        return sum([places[config[name]] for name, places in self._places])
 
 
 @lru_cache
@@ -232,13 +269,24 @@ class HPOBenchTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """The grid as ordered and unordered choices."""
+        from ConfigSpace import ConfigurationSpace
+
         space = ConfigurationSpace()
         space.add([_hyperparameter(name, values) for name, values in BENCHMARKS[self._family].grid.items()])
         return Problem(space=space, objectives=self._objectives, budget=Budget(BUDGET))
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Look a stored training up: number `seed % n` of the configuration's n."""
-        row, means = load_table(self._family, self._dataset).look_up(config, seed)
+        return self._result(*load_table(self._family, self._dataset).look_up(config, seed))
+
+    def evaluate_many(
+        self, configs: Sequence[Mapping[str, Any]], *, fidelity: float | None, seeds: Sequence[int]
+    ) -> list[Result]:
+        """Look stored trainings up."""
+        found = load_table(self._family, self._dataset).look_up_many(configs, seeds)
+        return [self._result(row, means) for row, means in found]
+
+    def _result(self, row: list[float], means: list[float]) -> Result:
         return Result(
             values=tuple([row[index] for index in self._values]),
             cost=row[self._cost],
@@ -272,8 +320,33 @@ class HPOBench(Collection):
         best = replace(first, optimum=BENCHMARKS[family].optima[dataset])
         return HPOBenchTask(id, family, dataset, (best, *others) if variant != family else (best,))
 
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each table."""
+        for id in self.ids():
+            _, variant, dataset = id.split("/")
+            benchmark = BENCHMARKS[variant.removesuffix("-mo")]
+            size = " Also minimised: the size of the network." if variant.endswith("-mo") else ""
+            yield (
+                Facts.of(
+                    self.make(id).problem,
+                    kind=Evaluation.TABLE,
+                    domain="neural networks",
+                    description=f"{benchmark.description} on the data set {dataset}, looked up for one of the seeds "
+                    f"that it was trained with.{size}",
+                    noisy=True,
+                    optimum=True,
+                    seconds=1e-5,
+                    recommended=True,
+                    licence=benchmark.licence,
+                    citation=benchmark.citation,
+                ),
+                (id,),
+            )
+
 
 def _hyperparameter(name: str, values: Sequence[Value]) -> CategoricalHyperparameter | OrdinalHyperparameter:
+    from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
+
     if isinstance(values[0], str):
         return CategoricalHyperparameter(name, values)
     return OrdinalHyperparameter(name, values, default_value=values[len(values) // 2])

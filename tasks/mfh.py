@@ -19,13 +19,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
-from optathlon.problem import Fidelity, Objective, Problem, TaskType
+from optathlon.lazy import lazy_module
+from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
 from optathlon.trial import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_module("numpy")
 
 QUALITIES = {"good": (2.5, 2.0), "moderate": (3.0, 3.0), "bad": (3.5, 4.0), "terrible": (4.0, 5.0)}
 """Bias and noise by how well the low fidelities tell of the full one (mf-prior-bench)."""
@@ -71,33 +77,33 @@ class MultiFidelityHartmann(Collection):
             for quality in QUALITIES:
                 yield f"mfh/h{dimension}/{quality}"
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
-        """A group for each dimension."""
-        for dimension in OPTIMA:
-            facts = Facts(
-                type=TaskType.MULTI_FIDELITY,
-                kind=Evaluation.FUNCTION,
-                domain="synthetic",
-                description=f"The Hartmann function in {dimension} dimensions is minimised. Its low fidelities are "
-                "biased and noisy: from good, where they tell much of the full one, to terrible.",
-                floats=dimension,
-                noisy=True,
-                fidelity="z",
-                optimum=True,
-                seconds=1e-5,
-                recommended=True,
-                licence="Apache-2.0",
-                citation='Kandasamy et al. (2017), "Multi-fidelity Bayesian Optimisation with Continuous '
-                'Approximations"; Mallik et al. (2023), "PriorBand"',
-            )
-            yield facts, [f"mfh/h{dimension}/{quality}" for quality in QUALITIES]
-
     def make(self, id: str) -> HartmannTask:
         """The task of that id; `KeyError` where there is none."""
         match = _ID.fullmatch(id)
         if match is None:
             raise KeyError(id)
         return HartmannTask(int(match[1]), match[2])
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each dimension."""
+        for dimension in OPTIMA:
+            ids = [f"mfh/h{dimension}/{quality}" for quality in QUALITIES]
+            yield (
+                Facts.of(
+                    self.make(ids[0]).problem,
+                    kind=Evaluation.FUNCTION,
+                    domain="synthetic",
+                    description=f"The Hartmann function in {dimension} dimensions. Low levels of its fidelity z are "
+                    "biased and noisy: little where they are good, much where they are terrible.",
+                    noisy=True,
+                    seconds=1e-5,
+                    recommended=True,
+                    licence="Apache-2.0",
+                    citation="Kandasamy et al. 2017, Multi-fidelity Bayesian Optimisation with Continuous "
+                    "Approximations",
+                ),
+                ids,
+            )
 
 
 class HartmannTask(Task):
@@ -144,8 +150,6 @@ class HartmannTask(Task):
         shortfall = 1 - math.log(level) / math.log(FULL)
         value = self._hartmann(self._point(config), self._bias * shortfall)
         if shortfall > 0:
-            import numpy as np
-
             value += self._noise * shortfall * abs(np.random.default_rng(seed).standard_normal())
         return Result((value,), cost=0.05 + 0.95 * (level / FULL) ** 2)
 

@@ -6,14 +6,19 @@ the setups say which model is tuned on which data and who judges; `tiny` is buil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from optathlon.errors import UsageError
+from optathlon.facts import Evaluation, Facts
 from optathlon.task import Collection, Task
 from optathlon.tasks.llm.kinds import KINDS, SECTIONS
-from optathlon.tasks.llm.setups import load_setup, setup_names
+from optathlon.tasks.llm.objectives import MEANINGS
+from optathlon.tasks.llm.setups import TINY, load_setup, setup_names
 from optathlon.tasks.llm.task import LLMTask
+
+_SECONDS = 5.0
+"""About how long a full trial of the setup `tiny` takes."""
 
 
 class LLM(Collection):
@@ -38,6 +43,27 @@ class LLM(Collection):
             raise KeyError(id)
         _, kind, setup, objectives = parts
         return KINDS[kind](id, load_setup(setup, SECTIONS), tuple(objectives.split("+")))
+
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task."""
+        for id in self.ids():
+            _, kind, setup, objectives = id.split("/")
+            measures = " and ".join(MEANINGS[name] for name in objectives.split("+"))
+            yield (
+                Facts.of(
+                    self.make(id).problem,
+                    kind=Evaluation.TRAINING,
+                    domain="language models",
+                    description=f"Tunes {KINDS[kind].tunes}, with the model and data of the setup {setup}. Measured on "
+                    f"prompts for validation: {measures}.",
+                    noisy=True,
+                    seconds=_SECONDS if setup == TINY.name else None,
+                    download=setup != TINY.name,
+                    recommended=setup == TINY.name,
+                    licence="Apache-2.0" if setup == TINY.name else "unstated",
+                ),
+                (id,),
+            )
 
 
 def _fits(cls: type[LLMTask], name: str) -> bool:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.data import Example
 from optathlon.llm.judging import Prompt
 from optathlon.llm.tiny.corpus import STYLES
 from optathlon.llm.tiny.operations import OPERATIONS, asked_for
 from optathlon.tasks.llm.parts import name_in_hashes
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_module("numpy")
 
 SIZES: Mapping[str, int] = MappingProxyType({"train": 384, "validation": 192, "test": 256})
 """Number of examples of each part."""

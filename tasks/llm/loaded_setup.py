@@ -9,9 +9,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from optathlon.errors import UsageError
+from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
@@ -31,7 +30,11 @@ from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from optathlon.tasks.llm.tunable_model import Weights
+else:
+    np = lazy_module("numpy")
 
 Item = TypeVar("Item")
 

@@ -20,6 +20,22 @@ QUALITY: Mapping[str, Objective] = {
 }
 """By the name in a task's id. The loss is in nats a token: 10 is what guessing among 22,000 tokens costs."""
 
+MEANINGS: Mapping[str, str] = {
+    "win-rate": "the judge's mean preference for the reference's answers",
+    "lc-win-rate": "the judge's mean preference for the reference's answers, controlled for their lengths",
+    "exact-match": "the share of wrong answers",
+    "loss": "the loss of the given responses in nats a token",
+    "length": "the mean characters of an answer",
+    "seconds": "the seconds of a trial",
+    "layers": "the share of layers that are computed",
+    "cost": "the cost of decoding relative to that without a draft",
+    "throughput": "tokens a second",
+    "latency": "the seconds until an answer is there",
+    "detect": "how badly marked answers are told from others",
+    "quality": "how much worse marked answers are",
+}
+"""What listed objectives measure, by the names in ids."""
+
 
 def training_objectives(setup: Setup) -> Mapping[str, Objective]:
     """Win rates, exact match and loss; length of the answers, time, speed and memory."""

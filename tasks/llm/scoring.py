@@ -6,12 +6,17 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
 from optathlon.llm.win_rate import Judged, length_controlled, win_rate
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_module("numpy")
 
 
 class NotUnderstood(Exception):

@@ -55,6 +55,8 @@ class LLMTask(Task):
     """The second part of the id."""
     listed: ClassVar[tuple[str, ...]]
     """Which objectives the collection lists, several joined by `+`."""
+    tunes: ClassVar[str]
+    """What is tuned, in words that follow "Tunes"."""
     clocked: ClassVar[frozenset[str]] = frozenset()
     """Which objectives depend on the machine and what else it does: trials that have one are measured every time."""
     noisy: ClassVar[bool] = True

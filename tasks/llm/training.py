@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeVar
 
-import numpy as np
 from pydantic import Field
 
+from optathlon.lazy import lazy_module
 from optathlon.llm.chat import IGNORED, Encoded, right_padded
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+else:
+    np = lazy_module("numpy")
 
 CLIPPED_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from facts_check import recommended, require_facts_of_tasks
 
 from optathlon.problem import TaskType
 from optathlon.space import active_checker, decode
@@ -86,6 +87,17 @@ def test_multi_objective_results_are_the_single_objective_ones_with_a_metric_mov
         one, two = (each.evaluate(config, fidelity=None, seed=1) for each in (single, task))
         assert two.values == (one.values[0], one.metrics["model_size"])
         assert two.cost == one.cost
+
+
+@pytest.mark.parametrize("id", [SINGLE[0], SINGLE[-1], MULTI[0]])
+def test_many_at_once_are_one_after_the_other(id: str) -> None:
+    task = HPOBench().make(id)
+    configs, seeds = _sample(task, 50), [7 * number for number in range(50)]
+    expected = [task.evaluate(config, fidelity=None, seed=seed) for config, seed in zip(configs, seeds, strict=True)]
+    assert task.evaluate_many(configs, fidelity=None, seeds=seeds) == expected
+    assert task.evaluate_many([], fidelity=None, seeds=[]) == []
+    with pytest.raises(ValueError):
+        task.evaluate_many(configs, fidelity=None, seeds=seeds[:-1])
 
 
 @pytest.mark.parametrize("family", BENCHMARKS)
@@ -183,6 +195,11 @@ def test_ids() -> None:
     for wrong in ("hpobench/nn/adult", "hpobench/nn-mo/car", "hpobench/nn", "yahpo/nn/car", "hpobench/nn/car/"):
         with pytest.raises(KeyError):
             HPOBench().make(wrong)
+
+
+def test_facts_are_those_of_the_tasks() -> None:
+    require_facts_of_tasks(HPOBench())
+    assert recommended(HPOBench()) == list(HPOBench().ids())
 
 
 def test_the_problem_loads_no_table() -> None:

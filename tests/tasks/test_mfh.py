@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from facts_check import require_facts_of_tasks
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -49,6 +50,10 @@ def textbook(x: Any) -> float:
 
 def points(dimension: int, count: int) -> np.ndarray:
     return qmc.Sobol(dimension, seed=1).random(count)
+
+
+def test_facts_are_those_of_the_tasks() -> None:
+    require_facts_of_tasks(MFH)
 
 
 def test_ids() -> None:

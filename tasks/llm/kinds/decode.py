@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.generation import as_text, greedily
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper
@@ -23,7 +22,10 @@ from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 CANDIDATES, EXIT_SHARE, CONFIDENCE, NGRAM = (1, 10), (0.1, 0.9), (0.0, 0.9), (1, 4)
 PROMPTS = 64
@@ -38,6 +40,9 @@ class Decode(ReferenceTask):
     kind: ClassVar[str] = "decode"
     noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("cost",)
+    tunes: ClassVar[str] = (
+        "how the reference tuning's answers are decoded with a draft (draft, candidates, schedule, confidence)"
+    )
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds-per-token"})
 
     @classmethod

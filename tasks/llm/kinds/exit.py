@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, right_padded
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
@@ -29,8 +28,11 @@ from optathlon.tasks.llm.training import Loss, cross_entropy
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 EXITS: Mapping[str, float] = {"early": 1 / 3, "middle": 2 / 3, "full": 1.0}
 """Shares of the layers after which the model can be left."""
@@ -44,6 +46,7 @@ class Exit(LLMTask):
 
     kind: ClassVar[str] = "exit"
     listed: ClassVar[tuple[str, ...]] = ("win-rate+layers",)
+    tunes: ClassVar[str] = "a tuning that can be left early (the weights of its exits, and where it is left)"
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds-per-token"})
 
     @classmethod

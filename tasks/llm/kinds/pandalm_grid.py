@@ -21,6 +21,7 @@ class PandaLMGrid(SFT):
 
     kind: ClassVar[str] = "pandalm-grid"
     listed: ClassVar[tuple[str, ...]] = ("win-rate",)
+    tunes: ClassVar[str] = "full tuning on the grid of the PandaLM paper (learning rate, optimizer, schedule)"
 
     @classmethod
     def require(cls, setup: Setup) -> None:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.generation import Scores, as_text
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.problem import Fidelity, Objective
@@ -19,8 +18,11 @@ from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 TEMPERATURE, TOP_P, TOP_K, REPETITION_PENALTY = (0.1, 2.0), (0.3, 1.0), (1, 200), (1.0, 2.0)
 LEAST_PROMPTS = 1 / 8
@@ -31,6 +33,7 @@ class SamplingTask(ReferenceTask):
 
     kind: ClassVar[str] = "sampling"
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "lc-win-rate+length")
+    tunes: ClassVar[str] = "how answers are drawn (temperature, top-p, top-k, repetition penalty)"
 
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
@@ -20,7 +19,10 @@ from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 LEAST_SHARE, LEAST_PROMPTS = 1 / 8, 1 / 8
 """The lowest levels of the share of data, and of the number of prompts as a share of all."""
@@ -31,6 +33,9 @@ class SFT(LLMTask):
 
     kind: ClassVar[str] = "sft"
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "lc-win-rate", "lc-win-rate+length")
+    tunes: ClassVar[str] = (
+        "full or low-rank tuning (learning rate, batch size, schedule, warm-up, decay, optimizer; rank, alpha, dropout)"
+    )
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds", "tokens-per-second", "peak-memory"})
 
     @classmethod

@@ -13,20 +13,18 @@ from functools import cache, cached_property
 from importlib.resources import as_file, files
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
-from optathlon.problem import Fidelity, Objective, Problem, TaskType
+from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
-from optathlon.tasks.llm.objectives import QUALITY
+from optathlon.tasks.llm.objectives import MEANINGS, QUALITY
 from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
 from optathlon.trial import Result, Status
 
 BUDGET = 50
 """Full evaluations by default."""
+FIDELITY = Fidelity("epochs", 1, EPOCHS, kind="int", resumable=True)
 DEFAULT = "lc-win-rate"
-_START = "llm-table/sft-tiny"
 
 OFFERED = {
     **QUALITY,
@@ -50,46 +48,40 @@ class LLMTable(Collection):
 
     def ids(self) -> Iterator[str]:
         """One for each of the objectives that the optimizer can learn of without noise of the clock, and two pairs."""
-        yield _START
+        yield f"{self.name}/sft-tiny"
         for objectives in ("win-rate", "exact-match", "loss", "lc-win-rate+length", "lc-win-rate+seconds"):
-            yield f"{_START}/{objectives}"
-
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
-        """A group for each task; recommended is the first one."""
-        for id in self.ids():
-            joined = _joined(id)
-            objectives = joined.split("+")
-            facts = Facts(
-                type=TaskType.MULTI_FIDELITY if len(objectives) == 1 else TaskType.MULTI_FIDELITY_OBJECTIVE,
-                kind=Evaluation.TABLE,
-                domain="language models",
-                description="Method, learning rate, batch size, optimizer, schedule and rank of tuning a tiny language "
-                f"model on instructions, looked up in 2,304 stored trials. Scored by {' and '.join(objectives)} of the "
-                "tuned model's answers.",
-                ordinals=3,
-                categoricals=3,
-                conditional=True,
-                objectives=len(objectives),
-                noisy=True,
-                fidelity="epochs",
-                resumable=True,
-                optimum=len(objectives) == 1,
-                seconds=1e-5,
-                recommended=joined == DEFAULT,
-                licence="Apache-2.0",
-            )
-            yield facts, [id]
+            yield f"{self.name}/sft-tiny/{objectives}"
 
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""
-        if id != _START and not id.startswith(f"{_START}/"):
+        start = f"{self.name}/sft-tiny"
+        if id != start and not id.startswith(f"{start}/"):
             raise KeyError(id)
-        return TableTask(id, tuple(_joined(id).split("+")))
+        objectives = id.removeprefix(start).removeprefix("/") or DEFAULT
+        return TableTask(id, tuple(objectives.split("+")))
 
-
-def _joined(id: str) -> str:
-    """The objectives in an id, joined by `+`."""
-    return id.removeprefix(_START).removeprefix("/") or DEFAULT
+    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+        """A group for each task; the table is not read for them."""
+        space = grid_space()
+        for id in self.ids():
+            objectives = id.removeprefix(f"{self.name}/sft-tiny").removeprefix("/") or DEFAULT
+            names = objectives.split("+")
+            measures = " and ".join(MEANINGS[name] for name in names)
+            yield (
+                Facts.of(
+                    Problem(space, tuple(OFFERED[name] for name in names), FIDELITY),
+                    kind=Evaluation.TABLE,
+                    domain="language models",
+                    description="Stored trials of full and low-rank tunings of a tiny language model (learning rate, "
+                    f"batch size, optimizer, schedule, rank). Measured on prompts for validation: {measures}.",
+                    noisy=True,
+                    optimum=len(names) == 1,
+                    seconds=1e-5,
+                    recommended=True,
+                    licence="Apache-2.0",
+                ),
+                (id,),
+            )
 
 
 class TableTask(Task):
@@ -116,8 +108,7 @@ class TableTask(Task):
         objectives = self._chosen
         if len(objectives) == 1:
             objectives = (replace(objectives[0], optimum=best_mean(objectives[0].name)),)
-        epochs = Fidelity("epochs", 1, EPOCHS, kind="int", resumable=True)
-        return Problem(grid_space(), objectives, epochs, budget=Budget(BUDGET))
+        return Problem(grid_space(), objectives, FIDELITY, budget=Budget(BUDGET))
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """What the stored trial gave."""
@@ -136,6 +127,8 @@ class TableTask(Task):
 @cache
 def best_mean(measure: str) -> float:
     """The least mean over the stored seeds of a measure after all epochs, of the configurations that never failed."""
+    import numpy as np
+
     stored = _stored()
     means = []
     for config in configurations():

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from facts_check import recommended, require_facts_of_tasks
 
 from optathlon.errors import UsageError
+from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup, setup_names
 
 
@@ -124,3 +126,19 @@ def test_a_setup_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("- a")
     with pytest.raises(UsageError, match="not a mapping"):
         read_setup(tmp_path / "x.yaml")
+
+
+def test_facts_are_those_of_the_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
+    require_facts_of_tasks(LLM())
+    assert recommended(LLM()) == list(LLM().ids())
+    (tmp_path / "llm").mkdir()
+    for part in ("train", "validation", "test"):
+        (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
+    (tmp_path / "llm" / "own.yaml").write_text(
+        "model: /some/where\ndata: {train: train.jsonl, validation: validation.jsonl, test: test.jsonl}\n"
+    )
+    require_facts_of_tasks(LLM())
+    own = [facts for facts, ids in LLM().facts() if "/own/" in ids[0]]
+    assert own
+    assert all(facts.download and not facts.recommended and facts.seconds is None for facts in own)

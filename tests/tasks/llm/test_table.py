@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from facts_check import recommended, require_facts_of_tasks
 from scipy.stats import spearmanr
 
 from optathlon import Budget, Optimizer
@@ -88,6 +89,11 @@ def test_all_of_the_space_is_in_the_table() -> None:
     vectors = np.array([config.get_array() for config in space.sample_configuration(300)])
     for config in decode(space, vectors):
         assert str(task.evaluate(config, fidelity=None, seed=5).status) in ("ok", "diverged")
+
+
+def test_facts_are_those_of_the_tasks() -> None:
+    require_facts_of_tasks(LLMTable())
+    assert recommended(LLMTable()) == list(LLMTable().ids())
 
 
 def test_all_ids_can_be_made_and_others_are_unknown() -> None:

@@ -30,6 +30,7 @@ class Merge(LLMTask):
     kind: ClassVar[str] = "merge"
     section: ClassVar[type[Section] | None] = MergeSection
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "exact-match")
+    tunes: ClassVar[str] = "how experts are merged without training (a drop rate for each, scale, rescaling)"
 
     @classmethod
     def require(cls, setup: Setup) -> None:

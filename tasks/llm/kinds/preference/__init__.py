@@ -37,6 +37,7 @@ class PreferenceTask(LLMTask):
     kind: ClassVar[str] = "preference"
     section: ClassVar[type[Section] | None] = PreferenceSection
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "lc-win-rate", "lc-win-rate+length")
+    tunes: ClassVar[str] = "preference optimisation after a tuning (loss, its margins, and the optimisation)"
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds"})
 
     @classmethod

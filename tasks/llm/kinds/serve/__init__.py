@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.generation import as_text
 from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.serve.engines import Engine, Transformers, require_vllm, standalone, vllm_engine
@@ -24,7 +23,10 @@ from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 BATCH, PAD_TO = (1, 128), (1, 8, 16, 32, 64)
 REQUESTS, BATCHES = 128, 32
@@ -39,6 +41,7 @@ class Serve(ReferenceTask):
     kind: ClassVar[str] = "serve"
     noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("throughput+latency",)
+    tunes: ClassVar[str] = "how answers are served (batch size, order, padding, cache, number format)"
     clocked: ClassVar[frozenset[str]] = frozenset({"throughput", "latency", "latency-95", "peak-memory"})
 
     @classmethod

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded
 from optathlon.llm.generation import as_text
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
@@ -29,7 +28,10 @@ from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 SHARE, BIAS, WIDTH = (0.05, 0.9), (0.1, 10.0), (1, 4)
 TEMPERATURE, TOP_P = (0.3, 1.5), (0.5, 1.0)
@@ -43,6 +45,7 @@ class WatermarkTask(ReferenceTask):
 
     kind: ClassVar[str] = "watermark"
     listed: ClassVar[tuple[str, ...]] = ("detect+quality",)
+    tunes: ClassVar[str] = "a watermark (scheme, share and bias of marked tokens, context, temperature, top-p)"
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer"}
 
     @classmethod

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from optathlon.lazy import lazy_module
 from optathlon.llm.generation import Scores
 from optathlon.llm.sampling import gumbel
 from optathlon.tasks.llm.kinds.watermark.keyed_numbers import keyed_uniforms
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.typing import NDArray
+else:
+    np = lazy_module("numpy")
 
 
 @dataclass(frozen=True, slots=True)

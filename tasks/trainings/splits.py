@@ -1,24 +1,19 @@
-"""The data sets that come with scikit-learn, their fixed splits, and nested stratified subsamples."""
+"""The fixed splits of the data sets, and nested stratified subsamples of their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
+from optathlon.lazy import lazy_module
+from optathlon.tasks.trainings.datasets import DATASETS, Learning
 
-Problem = Literal["classification", "regression"]
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_module("numpy")
 
-DATASETS: Mapping[str, Problem] = {
-    "iris": "classification",
-    "wine": "classification",
-    "breast_cancer": "classification",
-    "digits": "classification",
-    "diabetes": "regression",
-}
-"""What is learnt from each data set; 150 to 1797 rows."""
 SPLIT_SEED = 0
 """The split of every data set is drawn once, with this seed, whatever the trial."""
 
@@ -50,8 +45,9 @@ def load_split(dataset: str) -> Split:
     """The fixed split of a data set, stratified by class for classification."""
     from sklearn.model_selection import train_test_split
 
-    whole = _load(dataset)
-    stratified = DATASETS[dataset] == "classification"
+    x, y = DATASETS[dataset].load()
+    whole = Part(np.arange(len(y)), x, y)
+    stratified = DATASETS[dataset].learning == "classification"
 
     def cut(rows: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
         labels = whole.y[rows] if stratified else None
@@ -63,7 +59,7 @@ def load_split(dataset: str) -> Split:
     return Split(whole.take(train), whole.take(validation), whole.take(test))
 
 
-def subsample(part: Part, fraction: float, problem: Problem, seed: int) -> Part:
+def subsample(part: Part, fraction: float, learning: Learning, seed: int) -> Part:
     """`round(fraction * n)` rows of a part, in the order of the part.
 
     Rows are ordered at random and dealt so that every prefix has each class in proportion; so a larger fraction
@@ -71,7 +67,7 @@ def subsample(part: Part, fraction: float, problem: Problem, seed: int) -> Part:
     """
     size = round(fraction * len(part.rows))
     order = np.random.default_rng(seed).permutation(len(part.rows))
-    if problem == "classification":
+    if learning == "classification":
         order = order[np.argsort(_shares(part.y[order]), kind="stable")]
     return part.take(np.sort(order[:size]))
 
@@ -83,11 +79,3 @@ def _shares(labels: np.ndarray) -> np.ndarray:
         mine = labels == label
         shares[mine] = (np.arange(mine.sum()) + 0.5) / mine.sum()
     return shares
-
-
-def _load(dataset: str) -> Part:
-    from sklearn import datasets
-
-    load: Any = getattr(datasets, f"load_{dataset}")
-    x, y = load(return_X_y=True)
-    return Part(np.arange(len(y)), np.asarray(x, dtype=float), np.asarray(y))

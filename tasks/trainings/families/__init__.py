@@ -1,0 +1,1 @@
+"""The model families, by what they are made of."""
