@@ -105,7 +105,7 @@ class CarpsTask:
 def from_carps(name: str) -> CarpsTask:
     """Which task of ours is the same, or why none is. Only names decide: its data may be missing here.
 
-    Raises `UsageError` for what is no name of CARP-S.
+    Raises `UsageError` for what is not a name of CARP-S.
     """
     for resolve in (_bbob, _hartmann, _yahpo, _pymoo, _table):
         if found := resolve(name):
@@ -114,7 +114,7 @@ def from_carps(name: str) -> CarpsTask:
         if name.startswith(start):
             return CarpsTask(name, reason=reason)
     raise UsageError(
-        f"{name!r} is no task of CARP-S: give one such as {PREFIX}bbob/2/12/1, or a subset such as {PREFIX}blackbox/dev"
+        f"{name!r} is not a task of CARP-S: give one such as {PREFIX}bbob/2/12/1, or a subset such as {PREFIX}blackbox/dev"
     )
 
 
@@ -150,7 +150,7 @@ def carps_tasks(pattern: str) -> list[str]:
 
 
 def left_out(pattern: str) -> str:
-    """What of a subset of CARP-S a run leaves out, in one line; empty where that is nothing, or it is no subset."""
+    """What of a subset of CARP-S a run leaves out, in one line; empty where that is nothing, or it is not a subset."""
     subset = carps_subset(pattern.removeprefix(PREFIX)) if pattern.startswith(PREFIX) else None
     absent = [name for name in subset or () if not runnable(name).id]
     if not subset or not absent:

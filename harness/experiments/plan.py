@@ -16,6 +16,7 @@ from optathlon.problem import Problem
 from optathlon.registry.capabilities import levels_line, mismatch, remarks_on
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
+from optathlon.registry.where import tasks_where
 from optathlon.running.clocks import Clock
 from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
@@ -92,6 +93,8 @@ def make_plan(
     """
     optimizers = choose_optimizers(experiment.optimizers)
     tasks = choose_tasks(experiment.tasks)
+    if experiment.where:
+        tasks = tasks_where(tasks, experiment.where)
     _require_storable("optimizer", optimizers)
     _require_storable("task", tasks)
     runs = len(optimizers) * len(tasks) * len(experiment.seeds)
