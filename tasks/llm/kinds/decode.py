@@ -36,7 +36,6 @@ class Decode(ReferenceTask):
     """The reference tuning's answers are decoded with a draft; the share of prompts is the fidelity."""
 
     kind: ClassVar[str] = "decode"
-    noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("cost",)
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds-per-token"})
 

@@ -37,7 +37,6 @@ class Serve(ReferenceTask):
     """The reference tuning answers by transformers; the seed has no effect, and the clock has one."""
 
     kind: ClassVar[str] = "serve"
-    noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("throughput+latency",)
     clocked: ClassVar[frozenset[str]] = frozenset({"throughput", "latency", "latency-95", "peak-memory"})
 
