@@ -53,9 +53,7 @@ def tasks_where(ids: Sequence[str], text: str) -> list[str]:
     holds = parse_condition(text, TASKS)
     found = [id for id, facts in known_facts(ids).items() if holds(of_task(collection_of(id), facts))]
     if not found:
-        raise UsageError(
-            f"--where {text!r} holds for none of the {len(ids):,} tasks: give another"
-        )
+        raise UsageError(f"--where {text!r} holds for none of the {len(ids):,} tasks: give another")
     return found
 
 

@@ -69,7 +69,7 @@ _TABLES = {
 _REASONS = {
     "bbob_vizier/": "Vizier's BBOB functions are shifted and rotated in another way than COCO's",
     "dummy": "it is a placeholder for tests of CARP-S",
-    "hpob/": "the data of HPO-B are not read by Optathlon",
+    "hpob/": "nobody has compared it with the tasks of HPO-B that Optathlon has, if any",
     "hpobench/blackbox/tabular/ml/": "HPOBench's tables of scikit-learn's models are not read by Optathlon",
     "hpobench/multiobjective/tabular/ml/": "HPOBench's tables of scikit-learn's models are not read by Optathlon",
     "hpobench/multifidelity/real/ml/": "HPOBench trains these on data of OpenML in a container",
@@ -114,7 +114,7 @@ def from_carps(name: str) -> CarpsTask:
         if name.startswith(start):
             return CarpsTask(name, reason=reason)
     raise UsageError(
-        f"{name!r} is not a task of CARP-S: give one such as {PREFIX}bbob/2/12/1, or a subset such as {PREFIX}blackbox/dev"
+        f"{name!r} is not a task of CARP-S: give one as {PREFIX}bbob/2/12/1, or a subset as {PREFIX}blackbox/dev"
     )
 
 
@@ -174,7 +174,7 @@ def runnable(name: str) -> CarpsTask:
 @cache
 def _subsets() -> Mapping[str, Mapping[str, Mapping[str, int]]]:
     """Numbers of trials by type, part and name."""
-    content = read_yaml(files("optathlon.subsets") / "carps.yaml", "list of subsets")
+    content = read_yaml(files("optathlon.registry") / "carps.yaml", "list of subsets")
     return TypeAdapter(dict[str, dict[str, dict[str, int]]]).validate_python(content)
 
 

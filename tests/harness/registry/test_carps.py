@@ -14,8 +14,8 @@ import pytest
 
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
+from optathlon.registry.carps import carps_subset, carps_tasks, from_carps, left_out
 from optathlon.registry.tasks import make_task
-from optathlon.subsets.carps import carps_subset, carps_tasks, from_carps, left_out
 
 InProcess = Callable[..., SimpleNamespace]
 
@@ -164,4 +164,4 @@ def test_bad_names_are_one_line(in_process: InProcess, no_data: None) -> None:
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert message in done.stderr
     assert "mfh/h3/bad  (multi-fidelity" in in_process("info", "carps:mfpbench/SO/mfh/mfh3_bad").stdout
-    assert "has no equal here: the data of HPO-B" in in_process("info", "carps:hpob/all/124/41").stdout
+    assert "has no equal here: nobody has compared it" in in_process("info", "carps:hpob/all/124/41").stdout
