@@ -167,8 +167,8 @@ def _print_subset(pattern: str) -> None:
 
 def _print_carps(text: str) -> None:
     """Which task of ours a name of CARP-S is, or why none is; of a subset, of each of its names."""
+    from optathlon.registry.carps import carps_subset, from_carps, runnable
     from optathlon.registry.tasks import make_task
-    from optathlon.subsets.carps import carps_subset, from_carps, runnable
 
     subset = carps_subset(text)
     if subset is None:

@@ -45,6 +45,9 @@ def run(
     tasks: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.")
     ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Only tasks of which this holds: 'dims <= 10 and kind == \"training\"'.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Number of seeds (5), a range (3:8) or a list (1,4,7).")] = None,
     budget: Annotated[
         str | None,
@@ -94,6 +97,7 @@ def run(
     flags = {
         "optimizers": optimizers,
         "tasks": tasks,
+        "where": where,
         "seeds": seeds,
         "budget": budget,
         "jobs": jobs,

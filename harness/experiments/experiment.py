@@ -148,6 +148,8 @@ class Experiment(Execution):
         How many seeds (5 means 0 to 4), or which.
     budget:
         As `Budget.parse` reads it; by default each task's own.
+    where:
+        Only tasks of which this holds, as `"dims <= 10 and conditional"`.
     root_seed:
         What every other seed is derived from; like the seeds, from 0 to 2**63 - 1.
     plugins:
@@ -173,6 +175,7 @@ class Experiment(Execution):
     tasks: list[str] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     budget: str | None = None
+    where: str = ""
     root_seed: Whole = Field(default=0, ge=0, le=LARGEST_SEED)
     plugins: list[Path] = []
     workers_per_run: Whole | None = Field(default=None, ge=1, le=MOST_WORKERS)

@@ -14,13 +14,14 @@ from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.experiments.rehearsal import require_costs, starting_failures
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import levels_line, mismatch, remarks_on
+from optathlon.registry.carps import PREFIX as CARPS
+from optathlon.registry.carps import carps_tasks, left_out
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import expand_tasks, make_task
+from optathlon.registry.where import tasks_where
 from optathlon.running.clocks import Clock
 from optathlon.running.gpus import gpu_shortage
 from optathlon.running.runs import RunSpec
-from optathlon.subsets.carps import PREFIX as CARPS
-from optathlon.subsets.carps import carps_tasks, left_out
 from optathlon.subsets.subset import PREFIX as SUBSET
 from optathlon.subsets.subset import subset_tasks
 from optathlon.task import Task
@@ -92,6 +93,8 @@ def make_plan(
     """
     optimizers = choose_optimizers(experiment.optimizers)
     tasks = choose_tasks(experiment.tasks)
+    if experiment.where:
+        tasks = tasks_where(tasks, experiment.where)
     _require_storable("optimizer", optimizers)
     _require_storable("task", tasks)
     runs = len(optimizers) * len(tasks) * len(experiment.seeds)

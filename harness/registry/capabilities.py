@@ -70,7 +70,7 @@ def _on_levels(choice: OptimizerChoice, problem: Problem) -> str:
 def _demands(problem: Problem) -> Iterator[tuple[Capability, str]]:
     """What a problem can't be done without, and how to say so.
 
-    A fidelity need not be used, and constraints need not be learned from: what violates one is no result.
+    A fidelity need not be used, and constraints need not be learned from: what violates one is not a result.
     """
     space = problem.space
     if len(problem.objectives) > 1:

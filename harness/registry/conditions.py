@@ -87,7 +87,7 @@ class _Part:
 
 
 class _Reader:
-    """Turns a condition's syntax tree into functions, and refuses all that is no condition."""
+    """Turns a condition's syntax tree into functions, and refuses all else."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self._text = text

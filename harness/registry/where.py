@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import get_type_hints
 
+from optathlon.errors import UsageError
 from optathlon.facts import Evaluation, Facts
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import TaskType
-from optathlon.registry.conditions import Subject, Vocabulary
+from optathlon.registry.conditions import Subject, Vocabulary, parse_condition
+from optathlon.registry.facts import known_facts
+from optathlon.registry.plugins import collection_of
 
 OPTIMIZERS = Vocabulary(
     "capability",
@@ -39,6 +43,18 @@ TASKS = Vocabulary(
     {"type": tuple(one.value for one in TaskType), "kind": tuple(one.value for one in Evaluation)},
 )
 """What is known of a task without making it: the fields and properties of `Facts`, and its collection."""
+
+
+def tasks_where(ids: Sequence[str], text: str) -> list[str]:
+    """Those of the tasks of which a condition holds, in their order.
+
+    Raises `UsageError` where the condition can't be read, or holds for none of them.
+    """
+    holds = parse_condition(text, TASKS)
+    found = [id for id, facts in known_facts(ids).items() if holds(of_task(collection_of(id), facts))]
+    if not found:
+        raise UsageError(f"--where {text!r} holds for none of the {len(ids):,} tasks: give another")
+    return found
 
 
 def of_optimizer(optimizer: type[Optimizer]) -> Subject:

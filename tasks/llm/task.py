@@ -9,22 +9,19 @@ import sys
 import traceback
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
 from optathlon.errors import OptathlonError, Unavailable, UsageError
-from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup, reference_hyperparameters
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.scoring import NotUnderstood
-from optathlon.tasks.llm.setups import TINY, Section, Setup
+from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.training import Diverged
-from optathlon.text import first_paragraph
 from optathlon.trial import Result, Status
 
 if TYPE_CHECKING:
@@ -59,8 +56,6 @@ class LLMTask(Task):
     """What is tuned, in words that follow "Tunes"."""
     clocked: ClassVar[frozenset[str]] = frozenset()
     """Which objectives depend on the machine and what else it does: trials that have one are measured every time."""
-    noisy: ClassVar[bool] = True
-    """Whether a trial's seed has an effect."""
     section: ClassVar[type[Section] | None] = None
     """What the kind needs of a setup under its own name, if anything."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
@@ -111,22 +106,6 @@ class LLMTask(Task):
     def problem(self) -> Problem:
         """What an optimizer may know."""
         return Problem(self.space(), self._objectives, self.fidelity(), budget=Budget(BUDGET))
-
-    def facts(self) -> Facts:
-        """What the problem shows, and what the docstrings of its kind's module and class say first."""
-        kind = type(self)
-        module = first_paragraph(sys.modules[kind.__module__].__doc__).partition(": ")[2]
-        about = [f"{module[:1].upper()}{module[1:]}", first_paragraph(kind.__doc__)]
-        own = Facts.of(
-            self.problem,
-            kind=Evaluation.TRAINING,
-            domain="language models",
-            description=" ".join([*about, f"The setup is {self.setup.name!r}."]),
-            noisy=self.noisy,
-        )
-        if self.setup.name != TINY.name:
-            return own
-        return replace(own, licence="Apache-2.0", recommended="+".join(self._names) in self.listed[:1])
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Measure, or remember what was measured; what goes wrong is told by the result's status.

@@ -38,7 +38,6 @@ class Decode(ReferenceTask):
     """The reference tuning's answers are decoded with a draft; the share of prompts is the fidelity."""
 
     kind: ClassVar[str] = "decode"
-    noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("cost",)
     tunes: ClassVar[str] = (
         "how the reference tuning's answers are decoded with a draft (draft, candidates, schedule, confidence)"

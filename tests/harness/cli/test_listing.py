@@ -233,3 +233,15 @@ print(json.dumps({"ids": len(shown.getvalue().split()), "modules": list(sys.modu
     assert found["ids"] > 62_000
     assert {"ConfigSpace", "scipy", "pandas", "torch", "sklearn", "pymoo", "ioh"} & set(found["modules"]) == set()
     assert found["kilobytes"] < 300_000
+
+
+def test_a_run_takes_tasks_of_which_something_holds(in_process: InProcess, here: Path) -> None:
+    run = ("run", "-o", "random", "-t", "mfh/*", "-t", "alone/line", "--plugin", "toys.py", "--dry-run")
+    assert "1 optimizers x 4 tasks" in in_process(*run, "--where", "dims > 3").stdout
+    assert "1 optimizers x 1 tasks" in in_process(*run, "--where", "mixed").stdout
+    (here / "e.yaml").write_text("optimizers: [random]\ntasks: ['mfh/*']\nwhere: dims == 3\n")
+    assert "1 optimizers x 4 tasks" in in_process("run", "e.yaml", "--dry-run").stdout
+    for where, message in (("dims > 99", "holds for none of the 9 tasks"), ("dim > 3", "did you mean 'dims'?")):
+        done = in_process(*run, "--where", where)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert message in done.stderr

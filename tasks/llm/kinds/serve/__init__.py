@@ -39,7 +39,6 @@ class Serve(ReferenceTask):
     """The reference tuning answers by transformers; the seed has no effect, and the clock has one."""
 
     kind: ClassVar[str] = "serve"
-    noisy: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("throughput+latency",)
     tunes: ClassVar[str] = "how answers are served (batch size, order, padding, cache, number format)"
     clocked: ClassVar[frozenset[str]] = frozenset({"throughput", "latency", "latency-95", "peak-memory"})

@@ -69,7 +69,7 @@ _TABLES = {
 _REASONS = {
     "bbob_vizier/": "Vizier's BBOB functions are shifted and rotated in another way than COCO's",
     "dummy": "it is a placeholder for tests of CARP-S",
-    "hpob/": "the data of HPO-B are not read by Optathlon",
+    "hpob/": "nobody has compared it with the tasks of HPO-B that Optathlon has, if any",
     "hpobench/blackbox/tabular/ml/": "HPOBench's tables of scikit-learn's models are not read by Optathlon",
     "hpobench/multiobjective/tabular/ml/": "HPOBench's tables of scikit-learn's models are not read by Optathlon",
     "hpobench/multifidelity/real/ml/": "HPOBench trains these on data of OpenML in a container",
@@ -105,7 +105,7 @@ class CarpsTask:
 def from_carps(name: str) -> CarpsTask:
     """Which task of ours is the same, or why none is. Only names decide: its data may be missing here.
 
-    Raises `UsageError` for what is no name of CARP-S.
+    Raises `UsageError` for what is not a name of CARP-S.
     """
     for resolve in (_bbob, _hartmann, _yahpo, _pymoo, _table):
         if found := resolve(name):
@@ -114,7 +114,7 @@ def from_carps(name: str) -> CarpsTask:
         if name.startswith(start):
             return CarpsTask(name, reason=reason)
     raise UsageError(
-        f"{name!r} is no task of CARP-S: give one such as {PREFIX}bbob/2/12/1, or a subset such as {PREFIX}blackbox/dev"
+        f"{name!r} is not a task of CARP-S: give one as {PREFIX}bbob/2/12/1, or a subset as {PREFIX}blackbox/dev"
     )
 
 
@@ -150,7 +150,7 @@ def carps_tasks(pattern: str) -> list[str]:
 
 
 def left_out(pattern: str) -> str:
-    """What of a subset of CARP-S a run leaves out, in one line; empty where that is nothing, or it is no subset."""
+    """What of a subset of CARP-S a run leaves out, in one line; empty where that is nothing, or it is not a subset."""
     subset = carps_subset(pattern.removeprefix(PREFIX)) if pattern.startswith(PREFIX) else None
     absent = [name for name in subset or () if not runnable(name).id]
     if not subset or not absent:
@@ -174,7 +174,7 @@ def runnable(name: str) -> CarpsTask:
 @cache
 def _subsets() -> Mapping[str, Mapping[str, Mapping[str, int]]]:
     """Numbers of trials by type, part and name."""
-    content = read_yaml(files("optathlon.subsets") / "carps.yaml", "list of subsets")
+    content = read_yaml(files("optathlon.registry") / "carps.yaml", "list of subsets")
     return TypeAdapter(dict[str, dict[str, dict[str, int]]]).validate_python(content)
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
+from optathlon.registry.carps import carps_subset, carps_tasks, from_carps, left_out
 from optathlon.registry.tasks import make_task
-from optathlon.subsets.carps import carps_subset, carps_tasks, from_carps, left_out
 
 InProcess = Callable[..., SimpleNamespace]
 
@@ -80,7 +80,7 @@ def test_why_others_have_no_equal(name: str, reason: str) -> None:
     "name", ["", "nothing", "bbob/2/12", "yahpo/lcbench/1/trainsize", "yahpo/nb302/CIFAR10/epoch", "mfh/h3/bad"]
 )
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="is no task of CARP-S"):
+    with pytest.raises(UsageError, match="is not a task of CARP-S"):
         from_carps(name)
 
 
@@ -157,11 +157,11 @@ def test_a_subset_runs_what_is_here_and_names_the_rest(in_process: InProcess, tm
 def test_bad_names_are_one_line(in_process: InProcess, no_data: None) -> None:
     for name, message in (
         ("carps:blackbox/def", "unknown part 'def' in the subset 'blackbox' of CARP-S: did you mean 'dev'?"),
-        ("carps:bbbob/2/12/1", "is no task of CARP-S"),
+        ("carps:bbbob/2/12/1", "is not a task of CARP-S"),
         ("carps:hpob/all/124/41", "has no equal here"),
     ):
         done = in_process("run", "-o", "random", "-t", name)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert message in done.stderr
     assert "mfh/h3/bad  (multi-fidelity" in in_process("info", "carps:mfpbench/SO/mfh/mfh3_bad").stdout
-    assert "has no equal here: the data of HPO-B" in in_process("info", "carps:hpob/all/124/41").stdout
+    assert "has no equal here: nobody has compared it" in in_process("info", "carps:hpob/all/124/41").stdout
