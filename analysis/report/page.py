@@ -71,13 +71,7 @@ def write_report(
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs.
     """
-    if results.runs.empty:
-        raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
-    results = with_ties(results, ties)
-    analysis = Analysis(results, seed)
-    explained = analysis.labels_of([*importance])
-    found = None if subset is None else subset_study(results, subset, seed=seed)
-    page = _Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance)
     html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
@@ -97,7 +91,25 @@ def write_report(
     return path
 
 
-class _Page:
+def make_page(
+    results: Results,
+    *,
+    seed: int = 0,
+    subset: Subset | None = None,
+    ties: float = 0.0,
+    importance: Collection[str] = (),
+) -> Page:
+    """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
+    if results.runs.empty:
+        raise UsageError("these results hold no runs: nothing to report; run an experiment first (`optathlon run`)")
+    results = with_ties(results, ties)
+    analysis = Analysis(results, seed)
+    explained = analysis.labels_of([*importance])
+    found = None if subset is None else subset_study(results, subset, seed=seed)
+    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
+
+
+class Page:
     """The sections, and the page that they make."""
 
     def __init__(self, data: ReportData) -> None:

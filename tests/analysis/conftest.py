@@ -1,6 +1,9 @@
-"""Results that many tests use."""
+"""Results that many tests use, and a browser."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from simulation import MESSY, TASKS, SimulatedOptimizer, SimulatedTask, simulate
@@ -19,3 +22,12 @@ def plain() -> Results:
     """Four optimizers of rising skill on twelve simple tasks."""
     optimizers = [SimulatedOptimizer(f"opt-{skill}", skill) for skill in (1, 2, 3, 4)]
     return simulate(optimizers, [SimulatedTask(f"toy/f{i}", optimum=0.0) for i in range(12)], seeds=5)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Chromium; without it, or without playwright, the test is skipped."""
+    from browser import browser
+
+    with browser() as found:
+        yield found

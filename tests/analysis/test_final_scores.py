@@ -13,7 +13,7 @@ import pytest
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.coverage import coverage
-from optathlon.analysis.report import write_report
+from optathlon.analysis.report.page import Page, make_page
 from optathlon.results.tables import load_table
 
 Command = Callable[..., SimpleNamespace]
@@ -34,9 +34,9 @@ def scores() -> pd.DataFrame:
     return rows
 
 
-def page_of(table: pd.DataFrame, folder: Path) -> str:
+def page_of(table: pd.DataFrame, folder: Path) -> Page:
     table.to_csv(folder / "t.csv", index=False)
-    return write_report(load_table(folder / "t.csv"), folder / "report").read_text()
+    return make_page(load_table(folder / "t.csv"))
 
 
 def charts(page: str) -> set[str]:
@@ -44,7 +44,8 @@ def charts(page: str) -> set[str]:
 
 
 def test_what_needs_a_course_is_left_out_with_one_line(scores: pd.DataFrame, tmp_path: Path) -> None:
-    page = page_of(scores, tmp_path)
+    made = page_of(scores, tmp_path)
+    page = made.html("Report")
     assert page.count("Every run has a single result, so what needs its course is left out") == 1
     assert not charts(page) & {*OF_COURSE}
     assert {"aggregates", "profiles", "finals"} <= charts(page)
@@ -53,13 +54,15 @@ def test_what_needs_a_course_is_left_out_with_one_line(scores: pd.DataFrame, tmp
     assert "log budget" not in page
     assert "end of the budget" not in page
     assert "cost budget" not in page
-    figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
+    figures = {figure.name for section in made.sections for figure in section.figures()}
+    assert "profiles" in figures
     assert not figures & {"ranks", "regret", "runtimes", "speedup"}
-    assert "auc" not in pd.read_csv(tmp_path / "report" / "figures" / "standings.csv")
+    tables = {name: table for section in made.sections for name, table in section.tables()}
+    assert "auc" not in tables["standings"]
 
 
 def test_a_second_result_of_some_run_is_a_course(scores: pd.DataFrame, tmp_path: Path) -> None:
-    page = page_of(pd.concat([scores, scores.tail(1).assign(step=2)]), tmp_path)
+    page = page_of(pd.concat([scores, scores.tail(1).assign(step=2)]), tmp_path).html("Report")
     assert "needs its course" not in page
     assert {*OF_COURSE} <= charts(page)
     assert "over the<br>whole budget" in page

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from simulation import MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis.metrics.trajectory import trajectories
-from optathlon.analysis.report import write_report
+from optathlon.analysis.report.page import make_page
 from optathlon.analysis.report.sections.generalisation import generalisation_tables
 from optathlon.analysis.stats.generalisation import generalisation, scored_incumbents, unscored_metrics
 from optathlon.results.frames import Results
@@ -216,7 +216,7 @@ def test_one_task_logged_otherwise_is_enough(tmp_path: Path) -> None:
 
 def test_the_page_says_what_regret_is_and_what_is_left_out(tmp_path: Path) -> None:
     untested = logged(tmp_path, lambda run: run.assign(test_value=np.nan))
-    page = write_report(untested, tmp_path / "report").read_text(encoding="utf-8")
+    page = make_page(untested).html("Report")
     assert "Left out, as test results are missing: 1 optimizer (<b>c</b>)." in page
     assert "Regret: by how much the run’s best trial by test does better than the chosen one" in page
 
@@ -227,13 +227,13 @@ def test_no_test_metric(results: Results) -> None:
     assert (len(found), found.index.names) == (0, ["metric", "optimizer"])
 
 
-def test_metrics_that_fit_no_objective_are_named(results: Results, tmp_path: Path) -> None:
+def test_metrics_that_fit_no_objective_are_named(results: Results) -> None:
     assert unscored_metrics(results) == {}
     misnamed = replace(results, trials=results.trials.rename(columns={"test/error": "test/mistakes"}))
     named_after = {str(task): row["objectives"][0]["name"] for task, row in results.tasks.iterrows()}
     expected = sorted(task for task in ("toy/min", "toy/box") if f"test/{named_after[task]}" != "test/mistakes")
     assert unscored_metrics(misnamed) == {"test/mistakes": expected}
-    page = write_report(misnamed, tmp_path).read_text()
+    page = make_page(misnamed).html("Report")
     assert "test/mistakes is reported on 2 tasks" in page
 
 

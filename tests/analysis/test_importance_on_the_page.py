@@ -14,7 +14,7 @@ from ConfigSpace import ConfigurationSpace
 from simulation import MULTI_FIDELITY, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis.analysis import Analysis
-from optathlon.analysis.report import write_report
+from optathlon.analysis.report.page import make_page
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -55,13 +55,13 @@ def results() -> Results:
 
 
 @pytest.fixture(scope="module")
-def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(results, tmp_path_factory.mktemp("report"), importance=["*"])
+def page(results: Results) -> str:
+    return make_page(results, importance=["*"]).html("Report")
 
 
-def said_on(page: Path) -> dict[str, str]:
+def said_on(page: str) -> dict[str, str]:
     """What is said by task, with the table below it."""
-    _, *parts = re.split(r'<div data-control="task" data-option="(.*?)">', page.read_text(encoding="utf-8"))
+    _, *parts = re.split(r'<div data-control="task" data-option="(.*?)">', page)
     said = {
         task: re.search(r"<h4>Which hyperparameters matter</h4>(.*?)\n</div>\n(?!</div>)", text, re.DOTALL)
         for task, text in zip(parts[::2], parts[1::2], strict=True)
@@ -70,7 +70,7 @@ def said_on(page: Path) -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")  # a task without hyperparameters is among them
-def test_what_was_learnt_from_and_what_was_not_is_said(page: Path) -> None:
+def test_what_was_learnt_from_and_what_was_not_is_said(page: str) -> None:
     said = said_on(page)
     assert "Sobol index of ranks, on 144 different configurations that count (successful, feasible" in said["toy/plain"]
     assert "24 of 168 trials did not count: what makes them fail is not seen here." in said["toy/plain"]
@@ -81,14 +81,14 @@ def test_what_was_learnt_from_and_what_was_not_is_said(page: Path) -> None:
     assert '<th scope="row">x</th>' in said["toy/plain"]
 
 
-def test_no_more_is_claimed_than_a_forest_can_tell(page: Path) -> None:
+def test_no_more_is_claimed_than_a_forest_can_tell(page: str) -> None:
     said = said_on(page)["toy/plain"]
     assert "estimate of, usually below," in said
     assert "It shrinks effects, weak ones most. The spread is that over shuffles and folds, not the error." in said
     assert "±" not in said
 
 
-def test_why_there_is_nothing_to_tell(page: Path) -> None:
+def test_why_there_is_nothing_to_tell(page: str) -> None:
     said = said_on(page)
     assert "too few different configurations that count to tell: 4; 30 are needed" in said["toy/few"]
     assert "all 160 different configurations that count have the same loss" in said["toy/flat"]
@@ -99,11 +99,11 @@ def test_why_there_is_nothing_to_tell(page: Path) -> None:
 def test_a_table_of_another_program_has_no_search_space(tmp_path: Path) -> None:
     rows = [(name, "t0", 0, step, 1 / step) for name in "ab" for step in range(1, 9)]
     pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(tmp_path / "t.csv", index=False)
-    page = write_report(load_table(tmp_path / "t.csv"), tmp_path / "report", importance=["t0"])
+    page = make_page(load_table(tmp_path / "t.csv"), importance=["t0"]).html("Report")
     assert "The search space is not stored with these results" in said_on(page)["t0"]
 
 
-def test_ids_labels_and_patterns_of_tasks(page: Path, results: Results) -> None:
+def test_ids_labels_and_patterns_of_tasks(page: str, results: Results) -> None:
     both = ["toy/split (budget 20)", "toy/split (budget 30)"]
     assert {*both} < {*said_on(page)}
     analysis = Analysis(results)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import browser, opened
+from browser import opened
 from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis.report import write_report
@@ -31,12 +31,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     optimizers = [SimulatedOptimizer(name, 1.0 + place % 3) for place, name in enumerate(OPTIMIZERS)]
     results = simulate(optimizers, [SimulatedTask(name, optimum=0.0) for name in TASKS], seeds=2)
     return write_report(results, tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(params=SCREENS, ids=["screen", "phone"])

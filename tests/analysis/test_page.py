@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import browser, opened
+from browser import opened
 
-from optathlon.analysis.report import write_report
+from optathlon.analysis.report.page import make_page
 from optathlon.results.frames import Results
 
 pytestmark = pytest.mark.browser
@@ -18,13 +17,9 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
 @pytest.fixture(scope="module")
 def page_file(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(messy, tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as found:
-        yield found
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(make_page(messy).html("Report"), encoding="utf-8")
+    return path
 
 
 def drawn(page: Any, chart: str) -> Any:

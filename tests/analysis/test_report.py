@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
-from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
+from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report import task_curves, write_report
+from optathlon.analysis.report.page import make_page
 from optathlon.analysis.report.section import ReportData
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.analysis.report.sections.anytime import Anytime
@@ -72,6 +73,10 @@ def caveats(analysis: Analysis) -> list[Markup]:
 
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def html(results: Results) -> str:
+    return make_page(results).html("Report")
 
 
 def test_page_is_well_formed_and_self_contained(report: Path) -> None:
@@ -172,7 +177,7 @@ def test_clean_experiment_has_no_caveats(plain: Results) -> None:
     assert str(findings(analysis)[0]).startswith("<b>opt-4</b> has the best mean rank")
 
 
-def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
+def test_separate_rankings_where_no_task_is_shared() -> None:
     optimizers = [
         *(SimulatedOptimizer(f"bb{i}", i + 1, skips=(MULTI_OBJECTIVE,)) for i in range(3)),
         *(SimulatedOptimizer(f"mo{i}", i + 1, skips=(BLACKBOX,)) for i in range(3)),
@@ -182,12 +187,13 @@ def test_separate_rankings_where_no_task_is_shared(tmp_path: Path) -> None:
         *(SimulatedTask(f"fronts/{i}", MULTI_OBJECTIVE) for i in range(8)),
     ]
     results = simulate(optimizers, tasks, seeds=2, budget=8)
-    text = text_of(write_report(results, tmp_path))
+    page = make_page(results)
+    text = page.html("Report")
     assert "ranked separately for each type of task" in text
     assert re.search(r"<h2>Standings</h2>\s*<h3>blackbox</h3>", text)
     standings = text[text.index("<h2>Standings</h2>") : text.index("</section>", text.index("<h2>Standings</h2>"))]
     assert "<h3>multi-objective</h3>" in standings
-    assert (tmp_path / "figures" / "ranks_multi_objective.svg").exists()
+    assert "ranks_multi_objective" in {figure.name for section in page.sections for figure in section.figures()}
 
 
 @pytest.mark.parametrize(
@@ -222,11 +228,11 @@ def test_identical_optimizers_lead_nobody(plain: Results) -> None:
     assert "All 4 optimizers tie on every task" in words
 
 
-def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results, tmp_path: Path) -> None:
+def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results) -> None:
     runs = plain.runs[plain.runs["optimizer"].isin(["opt-1", "opt-2", "opt-4"])]
     own = runs["optimizer"].map({"opt-1": 0, "opt-2": 100, "opt-4": 200}).astype(int)
     apart = replace(plain, runs=runs.assign(seed=runs["seed"] + own))
-    text = text_of(write_report(apart, tmp_path))
+    text = html(apart)
     assert "<b>opt-4</b> has the best mean rank" in text
     assert "over 12 tasks with 5 seeds each" in text
     assert text.count("compared unpaired, each with all of the others") == 1
@@ -234,13 +240,13 @@ def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results, 
     assert Analysis(apart).comparisons[0].significance.is_better("opt-4", "opt-1")
 
 
-def test_an_optimizer_with_one_seed_leaves_the_others_theirs(plain: Results, tmp_path: Path) -> None:
+def test_an_optimizer_with_one_seed_leaves_the_others_theirs(plain: Results) -> None:
     runs = plain.runs[(plain.runs["optimizer"] != "opt-2") | (plain.runs["seed"] == 0)]
     (result,) = Analysis(replace(plain, runs=runs)).comparisons
     (everyone,) = Analysis(plain).comparisons
     found, before = (each.significance.uncorrected.drop("opt-2").drop(columns="opt-2") for each in (result, everyone))
     pd.testing.assert_frame_equal(found, before)
-    text = text_of(write_report(replace(plain, runs=runs), tmp_path))
+    text = html(replace(plain, runs=runs))
     assert "over 12 tasks with 1 to 5 seeds each" in text
     assert "left out" not in " ".join(map(str, caveats(Analysis(replace(plain, runs=runs)))))
 
@@ -278,15 +284,17 @@ def test_a_test_against_the_leader_is_told(plain: Results) -> None:
     assert "It is significantly better" not in words
 
 
-def test_figures_of_an_earlier_report_go_and_nothing_else(plain: Results, tmp_path: Path) -> None:
-    write_report(simulate([SimulatedOptimizer("a", 2), SimulatedOptimizer("b")], TASKS, seeds=2), tmp_path)
+def test_figures_of_an_earlier_report_go_and_nothing_else(tmp_path: Path) -> None:
+    optimizers = [SimulatedOptimizer("a", 2), SimulatedOptimizer("b")]
+    tasks = [SimulatedTask("toy/f"), SimulatedTask("toy/g", MULTI_OBJECTIVE)]
+    write_report(simulate(optimizers, tasks, seeds=2), tmp_path)
     folder = tmp_path / "figures"
     assert (folder / "ranks_by_type.svg").exists()
     (folder / "mine.svg").write_text("mine")
     with (folder / "files.txt").open("a") as manifest:
         manifest.write("../mine.txt\n")
     (tmp_path / "mine.txt").write_text("mine")
-    write_report(plain, tmp_path)
+    write_report(simulate(optimizers, tasks[:1], seeds=2), tmp_path)
     names = {path.name for path in folder.iterdir()}
     assert names >= {"mine.svg", "ranks.svg"}
     assert not {"ranks_by_type.svg", "ranks_by_type.csv"} & names

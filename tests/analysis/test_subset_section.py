@@ -39,6 +39,16 @@ def grid() -> Results:
     return simulate(optimizers, tasks, seeds=3, budget=8)
 
 
+@pytest.fixture(scope="module")
+def blackbox(grid: Results) -> Results:
+    """Without the tasks of the other type: the page has fewer groups of tasks to draw."""
+    return of_tasks(grid, IDS)
+
+
+def of_tasks(results: Results, tasks: list[str]) -> Results:
+    return replace(results, runs=results.runs[results.runs["task"].isin(tasks)])
+
+
 @pytest.fixture(autouse=True, scope="module")
 def quick_selection() -> Iterator[None]:
     """Every size is the first tasks: the search itself is tested elsewhere."""
@@ -90,7 +100,7 @@ def section(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def without(grid: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def without(blackbox: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report without the section, in a folder where one with it was before."""
     folder = tmp_path_factory.mktemp("without")
     (folder / "figures").mkdir()
@@ -98,12 +108,12 @@ def without(grid: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in stale:
         (folder / "figures" / name).write_text("earlier")
     (folder / "figures" / "files.txt").write_text("\n".join(stale))
-    return write_report(grid, folder)
+    return write_report(blackbox, folder)
 
 
 @pytest.fixture(scope="module")
-def report(grid: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(grid, tmp_path_factory.mktemp("with"), subset=SUBSET)
+def report(blackbox: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(blackbox, tmp_path_factory.mktemp("with"), subset=SUBSET)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +125,7 @@ def files(page: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [page, *(page.parent / "figures").iterdir()]}
 
 
-def test_the_section_is_added_and_the_rest_is_as_without(grid: Results, without: Path, report: Path) -> None:
+def test_the_section_is_added_and_the_rest_is_as_without(without: Path, report: Path) -> None:
     plain, with_section = files(without), files(report)
     assert set(with_section) - set(plain) == {
         *(f"subset_by_size.{kind}" for kind in ("svg", "pdf", "png", "csv")),
@@ -134,8 +144,8 @@ def test_the_section_is_added_and_the_rest_is_as_without(grid: Results, without:
 
 
 @pytest.mark.slow  # as of the whole report, which is always tested
-def test_same_results_same_bytes(grid: Results, report: Path, tmp_path: Path) -> None:
-    assert files(report) == files(write_report(shuffled(grid), tmp_path / "again", subset=SUBSET))
+def test_same_results_same_bytes(blackbox: Results, report: Path, tmp_path: Path) -> None:
+    assert files(report) == files(write_report(shuffled(blackbox), tmp_path / "again", subset=SUBSET))
 
 
 def test_the_section_shows_what_the_study_found(found: representativeness.Representativeness, report: Path) -> None:
@@ -291,9 +301,11 @@ def test_the_figure_shows_methods_threshold_and_smallest_size() -> None:
 def test_the_command_takes_a_file(
     in_process: Callable[..., SimpleNamespace], grid: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("optathlon.results.frames.load", lambda path, **filters: grid)
+    toys = [id for id in IDS if id.startswith("toy/")]
+    results = of_tasks(grid, toys)
+    monkeypatch.setattr("optathlon.results.frames.load", lambda path, **filters: results)
     file = tmp_path / "mine.yaml"
-    WITHOUT_SIZES.write(file)
+    subset_of({"all": toys[::2]}, chosen_by=["random", "never-run"]).write(file)
     done = in_process("report", tmp_path, "--subset", file, "--out", tmp_path / "report")
     assert (done.returncode, done.stderr) == (0, "")
     shown = section(tmp_path / "report" / "index.html")

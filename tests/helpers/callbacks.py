@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -87,19 +86,6 @@ def seeds(seed: int) -> Iterator[int]:
     yield seed
     while True:
         yield int(generator.integers(2**31))
-
-
-def disturbed(optimizer: Any) -> Any:
-    """Between any two asks other code draws from the global generators, a different number each time."""
-    ask = optimizer.ask
-
-    def disturbed_ask() -> Any:
-        np.random.seed()
-        random.seed()
-        return ask()
-
-    optimizer.ask = disturbed_ask
-    return optimizer
 
 
 def constrained_result(config: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from ConfigSpace import (
     Integer,
     OrConjunction,
 )
+from disturbance import disturbed
 
 from optathlon import Constraint, Objective, Result, Status
 from optathlon.optimizers.ax import Ax, _dependents
@@ -99,20 +100,6 @@ def native_configs(parameters: Any, objective: str, constraints: Any, evaluate: 
             configs.append(config)
             client.complete_trial(trial_index=index, raw_data=evaluate(config))
     return configs
-
-
-def disturbed(optimizer: Any) -> Any:
-    """Between any two asks other code draws from the global generators, a different number each time."""
-    ask = optimizer.ask
-
-    def disturbed_ask() -> Any:
-        random.seed()
-        np.random.seed()
-        torch.seed()
-        return ask()
-
-    optimizer.ask = disturbed_ask
-    return optimizer
 
 
 def states() -> Any:

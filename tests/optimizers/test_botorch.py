@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
+from disturbance import disturbed
 
 from optathlon import Constraint, Objective, Result, Status
 from optathlon.optimizers.botorch import turbo
@@ -277,20 +278,6 @@ def states() -> Any:
 def assert_same(kit: Any, trials: Any, expected: Any) -> None:
     for trial, config in zip(trials, expected, strict=True):
         assert kit.same(trial.config, config)
-
-
-def disturbed(optimizer: Any) -> Any:
-    """Between any two asks other code draws from the global generators, a different number each time."""
-    ask = optimizer.ask
-
-    def disturbed_ask() -> Any:
-        random.seed()
-        np.random.seed()
-        torch.seed()
-        return ask()
-
-    optimizer.ask = disturbed_ask
-    return optimizer
 
 
 @pytest.mark.parametrize(

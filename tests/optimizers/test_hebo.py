@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer
+from disturbance import disturbed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,7 +83,7 @@ def test_native(kit: Any) -> None:
         return HEBO(space, rand_sample=4, scramble_seed=SEED)
 
     problem = kit.problem(small_space())
-    trials = kit.drive(_disturbed(Hebo(problem, SEED, n_initial=4)), problem, small_loss, 6)
+    trials = kit.drive(disturbed(Hebo(problem, SEED, n_initial=4)), problem, small_loss, 6)
     for trial, config in zip(trials, native_configs(6, small_loss, make), strict=True):
         assert kit.same(trial.config, config | {"version": 3})
 
@@ -110,7 +110,7 @@ def test_native_general(kit: Any, objectives: int, constraints: int) -> None:
 
     names = tuple(Constraint(f"c{index}") for index in range(constraints))
     problem = kit.problem(small_space(), objectives=objectives, constraints=names)
-    trials = kit.drive(_disturbed(HeboGeneral(problem, SEED, kappa=1.5, generations=3)), problem, evaluate, 8)
+    trials = kit.drive(disturbed(HeboGeneral(problem, SEED, kappa=1.5, generations=3)), problem, evaluate, 8)
     for trial, config in zip(trials, native_configs(8, values, make), strict=True):
         assert kit.same(trial.config, config | {"version": 3})
 
@@ -135,20 +135,6 @@ def test_puts_the_jitter_back_and_prints_nothing(kit: Any, capsys: pytest.Captur
     kit.drive(Hebo(problem, SEED, n_initial=4), problem, small_loss, 5)
     assert [cholesky_jitter.value(kind) for kind in (torch.float, torch.double)] == before
     assert capsys.readouterr().out == ""
-
-
-def _disturbed(optimizer: Any) -> Any:
-    """Between any two asks other code draws from the global generators, a different number each time."""
-    ask = optimizer.ask
-
-    def disturbed_ask() -> Any:
-        np.random.seed()
-        torch.seed()
-        random.seed()
-        return ask()
-
-    optimizer.ask = disturbed_ask
-    return optimizer
 
 
 def test_leaves_the_global_generators_and_threads_alone(kit: Any) -> None:

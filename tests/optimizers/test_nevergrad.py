@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import warnings
@@ -10,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import nevergrad as ng
-import numpy as np
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Integer
+from disturbance import disturbed
 
 from optathlon import Budget, Objective, Result, Status
 from optathlon.optimizers.nevergrad import (
@@ -98,19 +97,6 @@ def native_configs(family: Any, parameters: Any, loss: Any, n: int, *, workers: 
             losses = loss(candidate.kwargs)
             optimizer.tell(candidate, list(losses) if isinstance(losses, tuple) else losses)
     return configs
-
-
-def disturbed(optimizer: Any) -> Any:
-    """Between any two asks other code draws from the global generators, a different number each time."""
-    ask = optimizer.ask
-
-    def disturbed_ask() -> Any:
-        np.random.seed()
-        random.seed()
-        return ask()
-
-    optimizer.ask = disturbed_ask
-    return optimizer
 
 
 def driven(kit: Any, adapter: Any, problem: Any, loss: Any, n: int = TRIALS, **options: Any) -> Any:

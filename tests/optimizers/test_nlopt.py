@@ -13,7 +13,6 @@ from callbacks import (
     calls_of,
     check_same,
     constrained_result,
-    disturbed,
     failing_loss,
     failing_result,
     real_config,
@@ -24,6 +23,7 @@ from callbacks import (
     stepped_space,
 )
 from ConfigSpace import ConfigurationSpace
+from disturbance import disturbed
 
 from optathlon import Capability
 from optathlon.optimizers.nlopt import (

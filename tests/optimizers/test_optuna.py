@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
+from optuna_spaces import suggest_conditional
 
 from optathlon import Capability, Constraint, Result, Status
 from optathlon.optimizers.optuna import (
@@ -78,20 +79,6 @@ def suggest_numeric(trial: Any) -> Any:
         "momentum": trial.suggest_float("momentum", 0.1, 0.8),
         "units": trial.suggest_int("units", 8, 1024, log=True),
     }
-
-
-def suggest_conditional(trial: Any) -> Any:
-    config = {"model": trial.suggest_categorical("model", ["svm", "forest"])}
-    if config["model"] == "svm":
-        config["cost"] = trial.suggest_float("cost", 1e-3, 1e3, log=True)
-        config["kernel"] = trial.suggest_categorical("kernel", ["rbf", "poly"])
-        if config["kernel"] == "poly":
-            config["degree"] = trial.suggest_int("degree", 2, 5)
-    else:
-        config["trees"] = trial.suggest_int("trees", 10, 500, log=True)
-        if config["trees"] > 50:
-            config["depth"] = trial.suggest_int("depth", 1, 20)
-    return config
 
 
 def native_configs(study: Any, suggest: Any, loss: Any, n: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna_spaces import suggest_conditional
 
 from optathlon import Fidelity, Result, Status
 from optathlon.optimizers.optuna_pruners import OptunaHalving, OptunaHyperband, OptunaMedian
@@ -34,21 +35,6 @@ def native_pruner(optimizer_class: Any, eta: int = 3) -> Any:
     return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=eta)
 
 
-def suggest(trial: Any) -> Any:
-    """The conditional space as an Optuna user writes it."""
-    config = {"model": trial.suggest_categorical("model", ["svm", "forest"])}
-    if config["model"] == "svm":
-        config["cost"] = trial.suggest_float("cost", 1e-3, 1e3, log=True)
-        config["kernel"] = trial.suggest_categorical("kernel", ["rbf", "poly"])
-        if config["kernel"] == "poly":
-            config["degree"] = trial.suggest_int("degree", 2, 5)
-    else:
-        config["trees"] = trial.suggest_int("trees", 10, 500, log=True)
-        if config["trees"] > 50:
-            config["depth"] = trial.suggest_int("depth", 1, 20)
-    return config
-
-
 def native_trials(pruner: Any, loss: Any, n: int) -> Any:
     """As Optuna's documentation shows, with a report after each epoch but the last one."""
     with warnings.catch_warnings():
@@ -58,7 +44,7 @@ def native_trials(pruner: Any, loss: Any, n: int) -> Any:
     found = []
 
     def objective(trial: Any) -> Any:
-        config = suggest(trial)
+        config = suggest_conditional(trial)
         for epoch in range(1, 9):
             found.append((config, epoch))
             trial.report(loss(config, epoch), epoch)

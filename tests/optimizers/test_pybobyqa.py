@@ -11,7 +11,6 @@ from callbacks import (
     calls_of,
     check_same,
     check_turns,
-    disturbed,
     failing_loss,
     failing_result,
     real_config,
@@ -21,6 +20,7 @@ from callbacks import (
     stepped_space,
 )
 from ConfigSpace import ConfigurationSpace
+from disturbance import disturbed
 
 from optathlon.encoding import UnitCube
 from optathlon.optimizers.pybobyqa import PyBOBYQA

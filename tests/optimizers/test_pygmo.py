@@ -12,7 +12,6 @@ from callbacks import (
     check_same,
     check_turns,
     constrained_result,
-    disturbed,
     failing_loss,
     failing_result,
     real_config,
@@ -22,6 +21,7 @@ from callbacks import (
     stepped_config,
     stepped_space,
 )
+from disturbance import disturbed
 
 from optathlon.optimizers.pygmo import (
     PygmoAnnealing,

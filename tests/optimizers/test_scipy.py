@@ -12,7 +12,6 @@ from callbacks import (
     check_same,
     check_turns,
     constrained_result,
-    disturbed,
     failing_loss,
     failing_result,
     real_config,
@@ -23,6 +22,7 @@ from callbacks import (
     stepped_space,
 )
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from disturbance import disturbed
 from scipy.optimize import NonlinearConstraint, differential_evolution, direct, dual_annealing, shgo
 
 from optathlon import SearchSpaceExhausted

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.processes
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
+InProcess = Callable[..., SimpleNamespace]
 
 PLUGIN = """
 import os
@@ -177,7 +178,7 @@ def test_a_driver_that_was_killed_is_not_taken_for_alive(start_command: Start, p
 
 
 def test_a_run_that_another_driver_stored_after_it_was_ordered_is_given_up(
-    own_plugins: None, command: Command, plugin: Path, tmp_path: Path, log: dict[str, str]
+    in_process: InProcess, plugin: Path, tmp_path: Path
 ) -> None:
     from optathlon.experiments.executors.messages import Batch, Ready, RunElsewhere, WorkerSettings
     from optathlon.experiments.executors.worker import Worker
@@ -188,7 +189,7 @@ def test_a_run_that_another_driver_stored_after_it_was_ordered_is_given_up(
 
     ahead, behind = tmp_path / "ahead", tmp_path / "behind"
     grid = ("run", "-o", "random", "-t", "fault/long", "--plugin", plugin)
-    assert command(*grid, "--out", ahead, **log).returncode == 0
+    assert in_process(*grid, "--out", ahead).returncode == 0
     load_plugin(plugin)
     (spec,) = make_plan(Experiment(optimizers=["random"], tasks=["fault/long"], out=behind), set()).todo
     folder = ResultsFolder.create(behind)
@@ -204,14 +205,12 @@ def test_a_run_that_another_driver_stored_after_it_was_ordered_is_given_up(
     assert len(ResultsFolder.open(behind).finished(["run"])) == 1
 
 
-def test_an_older_attempt_is_no_reason_to_leave_a_run_out(
-    own_plugins: None, command: Command, plugin: Path, tmp_path: Path
-) -> None:
+def test_an_older_attempt_is_no_reason_to_leave_a_run_out(in_process: InProcess, plugin: Path, tmp_path: Path) -> None:
     from optathlon.experiments.plan import make_plan
     from optathlon.registry.plugins import load_plugin
 
     out = tmp_path / "out"
-    assert command("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
+    assert in_process("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
     load_plugin(plugin)
     (spec,) = make_plan(Experiment(optimizers=["random"], tasks=["fault/quick"], out=out), set()).todo
     others = OtherDrivers(ResultsFolder.open(out), "0", seen=set())
@@ -235,12 +234,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_ends_the_experiment_in_one_line_and_loses_nothing(
-    command: Command, plugin: Path, tmp_path: Path, small_disk: Path, timeless: Timeless
+    command: Command, in_process: InProcess, plugin: Path, tmp_path: Path, small_disk: Path, timeless: Timeless
 ) -> None:
     grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/bulky", "--seeds", 8, "--plugin", plugin, "-j", 2)
     out = small_disk / "out"
     quick = ("run", "-o", "random", "-t", "fault/quick", "--seeds", 8, "--plugin", plugin)
-    assert command(*quick, "--out", out).returncode == 0
+    assert in_process(*quick, "--out", out).returncode == 0
     full = command(*grid, "--out", out)
     assert full.returncode == 3
     *_, last = full.stderr.strip().splitlines()
@@ -253,13 +252,15 @@ def test_a_full_disk_ends_the_experiment_in_one_line_and_loses_nothing(
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
     done = command(*grid, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert command(*grid, "--out", tmp_path / "roomy").returncode == 0
+    assert in_process(*grid, "--out", tmp_path / "roomy").returncode == 0
     assert timeless(load(out)) == timeless(load(tmp_path / "roomy"))
 
 
-def test_a_read_only_folder_is_refused_in_one_line(command: Command, plugin: Path, small_disk: Path) -> None:
+def test_a_read_only_folder_is_refused_in_one_line(
+    command: Command, in_process: InProcess, plugin: Path, small_disk: Path
+) -> None:
     grid = ("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", small_disk / "out")
-    assert command(*grid).returncode == 0
+    assert in_process(*grid).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     refused = command(*grid, "--seeds", 2)
     assert refused.returncode in (2, 3)
@@ -267,21 +268,21 @@ def test_a_read_only_folder_is_refused_in_one_line(command: Command, plugin: Pat
     assert len(refused.stderr.strip().splitlines()) == 1
     assert "Read-only file system" in refused.stderr
     assert len(load(small_disk / "out").runs) == 1
-    assert command(*grid, "--dry-run").returncode == 0, "a plan writes nothing"
-    assert command("status", small_disk / "out").returncode == 0
+    assert in_process(*grid, "--dry-run").returncode == 0, "a plan writes nothing"
+    assert in_process("status", small_disk / "out").returncode == 0
 
 
 @pytest.mark.parametrize(("part", "kept"), [("runs", 0.99), ("trials", 0.0), ("trials", 0.5)])
 def test_a_truncated_shard_is_set_aside_and_its_runs_are_done_again(
-    command: Command, plugin: Path, tmp_path: Path, timeless: Timeless, part: str, kept: float
+    command: Command, in_process: InProcess, plugin: Path, tmp_path: Path, timeless: Timeless, part: str, kept: float
 ) -> None:
     grid = ("run", "-o", "random", "-t", "fault/quick", "--seeds", 3, "--plugin", plugin, "--out", tmp_path / "out")
-    assert command(*grid).returncode == 0
+    assert in_process(*grid).returncode == 0
     whole = timeless(load(tmp_path / "out"))
     shard = max((tmp_path / "out" / part).glob("*.parquet"))
     content = shard.read_bytes()
     shard.write_bytes(content[: int(kept * len(content))])
-    refused = command("report", tmp_path / "out")
+    refused = in_process("report", tmp_path / "out")
     assert refused.returncode == 2
     assert shard.name in refused.stderr
     assert "repeat" in refused.stderr
@@ -300,22 +301,24 @@ time.time = lambda: real() - (3600 if time.monotonic() - began > 1.0 else 0)
 
 
 def test_a_clock_that_goes_backwards_changes_no_result(
-    command: Command, plugin: Path, tmp_path: Path, log: dict[str, str], timeless: Timeless
+    command: Command, in_process: InProcess, plugin: Path, tmp_path: Path, log: dict[str, str], timeless: Timeless
 ) -> None:
     """An hour back, a second after the start: seen by the interpreter through `sitecustomize`."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(CLOCK)
     grid = ("run", "-o", "random", "-t", "fault/brief", "-t", "fault/long", "--seeds", 2, "--plugin", plugin, "-j", 2)
     assert command(*grid, "--out", tmp_path / "out", PYTHONPATH=str(tmp_path / "site"), **log).returncode == 0
-    assert command(*grid, "--out", tmp_path / "straight", **log).returncode == 0
+    assert in_process(*grid, "--out", tmp_path / "straight").returncode == 0
     results = load(tmp_path / "out")
     assert timeless(results) == timeless(load(tmp_path / "straight"))
     assert (results.trials["end"] >= results.trials["start"]).all()
     assert (results.runs["seconds"] >= 0).all()
-    assert command("status", tmp_path / "out").returncode == 0
+    assert in_process("status", tmp_path / "out").returncode == 0
 
 
-def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_path: Path) -> None:
+def test_a_retried_run_takes_the_place_of_the_failed_one(
+    command: Command, in_process: InProcess, tmp_path: Path
+) -> None:
     plugin = tmp_path / "flaky.py"
     plugin.write_text(
         "import os\nfrom optathlon import as_task\n"
@@ -330,13 +333,13 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
             "--name", "flaky tasks")  # fmt: skip
     assert command(*grid, FLAKY="1").returncode == 1
     assert set(load(out).runs["status"]) == {"crashed"}
-    again = command(*grid)
-    assert (again.returncode, "(0 new)" in again.stdout) == (1, True), "a failed run is not repeated unasked"
-    assert command("retry", out, "--status", "timeout", "--plugin", plugin).stdout.startswith("0 runs")
-    wrong = command("retry", out, "--status", "crashd", "--plugin", plugin)
-    assert (wrong.returncode, "did you mean 'crashed'?" in wrong.stderr) == (2, True)
-    unknown = command("retry", out, "--status", "crashed")
+    unknown = in_process("retry", out, "--status", "crashed")
     assert (unknown.returncode, "unknown collection 'flaky'" in unknown.stderr) == (2, True)
+    again = in_process(*grid)
+    assert (again.returncode, "(0 new)" in again.stdout) == (1, True), "a failed run is not repeated unasked"
+    assert in_process("retry", out, "--status", "timeout", "--plugin", plugin).stdout.startswith("0 runs")
+    wrong = in_process("retry", out, "--status", "crashd", "--plugin", plugin)
+    assert (wrong.returncode, "did you mean 'crashed'?" in wrong.stderr) == (2, True)
     retried = command("retry", out, "--status", "timeout,crashed", "--plugin", plugin, "-j", 2)
     assert retried.returncode == 0, retried.stderr
     results = load(out)
@@ -344,7 +347,7 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(command: Command, tmp_p
     assert set(results.runs["experiment"]) == {"flaky tasks"}, "the label stays"
     assert len(results.runs) == results.runs["run"].nunique() == 4
     assert len(results.trials) == 12
-    assert command(*grid).returncode == 0
+    assert in_process(*grid).returncode == 0
 
 
 def test_a_killed_retry_goes_on_where_it_was(
@@ -389,7 +392,7 @@ def test_a_run_that_is_left_to_nobody_is_no_success(
 
 
 def test_status_tells_what_goes_on(
-    command: Command, start_command: Start, plugin: Path, tmp_path: Path, log: dict[str, str]
+    in_process: InProcess, start_command: Start, plugin: Path, tmp_path: Path, log: dict[str, str]
 ) -> None:
     out = tmp_path / "out"
     grid = ("run", "-o", "random", "-t", "fault/quick", "-t", "fault/long", "--plugin", plugin, "--out", out)
@@ -397,7 +400,7 @@ def test_status_tells_what_goes_on(
     wait_for(lambda: trials_in_journals(out) == 9, "a run that has gone on for two seconds")
     (file,) = (out / "drivers").glob("*.json")
     wait_for(lambda: "fault/long" in file.read_text(), "word of it")
-    going = command("status", out)
+    going = in_process("status", out)
     assert going.returncode == 0, going.stderr
     assert f"done      1 runs in {out}: 1 ok" in going.stdout
     assert "running   1 runs, 1 of 2 left (local, 1 workers, process " in going.stdout
@@ -405,18 +408,18 @@ def test_status_tells_what_goes_on(
     assert "rate " in going.stdout
     process.kill()
     process.communicate()
-    dead = command("status", out).stdout
+    dead = in_process("status", out).stdout
     assert "running   nothing; 1 unfinished runs can be resumed" in dead
-    assert command(*grid, **log).returncode == 0
-    done = command("status", out).stdout
+    assert in_process(*grid).returncode == 0
+    done = in_process("status", out).stdout
     assert f"done      2 runs in {out}: 2 ok" in done
     assert "slowest   random" in done
-    nothing = command("status", tmp_path / "none")
+    nothing = in_process("status", tmp_path / "none")
     assert (nothing.returncode, "no results folder" in nothing.stderr) == (2, True)
 
 
 def test_watching_ends_with_an_interrupt(
-    in_process: Callable[..., SimpleNamespace], plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_process: InProcess, plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     assert in_process("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0

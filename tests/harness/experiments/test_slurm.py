@@ -29,7 +29,6 @@ submitit = pytest.importorskip("submitit", reason="submitit is not installed")
 psutil = pytest.importorskip("psutil")
 
 from optathlon.experiments.executors.slurm import SlurmOptions, cut  # noqa: E402
-from optathlon.experiments.executors.slurm_queue import SlurmQueue  # noqa: E402
 
 PLUGIN = """
 import os
@@ -69,44 +68,6 @@ def long(config):
     return config["x"]
 """
 
-FAKE_SLURM = '''#!{python}
-"""sbatch, srun, scontrol, squeue, sacct and scancel, in a few lines; there is no accounting."""
-import os, re, subprocess, sys
-from pathlib import Path
-
-name, arguments, state = Path(sys.argv[0]).name, sys.argv[1:], Path(os.environ["FAKE_SLURM"])
-
-if name == "sbatch":
-    text = Path(arguments[0]).read_text()
-    (state / "script").write_text(text)
-    quiet = {{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}}
-    last = int(re.search(r"--array='?0-(\\d+)", text)[1])
-    for index in range(0 if "FAKE_SLURM_IS_BUSY" in os.environ else last + 1):
-        ids = {{"SLURM_ARRAY_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": str(78 + index)}}
-        again = state / f"requeue-77_{{index}}"
-        loop = f"bash {{arguments[0]}}; while rm {{again}} 2>/dev/null; do bash {{arguments[0]}}; done"
-        task = subprocess.Popen(["bash", "-c", loop], env=os.environ | ids, **quiet)
-        (state / f"task-{{task.pid}}").touch()
-    print("Submitted batch job 77")
-elif name == "srun":
-    marks = {{"%A": os.environ["SLURM_ARRAY_JOB_ID"], "%a": os.environ["SLURM_ARRAY_TASK_ID"], "%t": "0"}}
-    out, err = (re.sub("%[Aat]", lambda mark: marks[mark[0]], arguments[place]) for place in (2, 4))
-    assert (arguments[1], arguments[3]) == ("--output", "--error")
-    with open(out, "a") as out, open(err, "a") as err:
-        sys.exit(subprocess.call(arguments[5:], stdout=out, stderr=err))
-elif name == "scontrol":
-    (state / f"requeue-{{arguments[1]}}").touch()
-elif name == "squeue":
-    states = state / "states"
-    print(states.read_text() if states.exists() else "\\n".join(f"77_{{index}}|RUNNING|None" for index in range(9)))
-elif name == "sacct":
-    with (state / "accounted").open("a") as file:
-        print(*arguments, file=file)
-    sys.exit("Slurm accounting storage is disabled")
-else:
-    with (state / "cancelled").open("a") as file:
-        print(*arguments, file=file)
-'''
 
 Timeless = Callable[[Results], dict[str, list[dict[str, object]]]]
 Run = Callable[..., Any]
@@ -146,20 +107,6 @@ def run_grid(
         )
 
     return run
-
-
-@pytest.fixture
-def fake_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to which commands that look like SLURM's write what they were asked for."""
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    (commands / "fake").write_text(FAKE_SLURM.format(python=sys.executable))
-    (commands / "fake").chmod(0o755)
-    for name in ("sbatch", "srun", "scontrol", "squeue", "sacct", "scancel"):
-        (commands / name).symlink_to("fake")
-    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
-    monkeypatch.setenv("FAKE_SLURM", str(tmp_path))
-    return tmp_path
 
 
 def is_alive(process: Any) -> bool:
@@ -414,38 +361,6 @@ def test_jobs_that_are_gone_are_told_without_accounting(
     ]
     assert "accounting" not in errors
     assert "sacct" not in errors
-
-
-def test_what_jobs_wait_for_is_shown(monkeypatch: pytest.MonkeyPatch, fake_slurm: Path) -> None:
-    queue = SlurmQueue()
-    for job in ("77_0", "77_1", "77_2"):
-        queue.register_job(job)
-    (fake_slurm / "states").write_text("77_0|PENDING|Resources\n77_1|RUNNING|None\n77_2|PENDING|JobHeldUser\n")
-    assert queue.get_state("77_2", "force") == "PENDING (JobHeldUser)"
-    assert queue.note() == "2 of 3 jobs pending: Resources, JobHeldUser"
-    (fake_slurm / "bin" / "fake").write_text("#!/bin/sh\necho 'Unable to contact\nslurm controller' >&2; exit 1\n")
-    assert not queue.is_done("77_0", "force")
-    assert queue.note().startswith("SLURM doesn't answer: Unable to contact slurm controller, 2 of 3 jobs pending")
-
-
-def test_a_job_that_is_requeued_is_not_over(fake_slurm: Path) -> None:
-    queue = SlurmQueue()
-    queue.register_job("77_0")
-    for state, is_over in [("NODE_FAIL", False), ("PENDING", False), ("FAILED", False), ("FAILED", True)]:
-        (fake_slurm / "states").write_text(f"77_0|{state}|None\n")
-        assert queue.is_done("77_0", "force") == is_over
-
-
-def test_the_accounting_says_how_forgotten_jobs_ended(fake_slurm: Path) -> None:
-    (fake_slurm / "bin" / "fake").write_text(
-        '#!/bin/sh\ncase $0 in *squeue) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1;; '
-        '*) echo "77_0|CANCELLED by 0"; echo "77_1|RUNNING";; esac\n'
-    )
-    queue = SlurmQueue()
-    for job in ("77_0", "77_1"):
-        queue.register_job(job)
-    assert queue.get_state("77_0", "force") == "CANCELLED"
-    assert queue.get_state("77_1", "cache") == "UNKNOWN (SLURM has forgotten the job)"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,13 @@
+"""What is written to a results folder comes back, and what is no results folder is refused."""
+
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import count
 from operator import itemgetter
 from pathlib import Path
 from random import Random
@@ -24,73 +21,16 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stored_runs import STARTED, record, spec, store
 
-from optathlon import Budget, Constraint, Fidelity, Objective, Problem, Status, as_task, load
+from optathlon import Constraint, Fidelity, Objective, Problem, Status, as_task, load
 from optathlon.errors import UsageError
-from optathlon.results.damage import set_aside_damaged
-from optathlon.results.folder import ResultsFolder, write_atomically
-from optathlon.results.rows import Session, run_row
+from optathlon.results.folder import ResultsFolder
 from optathlon.results.schema import FORMAT, RUNS, TRIALS
 from optathlon.results.writer import ShardWriter, write_shard
-from optathlon.running.accounting import RunOutcome, TrialRecord
+from optathlon.running.accounting import TrialRecord
 from optathlon.running.runs import RunSpec
 from optathlon.text import clean
-
-SESSION = Session("host", "0123")
-STARTED = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
-
-
-@as_task("toy/plain", space={"x": (0.0, 1.0)})
-def plain_task(config: dict[str, float]) -> float:
-    return config["x"]
-
-
-def record(trial: int, **changes: Any) -> TrialRecord:
-    values = TrialRecord(
-        trial=trial,
-        config={"x": 0.1 * trial},
-        fidelity=None,
-        parent=None,
-        evaluations=1.0,
-        values=(float(trial),),
-        constraints=None,
-        metrics=None,
-        status="ok",
-        error=None,
-        cost=None,
-        ask_s=0.5,
-        tell_s=0.25,
-        evaluate_s=0.125,
-        start=float(trial),
-        end=trial + 0.5,
-        worker=0,
-        over_budget=False,
-    )
-    return values._replace(**changes)
-
-
-def store(
-    path: Path,
-    runs: Sequence[tuple[RunSpec, list[TrialRecord]]],
-    *,
-    status: Status = Status.OK,
-    fingerprint: str = "f1",
-    task: Any = plain_task,
-) -> ResultsFolder:
-    """Write the runs as one shard."""
-    folder = ResultsFolder.create(path)
-    writer = ShardWriter(folder)
-    for spec, trials in runs:
-        outcome = RunOutcome(status, trials, float(len(trials)))
-        writer.add(run_row(spec, outcome, SESSION, {"a": 1}, fingerprint, STARTED, 1.5), trials)
-    writer.describe(task, fingerprint)
-    assert writer.flush() == [spec.id for spec, _ in runs]
-    return folder
-
-
-def spec(seed: int = 0, optimizer: str = "random", task: str = "toy/plain") -> RunSpec:
-    return RunSpec(optimizer, task, "1", seed, 7, Budget(5), experiment="mine")
-
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 short = st.floats(0, 1e6, width=32)
@@ -141,17 +81,6 @@ def same(stored: Any, original: Any) -> bool:
     if original is None:
         return stored is None or stored is pd.NA or (isinstance(stored, float) and math.isnan(stored))
     return stored == original or (isinstance(original, float) and math.isnan(original) and math.isnan(stored))
-
-
-@pytest.fixture
-def named_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], None]:
-    """Call it to choose what the next shards are called."""
-
-    def choose(names: Sequence[str]) -> None:
-        following = iter(names)
-        monkeypatch.setattr("optathlon.results.writer.new_shard", lambda: f"{next(following)}.parquet")
-
-    return choose
 
 
 @given(st.lists(trial_records(), min_size=1, max_size=3))
@@ -399,90 +328,6 @@ def test_the_driver_can_fork_after_it_read_what_is_finished(tmp_path: Path) -> N
     assert int(done.stdout) == 0
 
 
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def garble(path: Path) -> None:
-    path.write_bytes(b"\xa5" * path.stat().st_size)
-
-
-def zero_the_end(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-
-
-def garble_the_footer(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[:-40] + b"\xff" * 32 + content[-8:])
-
-
-@pytest.mark.parametrize("part", ["runs", "trials", "tasks"])
-@pytest.mark.parametrize("damage", [cut, empty, garble, zero_the_end, garble_the_footer, Path.unlink])
-def test_damaged_shards_are_refused_until_they_are_set_aside(
-    tmp_path: Path, part: str, damage: Callable[[Path], None], named_shards: Callable[[Sequence[str]], None]
-) -> None:
-    if damage is Path.unlink and part != "trials":
-        pytest.skip("that is a shard without a commit mark, or one whose task the other shard describes too")
-    named_shards(["whole", "harmed"])
-    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
-    store(folder.path, [(spec(1), [record(0), record(1)])])
-    path = folder.path / part / "harmed.parquet"
-    damage(path)
-    with pytest.raises(UsageError, match=rf"{part}/harmed\.parquet.*damaged.*`optathlon run`.*sets it aside") as caught:
-        load(folder.path)
-    assert "\n" not in str(caught.value)
-    assert set_aside_damaged(folder) == [f"{part}/harmed.parquet"]
-    assert set_aside_damaged(folder) == []
-    kept = [0, 1] if part == "tasks" else [0]
-    assert load(folder.path).runs["seed"].tolist() == kept, "the other shard describes the task too"
-    assert not list((folder.path / part).glob("harmed.parquet"))
-    assert damage is Path.unlink or (folder.path / part / "harmed.parquet.damaged").exists()
-
-
-@pytest.mark.parametrize("part", ["runs", "trials"])
-def test_damage_within_a_file_is_refused_with_what_to_do(tmp_path: Path, part: str) -> None:
-    folder = store(tmp_path / "out", [(spec(seed), [record(0), record(1)]) for seed in range(50)])
-    (path,) = (folder.path / part).iterdir()
-    content = path.read_bytes()
-    path.write_bytes(content[:4] + bytes(300) + content[304:])
-    with pytest.raises(UsageError, match=rf"{path.name}.* damaged: repeat the `optathlon run` command, which sets it"):
-        load(folder.path)
-    assert set_aside_damaged(folder) == [f"{part}/{path.name}"]
-    assert len(load(folder.path).runs) == 0, "as the message says, the runs can now be done again"
-
-
-def test_trials_of_other_runs_are_refused(tmp_path: Path) -> None:
-    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
-    other = store(tmp_path / "other", [(spec(1), [record(0), record(1)])])
-    (mine,), (theirs,) = ((path / "trials").iterdir() for path in (folder.path, other.path))
-    theirs.replace(mine)
-    with pytest.raises(UsageError, match=rf"{mine.name}.* damaged"):
-        load(folder.path)
-
-
-def test_trials_of_as_many_other_runs_are_refused_too(tmp_path: Path) -> None:
-    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
-    other = store(tmp_path / "other", [(spec(1), [record(1)])])
-    (mine,), (theirs,) = ((path / "trials").iterdir() for path in (folder.path, other.path))
-    theirs.replace(mine)
-    with pytest.raises(UsageError, match=rf"{mine.name}.* damaged"):
-        load(folder.path)
-
-
-def test_what_is_whole_or_not_yet_committed_is_not_set_aside(tmp_path: Path) -> None:
-    folder = store(tmp_path / "out", [(spec(0), [record(0)])])
-    (folder.path / "trials" / "coming.parquet").write_bytes(b"half")
-    (folder.path / "runs" / ".coming.parquet.1.tmp").write_bytes(b"half")
-    before = sorted(folder.path.rglob("*"))
-    assert set_aside_damaged(folder) == []
-    assert sorted(folder.path.rglob("*")) == before
-
-
 @pytest.mark.parametrize("part", ["runs", "trials", "tasks"])
 def test_a_reader_lists_again_when_a_compaction_deletes_what_it_was_about_to_read(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
@@ -568,111 +413,11 @@ def test_an_empty_folder_can_be_used(tmp_path: Path) -> None:
     assert folder == ResultsFolder.open(folder.path) == ResultsFolder.create(folder.path)
 
 
-def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail(temporary: Path) -> None:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-    write_atomically(path, lambda temporary: temporary.write_text("new"))
-    assert path.read_text() == "new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
 def test_flushing_nothing_writes_nothing(tmp_path: Path) -> None:
     folder = ResultsFolder.create(tmp_path / "out")
     writer = ShardWriter(folder)
     assert writer.flush() == []
     assert not list(folder.path.rglob("*.parquet"))
-
-
-STEPS = ("create", "write", "fsync", "replace")
-
-
-def fail_at(monkeypatch: pytest.MonkeyPatch, step: str, occurrence: int) -> None:
-    """Let the disk be full at the n-th creation, writing, syncing or renaming of a file."""
-    place, name = {
-        "create": (pq, "ParquetWriter"),
-        "write": (pq.ParquetWriter, "write_table"),
-        "fsync": (os, "fsync"),
-        "replace": (os, "replace"),
-    }[step]
-    original, calls = getattr(place, name), count()
-
-    def full(*args: Any, **options: Any) -> Any:
-        if next(calls) == occurrence:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return original(*args, **options)
-
-    monkeypatch.setattr(place, name, full)
-
-
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("occurrence", range(3))
-def test_a_full_disk_loses_nothing_and_leaves_nothing_behind(
-    tmp_path: Path, step: str, occurrence: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = ResultsFolder.create(tmp_path / "out")
-    writer = ShardWriter(folder)
-
-    def add(seed: int) -> str:
-        outcome = RunOutcome(Status.OK, [record(0), record(1)], 2.0)
-        writer.describe(plain_task, "f1")
-        writer.add(run_row(spec(seed), outcome, SESSION, {}, "f1", STARTED, 1.5), outcome.trials)
-        return spec(seed).id
-
-    first = add(0)
-    with monkeypatch.context() as patch:
-        fail_at(patch, step, occurrence if step != "fsync" else 2 * occurrence)
-        with pytest.raises(OSError, match="No space left"):
-            writer.flush()
-    assert [path for path in folder.path.rglob("*") if path.is_file() and path.name != "optathlon.json"] == []
-    assert writer.flush() == [first]
-    second = add(1)
-    assert writer.flush() == [second]
-    assert writer.flush() == []
-    assert len(list((folder.path / "runs").iterdir())) == 2
-    results = load(folder.path)
-    assert results.runs["run"].tolist() == [first, second]
-    assert results.trials["seed"].tolist() == [0, 0, 1, 1]
-    assert list(results.tasks.index) == ["toy/plain"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system is not permitted")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> None:
-    folder = ResultsFolder.create(small_disk / "out")
-    writer = ShardWriter(folder)
-    for seed in range(3):
-        trials = [record(trial, error=Random(trial).randbytes(40).hex()) for trial in range(100)]
-        writer.add(run_row(spec(seed), RunOutcome(Status.OK, trials, 9.0), SESSION, {}, "f1", STARTED, 1.5), trials)
-    writer.describe(plain_task, "f1")
-    filler = small_disk / "filler"
-    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    with pytest.raises(OSError, match="No space left"):
-        writer.flush()
-    assert not [path for part in ("runs", "trials", "tasks") for path in (folder.path / part).iterdir()]
-    filler.unlink()
-    assert writer.flush() == [spec(seed).id for seed in range(3)]
-    assert len(load(folder.path).trials) == 300
 
 
 def test_a_problem_type_is_its_fidelity_and_objectives() -> None:

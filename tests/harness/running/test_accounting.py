@@ -246,10 +246,6 @@ def test_a_cost_budget_needs_a_task_that_reports_cost() -> None:
     assert len(outcome.trials) == 1
 
 
-class Endless(Exception):
-    """The run would go on for ever."""
-
-
 @pytest.mark.parametrize(
     ("trial", "result"),
     [

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+from isolated_tasks import PLUGIN
 
 from optathlon import Experiment, Resources, Status, Trial, load, run_experiment
 from optathlon.registry.plugins import load_plugin, plugins
@@ -25,259 +27,6 @@ from optathlon.running.isolation import EvaluationProcess, ProcessEvaluator, Sit
 
 MIB = 2**20
 
-PLUGIN = '''
-import ctypes
-import faulthandler
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-from ConfigSpace import ConfigurationSpace
-
-from optathlon import Budget, Collection, Problem, Resources, Result, Task, as_task
-from optathlon.optimizers.random import RandomSearch
-
-SPACE = {"x": (0.0, 1.0), "n": (1, 9)}
-
-
-def isolated(name, **limits):
-    return as_task(f"iso/{name}", space=SPACE, budget=4, resources=Resources(isolated=True, **limits))
-
-
-@isolated("fine")
-def fine(config, seed):
-    print("all is well")
-    metrics = {"test/pid": os.getpid(), "test/n": config["n"]}
-    return Result((config["x"] + seed / 2**32,), metrics=metrics, cost=config["x"])
-
-
-@isolated("hangs", seconds=1.0)
-def hangs(config):
-    print("about to hang", flush=True)
-    time.sleep(60)
-
-
-@isolated("hangs_in_c", seconds=0.4)
-def hangs_in_c(config):
-    ctypes.PyDLL(None).sleep(60)  # holds the interpreter lock
-
-
-@isolated("late", seconds=0.4)
-def late(config):
-    time.sleep(0.6)
-    return config["x"]
-
-
-@isolated("leaks", memory=300 * 2**20)
-def leaks(config):
-    hoard = []
-    while True:
-        hoard.append(bytearray(8 * 2**20))
-        time.sleep(0.005)
-
-
-@isolated("child_leaks", memory=300 * 2**20)
-def child_leaks(config):
-    subprocess.run([sys.executable, "-c", "import time; x = bytearray(500 * 2**20); time.sleep(60)"])
-
-
-@isolated("exits")
-def exits(config):
-    print("last words", flush=True)
-    os._exit(7)
-
-
-@isolated("leaves")
-def leaves(config):
-    sys.exit("no more")
-
-
-@isolated("segfaults")
-def segfaults(config):
-    ctypes.string_at(0)
-
-
-@isolated("raises")
-def raises(config):
-    raise ValueError("never")
-
-
-@isolated("shares", memory=600 * 2**20)
-def shares(config):
-    hoard = bytearray(300 * 2**20)
-    children = []
-    for _ in range(4):
-        pid = os.fork()
-        if pid == 0:
-            assert sum(hoard[:: 4096]) == 0
-            time.sleep(2.5)
-            os._exit(0)
-        children.append(pid)
-    for pid in children:
-        os.waitpid(pid, 0)
-    return config["x"]
-
-
-@isolated("where")
-def where(config):
-    import tempfile
-
-    inside = tempfile.gettempdir() == os.path.dirname(os.readlink("/proc/self/fd/1"))
-    return Result((0.0,), metrics={"inside": float(inside)})
-
-
-@isolated("out_of_memory")
-def out_of_memory(config):
-    raise MemoryError
-
-
-@isolated("locks")
-def locks(config):
-    import multiprocessing
-
-    kept.append(multiprocessing.RLock())
-    return config["x"]
-
-
-kept = []
-
-
-@isolated("forks")
-def forks(config):
-    os.fork()
-    return config["x"]
-
-
-@isolated("leaves_a_child", memory=300 * 2**20)
-def leaves_a_child(config):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    with open(os.environ["ISO_CHILD"], "w") as file:
-        file.write(str(child.pid))
-    leaks(config)
-
-
-def seeing_cores(config):
-    threads = int(os.environ["OMP_NUM_THREADS"])
-    return Result((0.0,), metrics={"cores": len(os.sched_getaffinity(0)), "threads": threads})
-
-
-bound = as_task("iso/bound", space=SPACE, budget=1, resources=Resources(cpus=1))(seeing_cores)
-wide = as_task("iso/wide", space=SPACE, budget=1, resources=Resources(cpus=2))(seeing_cores)
-
-
-def on_gpu(name, amount):
-    def evaluate(config):
-        began = time.time()
-        time.sleep(0.15)
-        gpus = [int(gpu) for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",")]
-        return Result((0.0,), metrics={"gpu": gpus[0], "number": len(gpus), "began": began, "ended": time.time()})
-
-    return as_task(f"gpu/{name}", space=SPACE, budget=2, resources=Resources(gpus=amount))(evaluate)
-
-
-half = on_gpu("half", 0.5)
-two = on_gpu("two", 2)
-
-
-@as_task("slow/echo", space=SPACE, budget=12)
-def echo(config):
-    time.sleep(0.01)
-    return config["x"]
-
-
-class Dies(Task):
-    """Dies when it is asked for its fingerprint."""
-
-    resources = Resources(isolated=True)
-    problem = None
-
-    def __init__(self):
-        self.id = "probe/dies"
-        self.problem = Problem(ConfigurationSpace(SPACE), budget=Budget(3))
-
-    def evaluate(self, config, *, fidelity, seed):
-        return Result((config["x"],))
-
-    def fingerprint(self):
-        os._exit(9)
-
-
-class Probes(Collection):
-    name = "probe"
-    description = "Dies on probes."
-
-    def ids(self):
-        yield "probe/dies"
-
-    def make(self, id):
-        return Dies()
-
-
-@as_task("slow/sleeps", space=SPACE, budget=8)
-def sleeps(config):
-    time.sleep(0.2)
-    return config["x"]
-
-
-@as_task("slow/meets", space=SPACE, budget=8)
-def meets(config):
-    "Ends when four trials have begun."
-    folder = Path(__file__).parent / "begun"
-    folder.mkdir(exist_ok=True)
-    (folder / str(config["x"])).touch()
-    for _ in range(6000):
-        if len(list(folder.iterdir())) >= 4:
-            return config["x"]
-        time.sleep(0.01)
-
-
-@as_task("slow/dies", space=SPACE, budget=60, resources=Resources(isolated=True))
-def dies(config):
-    with open(os.environ["ISO_CHILD"], "w") as file:
-        file.write(str(os.getpid()))
-    time.sleep(0.05)
-    return config["x"]
-
-
-class Stuck(RandomSearch):
-    """Never comes back from its fourth ask."""
-
-    def __init__(self, problem, seed):
-        super().__init__(problem, seed)
-        self.asked = 0
-
-    def ask(self):
-        self.asked += 1
-        if self.asked == 4:
-            self.hang()
-        return super().ask()
-
-    def hang(self):
-        time.sleep(600)
-
-
-class Swallowing(Stuck):
-    """Swallows whatever should end it."""
-
-    def hang(self):
-        while True:
-            try:
-                time.sleep(600)
-            except BaseException:
-                pass
-
-
-class Dying(Stuck):
-    """Dies in its fourth ask."""
-
-    def hang(self):
-        faulthandler.disable()  # pytest's would print
-        os.kill(os.getpid(), signal.SIGSEGV)
-'''
-
 
 @pytest.fixture
 def plugin(tmp_path: Path, own_plugins: None) -> Path:
@@ -286,12 +35,20 @@ def plugin(tmp_path: Path, own_plugins: None) -> Path:
     return path
 
 
-@pytest.fixture
-def process(tmp_path: Path, plugin: Path) -> Iterator[EvaluationProcess]:
-    load_plugin(plugin)
-    process = EvaluationProcess(Site(), [plugin], tmp_path)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvaluationProcess]:
+    """A process for all tests of single trials: what one of them does to it must not reach the next."""
+    folder = tmp_path_factory.mktemp("isolated")
+    (folder / "isolated.py").write_text(PLUGIN)
+    process = EvaluationProcess(Site(), [folder / "isolated.py"], folder)
     yield process
     process.stop()
+
+
+@pytest.fixture
+def process(shared: EvaluationProcess, plugin: Path) -> EvaluationProcess:
+    load_plugin(plugin)
+    return shared
 
 
 def evaluate(process: EvaluationProcess, name: str) -> TimedResult:
@@ -355,6 +112,7 @@ def test_what_a_trial_has_started_ends_with_it(
     process: EvaluationProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ISO_CHILD", str(tmp_path / "child"))
+    process.stop()  # the next one sees the variable
     assert evaluate(process, "leaves_a_child").result.status is Status.MEMORY
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 10
@@ -402,13 +160,13 @@ def grid(pinned_environment: None, plugin: Path, tmp_path: Path) -> Callable[...
 
 
 def test_bad_trials_end_no_run(grid: Callable[..., Results]) -> None:
-    results = grid("random", "iso/hangs iso/exits iso/segfaults iso/fine", jobs=2)
-    assert (results.runs["trials"] == 4).all()
+    results = grid("random", "iso/hangs iso/exits iso/segfaults iso/fine", jobs=2, budget=2)
+    assert (results.runs["trials"] == 2).all()
     statuses = results.trials.groupby("task", observed=True)["status"].unique().map(list).to_dict()
     assert statuses == {
         "iso/exits": ["crashed"], "iso/fine": ["ok"], "iso/hangs": ["timeout"], "iso/segfaults": ["crashed"],
     }  # fmt: skip
-    assert results.trials.groupby("task", observed=True).size().eq(4).all()
+    assert results.trials.groupby("task", observed=True).size().eq(2).all()
     assert results.trials["value"].isna().equals(results.trials["status"] != "ok")
     fine = results.trials[results.trials["task"] == "iso/fine"]
     assert fine["test/pid"].nunique() == 1
@@ -416,10 +174,10 @@ def test_bad_trials_end_no_run(grid: Callable[..., Results]) -> None:
 
 
 def test_a_cheap_task_is_isolated_where_wanted(grid: Callable[..., Results]) -> None:
-    plain = grid("random", "slow/sleeps", out="plain")
+    plain = grid("random", "slow/sleeps", out="plain", budget=2)
     assert plain.trials["peak_memory"].isna().all()
     for limits in ({"isolate": True}, {"trial_timeout": "60s"}, {"trial_memory": "4GiB"}):
-        results = grid("random", "slow/sleeps", out="isolated" + "-".join(limits), **limits)
+        results = grid("random", "slow/sleeps", out="isolated" + "-".join(limits), budget=2, **limits)
         assert results.trials["peak_memory"].notna().all()
         assert results.trials["value"].tolist() == plain.trials["value"].tolist()
     short = grid("random", "slow/sleeps", out="short", trial_timeout="0.1s", budget=2)
@@ -497,10 +255,10 @@ def test_a_run_that_ends_at_its_limit_spoils_no_other_run(grid: Callable[..., Re
     """Limits that end runs while processes start, get ready and evaluate; every value is that of its own trial."""
     for number, limit in enumerate(("0.4s", "0.7s", "1s")):
         results = grid(
-            "random", "slow/echo", seeds=6, isolate=True, workers_per_run=2, run_timeout=limit, out=f"out{number}"
+            "random", "slow/echo", seeds=3, isolate=True, workers_per_run=2, run_timeout=limit, out=f"out{number}"
         )
         assert set(results.runs["status"]) <= {"ok", "timeout"}
-        assert len(results.runs) == 6
+        assert len(results.runs) == 3
         trials = results.trials
         assert (trials["status"] == "ok").all()
         assert [json.loads(config)["x"] for config in trials["config"]] == trials["value"].tolist()
@@ -519,20 +277,17 @@ def test_no_word_of_semaphores_that_are_cleared_away(
     assert "semaphore" not in done.stderr and "warn" not in done.stderr
 
 
-def test_what_a_trial_leaves_in_temporary_files_goes_with_the_experiment(
-    process: EvaluationProcess, tmp_path: Path
-) -> None:
+def test_what_a_trial_leaves_in_temporary_files_goes_with_the_experiment(process: EvaluationProcess) -> None:
     assert evaluate(process, "exits").result.status is Status.CRASHED
-    load_plugin(tmp_path / "isolated.py")
     where = evaluate(process, "where").result.metrics
     assert where == {"inside": 1.0}
 
 
 def test_a_task_that_dies_on_its_probes_has_no_fingerprint_and_can_be_read(grid: Callable[..., Results]) -> None:
-    results = grid("random", "probe/dies", seeds=2, jobs=2)
+    results = grid("random", "probe/dies")
     assert set(results.runs["status"]) == {"ok"}
     assert set(results.runs["fingerprint"]) == {""}
-    assert len(grid("random", "probe/dies", seeds=3).runs) == 3
+    assert len(grid("random", "probe/dies", seeds=2).runs) == 2
 
 
 def test_cores_are_bound(grid: Callable[..., Results]) -> None:
@@ -564,18 +319,24 @@ def test_gpus_are_placed(grid: Callable[..., Results], monkeypatch: pytest.Monke
 @pytest.mark.processes
 @pytest.mark.parametrize(("visible", "out"), [("", "none"), ("0", "one")])
 def test_without_the_gpus_the_plan_says_so(
-    command: Callable[..., subprocess.CompletedProcess[str]], plugin: Path, tmp_path: Path, visible: str, out: str
+    in_process: Callable[..., SimpleNamespace],
+    plugin: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str,
+    out: str,
 ) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     arguments = (
         "run", "--plugin", plugin, "-o", "random", "-t", "gpu/two", "-t", "iso/fine", "--out", tmp_path / out,
     )  # fmt: skip
-    plan = command(*arguments, "--dry-run", CUDA_VISIBLE_DEVICES=visible)
+    plan = in_process(*arguments, "--dry-run")
     assert plan.returncode == 0
     assert "to do    1" in plan.stdout
     assert "no GPU   1" in plan.stdout
     have = "there are 1" if visible else "there is none"
     assert f"random: trials need 2 of a GPU, and {have} (1 tasks: gpu/two)" in plan.stdout
-    done = command(*arguments, CUDA_VISIBLE_DEVICES=visible)
+    done = in_process(*arguments)
     assert done.returncode == 1, "the grid is not complete"
     assert "1 runs need GPUs that are not here" in done.stdout
     assert load(tmp_path / out).runs["task"].tolist() == ["iso/fine"], "nothing is recorded as skipped"
