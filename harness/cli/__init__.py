@@ -27,6 +27,7 @@ from optathlon.cli import (
     run,
     status,
     subset,
+    table,
 )
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED, OUTPUT_CLOSED
 from optathlon.cli.output import show
@@ -49,6 +50,7 @@ app.command("retry")(retry.retry)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
+app.add_typer(table.group, name="table")
 app.add_typer(judge.group, name="judge")
 app.command("list")(catalogue.list_known)
 app.command("info")(catalogue.info)

@@ -70,14 +70,17 @@ def list_known(
 
 
 def info(
-    id: Annotated[str, typer.Argument(help="Optimizer or task id, or subset:NAME.")],
+    id: Annotated[str, typer.Argument(help="Optimizer or task id, subset:NAME, or a table descriptor.")],
     plugins: Plugins = None,
 ) -> None:
     """Say what there is to know about an optimizer, a task or a subset."""
-    from optathlon.registry.tasks import make_task
+    from optathlon.registry.tasks import described_tasks, make_task
 
     _load(plugins)
-    if id.startswith("subset:"):
+    if described := described_tasks(id):
+        for task in described:
+            _print_task(make_task(task))
+    elif id.startswith("subset:"):
         _print_subset(id.removeprefix("subset:"))
     elif "/" in id and ":" not in id:
         _print_task(make_task(id))
@@ -86,10 +89,10 @@ def info(
 
 
 def _load(plugins: Iterable[Path] | None) -> None:
-    from optathlon.registry.plugins import load_plugin
+    from optathlon.registry.plugins import load_file
 
     for plugin in plugins or ():
-        load_plugin(plugin)
+        load_file(plugin)
 
 
 def _those_with(where: str, names: Iterable[str]) -> Iterator[str]:

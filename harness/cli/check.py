@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    id: Annotated[str | None, typer.Argument(help="Optimizer or task id, module:Class, or file.py:Class.")] = None,
+    id: Annotated[str | None, typer.Argument(help="Optimizer or task id, module:Class, file.py:Class, or a table descriptor.")] = None,
     all_optimizers: Annotated[
         bool, typer.Option("--all-optimizers", help="Every optimizer that is listed, a line each.")
     ] = False,
@@ -28,17 +28,20 @@ def check(
     yes: Yes = False,
 ) -> None:
     """Run the conformance checks of an optimizer or a task."""
-    from optathlon.registry.plugins import load_plugin, optimizer_names
+    from optathlon.registry.plugins import load_file, optimizer_names
+    from optathlon.registry.tasks import described_tasks
     from optathlon.testing.conformance import optimizer_checks, task_checks
 
     if (id is None) is not all_optimizers:
         raise UsageError("give the id of one optimizer or task, or --all-optimizers")
     for plugin in plugins or ():
-        load_plugin(plugin)
+        load_file(plugin)
     if id is None:
         if yes:
             offer_environments(optimizer_names(), yes)
         failed = _check_all_optimizers()
+    elif described := described_tasks(id):
+        failed = sum([_check_one(task, task_checks(task)) for task in described])
     elif "/" in id and ":" not in id:
         failed = _check_one(id, task_checks(id))
     else:
