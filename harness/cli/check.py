@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def check(
-    id: Annotated[str | None, typer.Argument(help="Optimizer or task id, module:Class, file.py:Class, or a table descriptor.")] = None,
+    id: Annotated[
+        str | None, typer.Argument(help="Optimizer or task id, module:Class, file.py:Class, or a table descriptor.")
+    ] = None,
     all_optimizers: Annotated[
         bool, typer.Option("--all-optimizers", help="Every optimizer that is listed, a line each.")
     ] = False,

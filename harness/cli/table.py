@@ -13,6 +13,7 @@ from optathlon.cli.output import show
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
+    from optathlon.fidelity import Fidelity
     from optathlon.tables import TableTask
 
 group = typer.Typer(help="Make tasks of a table of past trials.")
@@ -75,9 +76,12 @@ def _line(task: TableTask) -> str:
         f"{one.direction} {one.name}" + ("" if one.optimum is None else f" (best {one.optimum:g})")
         for one in problem.objectives
     )
-    levels = f", {problem.fidelity}" if problem.fidelity else ""
+    levels = f", {_range(problem.fidelity)}" if problem.fidelity else ""
     return (
         f"{task.id}  ({facts.type}, {facts.kind}): {kinds}; {cells['configurations']:,} configurations in "
         f"{cells['rows']:,} rows{levels}; {goals}; budget {problem.budget}"
     )
 
+
+def _range(fidelity: Fidelity) -> str:
+    return f"{len(fidelity.levels)} levels of {fidelity.name} from {fidelity.lower:g} to {fidelity.upper:g}"

@@ -64,8 +64,8 @@ def described_tasks(name: str) -> list[str]:
         return load_descriptor(path)
     if is_called_a_table(path) and name not in plugins.tasks:
         raise UsageError(
-            f"{name!r} is a table: say what its columns mean in a descriptor, which `optathlon table init {name}` begins, "
-            "and give the descriptor in its place"
+            f"{name!r} is a table: say what its columns mean in a descriptor, which `optathlon table init {name}` "
+            "begins, and give the descriptor in its place"
         )
     return []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +13,9 @@ from optathlon.trial import Result, Status
 Config = Mapping[str, Any]
 
 _TIES = 1e-9
-"""Configurations whose distances differ by no more than this share are equally near; the first one counts."""
+"""Configurations whose squared distances differ by no more than this share are equally near."""
+_DISTANCES = 2_000_000
+"""So many are computed at once."""
 
 
 class Answers(Protocol):
@@ -63,7 +64,8 @@ class Nearest:
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
-        self._trees: dict[float | None, tuple[Any, np.ndarray]] = {}
+        self._points = cells.points()
+        self._at: dict[float | None, tuple[np.ndarray, np.ndarray]] = {}
 
     def one(self, config: Config, level: float | None, seed: int) -> Result:
         """The stored trial number `seed` modulo their number."""
@@ -71,23 +73,33 @@ class Nearest:
 
     def many(self, configs: Sequence[Config], level: float | None, seeds: Sequence[int]) -> list[Result]:
         """All are looked up together."""
-        tree, cells = self._tree(level)
-        points = self._cells.space.points(configs)
-        distances = tree.query(points)[0]
-        near = tree.query_ball_point(points, distances * (1 + _TIES) + _TIES)
-        return [self._cells.result(int(cells[min(found)]), seed) for found, seed in zip(near, seeds, strict=True)]
+        points, cells = self._stored(level)
+        rows = max(1, _DISTANCES // len(points))
+        return [
+            self._cells.result(int(cells[near]), seed)
+            for begin in range(0, len(configs), rows)
+            for near, seed in zip(
+                _nearest(self._cells.space.points(configs[begin : begin + rows]), points),
+                seeds[begin : begin + rows],
+                strict=True,
+            )
+        ]
 
-    def _tree(self, level: float | None) -> tuple[Any, np.ndarray]:
-        from scipy.spatial import KDTree
-
-        if level not in self._trees:
+    def _stored(self, level: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """The points that have the level, and their cells."""
+        if level not in self._at:
             cells = np.flatnonzero(self._cells.level == self._cells.levels.index(level))
-            self._trees[level] = KDTree(self._points[self._cells.config[cells]]), cells
-        return self._trees[level]
+            self._at[level] = self._points[self._cells.config[cells]], cells
+        return self._at[level]
 
-    @cached_property
-    def _points(self) -> np.ndarray:
-        return self._cells.points()
+
+def _nearest(points: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    """Shape (n,): which of the stored points is nearest to each; of equally near ones the first."""
+    from scipy.spatial.distance import cdist
+
+    squares = cdist(points, stored, "sqeuclidean")
+    near: np.ndarray = (squares <= squares.min(axis=1, keepdims=True) * (1 + _TIES) + _TIES**2).argmax(axis=1)
+    return near
 
 
 def _absent(config: Config, level: float | None) -> str:

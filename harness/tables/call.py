@@ -46,12 +46,12 @@ def table_task(
         `"collection/name"`.
     hyperparameters, objectives, fidelity, cost, seed, metrics, status, where, answer, missing, duplicates, budget,
     version, description, domain, licence, citation:
-        As in a descriptor file: see `optathlon.tables.descriptor.Descriptor`. Where that has one task per group, `where`
-        picks the rows of one.
+        As in a descriptor file: see `optathlon.tables.descriptor.Descriptor`. Where that has one task per group,
+        `where` picks the rows of one.
 
     Raises `UsageError` with the first problem of the table, and `MissingData` where there is none.
     """
-    content = {
+    content: dict[str, Any] = {
         "id": id,
         "table": str(table),
         "hyperparameters": hyperparameters,

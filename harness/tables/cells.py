@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from optathlon.tables.descriptor import Descriptor
 from optathlon.tables.domains import Space
-from optathlon.tables.trials import Coded, Trials
-from optathlon.trial import Result, Status, Value
+from optathlon.tables.trials import INACTIVE, Coded, Trials
+from optathlon.trial import Result, Value
 
 
 class Cells:
@@ -22,7 +23,8 @@ class Cells:
     space:
         The hyperparameters.
     configs:
-        Shape (configurations, hyperparameters): places in the values of the space's domains; -1 is inactive.
+        Shape (configurations, hyperparameters): places in the values of the space's domains; -1 is inactive. They are
+        in the order in which the table has them first.
     levels:
         Ascending; the single one `None` without a fidelity.
     config, level:
@@ -43,12 +45,13 @@ class Cells:
         }
         self.space = Space(descriptor, columns)
         codes = np.column_stack([columns[domain.name].codes for domain in self.space.domains])
-        self.configs, config = np.unique(codes, axis=0, return_inverse=True)
+        config, first = _distinct(codes)
+        self.configs = codes[first]
         level = trials.level.having(rows)
         self.levels: Sequence[Any] = level.values or (None,)
-        order = np.lexsort((rows, trials.repetition.codes[rows], level.codes, config.ravel()))
+        order = np.lexsort((rows, trials.repetition.codes[rows], level.codes, config))
         keys, starts, counts = np.unique(
-            config.ravel()[order] * len(self.levels) + level.codes[order], return_index=True, return_counts=True
+            config[order] * len(self.levels) + level.codes[order], return_index=True, return_counts=True
         )
         self.config, self.level = np.divmod(keys, len(self.levels))
         self.starts: list[int] = starts.tolist()
@@ -71,15 +74,15 @@ class Cells:
             return Result(status=status, error=error, cost=cost)
         return Result(self._stored[row], cost=cost, metrics=self._named(row, cell))
 
-    def values_of(self, domain: int, configs: np.ndarray) -> list[Value | None]:
-        """The values of a hyperparameter in these configurations; `None` is inactive."""
-        values = [*self.space.domains[domain].values, None]
-        return [values[code] for code in configs[:, domain]]
+    def configuration(self, number: int) -> dict[str, Value]:
+        """The active hyperparameters of a configuration."""
+        codes = self.configs[number].tolist()
+        pairs = zip(self.space.domains, codes, strict=True)
+        return {domain.name: domain.values[code] for domain, code in pairs if code != INACTIVE}
 
     def points(self) -> np.ndarray:
         """Shape (configurations, coordinates): the configurations in the unit cube."""
-        columns = [self.values_of(number, self.configs) for number in range(len(self.space.domains))]
-        return self.space.points_of(columns, len(self.configs))
+        return self.space.points_of(self.configs)
 
     def means(self, block: np.ndarray) -> np.ndarray:
         """Shape (cells, …): the means of rows of `values`, `tests`, `metrics` or `cost` that didn't fail; else NaN."""
@@ -98,7 +101,8 @@ class Cells:
     @cached_property
     def full(self) -> np.ndarray:
         """Shape (n, objectives): means of the cells at the full level none of whose rows failed."""
-        return self.means(self.values)[(self.level == len(self.levels) - 1) & (self.failed_shares == 0)]
+        means = self.means(self.values)
+        return np.asarray(means[(self.level == len(self.levels) - 1) & (self.failed_shares == 0)])
 
     @property
     def is_noisy(self) -> bool:
@@ -111,7 +115,7 @@ class Cells:
 
     @cached_property
     def _costs(self) -> list[float | None]:
-        return [None if cost != cost else cost for cost in self.cost.tolist()]
+        return [None if isnan(cost) else cost for cost in self.cost.tolist()]
 
     @cached_property
     def _failed(self) -> list[int]:
@@ -130,3 +134,13 @@ class Cells:
         if self._tested:
             named.update(zip(self._tested, self._mean_tests[cell], strict=True))
         return named
+
+
+def _distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shape (rows,): the number of each different row, as they come first; and where each does."""
+    import pandas as pd
+
+    number = np.zeros(len(codes), dtype=np.int64)
+    for column in codes.T:
+        number = pd.factorize(number * (column.max() + 2) + column + 1)[0]
+    return number, np.unique(number, return_index=True)[1]

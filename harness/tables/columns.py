@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,11 @@ class Columns:
     def __contains__(self, column: str) -> bool:
         return column in self.content.column_names
 
-    def numbers(self, column: str, findings: Findings) -> np.ndarray:
-        """Shape (rows,): floats, NaN where there is nothing. Whatever else stands there is a problem."""
+    def numbers(self, column: str, findings: Findings) -> tuple[np.ndarray, np.ndarray]:
+        """Shape (rows,): floats, NaN where there is no number; and where there is nothing.
+
+        Whatever else stands there is a problem.
+        """
         import pyarrow as pa
         from pyarrow import compute
 
@@ -60,22 +64,25 @@ class Columns:
         if not pa.types.is_string(values.type):
             if not _is_number(values.type):
                 findings.problems.append(f"the column {column!r} holds {values.type}, not numbers")
-                return np.full(len(self), np.nan)
-            return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=float)
+                return np.full(len(self), np.nan), np.zeros(len(self), dtype=bool)
+            numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=float)
+            return numbers, np.isnan(numbers)
         known = compute.invert(compute.is_in(compute.utf8_lower(values), pa.array(_MISSING)))
         fine = compute.match_substring_regex(values, _NUMBER)
         wrong = compute.and_not(known, fine).to_numpy()
         if wrong.any():
             example = values[int(np.argmax(wrong))].as_py()
-            findings.refuse(wrong, f"the column {column!r} has no number but {_short(example)} in {{}}: fix it{_hint(example)}")
+            findings.refuse(
+                wrong, f"the column {column!r} has no number but {_short(example)} in {{}}: fix it{_hint(example)}"
+            )
         parsed = compute.if_else(compute.and_(known, fine), values, None).cast(pa.float64())
-        return np.asarray(parsed.to_numpy(), dtype=float)
+        return np.asarray(parsed.to_numpy(), dtype=float), ~known.to_numpy()
 
     def values(self, column: str) -> tuple[np.ndarray, list[Value | None]]:
         """Shape (rows,): places in the list of the column's distinct values; `None` is an empty cell."""
         coded = self._plain(column).combine_chunks().dictionary_encode(null_encoding="encode")
         codes = np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
-        return codes, [None if value == "" or value != value else value for value in coded.dictionary.to_pylist()]
+        return codes, [None if _is_empty(value) else value for value in coded.dictionary.to_pylist()]
 
     def _plain(self, column: str) -> pa.ChunkedArray:
         """A column whose text has no blanks around it, and is empty where it is missing."""
@@ -109,6 +116,8 @@ def read_columns(file: Path, wanted: Collection[str], findings: Findings) -> Col
     except UsageError as error:
         findings.problems.append(str(error))
         return None
+    if not content.num_columns:
+        return None
     if not content.num_rows:
         findings.problems.append("the table has no rows")
         return None
@@ -130,7 +139,9 @@ def column_names(file: Path) -> list[str]:
         if kind == PARQUET:
             return list(pq.read_schema(file).names)
         head = read_head(file, compression)
-        return [name.strip() for name in head.names(head.delimiter or max(DELIMITERS, key=lambda one: len(head.names(one))))]
+        return [
+            name.strip() for name in head.names(head.delimiter or max(DELIMITERS, key=lambda one: len(head.names(one))))
+        ]
 
 
 def _read_parquet(file: Path, wanted: Collection[str], findings: Findings) -> pa.Table:
@@ -150,6 +161,8 @@ def _read_text(file: Path, compression: str, wanted: Collection[str], findings: 
     head = read_head(file, compression)
     delimiter = head.delimiter or max(DELIMITERS, key=lambda one: len({*map(str.strip, head.names(one))} & {*wanted}))
     names = head.names(delimiter)
+    if not names:
+        raise UsageError("the table is empty")
     plain = [name.strip() for name in names]
     chosen = _present(plain, wanted, findings)
     as_written = [names[plain.index(name)] for name in chosen]
@@ -158,9 +171,7 @@ def _read_text(file: Path, compression: str, wanted: Collection[str], findings: 
     with opened(file, compression) as source:
         batches = pc.open_csv(
             source,
-            pc.ReadOptions(
-                encoding=head.encoding.removesuffix("-sig"), skip_rows=head.skipped + 1, column_names=names
-            ),
+            pc.ReadOptions(encoding=head.encoding.removesuffix("-sig"), skip_rows=head.skipped + 1, column_names=names),
             pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=as_written),
         )
@@ -174,14 +185,14 @@ def _read_text(file: Path, compression: str, wanted: Collection[str], findings: 
 
 def _present(names: list[str], wanted: Collection[str], findings: Findings) -> list[str]:
     """Those of the wanted columns that there are; the others are problems."""
-    for name in dict.fromkeys(wanted):
+    for name in wanted:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, names[:20]))}"
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(_short, names[:20]))}"
             findings.problems.append(f"the table has no column {name!r}: {hint}")
         elif names.count(name) > 1:
             findings.problems.append(f"two columns are called {name!r}: rename one")
-    return [name for name in dict.fromkeys(wanted) if names.count(name) == 1]
+    return [name for name in wanted if names.count(name) == 1]
 
 
 def _require_room(file: Path, cells: int) -> None:
@@ -190,6 +201,10 @@ def _require_room(file: Path, cells: int) -> None:
             f"{str(file)!r} has more than {MOST_CELLS:,} cells in the columns that are read: give fewer columns, or "
             "split the table"
         )
+
+
+def _is_empty(value: object) -> bool:
+    return value in ("", None) or (isinstance(value, float) and isnan(value))
 
 
 def _is_text(kind: pa.DataType) -> bool:

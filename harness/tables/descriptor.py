@@ -14,7 +14,6 @@ from optathlon.errors import UsageError, unknown
 from optathlon.plain_numbers import Real, Whole
 from optathlon.yaml_file import read_yaml
 
-
 _ID = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)+")
 
 
@@ -44,7 +43,7 @@ class HyperparameterColumn(_Part):
     kind:
         `"float"` and `"integer"` have a range, `"ordinal"` has ordered levels, `"categorical"` unordered ones.
     column:
-        By default the one of the hyperparameter's name.
+        By default the one of the hyperparameter's name. Several are one choice: each combination that there is.
     character:
         Only this character of the column's text counts, from 1 on: `"02012100"` holds eight choices.
     log:
@@ -58,7 +57,7 @@ class HyperparameterColumn(_Part):
     """
 
     kind: Literal["float", "integer", "ordinal", "categorical"]
-    column: str = ""
+    column: Texts = ()
     character: Annotated[Whole, Field(ge=1)] | None = None
     log: bool = False
     lower: Real | None = None
@@ -74,14 +73,20 @@ class HyperparameterColumn(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.has_range and (self.levels or self.character is not None):
-            raise ValueError(f"of the kind {self.kind} it has no levels and no character: make it ordinal or categorical")
+            raise ValueError(
+                f"of the kind {self.kind} it has no levels and no character: make it ordinal or categorical"
+            )
+        if self.kind != "categorical" and len(self.column) > 1:
+            raise ValueError(f"of the kind {self.kind} it has one column: make it categorical")
         if not self.has_range and (self.log or self.lower is not None or self.upper is not None):
             raise ValueError(f"of the kind {self.kind} it has no range: leave out log, lower and upper")
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise ValueError(f"lower is {self.lower:g}, and upper {self.upper:g}: give a lower one below the upper one")
         if self.log and self.lower is not None and self.lower <= 0:
             raise ValueError(f"lower is {self.lower:g}, but a log scale begins above 0")
-        if self.kind == "integer" and not all(bound is None or bound.is_integer() for bound in (self.lower, self.upper)):
+        if self.kind == "integer" and not all(
+            bound is None or bound.is_integer() for bound in (self.lower, self.upper)
+        ):
             raise ValueError("the bounds of an integer must be whole")
         if len(set(self.levels)) < len(self.levels):
             raise ValueError("a level stands twice in levels: leave one out")
@@ -242,29 +247,23 @@ class Descriptor(_Part):
         floats = [name for name, one in self.hyperparameters.items() if one.kind == "float"]
         if self.answer == "exact" and floats:
             raise ValueError(
-                f"an exact look-up knows no values between those of the table, and {', '.join(floats)} would have some: "
-                "make it ordinal, or say `answer: nearest` or `answer: surrogate`"
+                f"an exact look-up knows no values between those of the table, and {', '.join(floats)} would have "
+                "some: make it ordinal, or say `answer: nearest` or `answer: surrogate`"
             )
         return self
 
-    def column_of(self, name: str) -> str:
-        """The column of a hyperparameter or an objective."""
-        return (self.hyperparameters.get(name) or self.objectives[name]).column or name
+    def columns(self) -> list[str]:
+        """Every column that is read, once."""
+        return list(dict.fromkeys(filter(None, self._columns())))
 
-    def columns(self) -> Iterator[tuple[str, str]]:
-        """Every column that is read, with what the descriptor calls it."""
-        yield from ((f"hyperparameters.{name}", one.column or name) for name, one in self.hyperparameters.items())
-        for name, one in self.objectives.items():
-            yield f"objectives.{name}", one.column or name
-            if one.test:
-                yield f"objectives.{name}.test", one.test
-        if self.fidelity:
-            yield "fidelity", self.fidelity.column
-        if self.status:
-            yield "status", self.status.column
-        yield from ((key, column) for key, column in (("cost", self.cost), ("seed", self.seed)) if column)
-        for key in ("metrics", "group", "where"):
-            yield from ((key, column) for column in getattr(self, key))
+    def _columns(self) -> Iterator[str]:
+        for name, hyperparameter in self.hyperparameters.items():
+            yield from hyperparameter.column or (name,)
+        for name, objective in self.objectives.items():
+            yield objective.column or name
+            yield objective.test
+        yield from (one.column for one in (self.fidelity, self.status) if one)
+        yield from (self.cost or "", self.seed or "", *self.metrics, *self.group, *self.where)
 
     def semantics(self) -> str:
         """What of it decides the tasks' values, as text."""

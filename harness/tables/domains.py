@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from ConfigSpace.hyperparameters import Hyperparameter
 
 _APART = math.sqrt(0.5)
-"""The coordinates of a choice: two different choices are at the distance 1."""
+"""The coordinate of a choice: two different choices are at the distance 1."""
+_MIDDLE = (0.5,)
 
 
 @dataclass(frozen=True)
@@ -84,26 +84,35 @@ class Domain:
         """Whether it is active in a configuration that has its parents, if they are."""
         return all(config.get(parent) in values for parent, values in self.when.items())
 
-    @cached_property
-    def _place(self) -> dict[Any, int]:
-        return {value: place for place, value in enumerate(self.values)}
+    def coordinates(self) -> Callable[[Value | None], tuple[float, ...]]:
+        """A function from a value to its coordinates: one in [0, 1] for numbers and levels, one for each choice.
 
-    def coordinates(self, values: Sequence[Value | None]) -> np.ndarray:
-        """Shape (n, coordinates): numbers and levels in [0, 1], or a column for each choice; `None` is inactive.
-
-        Different choices are at the distance 1. What is inactive is in the middle.
+        Different choices are at the distance 1. `None` is inactive, and in the middle.
         """
-        if self.declared.kind == "categorical":
-            table = np.vstack([np.eye(len(self.values)) * _APART, np.zeros(len(self.values))])
-            return np.asarray(table[[self._place.get(value, -1) for value in values]])
-        if self.declared.kind == "ordinal":
-            scale = np.append(np.linspace(0, 1, len(self.values)), 0.5)
-            return np.asarray(scale[[self._place.get(value, -1) for value in values]])[:, None]
-        numbers = np.array(values, dtype=float)
-        low, high = self.lower, self.upper
-        if self.declared.log:
-            numbers, low, high = np.log(numbers), math.log(low), math.log(high)
-        return np.nan_to_num((numbers - low) / (high - low), nan=0.5)[:, None]
+        match self.declared.kind:
+            case "categorical":
+                count = len(self.values)
+                known: dict[Any, tuple[float, ...]] = {
+                    value: tuple(_APART * (place == other) for other in range(count))
+                    for place, value in enumerate(self.values)
+                }
+                return (known | {None: (0.0,) * count}).__getitem__
+            case "ordinal":
+                last = len(self.values) - 1
+                places = {value: (place / last,) for place, value in enumerate(self.values)}
+                return (places | {None: _MIDDLE}).__getitem__
+            case _:
+                return self._number_coordinates()
+
+    def _number_coordinates(self) -> Callable[[Any], tuple[float, ...]]:
+        scale = math.log if self.declared.log else float
+        low = scale(self.lower)
+        width = scale(self.upper) - low
+
+        def coordinate(value: Any) -> tuple[float, ...]:
+            return _MIDDLE if value is None else ((scale(value) - low) / width,)
+
+        return coordinate
 
     def _bound(self, declared: float | None, own: Value) -> float:
         if declared is None:
@@ -131,6 +140,7 @@ class Space:
             if column.values and all(when.values()):
                 known[name] = Domain(name, declared, column.values, when)
         self.domains = list(known.values())
+        self._coordinates = [(domain.name, domain.coordinates()) for domain in self.domains if not domain.is_constant]
 
     def configuration_space(self) -> ConfigurationSpace:
         """As optimizers get it."""
@@ -149,17 +159,23 @@ class Space:
         return space
 
     def points(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Shape (n, coordinates): configurations as points."""
-        return self.points_of([[config.get(domain.name) for config in configs] for domain in self.domains], len(configs))
+        """Shape (n, coordinates): configurations as points of the unit cube."""
+        return np.array(
+            [
+                [number for name, coordinate in self._coordinates for number in coordinate(config.get(name))]
+                for config in configs
+            ]
+        ).reshape(len(configs), -1)
 
-    def points_of(self, columns: Sequence[Sequence[Value | None]], count: int) -> np.ndarray:
-        """The same, of a list of values for each hyperparameter."""
+    def points_of(self, codes: np.ndarray) -> np.ndarray:
+        """The same, of configurations by the places of their values, shape (n, hyperparameters); -1 is inactive."""
+        known = dict(self._coordinates)
         blocks = [
-            domain.coordinates(values)
-            for domain, values in zip(self.domains, columns, strict=True)
-            if not domain.is_constant
+            np.array([known[domain.name](value) for value in (*domain.values, None)])[column]
+            for domain, column in zip(self.domains, codes.T, strict=True)
+            if domain.name in known
         ]
-        return np.hstack(blocks) if blocks else np.zeros((count, 1))
+        return np.hstack(blocks) if blocks else np.zeros((len(codes), 0))
 
     def grid(self) -> Iterator[dict[str, Value]]:
         """All configurations of the legal values, one after the other."""

@@ -18,9 +18,10 @@ from optathlon.tables.cells import Cells
 from optathlon.tables.columns import Columns, read_columns
 from optathlon.tables.descriptor import Descriptor, mistakes, read_descriptor
 from optathlon.tables.findings import Findings
+from optathlon.tables.reading import read_trials
 from optathlon.tables.surrogate import LEAST_CONFIGURATIONS, MOST_CELLS
 from optathlon.tables.task import TableTask
-from optathlon.tables.trials import Trials, read_trials
+from optathlon.tables.trials import Trials
 
 _MOST_COUNTED = 1_000_000
 """Configurations of a conditional grid that are counted one after the other."""
@@ -59,9 +60,10 @@ def examine(content: Mapping[str, Any], folder: Path, described_in: str = "") ->
     descriptor = _descriptor(content, findings)
     if descriptor is None:
         return Examination(findings)
+    is_broken = bool(findings.problems)
     file = folder / expanded(descriptor.table)
     try:
-        columns = read_columns(file, [column for _, column in descriptor.columns()], findings)
+        columns = read_columns(file, descriptor.columns(), findings)
     except MissingData as error:
         if findings.problems:
             return Examination(findings)
@@ -69,7 +71,9 @@ def examine(content: Mapping[str, Any], folder: Path, described_in: str = "") ->
     if columns is None:
         return Examination(findings)
     trials = read_trials(descriptor, columns, findings)
-    if trials is None:
+    if trials is not None and not is_broken:
+        _check_keys(descriptor, trials, findings)
+    if trials is None or findings.problems:
         return Examination(findings, columns=columns)
     tasks = dict(_tasks(descriptor, columns, trials, findings, described_in))
     return Examination(findings, {} if findings.problems else tasks, columns)
@@ -87,31 +91,35 @@ def tasks_of(found: Examination, name: str) -> dict[str, TableTask]:
 
 
 def _descriptor(content: Mapping[str, Any], findings: Findings) -> Descriptor | None:
-    """The checked descriptor; what is wrong is a problem, and keys that don't exist are passed over."""
+    """The checked descriptor; what is wrong is a problem, and is passed over where the rest can be understood."""
     try:
         return Descriptor.model_validate(content)
     except ValidationError as error:
         findings.problems += mistakes(error)
-        unknown = [found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"]
+        wrong = [_place(found) for found in error.errors()]
     try:
-        return Descriptor.model_validate(_without(content, unknown, ()))
+        return Descriptor.model_validate(_without(content, wrong, ()))
     except ValidationError:
         return None
+
+
+def _place(found: Any) -> tuple[Any, ...]:
+    """What to pass over, so that the rest can be checked: an unknown key, or a column with something wrong."""
+    if found["type"] == "extra_forbidden":
+        return tuple(found["loc"])
+    return tuple(found["loc"][: 2 if found["loc"][:1] in (("hyperparameters",), ("objectives",)) else 1])
 
 
 def _without(content: Any, places: Sequence[tuple[Any, ...]], here: tuple[Any, ...]) -> Any:
     """The content without what stands at these places."""
     if not isinstance(content, Mapping):
         return content
-    return {
-        key: _without(value, places, (*here, key)) for key, value in content.items() if (*here, key) not in places
-    }
+    return {key: _without(value, places, (*here, key)) for key, value in content.items() if (*here, key) not in places}
 
 
 def _tasks(
     descriptor: Descriptor, columns: Columns, trials: Trials, findings: Findings, described_in: str
 ) -> Iterator[tuple[str, TableTask]]:
-    _check_keys(descriptor, trials, findings)
     gaps = _Gaps()
     left_out: list[tuple[str, str]] = []
     kept = np.flatnonzero(trials.kept)
@@ -135,7 +143,9 @@ def _check_keys(descriptor: Descriptor, trials: Trials, findings: Findings) -> N
     import pandas as pd
 
     keys = [*trials.hyperparameters.values(), trials.level, trials.repetition, trials.group]
-    kept = np.flatnonzero(trials.kept)
+    fine = np.ones(len(trials.kept), dtype=bool)
+    fine[list(findings.wrong)] = False
+    kept = np.flatnonzero(trials.kept & fine)
     frame = pd.DataFrame({number: key.codes[kept] for number, key in enumerate(keys)})
     repeated = np.zeros(len(trials.kept), dtype=bool)
     repeated[kept[frame.duplicated().to_numpy()]] = True
@@ -161,7 +171,9 @@ def _unusable(descriptor: Descriptor, cells: Cells) -> str:
         if values.min() == values.max():
             return f"the objective {name!r} is {values[0]:g} everywhere at the full level"
     if descriptor.answer == "surrogate" and len(cells.level) > MOST_CELLS:
-        return f"a surrogate is fitted to {MOST_CELLS:,} configurations x levels at most, and it has {len(cells.level):,}"
+        return (
+            f"a surrogate is fitted to {MOST_CELLS:,} configurations x levels at most, and it has {len(cells.level):,}"
+        )
     if descriptor.answer == "surrogate" and len(cells.configs) < LEAST_CONFIGURATIONS:
         return f"a surrogate needs {LEAST_CONFIGURATIONS} configurations, and it has {len(cells.configs)}"
     return ""
@@ -182,11 +194,7 @@ class _Gaps:
         counts = np.bincount(cells.config, minlength=len(cells.configs))
         short = np.flatnonzero(counts < len(cells.levels))
         if len(short) and not self.short:
-            config = {
-                domain.name: value
-                for number, domain in enumerate(cells.space.domains)
-                if (value := cells.values_of(number, cells.configs[short[:1]])[0]) is not None
-            }
+            config = cells.configuration(int(short[0]))
             there = [f"{cells.levels[place]:g}" for place in cells.level[cells.config == short[0]]]
             self.short_first = f"{id}: {config} has only {', '.join(there[:10])}"
         self.short += len(short)

@@ -19,15 +19,19 @@ class Findings:
         What must be fixed before there are tasks.
     notes:
         What is as the descriptor wants it, and should be known.
+    wrong:
+        The places of the rows that are part of a problem.
     """
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    wrong: set[int] = field(default_factory=set)
 
     def refuse(self, rows: np.ndarray, complaint: str) -> None:
         """A problem, where a row is wrong (boolean, by row); `{}` in the complaint are the rows."""
         if rows.any():
             self.problems.append(complaint.replace("{}", rows_text(rows)))
+            self.wrong.update(np.flatnonzero(rows).tolist())
 
     def note(self, rows: np.ndarray, remark: str) -> None:
         """A note, as `refuse`."""

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-TREES = 50
+TREES = 32
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Forest:
         leaf = np.concatenate([tree.children_left for tree in trees]) < 0
         return cls(
             roots,
-            np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])),
+            np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
             np.concatenate([tree.threshold for tree in trees]),
-            np.where(leaf, places, left),
-            np.where(leaf, places, right),
+            np.where(leaf, places, left).astype(np.int32),
+            np.where(leaf, places, right).astype(np.int32),
             np.concatenate([tree.value[:, :, 0] for tree in trees]),
         )
 

@@ -191,7 +191,7 @@ def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **dict(arrays))
+            np.savez(file, **arrays)  # type: ignore[arg-type]
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from optathlon.tables.columns import Columns
 from optathlon.tables.descriptor import Descriptor
 from optathlon.task import Task, short_hash
 from optathlon.trial import Result
+
+if TYPE_CHECKING:
+    from optathlon.tables.surrogate import Surrogate
 
 
 class TableTask(Task):
@@ -40,9 +43,7 @@ class TableTask(Task):
     the repetitions, so single trials may be better.
     """
 
-    def __init__(
-        self, id: str, descriptor: Descriptor, columns: Columns, cells: Cells, described_in: str = ""
-    ) -> None:
+    def __init__(self, id: str, descriptor: Descriptor, columns: Columns, cells: Cells, described_in: str = "") -> None:
         self.id = id
         self.version = descriptor.version
         self._descriptor = descriptor
@@ -50,7 +51,7 @@ class TableTask(Task):
         self._cells = cells
         self._described_in = described_in
         self._full = cells.levels[-1]
-        self._levels = {None: self._full} | {level: level for level in cells.levels}
+        self._levels: dict[float | None, float | None] = {None: self._full} | {level: level for level in cells.levels}
 
     @cached_property
     def problem(self) -> Problem:
@@ -97,9 +98,10 @@ class TableTask(Task):
             "rows": len(cells.rows),
             "configurations": len(cells.configs),
             "dimension": len(cells.space.domains),
+            "domain": descriptor.domain,
             "licence": descriptor.licence,
         }
-        known |= {key: text for key in ("description", "domain", "citation") if (text := getattr(descriptor, key))}
+        known |= {key: text for key in ("description", "citation") if (text := getattr(descriptor, key))}
         if self._described_in:
             known["descriptor"] = self._described_in
         if descriptor.answer == "surrogate":
@@ -135,10 +137,11 @@ class TableTask(Task):
                 return self._surrogate
 
     @cached_property
-    def _surrogate(self) -> Any:
+    def _surrogate(self) -> Surrogate:
         from optathlon.tables.surrogate import Surrogate
 
-        return Surrogate(self._descriptor, self._cells, f"{self._descriptor.semantics()} {self._columns.sha256} {self.id}")
+        source = f"{self._descriptor.semantics()} {self._columns.sha256} {self.id}"
+        return Surrogate(self._descriptor, self._cells, source)
 
     @cached_property
     def _fidelity(self) -> Fidelity | None:
