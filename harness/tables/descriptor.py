@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,8 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from optathlon.budget import Budget
 from optathlon.errors import UsageError, unknown
+from optathlon.facts import Evaluation, Facts
 from optathlon.plain_numbers import Real, Whole
+from optathlon.problem import TaskType
 from optathlon.yaml_file import read_yaml
+
+_TYPES = {
+    (False, False): TaskType.BLACKBOX,
+    (True, False): TaskType.MULTI_FIDELITY,
+    (False, True): TaskType.MULTI_OBJECTIVE,
+    (True, True): TaskType.MULTI_FIDELITY_OBJECTIVE,
+}
+"""By whether there is a fidelity, and whether there are several objectives."""
 
 _ID = re.compile(r"[\w.+=@-]+(/[\w.+=@-]+)+")
 
@@ -264,6 +275,40 @@ class Descriptor(_Part):
             yield objective.test
         yield from (one.column for one in (self.fidelity, self.status) if one)
         yield from (self.cost or "", self.seed or "", *self.metrics, *self.group, *self.where)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """What a trial of its tasks does."""
+        return Evaluation.SURROGATE if self.answer == "surrogate" else Evaluation.TABLE
+
+    def facts(self, **others: Any) -> Facts:
+        """What is known of its tasks without reading the table, with `others` by name.
+
+        A task has less where its rows have one value of a hyperparameter only.
+        """
+        kinds = Counter(one.kind for one in self.hyperparameters.values())
+        known: dict[str, Any] = {
+            "floats": kinds["float"],
+            "integers": kinds["integer"],
+            "ordinals": kinds["ordinal"],
+            "categoricals": kinds["categorical"],
+            "conditional": any(one.when for one in self.hyperparameters.values()),
+            "log": any(one.log for one in self.hyperparameters.values()),
+            "objectives": len(self.objectives),
+            "noisy": self.answer != "surrogate" and (self.seed is not None or self.duplicates == "repetitions"),
+            "fidelity": self.fidelity.column if self.fidelity else "",
+            "resumable": bool(self.fidelity and self.fidelity.resumable),
+            "optimum": self.answer != "surrogate",
+            "licence": self.licence,
+            "citation": self.citation,
+        }
+        return Facts(
+            type=_TYPES[self.fidelity is not None, len(self.objectives) > 1],
+            kind=self.evaluation,
+            domain=self.domain,
+            description=self.description,
+            **{**known, **others},
+        )
 
     def semantics(self) -> str:
         """What of it decides the tasks' values, as text."""

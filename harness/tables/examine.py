@@ -131,7 +131,7 @@ def _tasks(
             left_out.append((id, reason))
             continue
         gaps.add(id, descriptor, cells)
-        yield id, TableTask(id, descriptor, columns, cells, described_in)
+        yield id, TableTask(id, descriptor, columns.file, columns.sha256, cells, described_in)
     for id, reason in left_out:
         told = findings.notes if descriptor.group and len(left_out) < len(np.unique(groups)) else findings.problems
         told.append(f"left out: {id}: {reason}" if told is findings.notes else f"{id}: {reason}")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optathlon.budget import Budget
-from optathlon.facts import Evaluation, Facts
+from optathlon.facts import Facts
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.tables.answers import Answers, Exact, Nearest
 from optathlon.tables.cells import Cells
-from optathlon.tables.columns import Columns
 from optathlon.tables.descriptor import Descriptor
 from optathlon.task import Task, short_hash
 from optathlon.trial import Result
@@ -32,8 +32,8 @@ class TableTask(Task):
         Of the task.
     descriptor:
         What the table means.
-    columns:
-        Where it is from.
+    file, sha256:
+        The table and its checksum.
     cells:
         The stored trials.
     described_in:
@@ -43,11 +43,14 @@ class TableTask(Task):
     the repetitions, so single trials may be better.
     """
 
-    def __init__(self, id: str, descriptor: Descriptor, columns: Columns, cells: Cells, described_in: str = "") -> None:
+    def __init__(
+        self, id: str, descriptor: Descriptor, file: Path, sha256: str, cells: Cells, described_in: str = ""
+    ) -> None:
         self.id = id
         self.version = descriptor.version
         self._descriptor = descriptor
-        self._columns = columns
+        self._file = file
+        self._sha256 = sha256
         self._cells = cells
         self._described_in = described_in
         self._full = cells.levels[-1]
@@ -81,19 +84,19 @@ class TableTask(Task):
 
     def fingerprint(self) -> str:
         """Hashes of the descriptor, of the table's file, and of the values at five probes."""
-        return ".".join([short_hash(self._descriptor.semantics()), self._columns.sha256[:16], super().fingerprint()])
+        return ".".join([short_hash(self._descriptor.semantics()), self._sha256[:16], super().fingerprint()])
 
     def data_files(self) -> Mapping[str, str]:
         """The table's checksum, by the name that the descriptor gives it."""
-        return {self._descriptor.table: self._columns.sha256}
+        return {self._descriptor.table: self._sha256}
 
     @cached_property
     def metadata(self) -> Mapping[str, str | int | float | bool]:  # type: ignore[override]
         """Where the task comes from, how large it is, and how good the surrogate."""
         cells, descriptor = self._cells, self._descriptor
         known: dict[str, str | int | float | bool] = {
-            "table": self._columns.file.name,
-            "sha256": self._columns.sha256,
+            "table": self._file.name,
+            "sha256": self._sha256,
             "answer": descriptor.answer,
             "rows": len(cells.rows),
             "configurations": len(cells.configs),
@@ -117,7 +120,7 @@ class TableTask(Task):
         is_fitted = descriptor.answer == "surrogate"
         return Facts.of(
             self.problem,
-            kind=Evaluation.SURROGATE if is_fitted else Evaluation.TABLE,
+            kind=descriptor.evaluation,
             domain=descriptor.domain,
             description=descriptor.description,
             noisy=self._cells.is_noisy and not is_fitted,
@@ -140,7 +143,7 @@ class TableTask(Task):
     def _surrogate(self) -> Surrogate:
         from optathlon.tables.surrogate import Surrogate
 
-        source = f"{self._descriptor.semantics()} {self._columns.sha256} {self.id}"
+        source = f"{self._descriptor.semantics()} {self._sha256} {self.id}"
         return Surrogate(self._descriptor, self._cells, source)
 
     @cached_property
