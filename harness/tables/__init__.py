@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optathlon.tables.examine import Examination, examine, examine_file, tasks_of
+from optathlon.tables.examination import Examination, examine, examine_file, tasks_of
 from optathlon.tables.task import TableTask
 
 __all__ = ["Examination", "TableTask", "examine", "examine_file", "tasks_of"]

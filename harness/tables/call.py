@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from optathlon.tables.examine import examine, tasks_of
+from optathlon.tables.examination import examine, tasks_of
 from optathlon.tables.task import TableTask
 
 Words = str | Mapping[str, Any]

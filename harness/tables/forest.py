@@ -38,12 +38,16 @@ class Forest:
     def fit(cls, points: np.ndarray, targets: np.ndarray) -> Self:
         """A forest of `TREES` trees for points of shape (n, coordinates) and targets of shape (n, outputs).
 
-        It depends on nothing else, but for the version of scikit-learn.
+        All outputs count alike in it, whatever their units. It depends on nothing else, but for the version of
+        scikit-learn.
         """
         from sklearn.ensemble import RandomForestRegressor
 
+        center, spread = targets.mean(axis=0), targets.std(axis=0)
+        scale = np.where(spread > 0, spread, 1.0)
+        standard = (targets - center) / scale
         fitted = RandomForestRegressor(n_estimators=TREES, random_state=0, n_jobs=1).fit(
-            points, targets if targets.shape[1] > 1 else targets[:, 0]
+            points, standard if targets.shape[1] > 1 else standard[:, 0]
         )
         trees = [one.tree_ for one in fitted.estimators_]
         roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
@@ -59,7 +63,7 @@ class Forest:
             np.concatenate([tree.threshold for tree in trees]),
             np.where(leaf, places, left).astype(np.int32),
             np.where(leaf, places, right).astype(np.int32),
-            np.concatenate([tree.value[:, :, 0] for tree in trees]),
+            np.concatenate([tree.value[:, :, 0] for tree in trees]) * scale + center,
         )
 
     def predict(self, points: np.ndarray) -> np.ndarray:

@@ -26,6 +26,8 @@ LEAST_CONFIGURATIONS = 20
 FOLDS = 5
 
 _SAVED_DIGITS = 4
+_NAMES = ("objectives", "others", "failures")
+"""Of the forests: for what an optimizer sees, for everything else that is measured, and for which share fails."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ class Surrogate:
         self._samples = Samples.of(descriptor, cells)
         self._levels = dict(zip(cells.levels, _scaled(cells.levels, descriptor), strict=True))
         self._fitted = _cached(source, lambda: _fit(self._samples, cells, self._objectives))
-        self._values = _forest(self._fitted, "values")
-        self._failures = _forest(self._fitted, "failures") if "failures_roots" in self._fitted else None
+        self._forests = {name: _forest(self._fitted, name) for name in _NAMES if f"{name}_roots" in self._fitted}
 
     def one(self, config: Mapping[str, Any], level: float | None, seed: int) -> Result:
         """What is expected of a trial; the seed is of no consequence."""
@@ -100,8 +101,9 @@ class Surrogate:
         points = self._cells.space.points(configs)
         if len(self._levels) > 1:
             points = np.column_stack([points, np.full(len(points), self._levels[level])])
-        expected = self._values.predict(points).tolist()
-        failed = [0.0] * len(points) if self._failures is None else self._failures.predict(points)[:, 0].tolist()
+        found = {name: forest.predict(points) for name, forest in self._forests.items()}
+        expected = np.hstack([found[name] for name in _NAMES[:2] if name in found]).tolist()
+        failed = found["failures"][:, 0].tolist() if "failures" in found else [0.0] * len(points)
         return [self._result(values, share) for values, share in zip(expected, failed, strict=True)]
 
     def quality(self) -> dict[str, float]:
@@ -128,16 +130,14 @@ class Surrogate:
 
 
 def _fit(samples: Samples, cells: Cells, objectives: int) -> dict[str, np.ndarray]:
-    known = samples.succeeded
-    fitted = {f"values_{key}": value for key, value in _forest_of(samples, known).arrays().items()}
+    points, targets = samples.points[samples.succeeded], samples.targets[samples.succeeded]
+    forests = {"objectives": Forest.fit(points, targets[:, :objectives])}
+    if targets.shape[1] > objectives:
+        forests["others"] = Forest.fit(points, targets[:, objectives:])
     if samples.failed.any():
-        failures = Forest.fit(samples.points, samples.failed[:, None])
-        fitted |= {f"failures_{key}": value for key, value in failures.arrays().items()}
+        forests["failures"] = Forest.fit(samples.points, samples.failed[:, None])
+    fitted = {f"{name}_{key}": one for name, forest in forests.items() for key, one in forest.arrays().items()}
     return fitted | {"quality": _quality(samples, cells, objectives)}
-
-
-def _forest_of(samples: Samples, chosen: np.ndarray) -> Forest:
-    return Forest.fit(samples.points[chosen], samples.targets[chosen])
 
 
 def _quality(samples: Samples, cells: Cells, objectives: int) -> np.ndarray:
@@ -150,8 +150,9 @@ def _quality(samples: Samples, cells: Cells, objectives: int) -> np.ndarray:
     for number in range(FOLDS):
         held = (fold == number) & full & samples.succeeded
         if held.any():
-            forest = _forest_of(samples, (fold != number) & samples.succeeded)
-            expected[held] = forest.predict(samples.points[held])[:, :objectives]
+            chosen = (fold != number) & samples.succeeded
+            forest = Forest.fit(samples.points[chosen], samples.targets[chosen, :objectives])
+            expected[held] = forest.predict(samples.points[held])
     held = full & samples.succeeded
     measured = samples.targets[held, :objectives]
     squares = ((measured - expected[held]) ** 2).sum(axis=0) / ((measured - measured.mean(axis=0)) ** 2).sum(axis=0)
