@@ -77,11 +77,11 @@ def info(
     from optathlon.registry.tasks import described_tasks, make_task
 
     _load(plugins)
-    if described := described_tasks(id):
+    if id.startswith("subset:"):
+        _print_subset(id.removeprefix("subset:"))
+    elif described := described_tasks(id):
         for task in described:
             _print_task(make_task(task))
-    elif id.startswith("subset:"):
-        _print_subset(id.removeprefix("subset:"))
     elif "/" in id and ":" not in id:
         _print_task(make_task(id))
     else:

@@ -26,8 +26,10 @@ _SHOWN = 20
 @group.command("check")
 def check(descriptor: Annotated[Path, path_argument(help="Table descriptor (YAML).")]) -> None:
     """Say all that is wrong with a descriptor and its table, and what the tasks will be."""
+    from optathlon.registry.tasks import refuse_table
     from optathlon.tables import examine_file
 
+    refuse_table(str(descriptor))
     found = examine_file(descriptor)
     if found.columns is not None:
         show(f"{found.columns.file}: {len(found.columns):,} rows, SHA-256 {found.columns.sha256}")

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 from optathlon.data import data_root
 from optathlon.errors import MissingData, UsageError, unknown
@@ -62,12 +63,18 @@ def described_tasks(name: str) -> list[str]:
     path = expanded(name)
     if path.suffix.lower() in DESCRIPTOR_SUFFIXES:
         return load_descriptor(path)
-    if is_called_a_table(path) and name not in plugins.tasks:
+    if name not in plugins.tasks:
+        refuse_table(name)
+    return []
+
+
+def refuse_table(name: str) -> None:
+    """Raise `UsageError` for the name of a table where a task, or its descriptor, was to be named."""
+    if is_called_a_table(Path(name)):
         raise UsageError(
             f"{name!r} is a table: say what its columns mean in a descriptor, which `optathlon table init {name}` "
             "begins, and give the descriptor in its place"
         )
-    return []
 
 
 def make_task(id: str) -> Task:
