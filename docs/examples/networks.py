@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from itertools import product
+from typing import Any
 
 import pandas as pd
 from sklearn.datasets import load_digits
@@ -13,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 WEIGHTS_PER_UNIT = 64 + 1 + 10
 
 
-def trial(solver: str, momentum: float | None, rate: float, width: int, epochs: int, seed: int) -> dict[str, object]:
+def trial(solver: str, momentum: float | None, rate: float, width: int, epochs: int, seed: int) -> dict[str, Any]:
     images, digits = load_digits(return_X_y=True)
     inputs, test_inputs, targets, test_targets = train_test_split(images / 16, digits, random_state=0)
     inputs, val_inputs, targets, val_targets = train_test_split(inputs, targets, random_state=0)
@@ -26,7 +27,14 @@ def trial(solver: str, momentum: float | None, rate: float, width: int, epochs: 
         max_iter=epochs,
         random_state=seed,
     )
-    row = {"solver": solver, "momentum": momentum, "rate": rate, "width": width, "epochs": epochs, "seed": seed}
+    row: dict[str, Any] = {
+        "solver": solver,
+        "momentum": momentum,
+        "rate": rate,
+        "width": width,
+        "epochs": epochs,
+        "seed": seed,
+    }
     try:
         model.fit(inputs, targets)
     except ValueError:  # weights that are not finite
@@ -44,4 +52,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     solvers = [("adam", None), ("sgd", 0.0), ("sgd", 0.9)]
     grid = product(solvers, (0.001, 0.01, 0.1, 1e9), (4, 16, 64), (1, 3, 9, 27), (0, 1))
-    pd.DataFrame([trial(*solver, *others) for solver, *others in grid]).to_csv(sys.stdout, index=False)
+    rows = [trial(*solver, rate, width, epochs, seed) for solver, rate, width, epochs, seed in grid]
+    pd.DataFrame(rows).to_csv(sys.stdout, index=False)

@@ -47,7 +47,7 @@ class Examination:
 
 
 def examine_file(path: Path) -> Examination:
-    """Examine a descriptor file. Raises `UsageError` where it is no YAML, and `MissingData` without the table."""
+    """Examine a descriptor file. Raises `UsageError` where it is not YAML, and `MissingData` without the table."""
     return examine(read_descriptor(path), path.parent, path.name)
 
 

@@ -26,7 +26,7 @@ _NAMES = {
     "cost": r"(.*_)?(run_?time|time|seconds|duration|cost|elapsed)(_s)?",
     "test": r"test_.*|.*_test",
     "maximize": r"(.*_)?(acc(uracy)?|auc|f1|r2|score|throughput|reward|precision|recall|bleu)(_.*)?",
-    "minimize": r"(.*_)?(loss|err(or)?|rmse|mse|mae|perplexity|ppl|latency|size|params|weights|flops|regret|memory)(_.*)?",
+    "minimize": r"(.*_)?(loss|err(or)?|rmse|mse|mae|ppl|latency|size|params|weights|flops|regret|memory)(_.*)?",
     "group": r"(data(_?set)?|task|instance|benchmark|problem)(_(id|name))?",
 }
 """What columns of such names are taken for, the first one that fits."""

@@ -90,7 +90,7 @@ class HyperparameterReader:
         refuse(active & np.isinf(numbers), f"the hyperparameter {name!r} is infinite in {{}}: fix it")
         if one.kind == "integer":
             whole = np.isnan(numbers) | (numbers == np.floor(numbers))
-            refuse(active & ~whole, f"the hyperparameter {name!r} is no whole number in {{}}: make it a float")
+            refuse(active & ~whole, f"the hyperparameter {name!r} is not a whole number in {{}}: make it a float")
         if one.log:
             refuse(active & (numbers <= 0), f"the hyperparameter {name!r} has a log scale, but values <= 0 in {{}}")
         lower, upper = (-np.inf if one.lower is None else one.lower), (np.inf if one.upper is None else one.upper)
@@ -120,14 +120,14 @@ class HyperparameterReader:
         return Coded(np.where(active, known, INACTIVE), levels)
 
     def _refuse_text(self, name: str, values: Sequence[Value | None], codes: np.ndarray, active: np.ndarray) -> None:
-        """What is no number has no order by itself."""
+        """What is not a number has no order by itself."""
         wrong = np.array([number_of(value) is None for value in values], dtype=bool)[codes] & active
         if wrong.any():
             example = values[codes[int(np.argmax(wrong))]]
             self._findings.refuse(
                 wrong,
-                f"the ordinal hyperparameter {name!r} is no number but {example!r} in {{}}: give its `levels` in their "
-                "order, or make it categorical",
+                f"the ordinal hyperparameter {name!r} is not a number but {example!r} in {{}}: give its `levels` in "
+                "their order, or make it categorical",
             )
 
     def _combined(self, columns: Sequence[str]) -> tuple[np.ndarray, list[Value | None]]:

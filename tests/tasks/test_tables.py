@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from ConfigSpace import CategoricalHyperparameter
 
 from optathlon.errors import MissingData
 from optathlon.facts import Evaluation
@@ -51,7 +52,7 @@ def test_without_data_nothing_is_listed_and_a_task_says_what_to_do(
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
     assert list(COLLECTION.ids()) == []
     assert list(COLLECTION.facts()) == []
-    with pytest.raises(MissingData, match="docs/tasks.md says where to get it"):
+    with pytest.raises(MissingData, match=r"docs/tasks\.md says where to get it"):
         COLLECTION.make("tables/nas-bench-macro")
 
 
@@ -140,7 +141,7 @@ def test_nas_bench_macro_is_a_complete_grid_with_its_published_best(data: None) 
     found = np.array([answer.values for answer in task.evaluate_many(configs, fidelity=None, seeds=[0] * len(configs))])
     np.testing.assert_array_equal(found, table[["mean_acc", "params", "flops"]].to_numpy(float))
     assert len(found) == 3**8
-    assert found[:, 0].max() == pytest.approx(93.13, abs=0.005)  # arXiv:2103.11922, table 7
+    assert found[:, 0].max() == pytest.approx(93.13, abs=0.005)  # arXiv:2103.11922
     reference = np.array([one.reference for one in task.problem.objectives], dtype=float)
     assert (found[:, 1:].max(axis=0) < reference[1:]).all()
 
@@ -170,15 +171,16 @@ def test_llm_inference_bench_answers_with_its_repetitions_and_fails_elsewhere(da
 def test_alpaca_eval_has_the_published_win_rates_as_means(data: None) -> None:
     task = COLLECTION.make("tables/alpaca-eval")
     board = pd.read_csv(DATA / "alpaca_eval_lc" / "leaderboard.csv", index_col=0)
-    space = task.problem.space
+    models = task.problem.space["model"]
+    assert isinstance(models, CategoricalHyperparameter)
     annotations = pd.read_parquet(DATA / "alpaca_eval_lc" / "annotations.parquet")
     best = -math.inf
-    for model in space["model"].choices:  # type: ignore[union-attr]
+    for model in models.choices:
         own = annotations[annotations["model"] == model]
         answers = task.evaluate_many([{"model": model}] * len(own), fidelity=None, seeds=range(len(own)))
         rate = 100 * (np.mean([answer.values[0] for answer in answers]) - 1)
         assert rate == pytest.approx(board["win_rate"][model], abs=1e-4)
-        best = max(best, rate)
+        best = max(best, float(rate))
     assert task.problem.objectives[0].optimum == pytest.approx(best / 100 + 1)
 
 

@@ -31,7 +31,7 @@ _UNREAD = {
 }
 """Columns of `optathlon.load` without which others mean something else."""
 
-_OF_TRIALS = ", or, where the rows are trials of a task and not results of optimizers, make a task of them: see `optathlon table`"
+_OF_TRIALS = ", or, where the rows are no results but past trials, make a task of them: see `optathlon table`"
 
 _SAYS_DIRECTION = r"(higher|larger|greater|bigger|lower|smaller)_is_better|(is_)?(maxim|minim)i[sz]ed?"
 _MEANS_DIRECTION = (

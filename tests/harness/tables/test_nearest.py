@@ -85,7 +85,7 @@ def test_the_nearest_configuration_that_has_the_level_answers(tmp_path: Path) ->
         for level in (1, 10):
             row = nearest(stored, level, config)
             result = task.evaluate(config, fidelity=level, seed=0)
-            assert result.values == (pytest.approx(row["loss"]), row["size"])
+            assert result.values == pytest.approx((row["loss"], row["size"]))
             assert result.cost == pytest.approx(row["seconds"])
             assert result.metrics == {"test/loss": pytest.approx(row["test"])}
 
@@ -125,8 +125,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_surrogate_answers_near_what_is_stored_and_alike_from_the_cache(fitted: Any) -> None:
-    first, second, rows = fitted
-    configs = [config for config in probes(first.problem.space, 200) if config["rate"] < 0.05]
+    first, second, _ = fitted
+    configs: list[Any] = [config for config in probes(first.problem.space, 200) if float(config["rate"]) < 0.05]
     answers = first.evaluate_many(configs, fidelity=10, seeds=[0] * len(configs))
     assert answers == second.evaluate_many(configs, fidelity=10, seeds=[7] * len(configs))
     assert answers == [first.evaluate(config, fidelity=10, seed=1) for config in configs]

@@ -37,7 +37,7 @@ def test_a_fine_table_has_no_problems(tmp_path: Path) -> None:
     assert problems(FINE, tmp_path) == []
 
 
-WRONG_TABLES = {
+WRONG_TABLES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "the table is empty"),
     "only a header": ("rate,kind,loss\n", "the table has no rows"),
     "no number": (FINE + "oops,a,4\nbad,b,5\n", "the column 'rate' has no number but 'oops' in rows 4 and 5: fix it"),
@@ -90,7 +90,7 @@ WRONG_DESCRIPTORS: dict[str, tuple[dict[str, Any], str]] = {
     "twice a level": ({"hyperparameters": {"kind": {"kind": "ordinal", "levels": ["a", "a"]}}}, "a level stands twice"),
     "text as levels": (
         {"hyperparameters": {"kind": "ordinal"}},
-        "no number but 'a' in rows 1, 2 and 3: give its `levels`",
+        "is not a number but 'a' in rows 1, 2 and 3: give its `levels`",
     ),
     "other levels": (
         {"hyperparameters": {"kind": {"kind": "ordinal", "levels": ["a", "c"]}}},
@@ -116,7 +116,7 @@ WRONG_DESCRIPTORS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown row filter": ({"where": {"kind": "c"}}, "where.kind: no row has 'c'"),
     "integer": (
         {"hyperparameters": {"rate": "integer"}},
-        "'rate' is no whole number in rows 1, 2 and 3: make it a float",
+        "'rate' is not a whole number in rows 1, 2 and 3: make it a float",
     ),
     "fidelity": ({"fidelity": "kind"}, "the column 'kind' has no number but 'a' in rows 1, 2 and 3"),
     "budget": ({"budget": "a lot"}, "budget: can't read the budget 'a lot'"),
