@@ -1,10 +1,12 @@
 """Hyperparameters that are shares of a whole, as of the data sets in a mixture: one encoding, in both directions.
 
-Optimizers search boxes, and shares that add up to 1 are none. By stick-breaking, n shares are n - 1 numbers in [0, 1]: the
-first one is what the first share takes of the whole, the second what the second share takes of what is left, and so on;
-the last share is the rest. Each number is bent so that uniform numbers are uniform mixtures: what is left for m shares is
-broken at 1 - (1 - u)^(1 / (m - 1)), a quantile of the Beta(1, m - 1) distribution. J. Sethuraman: "A Constructive
-Definition of Dirichlet Priors", Statistica Sinica 4, 1994, has this construction of Dirichlet distributions.
+Optimizers search boxes, and shares that add up to 1 are none. By stick-breaking, n shares are n - 1 numbers in [0, 1].
+The first one is what the first share takes of the whole, the second what the second share takes of what is left, and so
+on; the last share is the rest. Each number is bent so that uniform numbers are uniform mixtures: of what is left for m
+shares, the number u takes 1 - (1 - u)^(1 / (m - 1)), the quantile u of the distribution Beta(1, m - 1).
+
+So are Dirichlet distributions made: J. Sethuraman: "A Constructive Definition of Dirichlet Priors", Statistica Sinica 4,
+1994.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 
 from optathlon.errors import UsageError
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """So far from 1 may the sum of shares be."""
 
 
@@ -33,7 +35,7 @@ def numbers_of(shares: Sequence[float]) -> list[float]:
 
     Raises `UsageError` for shares that are negative, or whose sum is not 1 within a millionth.
     """
-    if len(shares) < 2 or min(shares) < 0 or abs(math.fsum(shares) - 1) > _ROUNDING:
+    if len(shares) < 2 or min(shares) < 0 or abs(math.fsum(shares) - 1) > ROUNDING:
         raise UsageError(f"{list(shares)} are not shares of a whole: give at least two numbers >= 0 whose sum is 1")
     numbers = []
     for place, share in enumerate(shares[:-1]):
@@ -43,4 +45,4 @@ def numbers_of(shares: Sequence[float]) -> list[float]:
     return numbers
 
 
-__all__ = ["numbers_of", "shares_of"]
+__all__ = ["ROUNDING", "numbers_of", "shares_of"]

@@ -38,9 +38,7 @@ class Cells:
     def __init__(self, descriptor: Descriptor, trials: Trials, rows: np.ndarray) -> None:
         self._descriptor = descriptor
         columns = {
-            name: Coded(column.codes[rows], column.values)
-            if descriptor.hyperparameters[name].levels
-            else column.having(rows)
+            name: Coded(column.codes[rows], column.values) if descriptor.searched[name].levels else column.having(rows)
             for name, column in trials.hyperparameters.items()
         }
         self.space = Space(descriptor, columns)

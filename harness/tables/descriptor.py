@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -53,6 +53,7 @@ class HyperparameterColumn(_Part):
     ----------
     kind:
         `"float"` and `"integer"` have a range, `"ordinal"` has ordered levels, `"categorical"` unordered ones.
+        `"shares"` are n columns whose sum is 1: the floats `NAME_1` to `NAME_(n-1)` of `optathlon.shares`.
     column:
         By default the one of the hyperparameter's name. Several are one choice: each combination that there is.
     character:
@@ -67,7 +68,7 @@ class HyperparameterColumn(_Part):
         The hyperparameter is active only where these others have one of these values. Its cells count only there.
     """
 
-    kind: Literal["float", "integer", "ordinal", "categorical"]
+    kind: Literal["float", "integer", "ordinal", "categorical", "shares"]
     column: Texts = ()
     character: Annotated[Whole, Field(ge=1)] | None = None
     log: bool = False
@@ -83,12 +84,14 @@ class HyperparameterColumn(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.has_range and (self.levels or self.character is not None):
+        if self.kind not in ("ordinal", "categorical") and (self.levels or self.character is not None):
             raise ValueError(
                 f"of the kind {self.kind} it has no levels and no character: make it ordinal or categorical"
             )
-        if self.kind != "categorical" and len(self.column) > 1:
+        if self.kind not in ("categorical", "shares") and len(self.column) > 1:
             raise ValueError(f"of the kind {self.kind} it has one column: make it categorical")
+        if self.kind == "shares" and len(self.column) < 2:
+            raise ValueError("shares are of several columns: give them as column: [first, second]")
         if not self.has_range and (self.log or self.lower is not None or self.upper is not None):
             raise ValueError(f"of the kind {self.kind} it has no range: leave out log, lower and upper")
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
@@ -255,13 +258,25 @@ class Descriptor(_Part):
 
     @model_validator(mode="after")
     def _answerable(self) -> Self:
-        floats = [name for name, one in self.hyperparameters.items() if one.kind == "float"]
+        floats = [name for name, one in self.hyperparameters.items() if one.kind in ("float", "shares")]
         if self.answer == "exact" and floats:
             raise ValueError(
                 f"an exact look-up knows no values between those of the table, and {', '.join(floats)} would have "
                 "some: make it ordinal, or say `answer: nearest` or `answer: surrogate`"
             )
         return self
+
+    @property
+    def searched(self) -> dict[str, HyperparameterColumn]:
+        """The hyperparameters that optimizers get, by name: shares are several."""
+        found: dict[str, HyperparameterColumn] = {}
+        for name, one in self.hyperparameters.items():
+            if one.kind == "shares":
+                part = HyperparameterColumn(kind="float", lower=0, upper=1, when=one.when)
+                found |= dict.fromkeys(share_names(name, one.column), part)
+            else:
+                found[name] = one
+        return found
 
     def columns(self) -> list[str]:
         """Every column that is read, once."""
@@ -286,7 +301,7 @@ class Descriptor(_Part):
 
         A task has less where its rows have one value of a hyperparameter only.
         """
-        kinds = Counter(one.kind for one in self.hyperparameters.values())
+        kinds = Counter(one.kind for one in self.searched.values())
         known: dict[str, Any] = {
             "floats": kinds["float"],
             "integers": kinds["integer"],
@@ -313,6 +328,11 @@ class Descriptor(_Part):
     def semantics(self) -> str:
         """What of it decides the tasks' values, as text."""
         return self.model_dump_json(exclude={"table", "budget", "description", "domain", "licence", "citation"})
+
+
+def share_names(name: str, columns: Sequence[str]) -> list[str]:
+    """The names of the floats that stand for shares."""
+    return [f"{name}_{place}" for place in range(1, len(columns))]
 
 
 def read_descriptor(path: Path) -> dict[str, Any]:

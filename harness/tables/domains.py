@@ -132,7 +132,7 @@ class Space:
     def __init__(self, descriptor: Descriptor, columns: Mapping[str, Coded]) -> None:
         known: dict[str, Domain] = {}
         for name, column in columns.items():
-            declared = descriptor.hyperparameters[name]
+            declared = descriptor.searched[name]
             when = {
                 parent: frozenset(_written(texts, known[parent].values)) if parent in known else frozenset()
                 for parent, texts in declared.when.items()

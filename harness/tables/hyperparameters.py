@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from optathlon.shares import ROUNDING, numbers_of
 from optathlon.tables.columns import Columns
-from optathlon.tables.descriptor import HyperparameterColumn
+from optathlon.tables.descriptor import HyperparameterColumn, share_names
 from optathlon.tables.findings import Findings
 from optathlon.tables.trials import INACTIVE, Coded, coded
 from optathlon.tables.values import alike, did_you_mean, number_of, order_of, places_of, written_as
@@ -40,7 +41,11 @@ class HyperparameterReader:
             one = self._declared[name]
             columns = one.column or (name,)
             active = self._active(name, one, found)
-            if active is not None and all(column in self._columns for column in columns):
+            if active is None or not all(column in self._columns for column in columns):
+                continue
+            if one.kind == "shares":
+                found |= self._shares(name, columns, active & self.kept)
+            else:
                 read = self._range if one.has_range else self._choices
                 found[name] = read(name, one, columns, active & self.kept)
         return found
@@ -66,7 +71,7 @@ class HyperparameterReader:
                 hint = did_you_mean(parent, list(self._declared))
                 self._findings.problems.append(f"hyperparameters.{name}.when: no hyperparameter {parent!r}{hint}")
                 return None
-            if self._declared[parent].kind == "float":
+            if self._declared[parent].kind in ("float", "shares"):
                 self._findings.problems.append(
                     f"hyperparameters.{name}.when: {parent!r} is a float, which has no values to name: make it ordinal"
                 )
@@ -98,6 +103,19 @@ class HyperparameterReader:
         self._findings.note(outside, f"left out: {{}}, where {name!r} is outside of [{lower:g}, {upper:g}]")
         self.kept &= ~outside
         return coded(np.where(active, numbers, np.nan), one.kind == "integer")
+
+    def _shares(self, name: str, columns: Sequence[str], active: np.ndarray) -> dict[str, Coded]:
+        shares = np.column_stack([self._columns.numbers(column, self._findings)[0] for column in columns])
+        with np.errstate(invalid="ignore"):
+            are_shares = (shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) <= ROUNDING)
+        self._findings.refuse(
+            active & ~are_shares, f"the shares {name!r} are not numbers >= 0 whose sum is 1 in {{}}: fix them"
+        )
+        numbers = np.full((len(shares), len(columns) - 1), np.nan)
+        for row in np.flatnonzero(active & are_shares):
+            numbers[row] = numbers_of(shares[row].tolist())
+        names = share_names(name, columns)
+        return {part: coded(block, False) for part, block in zip(names, numbers.T, strict=True)}
 
     def _choices(self, name: str, one: HyperparameterColumn, columns: Sequence[str], active: np.ndarray) -> Coded:
         codes, values = self._combined(columns)

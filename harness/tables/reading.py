@@ -51,7 +51,7 @@ class _Reader:
         if not self._kept.any():
             self._findings.problems.append("no row of the table is left: see `where`, and the ranges")
         is_whole = all(column in self._columns for column in declared.columns())
-        return found if is_whole and len(hyperparameters) == len(declared.hyperparameters) else None
+        return found if is_whole and len(hyperparameters) == len(declared.searched) else None
 
     def _chosen(self) -> np.ndarray:
         """The rows that `where` asks for."""

@@ -12,6 +12,7 @@ import pytest
 from table_files import examined, made
 
 from optathlon.facts import Evaluation
+from optathlon.shares import numbers_of
 from optathlon.space import probes
 from optathlon.tables import TableTask
 from optathlon.tables.forest import Forest
@@ -203,3 +204,22 @@ def test_tasks_are_the_same_after_a_copy_to_another_folder(tmp_path: Path) -> No
         return task.fingerprint()
 
     assert fingerprint("here") == fingerprint("there")
+
+
+def test_shares_are_searched_by_their_encoding(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    table = pd.DataFrame(draw.dirichlet([1, 1, 1], 50), columns=["web", "code", "books"]).round(6)
+    table["books"] = 1 - table["web"] - table["code"]
+    table["loss"] = table["code"]
+    base = {"id": "mine/mixture", "table": "t.csv", "objectives": {"loss": "minimize"}, "answer": "nearest"}
+    mix = {"mix": {"kind": "shares", "column": ["web", "code", "books"]}}
+    task = made(table, tmp_path, base, hyperparameters=mix)
+    assert sorted(task.problem.space) == ["mix_1", "mix_2"]
+    assert task.facts.floats == 2
+    for row in table.to_dict("records"):
+        first, second = numbers_of([row["web"], row["code"], row["books"]])
+        assert task.evaluate({"mix_1": first, "mix_2": second}, fidelity=None, seed=0).values == (row["loss"],)
+    wrong = examined(table.assign(web=table["web"] + (table.index == 2)), tmp_path, base, hyperparameters=mix)
+    assert wrong.findings.problems == ["the shares 'mix' are not numbers >= 0 whose sum is 1 in row 3: fix them"]
+    single = examined(table, tmp_path, base, hyperparameters={"mix": {"kind": "shares", "column": "web"}})
+    assert "shares are of several columns" in single.findings.problems[0]
