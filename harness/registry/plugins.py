@@ -167,8 +167,8 @@ def import_plugin(path: Path) -> ModuleType:
             raise UsageError(f"no plugin file {str(path)!r}")
         if path.suffix != ".py":
             raise UsageError(
-                f"the plugin {str(path)!r} is neither a Python file nor a table descriptor: its name must end with .py "
-                "or .yaml"
+                f"the plugin {str(path)!r} is not a Python file, nor a table descriptor: its name must end with .py or "
+                ".yaml"
             )
         if path.parent not in plugins.folders:
             plugins.folders[path.parent] = PluginFolder(path.parent)
