@@ -5,8 +5,8 @@ The first one is what the first share takes of the whole, the second what the se
 on; the last share is the rest. Each number is bent so that uniform numbers are uniform mixtures: of what is left for m
 shares, the number u takes 1 - (1 - u)^(1 / (m - 1)), the quantile u of the distribution Beta(1, m - 1).
 
-So are Dirichlet distributions made: J. Sethuraman: "A Constructive Definition of Dirichlet Priors", Statistica Sinica 4,
-1994.
+Dirichlet distributions are made so in J. Sethuraman: "A Constructive Definition of Dirichlet Priors", Statistica
+Sinica 4, 1994.
 """
 
 from __future__ import annotations

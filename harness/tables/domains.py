@@ -77,7 +77,7 @@ class Domain:
                 return Integer(self.name, (int(self.lower), int(self.upper)), log=self.declared.log)
             case "ordinal":
                 return OrdinalHyperparameter(self.name, self.values, default_value=self.values[len(self.values) // 2])
-            case "categorical":
+            case _:
                 return CategoricalHyperparameter(self.name, self.values)
 
     def is_active(self, config: Mapping[str, Value]) -> bool:
