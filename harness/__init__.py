@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optathlon.experiments.driver import run_experiment
     from optathlon.experiments.experiment import Experiment
     from optathlon.results.frames import Results, load
+    from optathlon.tables.call import table_task
 
 __all__ = [
     "Budget",
@@ -41,6 +42,7 @@ __all__ = [
     "as_task",
     "load",
     "run_experiment",
+    "table_task",
 ]
 
 _LAZY = {
@@ -48,6 +50,7 @@ _LAZY = {
     "Results": "optathlon.results.frames",
     "load": "optathlon.results.frames",
     "run_experiment": "optathlon.experiments.driver",
+    "table_task": "optathlon.tables.call",
 }
 
 

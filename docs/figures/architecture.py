@@ -42,7 +42,7 @@ ROWS = [
         Room("registry", "entry points, plugins", "run", 0.4),
         Room("tasks", "by collection", "extend", 0.3),
     ],
-    [Room("llm", "chat, models, judges, win rates", "base")],
+    [Room("llm", "chat, models, judges, win rates", "base", 0.55), Room("tables", "tables as tasks", "run", 0.45)],
     [Room("public words", "Problem, Trial, Result, Task, Optimizer, Budget, errors, …", "base")],
 ]
 """From the top: a room may import the rooms in the rows below it, but optimizers and tasks are met by name only."""

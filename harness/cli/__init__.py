@@ -28,6 +28,7 @@ from optathlon.cli import (
     run,
     status,
     subset,
+    table,
 )
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.cli.output import flush, show
@@ -50,6 +51,7 @@ app.command("retry")(retry.retry)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
+app.add_typer(table.group, name="table")
 app.add_typer(judge.group, name="judge")
 app.command("list")(listing.list_known)
 app.command("info")(info.info)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def check(
     id: Annotated[
-        str | None, typer.Argument(help="Optimizer or task id, a pattern of tasks, module:Class, or file.py:Class.")
+        str | None,
+        typer.Argument(
+            help="Optimizer or task id, a pattern of tasks, module:Class, file.py:Class, or a table descriptor."
+        ),
     ] = None,
     all_optimizers: Annotated[
         bool, typer.Option("--all-optimizers", help="Every optimizer that is listed, a line each.")
@@ -36,8 +39,8 @@ def check(
     yes: Yes = False,
 ) -> None:
     """Run the conformance checks of an optimizer, of a task, or of the tasks that a pattern matches."""
-    from optathlon.registry.plugins import load_plugin, optimizer_names
-    from optathlon.registry.tasks import is_pattern
+    from optathlon.registry.plugins import load_file, optimizer_names
+    from optathlon.registry.tasks import described_tasks, is_pattern
     from optathlon.testing.conformance import optimizer_checks, task_checks
 
     if (id is None) is not all_optimizers:
@@ -46,11 +49,13 @@ def check(
     if sample is not None and (not of_tasks or sample < 1):
         raise UsageError("--sample is at least 1, and for a pattern of tasks such as 'bbob/*'")
     for plugin in plugins or ():
-        load_plugin(plugin)
+        load_file(plugin)
     if id is None:
         if yes:
             offer_environments(optimizer_names(), yes)
         failed = _check_many("optimizer", optimizer_names(), optimizer_checks)
+    elif described := described_tasks(id):
+        failed = sum([_check_one(task, task_checks(task)) for task in described])
     elif of_tasks and is_pattern(id):
         failed = _check_tasks(id, sample, seed)
     elif of_tasks:

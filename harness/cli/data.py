@@ -157,11 +157,11 @@ def _chosen(patterns: Iterable[str], plugins: Iterable[Path] | None) -> list[Kep
 def _sources(plugins: Iterable[Path]) -> Iterator[Kept]:
     """What the collections declare; a broken one is named on the side."""
     from optathlon.fetching.store import Kept
-    from optathlon.registry.plugins import collection_names, load_plugin
+    from optathlon.registry.plugins import collection_names, load_file
     from optathlon.registry.tasks import collection
 
     for plugin in plugins:
-        load_plugin(plugin)
+        load_file(plugin)
     for name in collection_names():
         try:
             declared = collection(name)

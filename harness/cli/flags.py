@@ -24,7 +24,8 @@ def path_option(*names: str, help: str) -> Any:
 
 
 Plugins = Annotated[
-    list[Path] | None, path_option("--plugin", help="Python file with optimizers and tasks. Repeatable.")
+    list[Path] | None,
+    path_option("--plugin", help="Python file with optimizers and tasks, or a table descriptor. Repeatable."),
 ]
 TrialTimeout = Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")]
 TrialMemory = Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")]

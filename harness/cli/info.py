@@ -28,18 +28,26 @@ _WIDTH = 100
 
 
 def info(
-    id: Annotated[str, typer.Argument(help="Id of an optimizer, a collection or a task, subset:NAME, or carps:NAME.")],
+    id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of an optimizer, a collection or a task, subset:NAME, carps:NAME, or a table descriptor."
+        ),
+    ],
     plugins: Plugins = None,
 ) -> None:
     """Say what there is to know about an optimizer, a collection, a task or a subset."""
     from optathlon.registry.plugins import collection_names, optimizer_names
-    from optathlon.registry.tasks import make_task
+    from optathlon.registry.tasks import described_tasks, make_task
 
     load_plugins(plugins)
     if id.startswith("subset:"):
         _print_subset(id)
     elif id.startswith("carps:"):
         _print_carps(id.removeprefix("carps:"))
+    elif described := described_tasks(id):
+        for task in described:
+            _print_task(make_task(task))
     elif "/" in id and ":" not in id:
         _print_task(make_task(id))
     elif id in collection_names() and id not in optimizer_names():

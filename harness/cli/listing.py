@@ -67,10 +67,10 @@ def list_known(
 
 def load_plugins(plugins: Iterable[Path] | None) -> None:
     """Register what plugin files bring."""
-    from optathlon.registry.plugins import load_plugin
+    from optathlon.registry.plugins import load_file
 
     for plugin in plugins or ():
-        load_plugin(plugin)
+        load_file(plugin)
 
 
 def _list_tasks(pattern: str, where: str | None, count: bool, names: bool) -> None:

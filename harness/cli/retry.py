@@ -40,7 +40,7 @@ def retry(
     from optathlon.experiments.code_changes import CodePolicy
     from optathlon.experiments.driver import retry_runs
     from optathlon.experiments.experiment import Execution
-    from optathlon.registry.plugins import load_plugin
+    from optathlon.registry.plugins import load_file
     from optathlon.results.folder import ResultsFolder
     from optathlon.trial import Status
 
@@ -51,7 +51,7 @@ def retry(
             raise unknown("status", one, known)
     folder = ResultsFolder.open(results)
     for plugin in plugins or ():
-        load_plugin(plugin)
+        load_file(plugin)
     flags = {
         "jobs": jobs,
         "trial_timeout": trial_timeout,

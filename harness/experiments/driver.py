@@ -28,7 +28,7 @@ from optathlon.redaction import redacted_id
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
-from optathlon.registry.plugins import PluginSet, load_plugin
+from optathlon.registry.plugins import PluginSet, load_file
 from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
 from optathlon.results.damage import restore_mark, set_aside_damaged
@@ -308,7 +308,7 @@ def _contents(experiment: Experiment) -> FolderContents:
 
 def _plan(experiment: Experiment, before: FolderContents) -> Plan:
     for plugin in experiment.plugins:
-        load_plugin(plugin)
+        load_file(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()
     codes = {redacted_id(id): code for id, code in _codes(choose_optimizers(experiment.optimizers)).items()}
     attempts = experiment.code_policy.runs_to_repeat(before.finished, codes, str(experiment.out))

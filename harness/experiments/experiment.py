@@ -153,7 +153,7 @@ class Experiment(Execution):
     root_seed:
         What every other seed is derived from; like the seeds, from 0 to 2**63 - 1.
     plugins:
-        Python files that define further optimizers and tasks.
+        Python files that define further optimizers and tasks, and table descriptors.
     workers_per_run:
         How many trials of a run are evaluated at the same time; by default one.
     clock:

@@ -25,6 +25,9 @@ from optathlon.text import described
 
 T = TypeVar("T")
 
+DESCRIPTOR_SUFFIXES = (".yaml", ".yml")
+"""How the names of table descriptors end."""
+
 
 @dataclass
 class Plugins:
@@ -38,6 +41,8 @@ class Plugins:
     registered: dict[Path, ModuleType] = field(default_factory=dict)
     modules: dict[Path, ModuleType] = field(default_factory=dict)
     folders: dict[Path, PluginFolder] = field(default_factory=dict)
+    descriptors: dict[Path, list[str]] = field(default_factory=dict)
+    """The tasks' ids of each table descriptor."""
     names: dict[str, str] = field(default_factory=dict)
     """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
@@ -53,7 +58,7 @@ class PluginSet:
     Attributes
     ----------
     files:
-        The plugin files.
+        The plugin files and table descriptors.
     names:
         Pairs of a name that was given to an optimizer, and what it stands for.
     """
@@ -64,12 +69,12 @@ class PluginSet:
     @classmethod
     def loaded(cls) -> PluginSet:
         """What this process has loaded so far."""
-        return cls(tuple(plugins.registered), tuple(plugins.names.items()))
+        return cls((*plugins.registered, *plugins.descriptors), tuple(plugins.names.items()))
 
     def load(self) -> None:
         """Load the same."""
         for path in self.files:
-            load_plugin(path)
+            load_file(path)
         plugins.names.update(self.names)
 
 
@@ -100,6 +105,30 @@ def collection_names() -> list[str]:
 def collection_of(id: str) -> str:
     """The name of the collection that a task's id begins with."""
     return id.partition("/")[0]
+
+
+def load_file(path: Path) -> None:
+    """Register what a plugin file, or a table descriptor, brings."""
+    if path.suffix.lower() in DESCRIPTOR_SUFFIXES:
+        load_descriptor(path)
+    else:
+        load_plugin(path)
+
+
+def load_descriptor(path: Path) -> list[str]:
+    """Register the tasks of a table descriptor; their ids.
+
+    Raises `UsageError` with the first problem, and `MissingData` where the table is not there.
+    """
+    from optathlon.tables import examine_file, tasks_of
+
+    path = followed(path)
+    if path not in plugins.descriptors:
+        tasks = tasks_of(examine_file(path), str(path))
+        for id, task in tasks.items():
+            _register("task", id, task, plugins.tasks, list(plugins.tasks))
+        plugins.descriptors[path] = list(tasks)
+    return plugins.descriptors[path]
 
 
 def load_plugin(path: Path) -> ModuleType:
@@ -137,7 +166,10 @@ def import_plugin(path: Path) -> ModuleType:
         if not path.is_file():
             raise UsageError(f"no plugin file {str(path)!r}")
         if path.suffix != ".py":
-            raise UsageError(f"the plugin {str(path)!r} is not a Python file: its name must end with .py")
+            raise UsageError(
+                f"the plugin {str(path)!r} is not a Python file, nor a table descriptor: its name must end with .py or "
+                ".yaml"
+            )
         if path.parent not in plugins.folders:
             plugins.folders[path.parent] = PluginFolder(path.parent)
         plugins.modules[path] = plugins.folders[path.parent].load(path)

@@ -6,10 +6,23 @@ import fnmatch
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 from optathlon.data import data_root
 from optathlon.errors import MissingData, UsageError, unknown
-from optathlon.registry.plugins import collection_names, collection_of, declared, load_class, made, plugins, require
+from optathlon.paths import expanded
+from optathlon.registry.plugins import (
+    DESCRIPTOR_SUFFIXES,
+    collection_names,
+    collection_of,
+    declared,
+    load_class,
+    load_descriptor,
+    made,
+    plugins,
+    require,
+)
+from optathlon.table_file import is_called_a_table
 from optathlon.task import Collection, Task
 from optathlon.text import described
 
@@ -34,12 +47,34 @@ def expand_tasks(patterns: Iterable[str]) -> list[str]:
     """The ids that match any of the patterns, in the order of the patterns and without repetitions.
 
     `*` matches any characters, `/` included; `?` one; `[12]` one of those listed. A pattern without such a character
-    is an id, which need not be listed.
+    is an id, which need not be listed. A table descriptor, `FILE.yaml`, stands for its tasks.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        found.update(dict.fromkeys(_matching(pattern) if is_pattern(pattern) else [make_task(pattern).id]))
+        found.update(dict.fromkeys(described_tasks(pattern) or _expanded(pattern)))
     return list(found)
+
+
+def described_tasks(name: str) -> list[str]:
+    """The ids of the tasks of a table descriptor; none where `name` is not called like a file of that kind.
+
+    Raises `UsageError` where it is called like a table, and for a descriptor as `load_descriptor`.
+    """
+    path = expanded(name)
+    if path.suffix.lower() in DESCRIPTOR_SUFFIXES:
+        return load_descriptor(path)
+    if name not in plugins.tasks:
+        refuse_table(name)
+    return []
+
+
+def refuse_table(name: str) -> None:
+    """Raise `UsageError` for the name of a table where a task, or its descriptor, was to be named."""
+    if is_called_a_table(Path(name)):
+        raise UsageError(
+            f"{name!r} is a table: say what its columns mean in a descriptor, which `optathlon table init {name}` "
+            "begins, and give the descriptor in its place"
+        )
 
 
 def make_task(id: str) -> Task:
@@ -63,6 +98,10 @@ def _listed(source: Collection) -> Iterator[str]:
         raise
     except Exception as error:  # a collection may raise anything
         raise UsageError(f"the collection {source.name!r} can't list its tasks: {described(error)}") from None
+
+
+def _expanded(pattern: str) -> list[str]:
+    return _matching(pattern) if is_pattern(pattern) else [make_task(pattern).id]
 
 
 def _matching(pattern: str) -> list[str]:

@@ -27,7 +27,7 @@ from uuid import uuid4
 import psutil
 
 from optathlon.errors import Interruption, OptathlonError, UsageError
-from optathlon.registry.plugins import load_plugin
+from optathlon.registry.plugins import load_file
 from optathlon.registry.tasks import make_task
 from optathlon.resources import Resources
 from optathlon.running.descendants import MARK, adopt_orphans, go_on_without_parent, kill_descendants, kill_orphans
@@ -394,7 +394,7 @@ def _serve(connection: Connection, cores: tuple[int, ...], plugins: Sequence[Pat
     _set_up(cores, output)
     for plugin in plugins:
         with contextlib.suppress(OptathlonError):  # its tasks will be unknown, and say so
-            load_plugin(plugin)
+            load_file(plugin)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             number, order = connection.recv()

@@ -31,6 +31,8 @@ _UNREAD = {
 }
 """Columns of `optathlon.load` without which others mean something else."""
 
+_OF_TRIALS = ", or, where the rows are no results but past trials, make a task of them: see `optathlon table`"
+
 _SAYS_DIRECTION = r"(higher|larger|greater|bigger|lower|smaller)_is_better|(is_)?(maxim|minim)i[sz]ed?"
 _MEANS_DIRECTION = (
     r"(min|max)(imi([sz]e|[sz]ing|[sz]ation))?|(higher|larger|greater|bigger|lower|smaller)([ _-]is[ _-]better)?"
@@ -84,7 +86,10 @@ def _check_columns(table: Table) -> None:
         for near in difflib.get_close_matches(name, others, n=1, cutoff=cutoff):
             raise table.error(f"no column {name!r}, but {others[near]!r}: rename it")
         if name in REQUIRED:
-            raise table.error(f"no column {name!r}: it has {', '.join(map(repr, columns))}; rename the one you mean")
+            raise table.error(
+                f"no column {name!r}: it has {', '.join(map(repr, columns))}; rename the one you mean"
+                f"{_OF_TRIALS if 'value' not in columns else ''}"
+            )
     for index, column in enumerate(columns):
         if column not in KNOWN:
             _refuse_meaningful(table, column, table.rows.column(index))

@@ -1,0 +1,1 @@
+../../harness/table_file.py
