@@ -29,7 +29,8 @@ ALIKE = {
 }
 """Pairs that may propose the same, each with the reason beside it."""
 
-CHEAP_TRIALS, EXPENSIVE_TRIALS = 30, 8
+CHEAP_TRIALS, LEVELLED_TRIALS, EXPENSIVE_TRIALS = 30, 60, 8
+"""More where a configuration has a trial per level; few of expensive ones whose initial design can be made short."""
 
 
 def _numbers() -> Any:
@@ -95,6 +96,12 @@ def _proposals(name: str, problem: Problem, trials: int) -> list[Proposal]:
     return found
 
 
+def _trials(name: str, problem: Problem) -> int:
+    if name in EXPENSIVE and early(name):
+        return EXPENSIVE_TRIALS
+    return CHEAP_TRIALS if problem.fidelity is None else LEVELLED_TRIALS
+
+
 def _alike(first: list[Proposal], second: list[Proposal]) -> bool:
     number = min(len(first), len(second))
     first, second = first[:number], second[:number]
@@ -106,7 +113,7 @@ def _pairs_alike(kind: str, names: Collection[str]) -> Iterator[tuple[str, str]]
     for name in sorted(names):
         problem = PROBLEMS[kind]()
         if _takes_part(name, problem):
-            found[name] = _proposals(name, problem, EXPENSIVE_TRIALS if name in EXPENSIVE else CHEAP_TRIALS)
+            found[name] = _proposals(name, problem, _trials(name, problem))
     for first, second in combinations(found, 2):
         if frozenset({first, second}) not in ALIKE and _alike(found[first], found[second]):
             yield first, second
