@@ -223,14 +223,26 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
             yield from (alias.name for alias in tree.names)
             return
         case ast.ImportFrom():
-            parents = package.split(".")[: len(package.split(".")) - tree.level + 1] if tree.level else []
-            base = ".".join(filter(None, [*parents, tree.module or ""]))
+            base = _absolute(tree.module or "", tree.level, package)
             yield from filter(None, [base, *(f"{base}.{alias.name}".strip(".") for alias in tree.names)])
             return
+        case ast.Call(
+            func=ast.Name("import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(str(name)), *_],
+        ):
+            plain = name.lstrip(".")
+            yield from filter(None, [_absolute(plain, len(name) - len(plain), package)])
+            children = [*ast.iter_child_nodes(tree)]
         case _:
             children = [*ast.iter_child_nodes(tree)]
     for child in children:
         yield from _imported(child, package)
+
+
+def _absolute(module: str, level: int, package: str) -> str:
+    """The whole name of a module that is imported with so many dots, which count from the package."""
+    parts = package.split(".")
+    return ".".join(filter(None, [*(parts[: len(parts) - level + 1] if level else []), module]))
 
 
 @lru_cache(maxsize=4096)
@@ -262,8 +274,11 @@ def _does_nothing(statement: ast.stmt) -> bool:
     match statement:
         case ast.Expr(value=ast.Constant()):
             return True
-        case ast.If(test=test):
-            return "__name__" in _named(test)
+        case ast.If(
+            test=ast.Compare(left=ast.Name("__name__"), ops=[ast.Eq()], comparators=[ast.Constant("__main__")]),
+            orelse=[],
+        ):
+            return True
         case _:
             return False
 

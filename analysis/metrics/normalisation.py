@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.magnitude import room
 from optathlon.analysis.metrics.objectives import optimal_loss
 
 BASELINE = "random"
@@ -83,8 +84,10 @@ def between(losses: pd.DataFrame, zero: pd.Series, one: pd.Series) -> pd.DataFra
     task = losses.index.get_level_values("task")
     low, high = (anchor.reindex(task).to_numpy(dtype=float)[:, None] for anchor in (zero, one))
     values = losses.to_numpy(dtype=float)
+    unit = room(values, low, high)
+    values, low, high = values * unit, low * unit, high * unit
     slack = _ROUNDING * np.maximum(np.abs(low), np.abs(high))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scaled = (values - low) / (high - low)
     equal = (np.abs(high - low) <= slack) & losses.notna().to_numpy()
     filled = np.where(equal, (values > low + slack).astype(float), scaled)

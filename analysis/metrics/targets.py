@@ -7,6 +7,7 @@ import pandas as pd
 
 from optathlon.analysis.metrics.anytime import CELL
 from optathlon.analysis.metrics.axes import positions_of_runs
+from optathlon.analysis.metrics.magnitude import room
 from optathlon.analysis.metrics.normalisation import optimal_losses
 
 PRECISIONS = tuple((10.0 ** np.linspace(2, -8, 51)).tolist())
@@ -121,7 +122,9 @@ def _targets(cells: pd.MultiIndex, losses: pd.Series, tasks: pd.DataFrame) -> np
     task = cells.get_level_values("task")
     best, worst = (ends.reindex(task).to_numpy(dtype=float) for ends in (final.min(), final.max()))
     absolute = optimum[:, None] + np.array(PRECISIONS)
-    relative = best[:, None] + (worst - best)[:, None] * np.array(SHARES)
+    unit = room(best, worst)
+    best, worst = (best * unit)[:, None], (worst * unit)[:, None]
+    relative = (best + (worst - best) * np.array(SHARES)) / unit[:, None]
     targets: np.ndarray = np.where(np.isnan(optimum)[:, None], relative, absolute)
     return targets
 

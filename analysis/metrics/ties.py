@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.metrics.magnitude import room
 from optathlon.analysis.metrics.objectives import is_multi_objective
 from optathlon.errors import UsageError
 
@@ -71,8 +72,9 @@ def storage_differences(losses: pd.DataFrame) -> pd.Series:
     """
     ordered = np.sort(losses.to_numpy(dtype=float), axis=1)
     low, high = ordered[:, :-1], ordered[:, 1:]
+    unit = room(low, high)
     with np.errstate(divide="ignore", invalid="ignore"):
-        difference = (high - low) / np.maximum(np.abs(low), np.abs(high))
+        difference = (high * unit - low * unit) / (unit * np.maximum(np.abs(low), np.abs(high)))
     near = (difference > 0) & (difference <= _COARSEST)
     for row, column in np.argwhere(near & (difference > PRECISION)):
         near[row, column] = _is_rounded(float(low[row, column]), float(high[row, column]))

@@ -19,7 +19,7 @@ _WIDE = 1e3
 def is_wide(values: np.ndarray) -> bool:
     """Whether the known numbers are positive and span magnitudes, so that a logarithmic scale serves them better."""
     known = values[np.isfinite(values)]
-    return bool(len(known) and known.min() > 0 and known.max() > _WIDE * known.min())
+    return bool(len(known) and known.min() > 0 and known.max() / _WIDE > known.min())
 
 
 def pack(values: np.ndarray) -> dict[str, Any]:

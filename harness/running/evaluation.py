@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from optathlon.errors import Interruption
 from optathlon.problem import Constraint, Objective, Problem
 from optathlon.running.interruption import is_from_outside
 from optathlon.task import Task
+from optathlon.text import described
 from optathlon.trial import Result, Status, Trial
 
 _ERROR_LINES = 8
@@ -135,8 +137,11 @@ def evaluate(task: Task, trial: Trial, seed: int) -> Result:
 
 
 def last_lines() -> str:
-    """The last lines of the exception being handled."""
-    return "\n".join(traceback.format_exc().strip().splitlines()[-_ERROR_LINES:])
+    """The last lines of the exception being handled; the very last one says what it is."""
+    lines = traceback.format_exc().strip().splitlines()
+    if isinstance(group := sys.exception(), BaseExceptionGroup):  # whose text ends with a ruler
+        lines.append(f"{described(group)}: {described(group.exceptions[0])}")
+    return "\n".join(lines[-_ERROR_LINES:])
 
 
 def checked(result: object, problem: Problem) -> Result:

@@ -113,9 +113,8 @@ class TableTask(Task):
             known["optimal_hypervolume"] = self._hypervolume()
         return known
 
-    @property
     def facts(self) -> Facts:
-        """What a list of tasks says of it."""
+        """What is known of it, of which the descriptor says a part."""
         descriptor = self._descriptor
         is_fitted = descriptor.answer == "surrogate"
         return Facts.of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -118,13 +119,19 @@ def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
     found = recurring_extremes(analysis.results.trials, analysis.results.tasks)
     for name, own in found.groupby("optimizer"):
         shown = own.head(_MOST_CODES)
-        values = [f"{value:.10g}" for value in shown["value"]]
+        values = [_told(value) for value in shown["value"]]
         (first, *others) = (f"{value} in {count:,}" for value, count in zip(values, shown["trials"], strict=True))
         text = Markup(
             "With {}, extreme values recur: {}. Where they stand for failures, <code>{}</code> counts them as such."
         )
         recurring = ", ".join([f"{first} of {counted(int(own['of'].iloc[0]), 'trial')}", *others])
         yield text.format(names([str(name)]), recurring, " ".join(f"--failure-value {value}" for value in values))
+
+
+def _told(value: float) -> str:
+    """The value in ten digits; in all where these would be more than a float can hold, as of the largest one."""
+    text = f"{value:.10g}"
+    return text if math.isfinite(float(text)) else repr(float(value))
 
 
 def _shorter_runs(analysis: Analysis) -> Iterator[Markup]:

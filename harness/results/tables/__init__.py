@@ -16,7 +16,7 @@ def load_table(path: str | Path, *, direction: Direction | None = None) -> Resul
 
     Rows with equal `optimizer`, `task` and `seed` are a run, in any order; other columns than these are ignored:
 
-    - `optimizer`, `task`: any text; blanks around it don't count.
+    - `optimizer`, `task`: any text; blanks around it don't count, and control characters become escapes.
     - `seed`: whole numbers below 2⁶³ or, e.g. for named folds, text, which becomes a number that depends on the text
       alone, so that it is the same in every table.
     - `step`: evaluations that the run has spent when it sees the value, the present one included. Steps may be left

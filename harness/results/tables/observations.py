@@ -33,9 +33,9 @@ _UNREAD = {
 
 _OF_TRIALS = ", or, where the rows are no results but past trials, make a task of them: see `optathlon table`"
 
-_SAYS_DIRECTION = r"(higher|larger|greater|bigger|lower|smaller)_is_better|(is_)?(maxim|minim)i[sz]ed?"
+_SAYS_DIRECTION = r"(is_)?(higher|larger|greater|bigger|lower|smaller)_(is_)?better|(is_)?(maxim|minim)i[sz]ed?"
 _MEANS_DIRECTION = (
-    r"(min|max)(imi([sz]e|[sz]ing|[sz]ation))?|(higher|larger|greater|bigger|lower|smaller)([ _-]is[ _-]better)?"
+    r"(min|max)(imi([sz]ed?|[sz]ing|[sz]ation))?|(higher|larger|greater|bigger|lower|smaller)([ _-](is[ _-])?better)?"
 )
 """Names of columns, and values, that tell which values are better."""
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from optathlon.errors import UsageError
+from optathlon.text import clean
 
 Direction = Literal["minimize", "maximize"]
 
@@ -72,10 +73,12 @@ class Table:
         return compute.utf8_trim_whitespace(text)
 
     def text(self, column: str) -> pd.Categorical:
-        """A column of text in one form of each letter, its categories sorted; empty where it is missing."""
+        """A column of text, cleaned, in one form of each letter, its categories sorted; empty where it is missing."""
         normalised = compute.utf8_normalize(self.stripped(column), form="NFC")
         labels = pd.Categorical(normalised.dictionary_encode().to_pandas())
-        return labels.reorder_categories(sorted(labels.categories))
+        cleaned = [clean(label) for label in labels.categories]
+        categories = pd.Index(sorted({*cleaned}), dtype=labels.categories.dtype)
+        return pd.Categorical.from_codes(categories.get_indexer(pd.Index(cleaned))[labels.codes], categories)
 
     def names(self, column: str) -> pd.Categorical:
         """A column of text in which nothing is empty."""

@@ -247,10 +247,10 @@ def test_the_fingerprint_tells_tables_and_meanings_apart_but_not_words(tmp_path:
 
 
 def test_facts_are_those_of_the_problem(tmp_path: Path) -> None:
-    facts = made(grid_rows(), tmp_path, description="in words", domain="toys").facts
+    facts = made(grid_rows(), tmp_path, description="in words", domain="toys").facts()
     assert (facts.kind, facts.domain, facts.ordinals, facts.categoricals) == (Evaluation.TABLE, "toys", 2, 1)
     assert (facts.noisy, facts.resumable, facts.optimum) == (True, True, True)
-    assert not made(grid_rows(), tmp_path, where={"seed": "1"}).facts.noisy
+    assert not made(grid_rows(), tmp_path, where={"seed": "1"}).facts().noisy
 
 
 def test_random_tables_are_found_again(tmp_path: Path) -> None:

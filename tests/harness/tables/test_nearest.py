@@ -150,7 +150,7 @@ def test_the_quality_of_a_surrogate_is_that_of_held_out_configurations(fitted: A
     metadata = task.metadata
     assert 0.8 < metadata["cv_r2/loss"] < 1
     assert 0.8 < metadata["cv_rank_correlation/loss"] < 1
-    assert task.facts.kind is Evaluation.SURROGATE
+    assert task.facts().kind is Evaluation.SURROGATE
     shuffled = rows.assign(loss=rows["loss"].sample(frac=1, random_state=0).to_numpy())
     random = made(shuffled, tmp_path, CLOUD, answer="surrogate", missing="failure")
     assert float(random.metadata["cv_r2/loss"]) < 0.2
@@ -215,7 +215,7 @@ def test_shares_are_searched_by_their_encoding(tmp_path: Path) -> None:
     mix = {"mix": {"kind": "shares", "column": ["web", "code", "books"]}}
     task = made(table, tmp_path, base, hyperparameters=mix)
     assert sorted(task.problem.space) == ["mix_1", "mix_2"]
-    assert task.facts.floats == 2
+    assert task.facts().floats == 2
     for row in table.to_dict("records"):
         first, second = numbers_of([row["web"], row["code"], row["books"]])
         assert task.evaluate({"mix_1": first, "mix_2": second}, fidelity=None, seed=0).values == (row["loss"],)

@@ -226,7 +226,9 @@ class ContinuesUnresumable(RandomSearch):
 
 
 class FitsNothing(RandomSearch):
-    requires = frozenset({Capability.MULTI_OBJECTIVE, Capability.CONSTRAINTS, Capability.RESUMABLE})
+    @classmethod
+    def objection(cls, problem):
+        return "it takes no task"
 
 
 def hidden():
