@@ -72,7 +72,7 @@ def init(
 
 def _line(task: TableTask) -> str:
     """A task in a line: its kind, hyperparameters, objectives and size."""
-    facts, problem, cells = task.facts, task.problem, task.metadata
+    facts, problem, cells = task.facts(), task.problem, task.metadata
     kinds = ", ".join(f"{count} {kind}" for kind in _KINDS if (count := getattr(facts, kind)))
     goals = ", ".join(
         f"{one.direction} {one.name}" + ("" if one.optimum is None else f" (best {one.optimum:g})")
