@@ -70,9 +70,7 @@ class VizierUCBPE(_Vizier):
     reference = "Song et al. (2024), arXiv:2408.11527"
     _designer: ClassVar[str] = "ucb_pe"
 
-    def __init__(
-        self, problem: Problem, seed: int, *, initial_trials: Positive = 1, timeout: Timeout = 3600.0
-    ) -> None:
+    def __init__(self, problem: Problem, seed: int, *, initial_trials: Positive = 1, timeout: Timeout = 3600.0) -> None:
         super().__init__(problem, seed, options={"initial_trials": initial_trials}, timeout=timeout)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 LIMIT = 1e30
@@ -61,7 +61,7 @@ class Method:
     def _now(self) -> datetime:
         """A time that counts events: designers compare when trials were created and completed."""
         self._events += 1
-        return datetime.fromtimestamp(0, timezone.utc) + timedelta(seconds=self._events)
+        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=self._events)
 
     def _statement(self) -> Any:
         """The problem as a user of the library writes it; choices are called by their places."""

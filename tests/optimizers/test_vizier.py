@@ -120,7 +120,7 @@ def test_native_options(kit: Any) -> None:
 def test_pending_trials_change_what_is_proposed(kit: Any) -> None:
     problem = kit.problem(kit.numeric_space(), n_workers=3)
     alone = VizierUCBPE(problem, SEED)
-    (trial,) = kit.drive(alone, problem, kit.flat_loss, 1)
+    kit.drive(alone, problem, kit.flat_loss, 1)
     first, second = alone.ask(), alone.ask()
     assert first and second and first.config != second.config
 
