@@ -54,8 +54,7 @@ class VizierUCBPE(_Vizier):
     """Vizier's default: upper confidence bounds of a Gaussian process, and pure exploration (Contal et al. 2013).
 
     Once results have come since the last proposal it takes the upper confidence bound, else what is most uncertain
-    among the promising, where pending trials make the model certain. Several objectives are scalarised at random, so
-    that the mean improves the hypervolume. The first trial is the middle of the space.
+    among the promising, where pending trials make the model certain. The first trial is the middle of the space.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class VizierUCBPE(_Vizier):
         Seconds that it may take for a proposal.
     """
 
-    capabilities = _FLAT | {Capability.MULTI_OBJECTIVE}
+    capabilities = _FLAT
     pending = Pending.MODELS
     reference = "Song et al. (2024), arXiv:2408.11527"
     _designer: ClassVar[str] = "ucb_pe"

@@ -94,7 +94,6 @@ def agree(kit: Any, found: Any, expected: Any, fixed: dict[str, Any]) -> bool:
         ("vizier-eagle", 1, True),
         ("vizier-gp", 1, True),
         ("vizier-ucbpe", 1, True),
-        ("vizier-ucbpe", 2, False),
     ],
 )
 def test_native(kit: Any, name: str, objectives: int, failing: bool) -> None:
