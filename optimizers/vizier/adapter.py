@@ -50,29 +50,6 @@ class _Vizier(EnvironmentOptimizer):
 _FLAT = frozenset({Capability.CATEGORICALS, Capability.ASYNCHRONOUS})
 
 
-class VizierUCBPE(_Vizier):
-    """Vizier's default: upper confidence bounds of a Gaussian process, and pure exploration (Contal et al. 2013).
-
-    Once results have come since the last proposal it takes the upper confidence bound, else what is most uncertain
-    among the promising, where pending trials make the model certain. The first trial is the middle of the space.
-
-    Parameters
-    ----------
-    initial_trials:
-        Trials before the model is used: the middle, then quasi-random ones.
-    timeout:
-        Seconds that it may take for a proposal.
-    """
-
-    capabilities = _FLAT
-    pending = Pending.MODELS
-    reference = "Song et al. (2024), arXiv:2408.11527"
-    _designer: ClassVar[str] = "ucb_pe"
-
-    def __init__(self, problem: Problem, seed: int, *, initial_trials: Positive = 1, timeout: Timeout = 3600.0) -> None:
-        super().__init__(problem, seed, options={"initial_trials": initial_trials}, timeout=timeout)
-
-
 class VizierGP(_Vizier):
     """Vizier's Gaussian process bandit: upper confidence bounds in a trust region, maximised by fireflies.
 

@@ -94,18 +94,16 @@ def _designer(kind: str, statement: Any, seed: int, options: dict[str, Any]) -> 
         return EagleStrategyDesigner(statement, seed=seed)
 
     import jax
-
-    given: dict[str, Any] = {"rng": jax.random.PRNGKey(seed), "num_seed_trials": options["initial_trials"]}
-    if kind == "ucb_pe":
-        from vizier._src.algorithms.designers.gp_ucb_pe import VizierGPUCBPEBandit
-
-        return VizierGPUCBPEBandit(statement, **given)
-
     from vizier._src.algorithms.designers.gp_bandit import VizierGPBandit
     from vizier.pyvizier.converters import padding
 
     schedule = padding.PaddingSchedule(num_trials=padding.PaddingType[options["padding"].upper()])
-    return VizierGPBandit(statement, padding_schedule=schedule, **given)
+    return VizierGPBandit(
+        statement,
+        rng=jax.random.PRNGKey(seed),
+        num_seed_trials=options["initial_trials"],
+        padding_schedule=schedule,
+    )
 
 
 def _place(index: int) -> str:

@@ -121,4 +121,4 @@ def test_integers_with_many_values_are_rounded(kit: Any) -> None:
     space.add(Integer("n", (-(2**40), 2**61)), Integer("m", (1, 10**6), log=True))
     problem = kit.problem(space)
     trials = kit.drive(GFOHillClimbing(problem, SEED), problem, lambda config: abs(config["n"]) / 2**40, TRIALS)
-    assert len({trial.config["n"] for trial in trials}) > TRIALS // 2
+    assert len({trial.config["n"] for trial in trials}) > TRIALS // 4

@@ -10,18 +10,18 @@ import pytest
 from roster import CLASSES, marks_of
 
 from optathlon import Result, Status
-from optathlon.optimizers.vizier import VizierEagle, VizierUCBPE
+from optathlon.optimizers.vizier import VizierEagle
 from optathlon.remote.environments import made
 
-pytestmark = marks_of("vizier-ucbpe")
+pytestmark = marks_of("vizier-gp")
 SEED = 11
-TRIALS = {"vizier-eagle": 60, "vizier-gp": 5, "vizier-ucbpe": 4}
+TRIALS = {"vizier-eagle": 60, "vizier-gp": 5}
 
 NATIVE = """
 import json, math, sys, warnings
 warnings.simplefilter("ignore")
 from vizier import algorithms as vza, pyvizier as vz
-name, objectives, failing, trials, seeds, padding_type, order = json.loads(sys.argv[1])
+name, failing, trials, seeds, padding_type, order = json.loads(sys.argv[1])
 problem = vz.ProblemStatement()
 root = problem.search_space.root
 add = {
@@ -34,19 +34,17 @@ add = {
 }
 for one in order:
     add[one]()
-for number in range(objectives):
-    problem.metric_information.append(vz.MetricInformation(f"f{number}", goal=vz.ObjectiveMetricGoal.MINIMIZE))
+problem.metric_information.append(vz.MetricInformation("loss", goal=vz.ObjectiveMetricGoal.MINIMIZE))
 if name == "vizier-eagle":
     from vizier._src.algorithms.designers.eagle_strategy.eagle_strategy import EagleStrategyDesigner
     designer = EagleStrategyDesigner(problem, seed=11)
 else:
     import jax
     from vizier._src.algorithms.designers.gp_bandit import VizierGPBandit
-    from vizier._src.algorithms.designers.gp_ucb_pe import VizierGPUCBPEBandit
     from vizier.pyvizier.converters import padding
-    kind, more = (VizierGPUCBPEBandit, {}) if name == "vizier-ucbpe" else (VizierGPBandit, {
-        "padding_schedule": padding.PaddingSchedule(num_trials=getattr(padding.PaddingType, padding_type))})
-    designer = kind(problem, rng=jax.random.PRNGKey(11), num_seed_trials=seeds, **more)
+    schedule = padding.PaddingSchedule(num_trials=getattr(padding.PaddingType, padding_type))
+    designer = VizierGPBandit(
+        problem, rng=jax.random.PRNGKey(11), num_seed_trials=seeds, padding_schedule=schedule)
 asked = []
 for number in range(1, trials + 1):
     (suggestion,) = designer.suggest(1)
@@ -60,22 +58,19 @@ for number in range(1, trials + 1):
     loss += abs(one["layers"] - 4) / 5 + (math.log2(one["units"]) - 6) ** 2 / 4
     loss += {"relu": 0.0, "tanh": 1.0, "gelu": 0.5}[one.get("activation", "relu")]
     loss += {"s": 1.0, "m": 0.0, "l": 0.7}[one.get("size", "m")]
-    losses = [loss, math.log2(one["units"])][:objectives]
     if failing and number % 3 == 0:
         trial.complete(vz.Measurement(), infeasibility_reason="crashed")
     else:
-        trial.complete(vz.Measurement({f"f{i}": value for i, value in enumerate(losses)}))
+        trial.complete(vz.Measurement({"loss": loss}))
     designer.update(vza.CompletedTrials([trial]), vza.ActiveTrials([]))
 print(json.dumps(asked))
 """
 
 
-def native(
-    name: str, space: Any, objectives: int = 1, failing: bool = False, seeds: int = 1, padding: str = "MULTIPLES_OF_10"
-) -> Any:
+def native(name: str, space: Any, failing: bool = False, seeds: int = 1, padding: str = "MULTIPLES_OF_10") -> Any:
     order = [one for one in space if one != "version"]
-    arguments = json.dumps([name, objectives, failing, TRIALS[name], seeds, padding, order])
-    python = made(VizierUCBPE.environment).python
+    arguments = json.dumps([name, failing, TRIALS[name], seeds, padding, order])
+    python = made(VizierEagle.environment).python
     done = subprocess.run([str(python), "-c", NATIVE, arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -87,26 +82,18 @@ def agree(kit: Any, found: Any, expected: Any, fixed: dict[str, Any]) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "objectives", "failing"),
-    [
-        ("vizier-eagle", 1, False),
-        ("vizier-eagle", 1, True),
-        ("vizier-gp", 1, True),
-        ("vizier-ucbpe", 1, True),
-    ],
-)
-def test_native(kit: Any, name: str, objectives: int, failing: bool) -> None:
-    problem = kit.problem(kit.flat_space(), objectives=objectives)
+@pytest.mark.parametrize(("name", "failing"), [("vizier-eagle", False), ("vizier-eagle", True), ("vizier-gp", True)])
+def test_native(kit: Any, name: str, failing: bool) -> None:
+    problem = kit.problem(kit.flat_space())
     counted = iter(range(1, 100))
 
     def result(config: Any) -> Any:
         if failing and next(counted) % 3 == 0:
             return Result(status=Status.CRASHED, losses=(1e300,))
-        return kit.two_losses(config) if objectives == 2 else kit.flat_loss(config)
+        return kit.flat_loss(config)
 
     found = kit.configs(kit.drive(CLASSES[name](problem, SEED), problem, result, TRIALS[name]))
-    assert agree(kit, found, native(name, problem.space, objectives, failing), {"version": 3})
+    assert agree(kit, found, native(name, problem.space, failing), {"version": 3})
 
 
 def test_native_options(kit: Any) -> None:
@@ -114,18 +101,6 @@ def test_native_options(kit: Any) -> None:
     optimizer = CLASSES["vizier-gp"](problem, SEED, initial_trials=3, padding="powers_of_2")
     found = kit.configs(kit.drive(optimizer, problem, kit.flat_loss, TRIALS["vizier-gp"]))
     assert agree(kit, found, native("vizier-gp", problem.space, seeds=3, padding="POWERS_OF_2"), {})
-
-
-def test_pending_trials_change_what_is_proposed(kit: Any) -> None:
-    problem = kit.problem(kit.numeric_space(), n_workers=3)
-    alone = VizierUCBPE(problem, SEED)
-    kit.drive(alone, problem, kit.flat_loss, 1)
-    first, second = alone.ask(), alone.ask()
-    assert first and second and first.config != second.config
-
-    again = VizierUCBPE(problem, SEED)
-    kit.drive(again, problem, kit.flat_loss, 1)
-    assert [again.ask().config, again.ask().config] == [first.config, second.config], "the time of day matters"
 
 
 def test_eagle_goes_on_where_all_trials_fail(kit: Any) -> None:
