@@ -182,10 +182,11 @@ def test_the_optimum_is_attained_at_or_near_pymoos_best_point(id: str) -> None:
 
     constraints = [{"type": "ineq", "fun": slack}] if task.problem.constraints else []
     bounds = list(zip(problem.xl / scale, problem.xu / scale, strict=True))
-    found = minimize(
-        value, start / scale, method="SLSQP", bounds=bounds, constraints=constraints, options={"ftol": 1e-12}
-    )
-    points = [point for point in (start / scale, found.x) if not constraints or slack(point).min() > -1e-6]
+    points = [start / scale]
+    for begin in (start / scale, (problem.xl + problem.xu) / 2 / scale):
+        options = {"ftol": 1e-12}
+        points.append(minimize(value, begin, method="SLSQP", bounds=bounds, constraints=constraints, options=options).x)
+    points = [point for point in points if not constraints or slack(point).min() > -1e-6]
     best = min(value(point) for point in points)
     assert best == pytest.approx(optimum, rel=1e-6, abs=1e-8)
 
