@@ -13,8 +13,8 @@ from optathlon.tasks.botorch.entry import Entry
 _MULTI_FIDELITY = 'Wu, Toscano-Palmerin, Frazier, Wilson (2019), "Practical Multi-Fidelity Bayesian Optimization"'
 _MODELS = 'Chen et al. (2024), "A Latent Variable Approach for Non-Hierarchical Multi-Fidelity Adaptive Sampling"'
 _MOMF = (
-    'Irshad, Karsch, Döpp (2021), "Expected Hypervolume Improvement for Simultaneous Multi-Objective and Multi-Fidelity '
-    'Optimization"'
+    'Irshad, Karsch, Döpp (2021), "Expected Hypervolume Improvement for Simultaneous Multi-Objective and '
+    'Multi-Fidelity Optimization"'
 )
 _REAL = 'Tanabe, Ishibuchi (2020), "An Easy-to-Use Real-World Multi-Objective Optimization Problem Suite"'
 _ROBUST = 'Deb, Gupta (2005), "Searching for Robust Pareto-Optimal Solutions in Multi-Objective Optimization"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -168,6 +168,7 @@ def _listed() -> Iterator[Entry]:
     return chain(scalable.listed(), one_objective.listed(), several_objectives.listed())
 
 
+@cache
 def _further() -> dict[str, Entry]:
     """All problems but the scalable ones, by id."""
     all_others = chain(one_objective.listed(), several_objectives.listed(), several_objectives.unlisted())

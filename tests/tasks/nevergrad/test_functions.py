@@ -113,6 +113,7 @@ def test_values_and_bounds_are_those_of_the_simulations(id: str) -> None:
 @pytest.mark.parametrize("id", [id for id in ARTIFICIAL[::2] if NEVERGRAD.make(id).problem.objectives[0].has_optimum])
 def test_the_optimum_is_attained_and_no_neighbour_beats_it(id: str) -> None:
     (objective,) = NEVERGRAD.make(id).problem.objectives
+    assert objective.optimum is not None
     centre = translation(id)
     offset = {
         "multipeak": np.cos(np.sqrt(np.arange(len(centre)))),

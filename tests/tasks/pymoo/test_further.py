@@ -193,7 +193,7 @@ def test_the_optimum_is_attained_at_or_near_pymoos_best_point(id: str) -> None:
 
 def test_the_optimum_of_the_pressure_vessel_is_the_best_over_all_thicknesses() -> None:
     task = PYMOO.make("pymoo/pressure_vessel/m1/d4")
-    best = (math.inf, {})
+    best: tuple[float, dict[str, float]] = (math.inf, {})
     for shell, head in product(range(1, 40), range(1, 40)):
         radius = np.linspace(10, max(10, min(shell * 0.0625 / 0.0193, head * 0.0625 / 0.00954)), 300)
         length = np.maximum(10, (1_296_000 - 4 / 3 * math.pi * radius**3) / (math.pi * radius**2))
