@@ -47,7 +47,7 @@ note("experiments")
 
 command("info", "random")
 from optathlon.tasks.bbob import Bbob
-from optathlon.tasks.pymoo import Pymoo
+from optathlon.tasks.pymoo.problems import Pymoo
 for collection in (Bbob(), Pymoo()):
     for id in collection.ids():
         collection.make(id).metadata

@@ -312,7 +312,7 @@ class GFOPatternSearch(_GFO):
     Parameters
     ----------
     n_positions:
-        How many points a pattern has, before it is laid anew.
+        How many points a pattern has, before it is laid again, from the beginning.
     pattern_size:
         The length of its arms, as a share of each range.
     reduction:

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from optathlon.problem import TaskType
 from optathlon.space import probes
-from optathlon.tasks.pymoo import NAMES, Pymoo, optimal_hypervolume
+from optathlon.tasks.pymoo.fronts import optimal_hypervolume
+from optathlon.tasks.pymoo.problems import Pymoo
+from optathlon.tasks.pymoo.scalable import NAMES
 
 pytest.importorskip("pymoo", reason="the extra 'pymoo' is not installed")
 from pymoo.problems import get_problem
 
 PYMOO = Pymoo()
-IDS = list(PYMOO.ids())
+MANY = ("dtlz1", "dtlz2", "dtlz3", "dtlz4")
+IDS = [id for id in PYMOO.ids() if id.split("/")[1] in NAMES]
 FRONTS = [(name, 2) for name in NAMES] + [(name, 3) for name in NAMES if not name.startswith("zdt")]
 UNKNOWN_FRONT = ("wfg3", 3)
 
@@ -94,7 +97,7 @@ def a_task(name: str, n_objectives: int) -> Any:
 
 def test_lists_every_problem_with_its_objectives_and_dimensions() -> None:
     assert len(IDS) == len(set(IDS))
-    assert {parts(id)[:2] for id in IDS} == set(FRONTS)
+    assert {parts(id)[:2] for id in IDS} == {*FRONTS, *((name, 5) for name in MANY)}
     for standard in ("zdt1/m2/d30", "zdt4/m2/d10", "zdt5/m2/d80", "dtlz1/m3/d7", "dtlz2/m3/d12", "dtlz7/m3/d22"):
         assert f"pymoo/{standard}" in IDS
     assert "pymoo/wfg9/m3/d24" in IDS
@@ -247,6 +250,8 @@ def test_closed_form_hypervolumes() -> None:
     assert optimal_hypervolume("dtlz1", (1.0, 1.0, 1.0)) == pytest.approx(1 - 1 / 48)
     assert optimal_hypervolume("dtlz2", (1.1, 1.1)) == pytest.approx(1.21 - math.pi / 4)
     assert optimal_hypervolume("dtlz2", (1.1, 1.1, 1.1)) == pytest.approx(1.331 - math.pi / 6)
+    assert optimal_hypervolume("dtlz1", (1.0,) * 5) == pytest.approx(1 - 1 / 3840)  # 2^5 5!
+    assert optimal_hypervolume("dtlz2", (1.1,) * 5) == pytest.approx(1.1**5 - math.pi**2 / 60)  # 8/15 π² / 2^5
     assert optimal_hypervolume("wfg4", (3.0, 5.0, 7.0)) == pytest.approx(105 - 48 * math.pi / 6)
     assert optimal_hypervolume("wfg3", (3.0, 5.0)) == 15 - 8 / 2
 
