@@ -68,8 +68,12 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
 
 
 def _takes_part(name: str, problem: Problem) -> bool:
-    """Whether the optimizer can do it. Without levels of its own, a fidelity is nothing new to it."""
-    uses = problem.fidelity is None or Capability.MULTI_FIDELITY in CLASSES[name].capabilities
+    """Whether the optimizer can do it, and learns from its fidelity and its constraints, if there are any."""
+    offered = {
+        Capability.MULTI_FIDELITY: problem.fidelity is not None,
+        Capability.CONSTRAINTS: bool(problem.constraints),
+    }
+    uses = all(one in CLASSES[name].capabilities for one, is_offered in offered.items() if is_offered)
     return uses and not mismatch(CLASSES[name], problem)
 
 

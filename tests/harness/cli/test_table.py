@@ -68,8 +68,8 @@ def test_a_table_in_place_of_a_descriptor_is_refused_in_one_line(
 def test_a_descriptor_stands_for_its_tasks(in_process: Command, descriptor: Path) -> None:
     checked = in_process("check", descriptor)
     assert checked.returncode == 0, checked.stdout
-    assert "mine/grid/one: 9 checks passed, 0 failed" in checked.stdout
-    assert "mine/grid/two: 9 checks passed, 0 failed" in checked.stdout
+    assert "mine/grid/one: 11 checks passed, 0 failed" in checked.stdout
+    assert "mine/grid/two: 11 checks passed, 0 failed" in checked.stdout
     assert "descriptor  grid.yaml" in in_process("info", descriptor).stdout
     assert in_process("list", "tasks", "mine/*", "--plugin", descriptor).stdout.split() == list(plugins.tasks)
 

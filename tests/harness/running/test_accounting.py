@@ -14,7 +14,19 @@ from ConfigSpace import ConfigurationSpace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optathlon import Budget, BudgetUnit, Constraint, Fidelity, Objective, Optimizer, Problem, Result, Status, Trial
+from optathlon import (
+    Budget,
+    BudgetUnit,
+    Capability,
+    Constraint,
+    Fidelity,
+    Objective,
+    Optimizer,
+    Problem,
+    Result,
+    Status,
+    Trial,
+)
 from optathlon.running.accounting import Accounts, History, RunOutcome
 from optathlon.running.evaluation import FinishedTrial, Job
 from optathlon.running.loop import run_loop
@@ -30,6 +42,8 @@ make_trial: Callable[..., Trial] = Trial
 
 class Scripted(Optimizer):
     """Proposes the given trials, and notes what it is told."""
+
+    capabilities = frozenset({Capability.CONSTRAINTS})
 
     def __init__(self, trials: Iterable[Trial | None]) -> None:
         self.trials = iter(trials)
