@@ -17,6 +17,7 @@ The rules that every value depends on are those of the `yahpo_gym` package 1.0:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -32,6 +33,9 @@ from optathlon.task import PROBES, Collection, Task, short_hash
 from optathlon.tasks.yahpo import files, published
 from optathlon.tasks.yahpo.scenarios import DOMAINS, SCENARIOS, TARGETS
 from optathlon.trial import Result
+
+_ROUNDING = 1e-4
+"""By which share of the range a model's answer may lie outside the bounds of what it imitates."""
 
 
 class YahpoTask(Task):
@@ -138,11 +142,13 @@ class YahpoTask(Task):
         return [] if self._fidelity == SCENARIOS[self._scenario].fidelity else [self._fidelity]
 
     def _objective(self, target: str) -> Objective:
-        direction, upper = TARGETS[target]
+        direction, most = TARGETS[target]
+        slack = _ROUNDING * (most if math.isfinite(most) else 1.0)
+        lower, upper = -slack, most + slack
         if len(self._targets) == 1:
-            return Objective(target, direction, 0.0, upper)
+            return Objective(target, direction, lower, upper)
         lowest, highest = files.statistics(self._scenario, self._instance, target)
-        return Objective(target, direction, 0.0, upper, reference=highest if direction == "minimize" else lowest)
+        return Objective(target, direction, lower, upper, reference=highest if direction == "minimize" else lowest)
 
 
 class Yahpo(Collection):
