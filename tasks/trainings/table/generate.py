@@ -27,7 +27,7 @@ from optathlon.trial import Result, Status
 KEPT = ("error", "test/error", "seconds", "log10_weights")
 """The measures that a table keeps, as far as its trainings have them."""
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
+_PACKAGES = ("numpy", "scipy", "scikit-learn")
 _USAGE = "usage: python -m optathlon.tasks.trainings.table.generate SOURCE DATASET FILE"
 
 
@@ -95,7 +95,8 @@ def write(path: Path, trials: Sequence[Mapping[str, Any]], source: Source, datas
 
     columns = (*source.grid.values, "seed", source.fidelity.name, "status", *KEPT)
     table = pa.table({name: [trial.get(name) for trial in trials] for name in columns if _is_known(name, trials)})
-    origin = {"task": f"{source.task}/{dataset}", **{package: version(package) for package in _PACKAGES}}
+    packages = (*_PACKAGES, *(["torch"] if source.task.startswith("networks") else []))
+    origin = {"task": f"{source.task}/{dataset}", **{package: version(package) for package in packages}}
     pq.write_table(table.replace_schema_metadata(origin), path, compression="zstd")
 
 
