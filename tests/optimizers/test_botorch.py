@@ -275,9 +275,13 @@ def states() -> Any:
     return random.getstate(), numpy[1].tolist(), torch.get_rng_state().tolist()
 
 
-def assert_same(kit: Any, trials: Any, expected: Any) -> None:
+def assert_same(trials: Any, expected: Any) -> None:
+    """Floats to 1e-3: on some processors sums depend on where data lie in memory, and L-BFGS-B enlarges that."""
     for trial, config in zip(trials, expected, strict=True):
-        assert kit.same(trial.config, config)
+        near = {
+            key: pytest.approx(value, rel=1e-3) if isinstance(value, float) else value for key, value in config.items()
+        }
+        assert dict(trial.config) == near
 
 
 @pytest.mark.parametrize(
@@ -294,7 +298,7 @@ def test_native_numbers(kit: Any, adapter: Any, options: Any, acquire: Any) -> N
     problem = kit.problem(numeric_space())
     optimizer = disturbed(adapter(problem, SEED, **QUICK, **options))
     trials = kit.drive(optimizer, problem, loss, TRIALS)
-    assert_same(kit, trials, native_configs(Numbers(), acquire, objective))
+    assert_same(trials, native_configs(Numbers(), acquire, objective))
 
 
 @pytest.mark.slow
@@ -310,7 +314,7 @@ def test_native_numbers(kit: Any, adapter: Any, options: Any, acquire: Any) -> N
 def test_native_mixed(kit: Any, adapter: Any, options: Any, acquire: Any, activations: Any) -> None:
     problem = kit.problem(mixed_space(*activations))
     trials = kit.drive(disturbed(adapter(problem, SEED, **QUICK, **options)), problem, loss, TRIALS)
-    assert_same(kit, trials, native_configs(Mixed(activations), acquire, objective))
+    assert_same(trials, native_configs(Mixed(activations), acquire, objective))
 
 
 @pytest.mark.slow
@@ -318,7 +322,7 @@ def test_native_mixed(kit: Any, adapter: Any, options: Any, acquire: Any, activa
 def test_native_mixed_with_several_objectives(kit: Any, adapter: Any, acquire: Any) -> None:
     problem = kit.problem(mixed_space(*ACTIVATIONS), objectives=2)
     trials = kit.drive(disturbed(adapter(problem, SEED, **QUICK, mc_samples=32)), problem, losses, TRIALS)
-    assert_same(kit, trials, native_configs(Mixed(ACTIVATIONS), acquire, objective, second_objective))
+    assert_same(trials, native_configs(Mixed(ACTIVATIONS), acquire, objective, second_objective))
 
 
 def constrained(config: Any) -> Any:
@@ -329,14 +333,14 @@ def test_native_constraint(kit: Any) -> None:
     problem = replace(kit.problem(numeric_space()), constraints=(Constraint("c"),))
     optimizer = disturbed(BotorchLogNEI(problem, SEED, **QUICK, mc_samples=32))
     trials = kit.drive(optimizer, problem, constrained, TRIALS)
-    assert_same(kit, trials, native_configs(Numbers(), constrained_lognei, objective, constraint))
+    assert_same(trials, native_configs(Numbers(), constrained_lognei, objective, constraint))
 
 
 @pytest.mark.parametrize(("adapter", "acquire"), [(BotorchLogNEHVI, hypervolume), (BotorchParEGO, parego)])
 def test_native_several_objectives(kit: Any, adapter: Any, acquire: Any) -> None:
     problem = kit.problem(numeric_space(), objectives=2)
     trials = kit.drive(disturbed(adapter(problem, SEED, **QUICK, mc_samples=32)), problem, losses, TRIALS)
-    assert_same(kit, trials, native_configs(Numbers(), acquire, objective, second_objective))
+    assert_same(trials, native_configs(Numbers(), acquire, objective, second_objective))
 
 
 @pytest.mark.slow
@@ -353,7 +357,7 @@ def test_native_several_objectives_with_a_constraint(kit: Any, adapter: Any, acq
     objectives = (Objective("loss", reference=20.0), Objective("speed", "maximize", reference=-12.0))
     problem = replace(kit.problem(numeric_space()), objectives=objectives, constraints=(Constraint("c"),))
     trials = kit.drive(disturbed(adapter(problem, SEED, **QUICK, mc_samples=32)), problem, result, TRIALS)
-    assert_same(kit, trials, native_configs(Numbers(), acquire, objective, second_objective, constraint))
+    assert_same(trials, native_configs(Numbers(), acquire, objective, second_objective, constraint))
 
 
 def test_native_pending(kit: Any) -> None:
@@ -379,7 +383,7 @@ def test_native_pending(kit: Any) -> None:
             fit(encoding, known, values), known, sampler=sampler(), X_pending=points[4:] if pending else None
         )
         points = torch.cat([points, maximise(encoding, acquisition)])
-    assert_same(kit, asked, [encoding.config(point) for point in points])
+    assert_same(asked, [encoding.config(point) for point in points])
 
 
 def test_native_turbo(kit: Any) -> None:
@@ -387,7 +391,7 @@ def test_native_turbo(kit: Any) -> None:
     trials = kit.drive(
         disturbed(BotorchTuRBO(problem, SEED, n_initial=INITIAL, success_tolerance=2)), problem, loss, 10
     )
-    assert_same(kit, trials, turbo_configs(10))
+    assert_same(trials, turbo_configs(10))
 
 
 def turbo_configs(n: int) -> Any:
@@ -471,7 +475,7 @@ def test_failed_trials_are_told_with_their_imputed_loss(kit: Any) -> None:
 
     problem = kit.problem(numeric_space())
     trials = kit.drive(BotorchLogNEI(problem, SEED, **QUICK, mc_samples=32), problem, result, INITIAL + 1)
-    assert_same(kit, trials, native_configs(Numbers(), lognei, imputed, n=INITIAL + 1))
+    assert_same(trials, native_configs(Numbers(), lognei, imputed, n=INITIAL + 1))
 
 
 def test_failed_trials_have_no_constraint_values(kit: Any) -> None:
