@@ -131,7 +131,7 @@ def test_types() -> None:
 
 def test_ids_and_facts() -> None:
     ids = list(TrainingTable().ids())
-    assert len(ids) == len(set(ids)) == 2 * 2 + 3
+    assert len(ids) == len(set(ids)) == 4 * 2 + 3
     for id in ids:
         assert TrainingTable().make(id).id == id
     for wrong in ("training-table/pipeline/iris", "training-table/pipeline-size/friedman1", "training-table/network"):

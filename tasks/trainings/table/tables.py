@@ -53,7 +53,12 @@ SOURCES: Mapping[str, Source] = {
         grid=PIPELINES,
         fidelity=Fidelity("train_size", levels=(1 / 9, 1 / 3, 1.0), log=True),
         measures=("error", "seconds", "test/error"),
-        optima={"breast_cancer": 0.01754385964912286, "friedman1": 0.08441171346983922},
+        optima={
+            "breast_cancer": 0.01754385964912286,
+            "clusters_overlapping": 0.26,
+            "diabetes": 0.6152922786788668,
+            "friedman1": 0.08441171346983922,
+        },
         domain="tabular data",
         description="pipelines of scaling, PCA or selection of features, and one of five models with its "
         "hyperparameters",
