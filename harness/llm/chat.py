@@ -83,6 +83,12 @@ class Template:
         """The tokens up to where the response begins."""
         return (*self._before, *self._tokens(self._rendered(example, answered=False)))
 
+    def unreadable(self, tokens: Sequence[int]) -> bool:
+        """Whether there are words among them that the tokenizer doesn't know."""
+        tokenizer = self._tokenizer
+        unknown, others = tokenizer.unk_token_id, (tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends)
+        return unknown is not None and unknown not in others and unknown in tokens
+
     def encode(self, example: Example, max_tokens: int) -> Encoded:
         """The tokens of a prompt with its response, cut after `max_tokens`.
 

@@ -16,7 +16,7 @@ from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import best_device, existing_device, load_tokenizer
+from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
 from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -94,11 +94,23 @@ class LoadedSetup:
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
-        """Who judges each side. Raises `UsageError` where one lacks what it needs."""
+        """Who judges each side. Raises `UsageError` where one lacks what it needs, or is the model that is tuned."""
         judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
         for judge in judges.values():
             judge.check()
+            self._refuse_own_likelihood(judge)
         return judges
+
+    def _refuse_own_likelihood(self, judge: Judge) -> None:
+        """Raise `UsageError` where a judge finds likely what the untuned model would say: tuning looks bad to it."""
+        from optathlon.llm.judges.loading import loaded
+
+        for model in judge.likelihoods_of():
+            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.base.checksum:
+                raise UsageError(
+                    f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
+                    "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
+                )
 
     @cached_property
     def device_name(self) -> str:

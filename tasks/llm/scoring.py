@@ -58,8 +58,8 @@ class Side:
         """What answers to the first prompts are worth.
 
         `1-win_rate`, `1-lc_win_rate` (length-controlled) with their standard errors; of the judge the number of
-        failures, of pairs it was asked about, the agreement of both orders, and what it cost; and what `describe`
-        tells.
+        failures, of pairs it was asked about, the agreement of both orders, what `agreement_with_answers` tells, and
+        what it cost; and what `describe` tells.
 
         `seed` is that of the trial, in [0, 2**32). Raises as `understood`.
         """
@@ -79,6 +79,7 @@ class Side:
             "judge/failures": float(comparison.failures),
             "judge/judged": float(comparison.judged),
             "judge/agreement": comparison.agreement,
+            **agreement_with_answers(prompts, comparison.preferences, answers, reference),
             "judge/template": float(int(self.judge.template_hash, 16)),
             "judge/id": float(int(hashlib.sha256(self.judge.id.encode()).hexdigest()[:12], 16)),
             **comparison.metrics,
@@ -109,6 +110,27 @@ def understood(
             comparison.judged,
         )
     return comparison
+
+
+def agreement_with_answers(
+    prompts: Sequence[Prompt], preferences: np.ndarray, candidate: Sequence[str], reference: Sequence[str]
+) -> dict[str, float]:
+    """How often a judge prefers the right answer to a wrong one, where the right answers are known.
+
+    Returns
+    -------
+    `judge/known`, the number of pairs of which one answer is right, the other wrong, and the judgement understood; and
+    `judge/accuracy`, the share of them in which the right one is preferred, where a tie counts half; nan without any.
+    """
+    pairs = zip(prompts, preferences.tolist(), candidate, reference, strict=True)
+    found = [
+        (preference, is_right(ours, prompt.answer), is_right(theirs, prompt.answer))
+        for prompt, preference, ours, theirs in pairs
+        if prompt.answer is not None and not math.isnan(preference)
+    ]
+    given = [preference if ours else 1.0 - preference for preference, ours, theirs in found if ours != theirs]
+    alike = [0.5 if preference == 0.5 else float(preference > 0.5) for preference in given]
+    return {"judge/known": float(len(alike)), "judge/accuracy": float(np.mean(alike)) if alike else math.nan}
 
 
 def judged(

@@ -91,8 +91,8 @@ class Setup:
         The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
         the instructions of `tiny`. No prompt may stand in two of them.
     judge, test_judge:
-        Calls of judges, for the validation prompts and the test prompts. Files in them are relative to where the
-        command runs.
+        Calls of judges, for the validation prompts and, where it is another, the test prompts. Files in them are
+        relative to where the command runs.
     reference:
         Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.hyperparameters`), or
         the source of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
@@ -131,7 +131,7 @@ class Setup:
     name: str
     model: str
     data: dict[str, str] = field(default_factory=dict)
-    judge: str = "likelihood('tiny')"
+    judge: str = ""
     test_judge: str = ""
     reference: Annotated[dict[str, str | int | float] | str, AfterValidator(_checked_reference)] = field(
         default_factory=dict
@@ -217,6 +217,11 @@ _DECISIVE = (
     *("epochs", "max_tokens", "max_new_tokens", "dtype"),
 )
 
+_JUDGES = (  # none is the default: it would have to be one that can't read most texts
+    "write `judge: verifier` where every example has its right answer, or likelihood('path/to/another/model'), "
+    "pandalm('path/to/PandaLM-7B-v1') or endpoint('https://…/v1', 'MODEL')"
+)
+
 TINY = Setup(
     name="tiny",
     model="tiny",
@@ -288,6 +293,8 @@ def make_setup(
         raise UsageError(
             f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
         )
+    if not setup.judge:
+        raise UsageError(f"{where} has no judge: {_JUDGES}")
     for call in (setup.judge, setup.scored_by):
         make_judge(call)
     return setup

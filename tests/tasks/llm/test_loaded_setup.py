@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optathlon.errors import Unavailable
-from optathlon.llm.judging import Judge, Refusal, Verdicts, compare, make_judge
+from optathlon.errors import Unavailable, UsageError
+from optathlon.llm.judging import Judge, Prompt, Refusal, Verdicts, compare, make_judge
 from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.scoring import NotUnderstood, Side
 from optathlon.tasks.llm.setups import TINY
@@ -109,6 +109,7 @@ def test_results_depend_on_the_weights_of_a_judge(
     from optathlon.llm.judges.loading import loaded
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
+    change_weights(model)
     call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
     before = own_task(judge=call).loaded.key
     change_weights(model)
@@ -116,6 +117,22 @@ def test_results_depend_on_the_weights_of_a_judge(
     forget()
     assert own_task(judge=call).loaded.key != before
     assert make_judge("verifier").weights() == ""
+
+
+@pytest.mark.parametrize("call", ["likelihood({!r})", "noisy(pool(verifier, likelihood({!r})), p_flip=0.1)"])
+def test_the_model_that_is_tuned_is_no_judge_of_its_tunings(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, call: str
+) -> None:
+    """It likes best what it says untuned. A copy in another folder is the same model."""
+    for judge in ("tiny", str(copied_tiny(llm_cache, tmp_path / "copy"))):
+        with pytest.raises(UsageError, match="is the model that is tuned: it likes best"):
+            own_task(judge=call.format(judge)).prepare()
+    change_weights(tmp_path / "copy")
+    from optathlon.llm.judges.loading import loaded
+
+    loaded.cache_clear()
+    forget()
+    assert own_task(judge=call.format(str(tmp_path / "copy"))).loaded.judges
 
 
 def test_sides_share_no_chance() -> None:
@@ -137,6 +154,19 @@ def test_sides_share_no_chance() -> None:
             Side(asked, reference, (), side.difficulty, seen, side.stream).measure(answers, seed=seed)
         seeds += seen.seeds
     assert len(set(seeds)) == len(seeds) == 12
+
+
+def test_a_judges_agreement_with_known_answers_is_measured() -> None:
+    prompts = (*(Prompt(str(number), "sum of 1 1", answer="2") for number in range(5)), Prompt("5", "say hi"))
+    ours, theirs = ("2", "3", "2", "2", "2", "hi"), ("3", "2", "3", "2", "3", "ho")
+    preferences = {"0": 0.9, "1": 0.8, "2": 0.5, "3": 0.9, "4": np.nan, "5": 0.9}
+    judge = Deciding(lambda prompts, seed: [preferences[prompt.id] for prompt in prompts])
+    judge.symmetric = True
+    measured = Side(prompts, theirs, (), {prompt.id: 0.0 for prompt in prompts}, judge).measure(ours, seed=0)
+    assert measured["judge/known"] == 3, "the first three: others are both right, not understood, or not known"
+    assert measured["judge/accuracy"] == (1 + 0 + 0.5) / 3
+    verifier = Side(prompts[:5], theirs[:5], (), dict.fromkeys("01234", 0.0), make_judge("verifier"))
+    assert verifier.measure(ours[:5], seed=0)["judge/accuracy"] == 1
 
 
 def test_a_judge_is_understood_if_one_order_is() -> None:

@@ -20,7 +20,7 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
         (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
     sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
     (tmp_path / "llm" / "mine.yaml").write_text(
-        f"model: /some/where\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
+        f"model: /some/where\njudge: verifier\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
     )
     assert setup_names() == ["tiny", "mine"]
     setup = load_setup("mine")
@@ -35,6 +35,8 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
     ("content", "complaint"),
     [
         ({"model": "tiny", "epoch": 3}, "unknown key 'epoch' in the setup 'x': did you mean 'epochs'"),
+        ({"model": "tiny"}, "the setup 'x' has no judge: write `judge: verifier` where every example has its right"),
+        ({"model": "tiny", "judge": ""}, "the setup 'x' has no judge"),
         ({"model": "tiny", "epochs": "many"}, "the setup 'x': epochs: "),
         ({"epochs": 3}, "the setup 'x': model: "),
         (
@@ -73,7 +75,9 @@ def test_a_wrong_setup_is_refused(content: dict[str, object], complaint: str, tm
 
 
 def test_a_setup_means_what_stands_there(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text("model: tiny\nepochs: 010\nconcise: no\ngradient_checkpointing: true\n")
+    (tmp_path / "x.yaml").write_text(
+        "model: tiny\njudge: verifier\nepochs: 010\nconcise: no\ngradient_checkpointing: true\n"
+    )
     setup = read_setup(tmp_path / "x.yaml")
     assert (setup.epochs, setup.concise, setup.gradient_checkpointing) == (10, "no", True)
 
@@ -93,7 +97,7 @@ def test_a_repeated_key_of_a_setup_is_refused(tmp_path: Path) -> None:
 
 def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(
-        "model: tiny\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
+        "model: tiny\njudge: verifier\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
     )
     setup = read_setup(tmp_path / "x.yaml")
     assert setup.learning_rates == (1e-5, 1e-3)
@@ -104,7 +108,10 @@ def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
     from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
     from optathlon.tasks.llm.kinds.sft import SFT
 
-    only = {method: make_setup("x", {"model": "tiny", "methods": [method]}, tmp_path) for method in ("full", "lora")}
+    only = {
+        method: make_setup("x", {"model": "tiny", "judge": "verifier", "methods": [method]}, tmp_path)
+        for method in ("full", "lora")
+    }
     spaces = {method: SFT("llm/sft/x/loss", setup, ("loss",)).problem.space for method, setup in only.items()}
     full, lora = (spaces[method].sample_configuration(20) for method in only)
     assert {config["method"] for config in full} == {"full"} and "rank" not in spaces["full"]
@@ -116,7 +123,7 @@ def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
 def test_bounds_that_meet_leave_a_constant(tmp_path: Path) -> None:
     from optathlon.tasks.llm.spaces import tuning_space
 
-    setup = make_setup("x", {"model": "tiny", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
+    setup = make_setup("x", {"model": "tiny", "judge": "verifier", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
     for config in map(dict, tuning_space(setup).sample_configuration(20)):
         assert config["batch_size"] == 16
         assert config.get("rank") == (8 if config["method"] == "lora" else None), "inactive ones are not there"
@@ -135,9 +142,8 @@ def test_facts_are_those_of_the_tasks(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "llm").mkdir()
     for part in ("train", "validation", "test"):
         (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
-    (tmp_path / "llm" / "own.yaml").write_text(
-        "model: /some/where\ndata: {train: train.jsonl, validation: validation.jsonl, test: test.jsonl}\n"
-    )
+    sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
+    (tmp_path / "llm" / "own.yaml").write_text(f"model: /some/where\njudge: verifier\ndata: {sources}\n")
     require_facts_of_tasks(LLM())
     own = [facts for facts, ids in LLM().facts() if "/own/" in ids[0]]
     assert own
