@@ -17,6 +17,7 @@ from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
 from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -59,7 +60,11 @@ class LoadedSetup:
         """How chats are written."""
         template = self.setup.template
         is_file = template not in ("model", "alpaca")
-        return Template(self.tokenizer, str(Path(self.setup.folder) / expanded(template)) if is_file else template)
+        return Template(
+            self.tokenizer,
+            str(Path(self.setup.folder) / expanded(template)) if is_file else template,
+            self.setup.template_arguments,
+        )
 
     @cached_property
     def base(self) -> TunableModel:
@@ -90,7 +95,13 @@ class LoadedSetup:
     @property
     def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
-        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
+        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer), self._written
+
+    @property
+    def _written(self) -> str:
+        """A hash of all tokens that training and answering begin with: they are the templates' and the tokenizer's."""
+        prompts = [self.prompts(side) for side in SCORED]
+        return short_hash(repr([[example.tokens for example in self.train], prompts]))
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
@@ -240,8 +251,9 @@ class LoadedSetup:
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
         prompts = tuple(example.judged for example in self.setup.examples(name))
-        judge, plain = self.judges[name], reference["plain"]
-        variants = [reference[kind] for kind in ("concise", "verbose") if reference[kind]]
+        said = {kind: [without_thoughts(text) for text in texts] for kind, texts in reference.items()}
+        judge, plain = self.judges[name], said["plain"]
+        variants = [said[kind] for kind in ("concise", "verbose") if said[kind]]
 
         def preferences() -> dict[str, Any]:
             try:

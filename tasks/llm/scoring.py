@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from optathlon.lazy import lazy_module
 from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.llm.win_rate import Judged, length_controlled, win_rate
 
 if TYPE_CHECKING:
@@ -61,10 +62,12 @@ class Side:
         failures, of pairs it was asked about, the agreement of both orders, what `agreement_with_answers` tells, and
         what it cost; and what `describe` tells.
 
-        `seed` is that of the trial, in [0, 2**32). Raises as `understood`.
+        Thoughts are left out of what is judged and compared. `seed` is that of the trial, in [0, 2**32). Raises as
+        `understood`.
         """
-        count = len(answers)
+        described, count = self.describe(answers), len(answers)
         prompts, reference = self.prompts[:count], self.reference[:count]
+        answers = [without_thoughts(answer) for answer in answers]
         comparison = understood(self.judge, prompts, answers, reference, seed=seed + (self.stream << 32))
         rate, error = win_rate(comparison.preferences)
         controlled = length_controlled(
@@ -84,12 +87,18 @@ class Side:
             "judge/id": float(int(hashlib.sha256(self.judge.id.encode()).hexdigest()[:12], 16)),
             **comparison.metrics,
         }
-        return self.describe(answers) | {name: value for name, value in measured.items() if not math.isnan(value)}
+        return described | {name: value for name, value in measured.items() if not math.isnan(value)}
 
     def describe(self, answers: Sequence[str]) -> dict[str, float]:
-        """What needs no judge: mean `length` in characters, and `1-exact_match` where right answers are known."""
-        prompts = self.prompts[: len(answers)]
+        """What needs no judge: mean `length` in characters, and `1-exact_match` where right answers are known.
+
+        Where there are thoughts, `thoughts` is their mean length.
+        """
+        prompts, written = self.prompts[: len(answers)], np.mean([len(answer) for answer in answers])
+        answers = [without_thoughts(answer) for answer in answers]
         described = {"length": float(np.mean([len(answer) for answer in answers]))}
+        if written > described["length"]:
+            described["thoughts"] = float(written - described["length"])
         if all(prompt.answer is not None for prompt in prompts):
             right = [is_right(answer, prompt.answer or "") for answer, prompt in zip(answers, prompts, strict=True)]
             described["1-exact_match"] = 1.0 - float(np.mean(right))

@@ -8,6 +8,7 @@ relative to it.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -50,6 +51,19 @@ def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
         raise ValueError(f"a lower bound is followed by a higher one, not {bounds[0]:g} by {bounds[1]:g}")
     return bounds
+
+
+def _as_json(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Texts that are truth values or numbers in JSON, as such."""
+    return {name: _parsed(value) for name, value in arguments.items()}
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        parsed = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return parsed if isinstance(parsed, bool | int | float) else value
 
 
 def _checked_reference(reference: dict[str, str | int | float] | str) -> dict[str, str | int | float] | str:
@@ -102,6 +116,9 @@ class Setup:
         What is added to an instruction to get the two variants of the reference that length control needs.
     template:
         `model`, `alpaca`, or a Jinja file.
+    template_arguments:
+        What the template asks for beside the chat, e.g. `enable_thinking: false`; `true`, `false` and numbers are read
+        as in JSON.
     epochs:
         Of a full training.
     max_tokens, max_new_tokens:
@@ -140,6 +157,7 @@ class Setup:
     concise: str = "Answer as concisely as possible."
     verbose: str = "Answer with as much detail as possible."
     template: str = "model"
+    template_arguments: Annotated[dict[str, Any], AfterValidator(_as_json)] = field(default_factory=dict)
     epochs: Count = 3
     max_tokens: Count = 1024
     max_new_tokens: Count = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -159,7 +159,61 @@ def test_answers_end_where_the_template_ends_responses(loaded: Any) -> None:
     template = Template(tokenizer)
     assert template.ends == (tokenizer.eos_token_id, mark)
     encoded = template.encode(Example(Prompt("x", "mirror"), "a"), 999)
-    assert mark in encoded.response
+    assert encoded.response == (tokenizer.convert_tokens_to_ids("a"), mark), "what follows the mark is not trained on"
+
+
+def test_templates_are_told_the_same_time_every_day(loaded: Any, tmp_path: Path) -> None:
+    """Llama 3's writes today's date."""
+    path = tmp_path / "dated.jinja"
+    path.write_text(
+        "{% set today = date_string if date_string is defined else strftime_now('%d %b %Y %H:%M:%S') %}"
+        "Today is {{ today }}. {% for message in messages %}{{ message.content }} {% endfor %}"
+    )
+    example = Example(Prompt("x", "mirror"), "a")
+    dated = Template(loaded.tokenizer, str(path))
+    assert dated._rendered(example, answered=False) == "Today is 26 Jul 2024 00:00:00. mirror "
+    given = Template(loaded.tokenizer, str(path), {"date_string": "1 May"})
+    assert given._rendered(example, answered=False) == "Today is 1 May. mirror "
+
+
+def test_another_argument_of_the_template_is_another_task(own_task: Callable[..., Any], tmp_path: Path) -> None:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
+
+    (tmp_path / "llm" / "t.jinja").write_text(
+        "{{ 'sum ' if thinking }}{% for m in messages %}{{ m.content }} {{ '</s>' if loop.index == 2 }}{% endfor %}"
+    )
+    found = [
+        LoadedSetup(own_task(template="t.jinja", template_arguments={"thinking": thinking}).setup)
+        for thinking in (True, False)
+    ]
+    thought, plain = (one.prompts("validation")[0] for one in found)
+    assert thought[1:] == plain
+    assert found[0].key != found[1].key
+
+
+def test_prompt_and_response_are_split_together_where_that_leaves_the_prompt_as_it_is() -> None:
+    """A SentencePiece tokenizer puts a space before any text, which would stand between prompt and response."""
+    from tokenizers import Tokenizer
+    from tokenizers.decoders import Metaspace as Decoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import Metaspace
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["</s>", "<unk>", "▁", *"abcdxy:", "ab", "▁ab", "▁c"])}
+    model = BPE(words, [("a", "b"), ("▁", "ab"), ("▁", "c")], unk_token="<unk>")
+    made = Tokenizer(model)
+    made.pre_tokenizer, made.decoder = Metaspace(), Decoder()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", unk_token="<unk>", pad_token="</s>")
+    template = "{% for m in messages %}{{ m.content + (eos_token if m.role == 'assistant' else SIGN) }}{% endfor %}"
+
+    def spelled(sign: str) -> list[str]:
+        tokenizer.chat_template = template.replace("SIGN", repr(sign))
+        encoded = Template(tokenizer).encode(Example(Prompt("x", "dab"), "cab"), 99)
+        return [*tokenizer.convert_ids_to_tokens(encoded.response)]
+
+    assert spelled(":") == ["c", "ab", "</s>"]
+    assert tokenizer.tokenize("cab") == ["▁c", "ab"], "what it would have been apart"
+    assert spelled(": ") == ["▁c", "ab", "</s>"], "a token reaches from the prompt into the response"
 
 
 def test_answers_end_with_any_of_the_ends(loaded: Any) -> None:

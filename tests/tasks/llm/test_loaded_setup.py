@@ -13,6 +13,7 @@ import pytest
 
 from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.judging import Judge, Prompt, Refusal, Verdicts, compare, make_judge
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.scoring import NotUnderstood, Side
 from optathlon.tasks.llm.setups import TINY
@@ -167,6 +168,37 @@ def test_a_judges_agreement_with_known_answers_is_measured() -> None:
     assert measured["judge/accuracy"] == (1 + 0 + 0.5) / 3
     verifier = Side(prompts[:5], theirs[:5], (), dict.fromkeys("01234", 0.0), make_judge("verifier"))
     assert verifier.measure(ours[:5], seed=0)["judge/accuracy"] == 1
+
+
+def test_thoughts_are_not_judged_but_counted() -> None:
+    seen: list[Any] = []
+
+    class Reading(Deciding):
+        def prefer(self, prompts: Any, candidate: Any, reference: Any, *, seed: int) -> Verdicts:
+            seen.append(candidate)
+            return super().prefer(prompts, candidate, reference, seed=seed)
+
+    prompts = (Prompt("0", "sum of 1 1", answer="2"), Prompt("1", "sum of 1 2", answer="3"))
+    side = Side(prompts, ("5", "5"), (), {"0": 0.0, "1": 0.0}, Reading(lambda prompts, seed: np.ones(len(prompts))))
+    measured = side.measure(["<think>1 + 1 is 2, not 3</think>\n2", "3"], seed=0)
+    assert seen[0] == ["2", "3"]
+    assert (measured["1-exact_match"], measured["length"], measured["thoughts"]) == (0.0, 1.0, 16.5)
+    assert "thoughts" not in side.measure(["2", "3"], seed=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>so</think> 7", "7"),
+        ("so</think>\n\n7", "7"),
+        ("<think>a</think> no <think>b</think> 7", "7"),
+        ("7 <think>or is it", "7"),
+        ("<think>never ends", ""),
+        ("7 < 8", "7 < 8"),
+    ],
+)
+def test_what_is_said_follows_the_last_thought(text: str, said: str) -> None:
+    assert without_thoughts(text) == said
 
 
 def test_a_judge_is_understood_if_one_order_is() -> None:
