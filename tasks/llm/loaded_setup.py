@@ -27,8 +27,8 @@ from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
-from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
-from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
+from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import TunableModel, tuned_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,8 +201,7 @@ class LoadedSetup:
         self,
         items: Sequence[Item],
         loss: Loss[Item],
-        how: Recipe,
-        low_rank: Adapter | None,
+        config: Mapping[str, Any],
         *,
         until: int,
         epochs: int,
@@ -214,8 +213,10 @@ class LoadedSetup:
 
         Parameters
         ----------
-        items, loss, how, low_rank:
-            See `Training` and `TunableModel.tunable`.
+        items, loss:
+            See `Training`.
+        config:
+            The hyperparameters that the setup does not fix.
         until, epochs:
             The epoch that ends the training, and what its schedule spans.
         seed:
@@ -227,6 +228,8 @@ class LoadedSetup:
 
         Raises `Diverged`, and `MemoryError` where one example at a time is too much.
         """
+        complete = {**self.setup.fixed, **config}
+        how, low_rank = recipe(complete), adapter(complete)
         size = how.batch_size
         while True:
             with self.base.tunable(low_rank, seed, start) as model:
@@ -294,10 +297,10 @@ class LoadedSetup:
         config = reference_hyperparameters(self.setup)
         epochs = self.setup.reference_epochs
         key = key_of(self.key, "reference")
-        how, low_rank = recipe(config), adapter(config)
-        with self.tuned(
-            self.train, self.loss, how, low_rank, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key
-        ) as (model, training):
+        with self.tuned(self.train, self.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
+            model,
+            training,
+        ):
             self.keep(key, training)
             yield model
 

@@ -24,21 +24,23 @@ from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_
 from optathlon.llm.judging import make_judge
 from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
-from optathlon.tasks.llm.hyperparameters import checked
+from optathlon.tasks.llm.hyperparameters import Fixed, checked
 from optathlon.tasks.llm.instructions import instructions
 from optathlon.tasks.llm.parts import PARTS
 from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
+OptimizerName = Literal["adamw", "sgd"]
+Name = TypeVar("Name", bound=str)
 Count = Annotated[Whole, Field(ge=1)]
 Positive = Annotated[Real, Field(gt=0.0)]
 NotNegative = Annotated[Real, Field(ge=0.0)]
 
 
-def _distinct(methods: tuple[Method, ...]) -> tuple[Method, ...]:
-    if len({*methods}) < len(methods):
-        raise ValueError(f"each method stands once, not {', '.join(methods)}")
-    return methods
+def _distinct(names: tuple[Name, ...]) -> tuple[Name, ...]:
+    if len({*names}) < len(names):
+        raise ValueError(f"each stands once, not {', '.join(names)}")
+    return names
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
@@ -64,6 +66,10 @@ def _parsed(value: Any) -> Any:
     except ValueError:
         return value
     return parsed if isinstance(parsed, bool | int | float) else value
+
+
+Rates = Annotated[tuple[Positive, Positive], AfterValidator(_increasing)]
+"""Bounds of a learning rate."""
 
 
 def _checked_reference(reference: dict[str, str | int | float] | str) -> dict[str, str | int | float] | str:
@@ -127,6 +133,13 @@ class Setup:
         `full` (all weights), `lora` (a low-rank adapter), or both: full tuning takes four times the weights' memory.
     learning_rates, batch_sizes, ranks:
         Bounds of these hyperparameters, the lower one first.
+    lora_learning_rates:
+        Bounds of the learning rate of low-rank tunings, where they are others: it is a hyperparameter of its own then.
+    optimizers:
+        `adamw`, `sgd`, or both.
+    fixed:
+        Hyperparameters that all tunings have and no optimizer searches (the fields of
+        `optathlon.tasks.llm.training.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device, dtype, gradient_checkpointing:
@@ -162,7 +175,10 @@ class Setup:
     max_tokens: Count = 1024
     max_new_tokens: Count = 256
     methods: Annotated[tuple[Method, ...], Field(min_length=1), AfterValidator(_distinct)] = ("full", "lora")
-    learning_rates: Annotated[tuple[Positive, Positive], AfterValidator(_increasing)] = (1e-6, 1e-2)
+    learning_rates: Rates = (1e-6, 1e-2)
+    lora_learning_rates: Rates | None = None
+    optimizers: Annotated[tuple[OptimizerName, ...], Field(min_length=1), AfterValidator(_distinct)] = ("adamw",)
+    fixed: Fixed = field(default_factory=dict)
     batch_sizes: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (8, 128)
     ranks: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (1, 128)
     learning_rate_scale: Positive = 1.0
@@ -232,7 +248,7 @@ class Setup:
 
 _DECISIVE = (
     *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
-    *("epochs", "max_tokens", "max_new_tokens", "dtype"),
+    *("fixed", "epochs", "max_tokens", "max_new_tokens", "dtype"),
 )
 
 _JUDGES = (  # none is the default: it would have to be one that can't read most texts
@@ -255,6 +271,7 @@ TINY = Setup(
     max_tokens=64,
     max_new_tokens=16,
     learning_rates=(1e-5, 1e-1),
+    optimizers=("adamw", "sgd"),
     batch_sizes=(8, 64),
     ranks=(1, 32),
     learning_rate_scale=20.0,

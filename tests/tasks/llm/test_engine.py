@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -268,18 +269,40 @@ def test_schedules_are_those_of_transformers(schedule: Any, theirs: str) -> None
     assert ours[0] > 0 and ours[:warm] == sorted(ours[:warm]) and ours[warm - 1] < 0.1
 
 
+@pytest.mark.parametrize("warmup", [0.0, 0.03, 0.1, 0.5])
+@pytest.mark.parametrize("steps", [3, 7, 40])
+@pytest.mark.parametrize("name", ["cosine", "linear", "constant_with_warmup", "cosine_with_min_lr"])
+def test_from_zero_all_rates_are_those_of_transformers(name: str, steps: int, warmup: float) -> None:
+    """Its `Trainer` warms up for `warmup_steps = ceil(ratio · steps)`."""
+    least = 0.1 if name == "cosine_with_min_lr" else 0.0
+    schedule: Any = name.partition("_")[0]
+    recipe = Recipe(0.1, 8, schedule=schedule, warmup=warmup, minimum_rate=least, warmup_from="zero")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = transformers.get_scheduler(
+        name,
+        optimizer,
+        num_warmup_steps=math.ceil(warmup * steps),
+        num_training_steps=steps,
+        scheduler_specific_kwargs={"min_lr_rate": least} if least else {},
+    )
+    for step in range(steps):
+        assert recipe.rate(step, steps) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        scheduler.step()
+
+
 def test_a_step_is_that_of_torch(loaded: Any, base: Any) -> None:
-    recipe = Recipe(1e-3, 64, schedule="constant", weight_decay=0.1)
+    recipe = Recipe(1e-3, 64, schedule="constant", weight_decay=0.1, beta1=0.8, beta2=0.95, epsilon=1e-5, clip=0.1)
     ours, _, training = train(loaded, None, recipe, until=1)
     with base.tunable(None, 1) as model:
         matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
         vectors = [weight for weight in model.parameters() if weight.ndim < 2]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=1e-3, foreach=False)
+        optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.8, 0.95), eps=1e-5, foreach=False)
         order = np.random.default_rng([1, 0]).permutation(64)
         loss = model(**right_padded([loaded.train[index] for index in order], 0, "cpu")).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         optimizer.step()
         theirs = weights_of(model)
     assert training.losses == pytest.approx([loss.item()], rel=1e-5)
@@ -356,6 +379,18 @@ def test_an_adapter_that_spoils_the_base_is_noticed(loaded: Any) -> None:
         model.get_base_model().model.norm.weight.data.add_(1.0)
 
 
+def test_only_the_layers_that_are_named_are_adapted(loaded: Any, base: Any) -> None:
+    adapter = Adapter(2, 2.0, 0.0, targets="q_proj, v_proj")
+    with base.tunable(adapter, 1) as model:
+        adapted = {name.split(".lora_")[0].split(".")[-1] for name, _ in model.named_parameters() if ".lora_" in name}
+    assert adapted == {"q_proj", "v_proj"}
+    with (
+        pytest.raises(UsageError, match="the LoRA targets 'nothing'"),
+        base.tunable(Adapter(2, 2.0, 0.0, "nothing"), 1),
+    ):
+        pass
+
+
 def test_weights_in_use_are_not_replaced(loaded: Any, base: Any) -> None:
     from optathlon.errors import OptathlonError
 
@@ -425,15 +460,15 @@ def test_a_training_that_does_not_fit_is_done_in_smaller_parts(loaded: Any, base
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().total(model, items)
 
-    recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
+    config = {"learning_rate": 1e-2, "batch_size": 16, "optimizer": "sgd", "schedule": "constant"}
     items = loaded.train[:64]
-    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
         roomy = weights_of(model)
     narrow = Narrow(loaded.tokenizer.pad_token_id, "cpu")
-    with loaded.tuned(items, narrow, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, narrow, config, until=1, epochs=3, seed=1) as (model, _):
         tight = weights_of(model)
     assert narrow.sizes[:3] == [16, 8, 4] and set(narrow.sizes[3:]) == {4}
-    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
         after = weights_of(model)
     assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial depends on others"
     for one, other in zip(roomy, tight, strict=True):

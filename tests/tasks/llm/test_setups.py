@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from facts_check import recommended, require_facts_of_tasks
@@ -56,7 +57,7 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
         ({"model": "tiny", "batch_sizes": [8, 4]}, "batch_sizes: the lower bound stands first, not 8 before 4"),
         ({"model": "tiny", "ranks": [0, 8]}, "ranks.0: input should be greater than or equal to 1"),
         ({"model": "tiny", "methods": []}, "methods: tuple should have at least 1 item"),
-        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each method stands once, not lora, lora"),
+        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each stands once, not lora, lora"),
         ({"model": "tiny", "methods": ["qlora"]}, "methods.0: input should be 'full' or 'lora'"),
         ({"model": "tiny", "trial_seconds": 0}, "trial_seconds: input should be greater than 0"),
         (
@@ -127,6 +128,66 @@ def test_bounds_that_meet_leave_a_constant(tmp_path: Path) -> None:
     for config in map(dict, tuning_space(setup).sample_configuration(20)):
         assert config["batch_size"] == 16
         assert config.get("rank") == (8 if config["method"] == "lora" else None), "inactive ones are not there"
+
+
+def own(tmp_path: Path, **changes: object) -> Any:
+    return make_setup("x", {"model": "tiny", "judge": "verifier", **changes}, tmp_path)
+
+
+def test_gradient_descent_is_searched_only_where_a_setup_says_so(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    def searched(setup: Any) -> set[object]:
+        return {config["optimizer"] for config in tuning_space(setup).sample_configuration(30)}
+
+    assert searched(own(tmp_path)) == {"adamw"}
+    assert searched(own(tmp_path, optimizers=["adamw", "sgd"])) == searched(TINY) == {"adamw", "sgd"}
+
+
+def test_low_rank_tunings_may_have_learning_rates_of_their_own(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.hyperparameters import recipe
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    space = tuning_space(own(tmp_path, learning_rates=[1e-6, 1e-4], lora_learning_rates=[1e-4, 1e-2]))
+    for config in map(dict, space.sample_configuration(50)):
+        (rate,) = {"learning_rate", "lora_learning_rate"} & config.keys()
+        assert rate == ("learning_rate" if config["method"] == "full" else "lora_learning_rate")
+        assert (recipe(config).learning_rate > 1e-4) == (config["method"] == "lora")
+
+
+def test_preferences_may_have_learning_rates_of_their_own(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.kinds.preference import preference_space
+    from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
+
+    content = {"model": "tiny", "judge": "verifier", "preference": {"learning_rates": ["1e-8", "1e-5"]}}
+    setup = make_setup("x", content, tmp_path, {"preference": PreferenceSection})
+    rate: Any = preference_space(setup)["learning_rate"]
+    assert (rate.lower, rate.upper) == (1e-8, 1e-5)
+
+
+def test_what_a_setup_fixes_is_not_searched(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    fixed = {"schedule": "linear", "beta2": "0.95", "rank": "8", "targets": "q_proj, v_proj", "warmup_from": "zero"}
+    setup = own(tmp_path, fixed=fixed)
+    assert setup.fixed == {**fixed, "beta2": 0.95, "rank": 8}
+    assert tuning_space(own(tmp_path)).keys() - tuning_space(setup).keys() == {"schedule", "rank"}
+    assert setup.identity != own(tmp_path).identity
+
+
+@pytest.mark.parametrize(
+    ("fixed", "complaint"),
+    [
+        ({"shedule": "linear"}, "fixed: unknown hyperparameter 'shedule'(.*)did you mean 'schedule'"),
+        ({"beta2": 1.0}, "fixed: beta2: input should be less than 1"),
+        ({"method": "lora"}, "fixed: unknown hyperparameter 'method'"),
+        ({"clip": 0}, "fixed: clip: input should be greater than 0"),
+        ({"minimum_rate": 2}, "fixed: minimum_rate: input should be less than or equal to 1"),
+    ],
+)
+def test_a_wrong_fixed_value_is_refused(fixed: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        own(tmp_path, fixed=fixed)
 
 
 def test_a_setup_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
