@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import UsageError
@@ -16,6 +18,8 @@ from optathlon.paths import expanded
 if TYPE_CHECKING:
     import torch
 
+TODAY = datetime(2024, 7, 26)
+"""What chat templates are told when they ask for the time: the date that Llama 3.1's falls back to."""
 _WORD = "tangerine"
 """A response that no template contains."""
 IGNORED = -100
@@ -60,13 +64,19 @@ class Template:
         Of transformers.
     template:
         `"model"` for the model's own template, `"alpaca"`, or the path of a Jinja file.
+    arguments:
+        What the template asks for beside the chat, e.g. `{"enable_thinking": False}`. To templates that ask for the
+        time it is always the beginning of `TODAY`: prompts don't change from day to day.
 
     Raises `UsageError` where the model has none, the file is missing, or the template can't be used.
     """
 
-    def __init__(self, tokenizer: Any, template: str = "model") -> None:
+    def __init__(
+        self, tokenizer: Any, template: str = "model", arguments: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._tokenizer = tokenizer
-        self.text = _template_text(tokenizer, template)
+        self._arguments = arguments
+        self.text = _pinned(_template_text(tokenizer, template))
         self._before = _put_before_text(tokenizer) if template == "alpaca" and tokenizer is not None else ()
 
     @cached_property
@@ -83,6 +93,12 @@ class Template:
         """The tokens up to where the response begins."""
         return (*self._before, *self._tokens(self._rendered(example, answered=False)))
 
+    def unreadable(self, tokens: Sequence[int]) -> bool:
+        """Whether there are words among them that the tokenizer doesn't know."""
+        tokenizer = self._tokenizer
+        unknown, others = tokenizer.unk_token_id, (tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends)
+        return unknown is not None and unknown not in others and unknown in tokens
+
     def encode(self, example: Example, max_tokens: int) -> Encoded:
         """The tokens of a prompt with its response, cut after `max_tokens`.
 
@@ -98,13 +114,25 @@ class Template:
                 "`template: alpaca`, or a Jinja file that doesn't"
             )
         prompt = (*self._before, *self._tokens(asked))
-        tokens = (*prompt, *self._tokens(whole[len(asked) :]))[:max_tokens]
+        tokens = (*prompt, *self._response(asked, whole))[:max_tokens]
         if len(prompt) >= len(tokens):
             raise UsageError(
                 f"the prompt of {example.prompt.id!r} has {len(prompt)} tokens, which leaves no room for a response "
                 f"within {max_tokens}: raise max_tokens or shorten it"
             )
         return Encoded(tokens, len(prompt))
+
+    def _response(self, asked: str, whole: str) -> tuple[int, ...]:
+        """The tokens that follow the prompt's, up to the first that ends an answer.
+
+        Both are split together, as a tokenizer may write the beginning of a text otherwise; apart, where a token would
+        reach from one into the other, as an unknown word may.
+        """
+        prompt, both = self._tokens(asked), self._tokens(whole)
+        together = both[: len(prompt)] == prompt and prompt[-1:] != (self._tokenizer.unk_token_id,)
+        response = both[len(prompt) :] if together else self._tokens(whole[len(asked) :])
+        end = next((place for place, token in enumerate(response) if token in self.ends), len(response))
+        return response[: end + 1]
 
     def _rendered(self, example: Example, *, answered: bool) -> str:
         import jinja2
@@ -115,7 +143,7 @@ class Template:
             chat.append({"role": "assistant", "content": example.response})
         try:
             text = self._tokenizer.apply_chat_template(
-                chat, chat_template=self.text, tokenize=False, add_generation_prompt=not answered
+                chat, chat_template=self.text, tokenize=False, add_generation_prompt=not answered, **self._arguments
             )
         except (jinja2.TemplateError, ValueError) as error:
             raise UsageError(f"the chat template can't write {example.prompt.id!r}: {error}") from None
@@ -164,6 +192,14 @@ def _put_before_text(tokenizer: Any) -> tuple[int, ...]:
     """The token that a tokenizer by itself begins a text with; empty where it doesn't."""
     first, begin = tokenizer("a")["input_ids"][0], tokenizer.bos_token_id
     return (begin,) if first == begin is not None else ()
+
+
+def _pinned(text: str) -> str:
+    """A template to which it is always the beginning of `TODAY`: a macro stands in the place of that function."""
+    if "strftime_now" not in text:
+        return text
+    written = "".join(f" | replace('%{code}', '{TODAY.strftime(f'%{code}')}')" for code in "aAbBdHIjmMpSyY")
+    return f"{{% macro strftime_now(format) %}}{{{{ format{written} }}}}{{% endmacro %}}{text}"
 
 
 def _template_text(tokenizer: Any, template: str) -> str:

@@ -100,6 +100,10 @@ class Judge(ABC):
         """A hash of the weights that judge, where it is a model that lies here; they are no part of its id."""
         return ""
 
+    def likelihoods_of(self) -> tuple[str, ...]:
+        """The models by whose own likelihood of an answer it judges, as they were named to it."""
+        return ()
+
     def __repr__(self) -> str:
         return self.id
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import MissingData, UsageError
+from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.tiny.pretraining import tiny_model
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 TINY = "tiny"
 """The name of the model that is made, not loaded."""
+_LARGEST_INDEX = 64 * 2**20
+"""Bytes of an index of weights."""
 _NEEDED_FILES = ("*.json", "*.jinja", "*.model", "*.safetensors", "*.txt")
 
 
@@ -25,14 +28,14 @@ def load_tokenizer(model: str, *, downloads: bool = False) -> Any:
 
     folder = _folder(model, downloads)
     with _layout_errors(model):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) -> Any:
-    """A causal language model for inference.
+    """A causal language model for inference, with all of its weights and none of its code.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
     downloads:
         Whether what is not on this machine may be fetched.
 
-    Raises `MissingData` where the model is not here.
+    Raises `MissingData` where the model is not here, and `UsageError` where its weights are not those that its
+    configuration asks for.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -53,9 +57,25 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
 
     logging.disable_progress_bar()
     folder = _folder(model, downloads)
+    _refuse_files_elsewhere(model, folder)
     with _layout_errors(model):
-        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), local_files_only=True)
+        loaded, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    _refuse_other_weights(model, found)
+    _refuse_not_finite(model, loaded)
     return loaded.to(device).eval()
+
+
+def same_folder(first: str, second: str) -> bool:
+    """Whether two models that are here are one. Raises as `load_model`."""
+    return _folder(first, downloads=False).resolve() == _folder(second, downloads=False).resolve()
 
 
 def best_device() -> str:
@@ -115,12 +135,50 @@ def _folder(model: str, downloads: bool) -> Path:
         raise MissingData(f"the model {model!r} is not on this machine: {remedy}") from None
 
 
+def _refuse_other_weights(model: str, found: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for tensors that are missing (transformers draws them at random), left over,or misshaped."""
+    complaints = {
+        "lacks": found["missing_keys"],
+        "has other shapes of": [name for name, *_ in found["mismatched_keys"]],
+        "has besides": found["unexpected_keys"],
+    }
+    for verb, names in complaints.items():
+        if names:
+            raise UsageError(
+                f"the checkpoint of {model!r} {verb} {len(names)} tensors of the model in its config.json, the first "
+                f"is {min(names)!r}: its weights and its configuration are not of one model"
+            )
+
+
+def _refuse_files_elsewhere(model: str, folder: Path) -> None:
+    """Raise `UsageError` where an index of weights names a file that is not in the folder."""
+    for index in folder.glob("*.index.json"):
+        content = parse_json(read_text(index, "index of weights", most_bytes=_LARGEST_INDEX), str(index))
+        weights = content.get("weight_map") if isinstance(content, dict) else None
+        if not isinstance(weights, dict):
+            raise UsageError(f"{index.name} of {model!r} has no weight_map")
+        for name in weights.values():
+            if not isinstance(name, str) or Path(name).name != name:
+                raise UsageError(f"{index.name} of {model!r} names {name!r}, which is not a file in its folder")
+
+
+def _refuse_not_finite(model: str, loaded: torch.nn.Module) -> None:
+    import torch
+
+    for name, tensor in loaded.named_parameters():
+        if not bool(torch.isfinite(tensor).all()):
+            raise UsageError(f"the weights {name!r} of {model!r} are not all finite numbers: it can't be used")
+
+
 @contextmanager
 def _layout_errors(model: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{model!r} is not a model in the layout of transformers: {_first_line(error)}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # foreign files: whatever it is that the library stumbles over
+        what = _first_line(error) or type(error).__name__
+        raise UsageError(f"{model!r} is not a model in the layout of transformers: {what}") from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,7 +16,8 @@ from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, Prompt, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import best_device, existing_device, load_tokenizer
+from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -26,8 +27,8 @@ from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
-from optathlon.tasks.llm.training import Loss, Recipe, ResponseLoss, Training
-from optathlon.tasks.llm.tunable_model import Adapter, TunableModel, tuned_weights
+from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
+from optathlon.tasks.llm.tunable_model import TunableModel, tuned_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,11 @@ class LoadedSetup:
         """How chats are written."""
         template = self.setup.template
         is_file = template not in ("model", "alpaca")
-        return Template(self.tokenizer, str(Path(self.setup.folder) / expanded(template)) if is_file else template)
+        return Template(
+            self.tokenizer,
+            str(Path(self.setup.folder) / expanded(template)) if is_file else template,
+            self.setup.template_arguments,
+        )
 
     @cached_property
     def base(self) -> TunableModel:
@@ -90,15 +95,33 @@ class LoadedSetup:
     @property
     def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
-        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer)
+        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer), self._written
+
+    @property
+    def _written(self) -> str:
+        """A hash of all tokens that training and answering begin with: they are the templates' and the tokenizer's."""
+        prompts = [self.prompts(side) for side in SCORED]
+        return short_hash(repr([[example.tokens for example in self.train], prompts]))
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
-        """Who judges each side. Raises `UsageError` where one lacks what it needs."""
+        """Who judges each side. Raises `UsageError` where one lacks what it needs, or is the model that is tuned."""
         judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
         for judge in judges.values():
             judge.check()
+            self._refuse_own_likelihood(judge)
         return judges
+
+    def _refuse_own_likelihood(self, judge: Judge) -> None:
+        """Raise `UsageError` where a judge finds likely what the untuned model would say: tuning looks bad to it."""
+        from optathlon.llm.judges.loading import loaded
+
+        for model in judge.likelihoods_of():
+            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.base.checksum:
+                raise UsageError(
+                    f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
+                    "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
+                )
 
     @cached_property
     def device_name(self) -> str:
@@ -178,8 +201,7 @@ class LoadedSetup:
         self,
         items: Sequence[Item],
         loss: Loss[Item],
-        how: Recipe,
-        low_rank: Adapter | None,
+        config: Mapping[str, Any],
         *,
         until: int,
         epochs: int,
@@ -191,8 +213,10 @@ class LoadedSetup:
 
         Parameters
         ----------
-        items, loss, how, low_rank:
-            See `Training` and `TunableModel.tunable`.
+        items, loss:
+            See `Training`.
+        config:
+            The hyperparameters that the setup does not fix.
         until, epochs:
             The epoch that ends the training, and what its schedule spans.
         seed:
@@ -204,6 +228,8 @@ class LoadedSetup:
 
         Raises `Diverged`, and `MemoryError` where one example at a time is too much.
         """
+        complete = {**self.setup.fixed, **config}
+        how, low_rank = recipe(complete), adapter(complete)
         size = how.batch_size
         while True:
             with self.base.tunable(low_rank, seed, start) as model:
@@ -228,8 +254,9 @@ class LoadedSetup:
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
         prompts = tuple(example.judged for example in self.setup.examples(name))
-        judge, plain = self.judges[name], reference["plain"]
-        variants = [reference[kind] for kind in ("concise", "verbose") if reference[kind]]
+        said = {kind: [without_thoughts(text) for text in texts] for kind, texts in reference.items()}
+        judge, plain = self.judges[name], said["plain"]
+        variants = [said[kind] for kind in ("concise", "verbose") if said[kind]]
 
         def preferences() -> dict[str, Any]:
             try:
@@ -270,10 +297,10 @@ class LoadedSetup:
         config = reference_hyperparameters(self.setup)
         epochs = self.setup.reference_epochs
         key = key_of(self.key, "reference")
-        how, low_rank = recipe(config), adapter(config)
-        with self.tuned(
-            self.train, self.loss, how, low_rank, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key
-        ) as (model, training):
+        with self.tuned(self.train, self.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
+            model,
+            training,
+        ):
             self.keep(key, training)
             yield model
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from optathlon.lazy import lazy_module
 from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.llm.win_rate import Judged, length_controlled, win_rate
 
 if TYPE_CHECKING:
@@ -58,13 +59,15 @@ class Side:
         """What answers to the first prompts are worth.
 
         `1-win_rate`, `1-lc_win_rate` (length-controlled) with their standard errors; of the judge the number of
-        failures, of pairs it was asked about, the agreement of both orders, and what it cost; and what `describe`
-        tells.
+        failures, of pairs it was asked about, the agreement of both orders, what `agreement_with_answers` tells, and
+        what it cost; and what `describe` tells.
 
-        `seed` is that of the trial, in [0, 2**32). Raises as `understood`.
+        Thoughts are left out of what is judged and compared. `seed` is that of the trial, in [0, 2**32). Raises as
+        `understood`.
         """
-        count = len(answers)
+        described, count = self.describe(answers), len(answers)
         prompts, reference = self.prompts[:count], self.reference[:count]
+        answers = [without_thoughts(answer) for answer in answers]
         comparison = understood(self.judge, prompts, answers, reference, seed=seed + (self.stream << 32))
         rate, error = win_rate(comparison.preferences)
         controlled = length_controlled(
@@ -79,16 +82,23 @@ class Side:
             "judge/failures": float(comparison.failures),
             "judge/judged": float(comparison.judged),
             "judge/agreement": comparison.agreement,
+            **agreement_with_answers(prompts, comparison.preferences, answers, reference),
             "judge/template": float(int(self.judge.template_hash, 16)),
             "judge/id": float(int(hashlib.sha256(self.judge.id.encode()).hexdigest()[:12], 16)),
             **comparison.metrics,
         }
-        return self.describe(answers) | {name: value for name, value in measured.items() if not math.isnan(value)}
+        return described | {name: value for name, value in measured.items() if not math.isnan(value)}
 
     def describe(self, answers: Sequence[str]) -> dict[str, float]:
-        """What needs no judge: mean `length` in characters, and `1-exact_match` where right answers are known."""
-        prompts = self.prompts[: len(answers)]
+        """What needs no judge: mean `length` in characters, and `1-exact_match` where right answers are known.
+
+        Where there are thoughts, `thoughts` is their mean length.
+        """
+        prompts, written = self.prompts[: len(answers)], np.mean([len(answer) for answer in answers])
+        answers = [without_thoughts(answer) for answer in answers]
         described = {"length": float(np.mean([len(answer) for answer in answers]))}
+        if written > described["length"]:
+            described["thoughts"] = float(written - described["length"])
         if all(prompt.answer is not None for prompt in prompts):
             right = [is_right(answer, prompt.answer or "") for answer, prompt in zip(answers, prompts, strict=True)]
             described["1-exact_match"] = 1.0 - float(np.mean(right))
@@ -109,6 +119,27 @@ def understood(
             comparison.judged,
         )
     return comparison
+
+
+def agreement_with_answers(
+    prompts: Sequence[Prompt], preferences: np.ndarray, candidate: Sequence[str], reference: Sequence[str]
+) -> dict[str, float]:
+    """How often a judge prefers the right answer to a wrong one, where the right answers are known.
+
+    Returns
+    -------
+    `judge/known`, the number of pairs of which one answer is right, the other wrong, and the judgement understood; and
+    `judge/accuracy`, the share of them in which the right one is preferred, where a tie counts half; nan without any.
+    """
+    pairs = zip(prompts, preferences.tolist(), candidate, reference, strict=True)
+    found = [
+        (preference, is_right(ours, prompt.answer), is_right(theirs, prompt.answer))
+        for prompt, preference, ours, theirs in pairs
+        if prompt.answer is not None and not math.isnan(preference)
+    ]
+    given = [preference if ours else 1.0 - preference for preference, ours, theirs in found if ours != theirs]
+    alike = [0.5 if preference == 0.5 else float(preference > 0.5) for preference in given]
+    return {"judge/known": float(len(alike)), "judge/accuracy": float(np.mean(alike)) if alike else math.nan}
 
 
 def judged(

@@ -8,6 +8,7 @@ relative to it.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -23,21 +24,23 @@ from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_
 from optathlon.llm.judging import make_judge
 from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
-from optathlon.tasks.llm.hyperparameters import checked
+from optathlon.tasks.llm.hyperparameters import Fixed, checked
 from optathlon.tasks.llm.instructions import instructions
 from optathlon.tasks.llm.parts import PARTS
 from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
+OptimizerName = Literal["adamw", "sgd"]
+Name = TypeVar("Name", bound=str)
 Count = Annotated[Whole, Field(ge=1)]
 Positive = Annotated[Real, Field(gt=0.0)]
 NotNegative = Annotated[Real, Field(ge=0.0)]
 
 
-def _distinct(methods: tuple[Method, ...]) -> tuple[Method, ...]:
-    if len({*methods}) < len(methods):
-        raise ValueError(f"each method stands once, not {', '.join(methods)}")
-    return methods
+def _distinct(names: tuple[Name, ...]) -> tuple[Name, ...]:
+    if len({*names}) < len(names):
+        raise ValueError(f"each stands once, not {', '.join(names)}")
+    return names
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
@@ -50,6 +53,23 @@ def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
         raise ValueError(f"a lower bound is followed by a higher one, not {bounds[0]:g} by {bounds[1]:g}")
     return bounds
+
+
+def _as_json(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Texts that are truth values or numbers in JSON, as such."""
+    return {name: _parsed(value) for name, value in arguments.items()}
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        parsed = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return parsed if isinstance(parsed, bool | int | float) else value
+
+
+Rates = Annotated[tuple[Positive, Positive], AfterValidator(_increasing)]
+"""Bounds of a learning rate."""
 
 
 def _checked_reference(reference: dict[str, str | int | float] | str) -> dict[str, str | int | float] | str:
@@ -91,8 +111,8 @@ class Setup:
         The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
         the instructions of `tiny`. No prompt may stand in two of them.
     judge, test_judge:
-        Calls of judges, for the validation prompts and the test prompts. Files in them are relative to where the
-        command runs.
+        Calls of judges, for the validation prompts and, where it is another, the test prompts. Files in them are
+        relative to where the command runs.
     reference:
         Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.hyperparameters`), or
         the source of its answers: rows with `id`, `answer` and optionally `concise` and `verbose`.
@@ -102,6 +122,9 @@ class Setup:
         What is added to an instruction to get the two variants of the reference that length control needs.
     template:
         `model`, `alpaca`, or a Jinja file.
+    template_arguments:
+        What the template asks for beside the chat, e.g. `enable_thinking: false`; `true`, `false` and numbers are read
+        as in JSON.
     epochs:
         Of a full training.
     max_tokens, max_new_tokens:
@@ -110,6 +133,13 @@ class Setup:
         `full` (all weights), `lora` (a low-rank adapter), or both: full tuning takes four times the weights' memory.
     learning_rates, batch_sizes, ranks:
         Bounds of these hyperparameters, the lower one first.
+    lora_learning_rates:
+        Bounds of the learning rate of low-rank tunings, where they are others: it is a hyperparameter of its own then.
+    optimizers:
+        `adamw`, `sgd`, or both.
+    fixed:
+        Hyperparameters that all tunings have and no optimizer searches (the fields of
+        `optathlon.tasks.llm.training.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device, dtype, gradient_checkpointing:
@@ -131,7 +161,7 @@ class Setup:
     name: str
     model: str
     data: dict[str, str] = field(default_factory=dict)
-    judge: str = "likelihood('tiny')"
+    judge: str = ""
     test_judge: str = ""
     reference: Annotated[dict[str, str | int | float] | str, AfterValidator(_checked_reference)] = field(
         default_factory=dict
@@ -140,11 +170,15 @@ class Setup:
     concise: str = "Answer as concisely as possible."
     verbose: str = "Answer with as much detail as possible."
     template: str = "model"
+    template_arguments: Annotated[dict[str, Any], AfterValidator(_as_json)] = field(default_factory=dict)
     epochs: Count = 3
     max_tokens: Count = 1024
     max_new_tokens: Count = 256
     methods: Annotated[tuple[Method, ...], Field(min_length=1), AfterValidator(_distinct)] = ("full", "lora")
-    learning_rates: Annotated[tuple[Positive, Positive], AfterValidator(_increasing)] = (1e-6, 1e-2)
+    learning_rates: Rates = (1e-6, 1e-2)
+    lora_learning_rates: Rates | None = None
+    optimizers: Annotated[tuple[OptimizerName, ...], Field(min_length=1), AfterValidator(_distinct)] = ("adamw",)
+    fixed: Fixed = field(default_factory=dict)
     batch_sizes: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (8, 128)
     ranks: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (1, 128)
     learning_rate_scale: Positive = 1.0
@@ -214,7 +248,12 @@ class Setup:
 
 _DECISIVE = (
     *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
-    *("epochs", "max_tokens", "max_new_tokens", "dtype"),
+    *("fixed", "epochs", "max_tokens", "max_new_tokens", "dtype"),
+)
+
+_JUDGES = (  # none is the default: it would have to be one that can't read most texts
+    "write `judge: verifier` where every example has its right answer, or likelihood('path/to/another/model'), "
+    "pandalm('path/to/PandaLM-7B-v1') or endpoint('https://…/v1', 'MODEL')"
 )
 
 TINY = Setup(
@@ -232,6 +271,7 @@ TINY = Setup(
     max_tokens=64,
     max_new_tokens=16,
     learning_rates=(1e-5, 1e-1),
+    optimizers=("adamw", "sgd"),
     batch_sizes=(8, 64),
     ranks=(1, 32),
     learning_rate_scale=20.0,
@@ -288,6 +328,8 @@ def make_setup(
         raise UsageError(
             f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
         )
+    if not setup.judge:
+        raise UsageError(f"{where} has no judge: {_JUDGES}")
     for call in (setup.judge, setup.scored_by):
         make_judge(call)
     return setup

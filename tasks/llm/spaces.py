@@ -14,30 +14,44 @@ WARMUP, WEIGHT_DECAY, DROPOUT = (0.0, 0.3), (1e-4, 1.0), (0.0, 0.3)
 ALPHA_OVER_RANK = (0.25, 8.0)
 
 
-def tuning_space(setup: Setup) -> ConfigurationSpace:
-    """Full or low-rank tuning: learning rate, batch size, schedule, warm-up, decay, optimizer; rank, α, dropout."""
+def tuning_space(setup: Setup, rates: tuple[float, float] | None = None) -> ConfigurationSpace:
+    """Full or low-rank tuning: learning rate, batch size, schedule, warm-up, decay, optimizer; rank, α, dropout.
+
+    `rates` are the bounds of the learning rate of all methods, where they are not the setup's. What the setup fixes is
+    not there.
+    """
     from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 
-    space = ConfigurationSpace()
+    of_lora = setup.lora_learning_rates if rates is None else None
     method = Categorical("method", list(setup.methods))
-    space.add(
-        method,
-        Float("learning_rate", setup.learning_rates, log=True, default=math.sqrt(math.prod(setup.learning_rates))),
+    shared = (
+        _rate("learning_rate", rates or setup.learning_rates),
         _integer("batch_size", setup.batch_sizes),
-        Categorical("optimizer", ["adamw", "sgd"]),
+        Categorical("optimizer", list(setup.optimizers)),
         Categorical("schedule", ["cosine", "linear", "constant"]),
         Float("warmup", WARMUP, default=0.03),
         Float("weight_decay", WEIGHT_DECAY, log=True, default=0.01),
     )
-    if "lora" not in setup.methods:
-        return space
     adapter = (
+        *((_rate("lora_learning_rate", of_lora),) if of_lora else ()),
         _integer("rank", setup.ranks),
         Float("alpha_over_rank", ALPHA_OVER_RANK, log=True, default=2.0),
         Float("dropout", DROPOUT, default=0.0),
     )
-    space.add(*adapter, *(EqualsCondition(hyperparameter, method, "lora") for hyperparameter in adapter))
+    space = ConfigurationSpace()
+    space.add(method, *(one for one in shared if one.name not in setup.fixed))
+    if of_lora and "full" in setup.methods and "lora" in setup.methods and "learning_rate" in space:
+        space.add(EqualsCondition(space["learning_rate"], method, "full"))
+    if "lora" in setup.methods:
+        searched = [one for one in adapter if one.name not in setup.fixed]
+        space.add(*searched, *(EqualsCondition(one, method, "lora") for one in searched))
     return space
+
+
+def _rate(name: str, bounds: tuple[float, float]) -> Any:
+    from ConfigSpace import Float
+
+    return Float(name, bounds, log=True, default=math.sqrt(math.prod(bounds)))
 
 
 def _integer(name: str, bounds: tuple[int, int]) -> Any:

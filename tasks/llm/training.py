@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 else:
     np = lazy_module("numpy")
 
-CLIPPED_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
-MOMENTUM = 0.9
-"""Of stochastic gradient descent."""
-
 Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
@@ -47,13 +42,25 @@ class Recipe:
     batch_size:
         Examples per step, at least 1.
     optimizer:
-        AdamW, or stochastic gradient descent with momentum 0.9.
+        AdamW, or stochastic gradient descent with momentum.
     schedule:
-        How the learning rate falls after the warm-up: not at all, or to 0 linearly or by half a cosine.
+        How the learning rate falls after the warm-up: not at all, or linearly or by half a cosine.
     warmup:
         The share of steps, in [0, 1), over which it rises linearly from 0.
     weight_decay:
         Decoupled for AdamW; of matrices only; at least 0.
+    minimum_rate:
+        What the learning rate falls to, as a share of its peak, in [0, 1].
+    warmup_from:
+        `"above-zero"`: the first step already has a part of the peak, and the warm-up may end between two steps.
+        `"zero"`: as in transformers, the first step has the rate 0, and the warm-up takes a whole number of steps,
+        rounded up. With few steps the sums of all rates differ by up to a half.
+    beta1, beta2, epsilon:
+        Of AdamW.
+    momentum:
+        Of stochastic gradient descent.
+    clip:
+        Gradients of a larger norm are scaled down to it; more than 0.
     """
 
     learning_rate: Annotated[float, Field(gt=0.0)]
@@ -62,20 +69,32 @@ class Recipe:
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    minimum_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    warmup_from: Literal["above-zero", "zero"] = "above-zero"
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
+    epsilon: Annotated[float, Field(gt=0.0)] = 1e-8
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    clip: Annotated[float, Field(gt=0.0)] = 1.0
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step `step`, from 0, of `steps`."""
-        rising = self.warmup * steps
+        from_zero = self.warmup_from == "zero"
+        rising = math.ceil(self.warmup * steps) if from_zero else self.warmup * steps
         if step < rising:
-            return self.learning_rate * (step + 1) / (rising + 1)
-        done = (step - rising) / max(1.0, steps - rising)
+            return self.learning_rate * (step / rising if from_zero else (step + 1) / (rising + 1))
+        left = self._left((step - rising) / max(1.0, steps - rising))
+        return self.learning_rate * (self.minimum_rate + (1.0 - self.minimum_rate) * left)
+
+    def _left(self, done: float) -> float:
+        """How much of the fall is left when a share `done` of the steps after the warm-up is done, in [0, 1]."""
         match self.schedule:
             case "constant":
-                return self.learning_rate
+                return 1.0
             case "linear":
-                return self.learning_rate * (1.0 - done)
+                return 1.0 - done
             case "cosine":
-                return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+                return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 class Loss(Protocol[Item_contra]):
@@ -231,7 +250,7 @@ class Training(Generic[Item]):
                 part = self._loss.total(self._model, batch[start : start + micro_batch]) / weight
             part.backward()
             parts.append(part.detach())
-        norm = torch.nn.utils.clip_grad_norm_(self._weights, CLIPPED_NORM)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._recipe.clip)
         loss, size = torch.stack([torch.stack(parts).sum(), norm]).tolist()
         if not (math.isfinite(loss) and math.isfinite(size)):
             raise Diverged(f"the loss is {loss:g} and its gradient's norm {size:g} at step {step + 1} of {self._steps}")
@@ -247,8 +266,9 @@ def _optimizer(weights: Sequence[torch.nn.Parameter], recipe: Recipe) -> torch.o
         {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
     ]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=MOMENTUM, fused=True)
+        betas = (recipe.beta1, recipe.beta2)
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.epsilon, fused=True)
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
 
 
 def _cuda_devices(device: torch.device) -> list[torch.device]:

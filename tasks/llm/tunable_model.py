@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from optathlon.errors import OptathlonError
+from optathlon.errors import OptathlonError, UsageError
 from optathlon.llm.models import checksum, load_model
 
 if TYPE_CHECKING:
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
     Weights = Mapping[str, torch.Tensor]
 
 DType = Literal["float32", "bfloat16"]
+ALL_LINEAR = "all-linear"
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A low-rank adapter (LoRA, Hu et al. 2022) of every linear layer: rank >= 1, α / rank > 0, dropout in [0, 1)."""
+    """A low-rank adapter (LoRA, Hu et al. 2022): rank >= 1, α / rank > 0, dropout in [0, 1).
+
+    `targets` are the names of the layers that have one, such as `"q_proj, v_proj"`; `all-linear` means every linear
+    layer but the head.
+    """
 
     rank: Annotated[int, Field(ge=1)]
     alpha_over_rank: Annotated[float, Field(gt=0.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    targets: str = ALL_LINEAR
 
 
 class TunableModel:
@@ -173,13 +179,21 @@ def _adapted(model: Any, adapter: Adapter, seed: int) -> Any:
         r=adapter.rank,
         lora_alpha=adapter.alpha_over_rank * adapter.rank,
         lora_dropout=adapter.dropout,
-        target_modules="all-linear",
+        target_modules=_target_modules(adapter.targets),
         task_type="CAUSAL_LM",
     )
     model.requires_grad_(False)
     with torch.random.fork_rng(), _no_word_of_a_new_name():
         torch.manual_seed(seed)
-        return get_peft_model(model, settings)
+        try:
+            return get_peft_model(model, settings)
+        except ValueError as error:  # no layer has such a name
+            raise UsageError(f"the LoRA targets {adapter.targets!r}: {str(error).splitlines()[0]}") from None
+
+
+def _target_modules(targets: str) -> str | list[str]:
+    """As peft expects them."""
+    return targets if targets == ALL_LINEAR else [name.strip() for name in targets.split(",")]
 
 
 @contextmanager

@@ -30,8 +30,9 @@ class Likelihood(Judge):
     (1952), 1 / (1 + exp(-difference of worths / temperature)); with `per="answer"` at temperature 1 that is p / (p + q)
     where p and q are the probabilities of the two answers.
 
-    An empty answer is worse than any other. Answers are cut where the model's context ends; a prompt that fills the
-    context is not understood. How many answers are computed at once changes preferences by rounding errors only.
+    An empty answer is worse than any other. Answers are cut where the model's context ends. A prompt that fills the
+    context is not understood, and neither is text with words that the model's tokenizer doesn't know (`<unk>`): how
+    likely these are says nothing. How many answers are computed at once changes preferences by rounding errors only.
 
     Parameters
     ----------
@@ -75,6 +76,10 @@ class Likelihood(Judge):
         """Load the model, and hash it."""
         return loaded(self._model).checksum
 
+    def likelihoods_of(self) -> tuple[str, ...]:
+        """The model."""
+        return (self._model,)
+
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
@@ -87,7 +92,7 @@ class Likelihood(Judge):
         return Verdicts(logistic(differences / self._temperature))
 
     def _worths(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> np.ndarray:
-        """Shape (n,): -inf for an empty answer, NaN for a prompt that fills the context."""
+        """Shape (n,): -inf for an empty answer, NaN where the model can't read all of the prompt or of the answer."""
         judge = loaded(self._model)
 
         import torch
@@ -109,8 +114,10 @@ class Likelihood(Judge):
 
 def _encoded(template: Template, prompt: Prompt, answer: str, context: int) -> Encoded | float:
     """The tokens of an answer to a prompt, or its worth where that is known without reading it."""
-    if len(template.prompt(Example(prompt))) >= context:
+    asked = template.prompt(Example(prompt))
+    if len(asked) >= context or template.unreadable(asked):
         return math.nan
     if not answer.strip():
         return -math.inf
-    return template.encode(Example(prompt, answer), context)
+    encoded = template.encode(Example(prompt, answer), context)
+    return math.nan if template.unreadable(encoded.response) else encoded

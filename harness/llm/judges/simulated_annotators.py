@@ -40,6 +40,10 @@ class Pool(Judge):
         """Those of all of them."""
         return " ".join(filter(None, (judge.weights() for judge in self._judges)))
 
+    def likelihoods_of(self) -> tuple[str, ...]:
+        """Those of all of them."""
+        return tuple(model for judge in self._judges for model in judge.likelihoods_of())
+
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
@@ -90,6 +94,10 @@ class Noisy(Judge):
     def weights(self) -> str:
         """Those of the other judge."""
         return self._judge.weights()
+
+    def likelihoods_of(self) -> tuple[str, ...]:
+        """Those of the other judge."""
+        return self._judge.likelihoods_of()
 
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int

@@ -16,7 +16,6 @@ from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, right_padded
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.objectives import QUALITY
@@ -78,9 +77,10 @@ class Exit(LLMTask):
         loss = SortedLoss(loaded.tokenizer.pad_token_id, loaded.device, exit_weights(config))
         key = key_of(loaded.key, self.kind, trained, seed, epochs)
         with (
-            loaded.tuned(
-                loaded.train, loss, recipe(config), adapter(config), until=until, epochs=epochs, seed=seed, key=key
-            ) as (model, training),
+            loaded.tuned(loaded.train, loss, config, until=until, epochs=epochs, seed=seed, key=key) as (
+                model,
+                training,
+            ),
             leaving_after(model, share_of_layers(EXITS[config["exit"]], depth(model))),
         ):
             sides = {side: _answered(loaded, model, side) for side in SCORED}

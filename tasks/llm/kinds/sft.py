@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.objectives import training_objectives
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
@@ -68,8 +67,7 @@ class SFT(LLMTask):
         usage = Usage(loaded.device)
         items = _subset(loaded.train, share, seed)
         key = key_of(loaded.key, "sft", dict(config), seed, self.epochs, share)
-        how, low_rank = recipe(config), adapter(config)
-        with loaded.tuned(items, loaded.loss, how, low_rank, until=until, epochs=self.epochs, seed=seed, key=key) as (
+        with loaded.tuned(items, loaded.loss, config, until=until, epochs=self.epochs, seed=seed, key=key) as (
             model,
             training,
         ):

@@ -377,3 +377,12 @@ def test_pairs_that_leave_no_room_are_not_understood(tuned_judge: tuple[str, Any
 def test_judgements_have_a_length() -> None:
     with pytest.raises(UsageError, match="max_new_tokens of pandalm is at least 1, not 0"):
         PandaLM(max_new_tokens=0)
+
+
+def test_what_a_model_can_not_read_is_not_understood(llm_cache: Path) -> None:
+    """To the tiny model most words are `<unk>`, whose likelihood says nothing."""
+    judge = Likelihood("tiny")
+    asked = [Prompt("0", "sum of 3 4"), Prompt("1", "sum of 3 4"), Prompt("2", "What is the capital of France?")]
+    found = judge.prefer(asked, ["the answer is 7", "Paris", "Paris"], ["2 2", "zzz", "zzz"], seed=0).preferences
+    assert found[0] > 0.5
+    assert np.isnan(found[1:]).all()

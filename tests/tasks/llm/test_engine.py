@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -159,7 +160,61 @@ def test_answers_end_where_the_template_ends_responses(loaded: Any) -> None:
     template = Template(tokenizer)
     assert template.ends == (tokenizer.eos_token_id, mark)
     encoded = template.encode(Example(Prompt("x", "mirror"), "a"), 999)
-    assert mark in encoded.response
+    assert encoded.response == (tokenizer.convert_tokens_to_ids("a"), mark), "what follows the mark is not trained on"
+
+
+def test_templates_are_told_the_same_time_every_day(loaded: Any, tmp_path: Path) -> None:
+    """Llama 3's writes today's date."""
+    path = tmp_path / "dated.jinja"
+    path.write_text(
+        "{% set today = date_string if date_string is defined else strftime_now('%d %b %Y %H:%M:%S') %}"
+        "Today is {{ today }}. {% for message in messages %}{{ message.content }} {% endfor %}"
+    )
+    example = Example(Prompt("x", "mirror"), "a")
+    dated = Template(loaded.tokenizer, str(path))
+    assert dated._rendered(example, answered=False) == "Today is 26 Jul 2024 00:00:00. mirror "
+    given = Template(loaded.tokenizer, str(path), {"date_string": "1 May"})
+    assert given._rendered(example, answered=False) == "Today is 1 May. mirror "
+
+
+def test_another_argument_of_the_template_is_another_task(own_task: Callable[..., Any], tmp_path: Path) -> None:
+    from optathlon.tasks.llm.loaded_setup import LoadedSetup
+
+    (tmp_path / "llm" / "t.jinja").write_text(
+        "{{ 'sum ' if thinking }}{% for m in messages %}{{ m.content }} {{ '</s>' if loop.index == 2 }}{% endfor %}"
+    )
+    found = [
+        LoadedSetup(own_task(template="t.jinja", template_arguments={"thinking": thinking}).setup)
+        for thinking in (True, False)
+    ]
+    thought, plain = (one.prompts("validation")[0] for one in found)
+    assert thought[1:] == plain
+    assert found[0].key != found[1].key
+
+
+def test_prompt_and_response_are_split_together_where_that_leaves_the_prompt_as_it_is() -> None:
+    """A SentencePiece tokenizer puts a space before any text, which would stand between prompt and response."""
+    from tokenizers import Tokenizer
+    from tokenizers.decoders import Metaspace as Decoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import Metaspace
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["</s>", "<unk>", "▁", *"abcdxy:", "ab", "▁ab", "▁c"])}
+    model = BPE(words, [("a", "b"), ("▁", "ab"), ("▁", "c")], unk_token="<unk>")
+    made = Tokenizer(model)
+    made.pre_tokenizer, made.decoder = Metaspace(), Decoder()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", unk_token="<unk>", pad_token="</s>")
+    template = "{% for m in messages %}{{ m.content + (eos_token if m.role == 'assistant' else SIGN) }}{% endfor %}"
+
+    def spelled(sign: str) -> list[str]:
+        tokenizer.chat_template = template.replace("SIGN", repr(sign))
+        encoded = Template(tokenizer).encode(Example(Prompt("x", "dab"), "cab"), 99)
+        return [*tokenizer.convert_ids_to_tokens(encoded.response)]
+
+    assert spelled(":") == ["c", "ab", "</s>"]
+    assert tokenizer.tokenize("cab") == ["▁c", "ab"], "what it would have been apart"
+    assert spelled(": ") == ["▁c", "ab", "</s>"], "a token reaches from the prompt into the response"
 
 
 def test_answers_end_with_any_of_the_ends(loaded: Any) -> None:
@@ -214,18 +269,40 @@ def test_schedules_are_those_of_transformers(schedule: Any, theirs: str) -> None
     assert ours[0] > 0 and ours[:warm] == sorted(ours[:warm]) and ours[warm - 1] < 0.1
 
 
+@pytest.mark.parametrize("warmup", [0.0, 0.03, 0.1, 0.5])
+@pytest.mark.parametrize("steps", [3, 7, 40])
+@pytest.mark.parametrize("name", ["cosine", "linear", "constant_with_warmup", "cosine_with_min_lr"])
+def test_from_zero_all_rates_are_those_of_transformers(name: str, steps: int, warmup: float) -> None:
+    """Its `Trainer` warms up for `warmup_steps = ceil(ratio · steps)`."""
+    least = 0.1 if name == "cosine_with_min_lr" else 0.0
+    schedule: Any = name.partition("_")[0]
+    recipe = Recipe(0.1, 8, schedule=schedule, warmup=warmup, minimum_rate=least, warmup_from="zero")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = transformers.get_scheduler(
+        name,
+        optimizer,
+        num_warmup_steps=math.ceil(warmup * steps),
+        num_training_steps=steps,
+        scheduler_specific_kwargs={"min_lr_rate": least} if least else {},
+    )
+    for step in range(steps):
+        assert recipe.rate(step, steps) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        scheduler.step()
+
+
 def test_a_step_is_that_of_torch(loaded: Any, base: Any) -> None:
-    recipe = Recipe(1e-3, 64, schedule="constant", weight_decay=0.1)
+    recipe = Recipe(1e-3, 64, schedule="constant", weight_decay=0.1, beta1=0.8, beta2=0.95, epsilon=1e-5, clip=0.1)
     ours, _, training = train(loaded, None, recipe, until=1)
     with base.tunable(None, 1) as model:
         matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
         vectors = [weight for weight in model.parameters() if weight.ndim < 2]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=1e-3, foreach=False)
+        optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.8, 0.95), eps=1e-5, foreach=False)
         order = np.random.default_rng([1, 0]).permutation(64)
         loss = model(**right_padded([loaded.train[index] for index in order], 0, "cpu")).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         optimizer.step()
         theirs = weights_of(model)
     assert training.losses == pytest.approx([loss.item()], rel=1e-5)
@@ -302,6 +379,18 @@ def test_an_adapter_that_spoils_the_base_is_noticed(loaded: Any) -> None:
         model.get_base_model().model.norm.weight.data.add_(1.0)
 
 
+def test_only_the_layers_that_are_named_are_adapted(loaded: Any, base: Any) -> None:
+    adapter = Adapter(2, 2.0, 0.0, targets="q_proj, v_proj")
+    with base.tunable(adapter, 1) as model:
+        adapted = {name.split(".lora_")[0].split(".")[-1] for name, _ in model.named_parameters() if ".lora_" in name}
+    assert adapted == {"q_proj", "v_proj"}
+    with (
+        pytest.raises(UsageError, match="the LoRA targets 'nothing'"),
+        base.tunable(Adapter(2, 2.0, 0.0, "nothing"), 1),
+    ):
+        pass
+
+
 def test_weights_in_use_are_not_replaced(loaded: Any, base: Any) -> None:
     from optathlon.errors import OptathlonError
 
@@ -371,15 +460,15 @@ def test_a_training_that_does_not_fit_is_done_in_smaller_parts(loaded: Any, base
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().total(model, items)
 
-    recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
+    config = {"learning_rate": 1e-2, "batch_size": 16, "optimizer": "sgd", "schedule": "constant"}
     items = loaded.train[:64]
-    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
         roomy = weights_of(model)
     narrow = Narrow(loaded.tokenizer.pad_token_id, "cpu")
-    with loaded.tuned(items, narrow, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, narrow, config, until=1, epochs=3, seed=1) as (model, _):
         tight = weights_of(model)
     assert narrow.sizes[:3] == [16, 8, 4] and set(narrow.sizes[3:]) == {4}
-    with loaded.tuned(items, loaded.loss, recipe, None, until=1, epochs=3, seed=1) as (model, _):
+    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
         after = weights_of(model)
     assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial depends on others"
     for one, other in zip(roomy, tight, strict=True):

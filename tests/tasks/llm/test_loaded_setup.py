@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optathlon.errors import Unavailable
-from optathlon.llm.judging import Judge, Refusal, Verdicts, compare, make_judge
+from optathlon.errors import Unavailable, UsageError
+from optathlon.llm.judging import Judge, Prompt, Refusal, Verdicts, compare, make_judge
+from optathlon.llm.thoughts import without_thoughts
 from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.scoring import NotUnderstood, Side
 from optathlon.tasks.llm.setups import TINY
@@ -109,6 +110,7 @@ def test_results_depend_on_the_weights_of_a_judge(
     from optathlon.llm.judges.loading import loaded
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
+    change_weights(model)
     call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
     before = own_task(judge=call).loaded.key
     change_weights(model)
@@ -116,6 +118,22 @@ def test_results_depend_on_the_weights_of_a_judge(
     forget()
     assert own_task(judge=call).loaded.key != before
     assert make_judge("verifier").weights() == ""
+
+
+@pytest.mark.parametrize("call", ["likelihood({!r})", "noisy(pool(verifier, likelihood({!r})), p_flip=0.1)"])
+def test_the_model_that_is_tuned_is_no_judge_of_its_tunings(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, call: str
+) -> None:
+    """It likes best what it says untuned. A copy in another folder is the same model."""
+    for judge in ("tiny", str(copied_tiny(llm_cache, tmp_path / "copy"))):
+        with pytest.raises(UsageError, match="is the model that is tuned: it likes best"):
+            own_task(judge=call.format(judge)).prepare()
+    change_weights(tmp_path / "copy")
+    from optathlon.llm.judges.loading import loaded
+
+    loaded.cache_clear()
+    forget()
+    assert own_task(judge=call.format(str(tmp_path / "copy"))).loaded.judges
 
 
 def test_sides_share_no_chance() -> None:
@@ -137,6 +155,50 @@ def test_sides_share_no_chance() -> None:
             Side(asked, reference, (), side.difficulty, seen, side.stream).measure(answers, seed=seed)
         seeds += seen.seeds
     assert len(set(seeds)) == len(seeds) == 12
+
+
+def test_a_judges_agreement_with_known_answers_is_measured() -> None:
+    prompts = (*(Prompt(str(number), "sum of 1 1", answer="2") for number in range(5)), Prompt("5", "say hi"))
+    ours, theirs = ("2", "3", "2", "2", "2", "hi"), ("3", "2", "3", "2", "3", "ho")
+    preferences = {"0": 0.9, "1": 0.8, "2": 0.5, "3": 0.9, "4": np.nan, "5": 0.9}
+    judge = Deciding(lambda prompts, seed: [preferences[prompt.id] for prompt in prompts])
+    judge.symmetric = True
+    measured = Side(prompts, theirs, (), {prompt.id: 0.0 for prompt in prompts}, judge).measure(ours, seed=0)
+    assert measured["judge/known"] == 3, "the first three: others are both right, not understood, or not known"
+    assert measured["judge/accuracy"] == (1 + 0 + 0.5) / 3
+    verifier = Side(prompts[:5], theirs[:5], (), dict.fromkeys("01234", 0.0), make_judge("verifier"))
+    assert verifier.measure(ours[:5], seed=0)["judge/accuracy"] == 1
+
+
+def test_thoughts_are_not_judged_but_counted() -> None:
+    seen: list[Any] = []
+
+    class Reading(Deciding):
+        def prefer(self, prompts: Any, candidate: Any, reference: Any, *, seed: int) -> Verdicts:
+            seen.append(candidate)
+            return super().prefer(prompts, candidate, reference, seed=seed)
+
+    prompts = (Prompt("0", "sum of 1 1", answer="2"), Prompt("1", "sum of 1 2", answer="3"))
+    side = Side(prompts, ("5", "5"), (), {"0": 0.0, "1": 0.0}, Reading(lambda prompts, seed: np.ones(len(prompts))))
+    measured = side.measure(["<think>1 + 1 is 2, not 3</think>\n2", "3"], seed=0)
+    assert seen[0] == ["2", "3"]
+    assert (measured["1-exact_match"], measured["length"], measured["thoughts"]) == (0.0, 1.0, 16.5)
+    assert "thoughts" not in side.measure(["2", "3"], seed=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>so</think> 7", "7"),
+        ("so</think>\n\n7", "7"),
+        ("<think>a</think> no <think>b</think> 7", "7"),
+        ("7 <think>or is it", "7"),
+        ("<think>never ends", ""),
+        ("7 < 8", "7 < 8"),
+    ],
+)
+def test_what_is_said_follows_the_last_thought(text: str, said: str) -> None:
+    assert without_thoughts(text) == said
 
 
 def test_a_judge_is_understood_if_one_order_is() -> None:

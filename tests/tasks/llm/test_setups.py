@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from facts_check import recommended, require_facts_of_tasks
@@ -20,7 +21,7 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
         (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
     sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
     (tmp_path / "llm" / "mine.yaml").write_text(
-        f"model: /some/where\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
+        f"model: /some/where\njudge: verifier\ndata: {sources}\nepochs: 2\nlearning_rates: [1.0e-5, 1.0e-3]\n"
     )
     assert setup_names() == ["tiny", "mine"]
     setup = load_setup("mine")
@@ -35,6 +36,8 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
     ("content", "complaint"),
     [
         ({"model": "tiny", "epoch": 3}, "unknown key 'epoch' in the setup 'x': did you mean 'epochs'"),
+        ({"model": "tiny"}, "the setup 'x' has no judge: write `judge: verifier` where every example has its right"),
+        ({"model": "tiny", "judge": ""}, "the setup 'x' has no judge"),
         ({"model": "tiny", "epochs": "many"}, "the setup 'x': epochs: "),
         ({"epochs": 3}, "the setup 'x': model: "),
         (
@@ -54,7 +57,7 @@ def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytes
         ({"model": "tiny", "batch_sizes": [8, 4]}, "batch_sizes: the lower bound stands first, not 8 before 4"),
         ({"model": "tiny", "ranks": [0, 8]}, "ranks.0: input should be greater than or equal to 1"),
         ({"model": "tiny", "methods": []}, "methods: tuple should have at least 1 item"),
-        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each method stands once, not lora, lora"),
+        ({"model": "tiny", "methods": ["lora", "lora"]}, "methods: each stands once, not lora, lora"),
         ({"model": "tiny", "methods": ["qlora"]}, "methods.0: input should be 'full' or 'lora'"),
         ({"model": "tiny", "trial_seconds": 0}, "trial_seconds: input should be greater than 0"),
         (
@@ -73,7 +76,9 @@ def test_a_wrong_setup_is_refused(content: dict[str, object], complaint: str, tm
 
 
 def test_a_setup_means_what_stands_there(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text("model: tiny\nepochs: 010\nconcise: no\ngradient_checkpointing: true\n")
+    (tmp_path / "x.yaml").write_text(
+        "model: tiny\njudge: verifier\nepochs: 010\nconcise: no\ngradient_checkpointing: true\n"
+    )
     setup = read_setup(tmp_path / "x.yaml")
     assert (setup.epochs, setup.concise, setup.gradient_checkpointing) == (10, "no", True)
 
@@ -93,7 +98,7 @@ def test_a_repeated_key_of_a_setup_is_refused(tmp_path: Path) -> None:
 
 def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(
-        "model: tiny\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
+        "model: tiny\njudge: verifier\nlearning_rates: [1e-5, 1e-3]\nreference: {learning_rate: 5e-4, batch_size: 8}\n"
     )
     setup = read_setup(tmp_path / "x.yaml")
     assert setup.learning_rates == (1e-5, 1e-3)
@@ -104,7 +109,10 @@ def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
     from optathlon.tasks.llm.kinds.pandalm_grid import PandaLMGrid
     from optathlon.tasks.llm.kinds.sft import SFT
 
-    only = {method: make_setup("x", {"model": "tiny", "methods": [method]}, tmp_path) for method in ("full", "lora")}
+    only = {
+        method: make_setup("x", {"model": "tiny", "judge": "verifier", "methods": [method]}, tmp_path)
+        for method in ("full", "lora")
+    }
     spaces = {method: SFT("llm/sft/x/loss", setup, ("loss",)).problem.space for method, setup in only.items()}
     full, lora = (spaces[method].sample_configuration(20) for method in only)
     assert {config["method"] for config in full} == {"full"} and "rank" not in spaces["full"]
@@ -116,10 +124,70 @@ def test_a_setup_may_allow_one_method(tmp_path: Path) -> None:
 def test_bounds_that_meet_leave_a_constant(tmp_path: Path) -> None:
     from optathlon.tasks.llm.spaces import tuning_space
 
-    setup = make_setup("x", {"model": "tiny", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
+    setup = make_setup("x", {"model": "tiny", "judge": "verifier", "ranks": [8, 8], "batch_sizes": [16, 16]}, tmp_path)
     for config in map(dict, tuning_space(setup).sample_configuration(20)):
         assert config["batch_size"] == 16
         assert config.get("rank") == (8 if config["method"] == "lora" else None), "inactive ones are not there"
+
+
+def own(tmp_path: Path, **changes: object) -> Any:
+    return make_setup("x", {"model": "tiny", "judge": "verifier", **changes}, tmp_path)
+
+
+def test_gradient_descent_is_searched_only_where_a_setup_says_so(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    def searched(setup: Any) -> set[object]:
+        return {config["optimizer"] for config in tuning_space(setup).sample_configuration(30)}
+
+    assert searched(own(tmp_path)) == {"adamw"}
+    assert searched(own(tmp_path, optimizers=["adamw", "sgd"])) == searched(TINY) == {"adamw", "sgd"}
+
+
+def test_low_rank_tunings_may_have_learning_rates_of_their_own(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.hyperparameters import recipe
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    space = tuning_space(own(tmp_path, learning_rates=[1e-6, 1e-4], lora_learning_rates=[1e-4, 1e-2]))
+    for config in map(dict, space.sample_configuration(50)):
+        (rate,) = {"learning_rate", "lora_learning_rate"} & config.keys()
+        assert rate == ("learning_rate" if config["method"] == "full" else "lora_learning_rate")
+        assert (recipe(config).learning_rate > 1e-4) == (config["method"] == "lora")
+
+
+def test_preferences_may_have_learning_rates_of_their_own(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.kinds.preference import preference_space
+    from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
+
+    content = {"model": "tiny", "judge": "verifier", "preference": {"learning_rates": ["1e-8", "1e-5"]}}
+    setup = make_setup("x", content, tmp_path, {"preference": PreferenceSection})
+    rate: Any = preference_space(setup)["learning_rate"]
+    assert (rate.lower, rate.upper) == (1e-8, 1e-5)
+
+
+def test_what_a_setup_fixes_is_not_searched(tmp_path: Path) -> None:
+    from optathlon.tasks.llm.spaces import tuning_space
+
+    fixed = {"schedule": "linear", "beta2": "0.95", "rank": "8", "targets": "q_proj, v_proj", "warmup_from": "zero"}
+    setup = own(tmp_path, fixed=fixed)
+    assert setup.fixed == {**fixed, "beta2": 0.95, "rank": 8}
+    assert tuning_space(own(tmp_path)).keys() - tuning_space(setup).keys() == {"schedule", "rank"}
+    assert setup.identity != own(tmp_path).identity
+
+
+@pytest.mark.parametrize(
+    ("fixed", "complaint"),
+    [
+        ({"shedule": "linear"}, "fixed: unknown hyperparameter 'shedule'(.*)did you mean 'schedule'"),
+        ({"beta2": 1.0}, "fixed: beta2: input should be less than 1"),
+        ({"method": "lora"}, "fixed: unknown hyperparameter 'method'"),
+        ({"clip": 0}, "fixed: clip: input should be greater than 0"),
+        ({"minimum_rate": 2}, "fixed: minimum_rate: input should be less than or equal to 1"),
+    ],
+)
+def test_a_wrong_fixed_value_is_refused(fixed: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        own(tmp_path, fixed=fixed)
 
 
 def test_a_setup_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
@@ -135,9 +203,8 @@ def test_facts_are_those_of_the_tasks(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "llm").mkdir()
     for part in ("train", "validation", "test"):
         (tmp_path / "llm" / f"{part}.jsonl").write_text(json.dumps({"instruction": part, "output": "3"}))
-    (tmp_path / "llm" / "own.yaml").write_text(
-        "model: /some/where\ndata: {train: train.jsonl, validation: validation.jsonl, test: test.jsonl}\n"
-    )
+    sources = "{train: train.jsonl, validation: validation.jsonl, test: test.jsonl}"
+    (tmp_path / "llm" / "own.yaml").write_text(f"model: /some/where\njudge: verifier\ndata: {sources}\n")
     require_facts_of_tasks(LLM())
     own = [facts for facts, ids in LLM().facts() if "/own/" in ids[0]]
     assert own

@@ -110,7 +110,7 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
     task = make("lc-win-rate+length")
     loaded = task.loaded
     result = task.evaluate(GOOD, fidelity=2, seed=3)
-    with loaded.tuned(loaded.train, loaded.loss, *_recipe(GOOD), until=2, epochs=3, seed=3) as (model, _):
+    with loaded.tuned(loaded.train, loaded.loss, GOOD, until=2, epochs=3, seed=3) as (model, _):
         answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in ("validation", "test")}
     for side, call in (("validation", TINY.judge), ("test", "verifier")):
         known = loaded.side(side)
@@ -132,12 +132,6 @@ def test_scores_are_what_judge_and_length_control_say(llm_cache: Path) -> None:
         for text, example in zip(answers["test"], TINY.examples("test"), strict=True)
     ]
     assert result.metrics["test/1-exact_match"] == pytest.approx(1 - np.mean(right))
-
-
-def _recipe(config: dict[str, Any]) -> tuple[Any, Any]:
-    from optathlon.tasks.llm.hyperparameters import adapter, recipe
-
-    return recipe(config), adapter(config)
 
 
 def test_the_reference_against_itself_is_a_tie(llm_cache: Path) -> None:

@@ -15,7 +15,7 @@ from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, refuse_sha
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.hyperparameters import Hyperparameters, adapter, recipe
+from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.instructions import TOPICS, instructions_on
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import REFERENCE_SEED, loaded_setup, reference_hyperparameters
@@ -123,10 +123,10 @@ class Experts:
         origin = short_hash(f"{dict(config)} {epochs} {examples}")
         items = [loaded.template.encode(example, setup.max_tokens) for example in examples]
         key = key_of(loaded.key, "expert", origin)
-        how, low_rank = recipe(config), adapter(config)
-        with loaded.tuned(
-            items, loaded.loss, how, low_rank, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key
-        ) as (model, training):
+        with loaded.tuned(items, loaded.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
+            model,
+            training,
+        ):
             loaded.keep(key, training)
             weights = tuned_weights(model)
         return Expert(task_vector(weights, loaded.base.weights), origin)

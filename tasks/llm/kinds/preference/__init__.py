@@ -12,7 +12,6 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import IGNORED, right_padded
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
 from optathlon.tasks.llm.loaded_setup import reference_hyperparameters
 from optathlon.tasks.llm.objectives import training_objectives
@@ -84,8 +83,7 @@ class PreferenceTask(LLMTask):
         loss = PreferenceLoss(loaded.tokenizer.pad_token_id, loaded.device, contrast(config), config["sft_weight"])
         key = key_of(loaded.key, self.kind, self.ingredients, dict(config), seed, epochs)
         start = loaded.reference_weights
-        how, low_rank = recipe(config), adapter(config)
-        with loaded.tuned(items, loss, how, low_rank, until=until, epochs=epochs, seed=seed, key=key, start=start) as (
+        with loaded.tuned(items, loss, config, until=until, epochs=epochs, seed=seed, key=key, start=start) as (
             model,
             training,
         ):
@@ -210,7 +208,7 @@ def preference_space(setup: Setup) -> ConfigurationSpace:
     """That of `sft`, the loss with its β and, for SimPO, γ / β, and the weight of the better responses' likelihood."""
     from ConfigSpace import Categorical, EqualsCondition, Float
 
-    space = tuning_space(setup)
+    space = tuning_space(setup, setup.section(PreferenceSection).learning_rates)
     loss = Categorical("loss", ["dpo", "simpo"])
     of_dpo = Float("dpo_beta", DPO_BETA, log=True, default=0.1)
     of_simpo = (

@@ -18,7 +18,7 @@ from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
 from optathlon.tasks.llm.parts import SCORED
-from optathlon.tasks.llm.setups import Section, Setup
+from optathlon.tasks.llm.setups import Rates, Section, Setup
 
 _FORMS = (
     'write {"instruction": …, "input": …, "chosen": …, "rejected": …}, or chats that differ in their last turn: '
@@ -34,9 +34,12 @@ class PreferenceSection(Section):
     ----------
     pairs:
         The source of preference pairs (see `read_preferences`); empty for those that are made of `tiny`'s instructions.
+    learning_rates:
+        Bounds of the learning rate, where they are not the setup's: preferences are mostly learned at lower ones.
     """
 
     pairs: str = ""
+    learning_rates: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)

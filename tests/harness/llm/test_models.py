@@ -1,0 +1,139 @@
+"""Loading models: what is not whole, not a model, or not in its folder is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optathlon.errors import UsageError
+from optathlon.llm.models import load_model, same_folder
+
+pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
+
+Weights = dict[str, Any]
+
+
+@pytest.fixture
+def model(llm_cache: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model."""
+    tiny = next(path for path in (llm_cache / "llm").glob("tiny-*") if path.is_dir())
+    return Path(shutil.copytree(tiny, tmp_path / "model"))
+
+
+def change(model: Path, edit: Callable[[Weights], Weights]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file(edit(load_file(model / "model.safetensors")), model / "model.safetensors", {"format": "pt"})
+
+
+def configure(model: Path, **changes: Any) -> None:
+    path = model / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def without_norms(weights: Weights) -> Weights:
+    return {name: tensor for name, tensor in weights.items() if "norm" not in name}
+
+
+def with_one_more(weights: Weights) -> Weights:
+    return {**weights, "model.extra.weight": weights["model.norm.weight"].clone()}
+
+
+def with_shorter_norm(weights: Weights) -> Weights:
+    return {**weights, "model.norm.weight": weights["model.norm.weight"][:-1].clone()}
+
+
+def not_numbers(weights: Weights) -> Weights:
+    import torch
+
+    return {**weights, "model.norm.weight": torch.full_like(weights["model.norm.weight"], float("nan"))}
+
+
+def refusal(model: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        load_model(str(model), "cpu", "float32")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_whole_model_is_loaded(model: Path) -> None:
+    assert not load_model(str(model), "cpu", "float32").training
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (without_norms, "lacks 7 tensors of the model in its config.json, the first is 'model.layers.0.input_lay"),
+        (with_one_more, "has besides 1 tensors of the model in its config.json, the first is 'model.extra.weight'"),
+        (with_shorter_norm, "has other shapes of 1 tensors of the model in its config.json, the first is 'model.norm"),
+        (not_numbers, "the weights 'model.norm.weight' of"),
+    ],
+)
+def test_weights_that_are_not_those_of_the_configuration_are_refused(
+    model: Path, edit: Callable[[Weights], Weights], complaint: str
+) -> None:
+    change(model, edit)
+    assert complaint in refusal(model)
+
+
+@pytest.mark.parametrize("layers", [1, 5])
+def test_a_checkpoint_of_more_or_fewer_layers_is_refused(model: Path, layers: int) -> None:
+    configure(model, num_hidden_layers=layers)
+    assert ("has besides" if layers == 1 else "lacks") in refusal(model)
+
+
+def test_another_architecture_is_refused(model: Path) -> None:
+    configure(model, model_type="gpt2", architectures=["GPT2LMHeadModel"])
+    assert "is not" in refusal(model) or "tensors" in refusal(model)
+
+
+@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"x" * 99])
+def test_a_file_that_holds_no_weights_is_refused(model: Path, content: bytes) -> None:
+    (model / "model.safetensors").write_bytes(content)
+    assert "is not a model in the layout of transformers" in refusal(model)
+
+
+def test_pickled_weights_are_not_opened(model: Path, tmp_path: Path) -> None:
+    import pickle
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "sprung",)
+
+    (model / "model.safetensors").unlink()
+    (model / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
+    assert "is not a model in the layout of transformers" in refusal(model)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_code_in_a_model_folder_is_not_run(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(model, model_type="strange", auto_map={"AutoConfig": "code.C", "AutoModelForCausalLM": "code.M"})
+    (model / "code.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    assert "is not a model in the layout of transformers" in refusal(model)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "a/b.safetensors", 3])
+def test_an_index_names_only_files_of_its_folder(model: Path, name: object) -> None:
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"model.norm.weight": name}}))
+    assert f"names {name!r}, which is not a file in its folder" in refusal(model)
+
+
+@pytest.mark.parametrize("content", ["[", "[]", "{}", '{"weight_map": []}'])
+def test_an_index_that_is_none_is_refused(model: Path, content: str) -> None:
+    (model / "model.safetensors.index.json").write_text(content)
+    assert "model.safetensors.index.json" in refusal(model)
+
+
+def test_one_folder_by_two_names_is_one_model(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(model)
+    assert same_folder(str(model), str(tmp_path / "link"))
+    assert not same_folder(str(model), "tiny")
