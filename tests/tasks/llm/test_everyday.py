@@ -64,7 +64,7 @@ def solved(question: str) -> str | None:
         (colour,) = re.findall(rf"{name} has a (\w+) bag", question)
         return colour
     if "a day later" in question:
-        days = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Monday".split()
+        days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday"]
         return days[days.index(question.split()[3]) + 1]
     return None
 
