@@ -39,6 +39,14 @@ ALPACA = (
 """Stanford Alpaca's prompts (`PROMPT_DICT` in `train.py` of github.com/tatsu-lab/stanford_alpaca, Apache-2.0), for
 models without a template. What the tokenizer puts before any text, it puts before them."""
 
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
+    "{% endfor %}"
+    "{{ '<|im_start|>assistant\n' if add_generation_prompt }}"
+)
+"""The marks of Qwen, SmolLM and many others, without the system prompt that their own templates put first."""
+_BUILT_IN: Mapping[str, str] = {"alpaca": ALPACA, "chatml": CHATML}
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -63,7 +71,7 @@ class Template:
     tokenizer:
         Of transformers.
     template:
-        `"model"` for the model's own template, `"alpaca"`, or the path of a Jinja file.
+        `"model"` for the model's own template, `"alpaca"`, `"chatml"`, or the path of a Jinja file.
     arguments:
         What the template asks for beside the chat, e.g. `{"enable_thinking": False}`. To templates that ask for the
         time it is always the beginning of `TODAY`: prompts don't change from day to day.
@@ -203,8 +211,8 @@ def _pinned(text: str) -> str:
 
 
 def _template_text(tokenizer: Any, template: str) -> str:
-    if template == "alpaca":
-        return ALPACA
+    if template in _BUILT_IN:
+        return _BUILT_IN[template]
     if template == "model":
         if not tokenizer.chat_template:
             raise UsageError("the model has no chat template: use `template: alpaca`, or the path of a Jinja file")
@@ -212,4 +220,6 @@ def _template_text(tokenizer: Any, template: str) -> str:
     try:
         return expanded(template).read_text(encoding="utf-8")
     except OSError:
-        raise UsageError(f"no chat template {template!r}: write model, alpaca, or the path of a Jinja file") from None
+        raise UsageError(
+            f"no chat template {template!r}: write model, alpaca, chatml, or the path of a Jinja file"
+        ) from None

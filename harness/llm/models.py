@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import MissingData, UsageError
 from optathlon.foreign_file import parse_json, read_text
+from optathlon.llm import gguf
+from optathlon.llm.smol import smol_file
 from optathlon.llm.tiny.pretraining import tiny_model
 
 if TYPE_CHECKING:
     import torch
 
-TINY = "tiny"
-"""The name of the model that is made, not loaded."""
+TINY, SMOL = "tiny", "smol"
+"""The names of the model that is made, and of the one that comes from the package index."""
 _LARGEST_INDEX = 64 * 2**20
 """Bytes of an index of weights."""
 _NEEDED_FILES = ("*.json", "*.jinja", "*.model", "*.safetensors", "*.txt")
@@ -40,7 +42,7 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
     Parameters
     ----------
     model:
-        `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
+        `tiny`, `smol`, a folder in the layout of transformers, a GGUF file, or an id on the Hugging Face hub.
     device:
         As torch writes it: `cpu`, `cuda`, `cuda:1`.
     dtype:
@@ -114,9 +116,11 @@ def _folder(model: str, downloads: bool) -> Path:
     """Where a model lies; it is made or fetched if it may be. Raises `MissingData` or `UsageError`."""
     if model == TINY:
         return tiny_model()
-    path = Path(model).expanduser()
+    path = smol_file() if model == SMOL else Path(model).expanduser()
     if path.is_dir():
         return path
+    if path.suffix == gguf.SUFFIX:
+        return gguf.unpacked(path)
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise UsageError(f"no model folder {model!r}")
     from huggingface_hub import snapshot_download

@@ -1,7 +1,8 @@
 """Language models: real tunings whose answers a judge compares with a reference's.
 
 Ids are `llm/KIND/SETUP/OBJECTIVE[+OBJECTIVE…]`, e.g. `llm/sft/tiny/lc-win-rate`. The kinds are tasks of this package,
-the setups say which model is tuned on which data and who judges; `tiny` is built in and runs in seconds on a CPU.
+the setups say which model is tuned on which data and who judges; `tiny` is built in and runs in seconds on a CPU, and
+`smol` tunes a real model in less than a minute.
 """
 
 from __future__ import annotations
@@ -9,25 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from optathlon.data_source import DataSource
 from optathlon.errors import UsageError
 from optathlon.facts import Evaluation, Facts
+from optathlon.llm.smol import FOLDER, SOURCE
 from optathlon.task import Collection, Task
 from optathlon.tasks.llm.kinds import KINDS, SECTIONS
 from optathlon.tasks.llm.objectives import MEANINGS
-from optathlon.tasks.llm.setups import TINY, load_setup, setup_names
+from optathlon.tasks.llm.setups import SMOL, TINY, load_setup, setup_names
 from optathlon.tasks.llm.task import LLMTask
 
-_SECONDS = 5.0
-"""About how long a full trial of the setup `tiny` takes."""
+_SECONDS = {TINY.name: 5.0, SMOL.name: 40.0}
+"""About how long a full trial of a built-in setup takes."""
 
 
 class LLM(Collection):
     """`llm/KIND/SETUP/OBJECTIVE`; a setup is `tiny`, or a YAML file in the folder `llm` of the data folder."""
 
-    name: ClassVar[str] = "llm"
+    name: ClassVar[str] = FOLDER
     description: ClassVar[str] = "Real tuning of language models, whose answers a judge compares with a reference's"
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
     install: ClassVar[str] = "pip install 'optathlon[llm]'"
+    sources: ClassVar[tuple[DataSource, ...]] = (SOURCE,)
 
     def ids(self) -> Iterator[str]:
         """Every kind on every setup that has what it needs, with the objectives that it lists; others work too."""
@@ -57,10 +61,10 @@ class LLM(Collection):
                     description=f"Tunes {KINDS[kind].tunes}, with the model and data of the setup {setup}. Measured on "
                     f"prompts for validation: {measures}.",
                     noisy=True,
-                    seconds=_SECONDS if setup == TINY.name else None,
+                    seconds=_SECONDS.get(setup),
                     download=setup != TINY.name,
-                    recommended=setup == TINY.name,
-                    licence="Apache-2.0" if setup == TINY.name else "unstated",
+                    recommended=setup in _SECONDS,
+                    licence="Apache-2.0" if setup in _SECONDS else "unstated",
                 ),
                 (id,),
             )

@@ -59,7 +59,7 @@ class LoadedSetup:
     def template(self) -> Template:
         """How chats are written."""
         template = self.setup.template
-        is_file = template not in ("model", "alpaca")
+        is_file = template not in ("model", "alpaca", "chatml")
         return Template(
             self.tokenizer,
             str(Path(self.setup.folder) / expanded(template)) if is_file else template,

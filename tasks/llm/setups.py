@@ -1,8 +1,8 @@
 """Setups: which model is tuned on which data, and who judges it. Everything but the hyperparameters.
 
-`tiny` is built in. `NAME.yaml` in the folder `llm` of the data folder makes a setup of one's own, whose keys are the
-fields of `Setup`, and the names of the kinds of tasks that have a section (see `Section`). Files that it names are
-relative to it.
+`tiny` and `smol` are built in. `NAME.yaml` in the folder `llm` of the data folder makes a setup of one's own, whose
+keys are the fields of `Setup`, and the names of the kinds of tasks that have a section (see `Section`). Files that it
+names are relative to it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.llm import smol
 from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_prompts
 from optathlon.llm.judging import make_judge
 from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
+from optathlon.tasks.llm.built_in import BUILT_IN, Questions
 from optathlon.tasks.llm.hyperparameters import Fixed, checked
-from optathlon.tasks.llm.instructions import instructions
 from optathlon.tasks.llm.parts import PARTS
 from optathlon.yaml_file import read_yaml
 
@@ -86,8 +87,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     @classmethod
-    def of_tiny(cls) -> Self:
-        """That of the setup `tiny`; by default the fields' defaults."""
+    def of_built_in(cls, questions: str) -> Self:
+        """That of setups with built-in questions, by their name; by default the fields' defaults."""
         return cls()
 
 
@@ -106,10 +107,12 @@ class Setup:
     name:
         The third part of its tasks' ids.
     model:
-        `tiny`, a folder in the layout of transformers, or an id on the Hugging Face hub.
+        `tiny`, `smol`, a folder in the layout of transformers, a GGUF file, or an id on the Hugging Face hub.
     data:
         The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
-        the instructions of `tiny`. No prompt may stand in two of them.
+        built-in questions. No prompt may stand in two of them.
+    questions:
+        Which ones, where there is no `data`: the instructions of `tiny`, or `everyday` ones in plain English.
     judge, test_judge:
         Calls of judges, for the validation prompts and, where it is another, the test prompts. Files in them are
         relative to where the command runs.
@@ -121,7 +124,7 @@ class Setup:
     concise, verbose:
         What is added to an instruction to get the two variants of the reference that length control needs.
     template:
-        `model`, `alpaca`, or a Jinja file.
+        `model`, `alpaca`, `chatml`, or a Jinja file.
     template_arguments:
         What the template asks for beside the chat, e.g. `enable_thinking: false`; `true`, `false` and numbers are read
         as in JSON.
@@ -161,6 +164,7 @@ class Setup:
     name: str
     model: str
     data: dict[str, str] = field(default_factory=dict)
+    questions: Questions = "tiny"
     judge: str = ""
     test_judge: str = ""
     reference: Annotated[dict[str, str | int | float] | str, AfterValidator(_checked_reference)] = field(
@@ -214,16 +218,16 @@ class Setup:
         return _examples(self)[part]
 
     def located(self, model: str) -> str:
-        """A folder of a model by its path, which in the setup is relative to its file; any other name as it is."""
-        folder = Path(self.folder) / Path(model).expanduser()
-        return str(folder) if model != TINY.model and folder.is_dir() else model
+        """Where a model lies, by a path that in the setup is relative to its file; any other name as it is."""
+        path = Path(self.folder) / Path(model).expanduser()
+        return str(path) if model not in _SETUPS and path.exists() else model
 
     def section(self, kind: type[SectionT]) -> SectionT:
         """What a kind needs of this setup, by the class of its section."""
         given = [section for section in self.sections if isinstance(section, kind)]
         if given:
             return given[0]
-        return kind.of_tiny() if self.name == TINY.name else kind()
+        return kind() if self.data else kind.of_built_in(self.questions)
 
     @property
     def identity(self) -> str:
@@ -248,7 +252,7 @@ class Setup:
 
 _DECISIVE = (
     *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
-    *("fixed", "epochs", "max_tokens", "max_new_tokens", "dtype"),
+    *("questions", "fixed", "epochs", "max_tokens", "max_new_tokens", "dtype"),
 )
 
 _JUDGES = (  # none is the default: it would have to be one that can't read most texts
@@ -283,9 +287,42 @@ TINY = Setup(
 )
 
 
+SMOL = Setup(
+    name="smol",
+    model="smol",
+    questions="everyday",
+    judge="pool(verifier, verifier, verifier, length)",
+    test_judge="verifier",
+    reference={
+        **{"method": "lora", "learning_rate": 1e-3, "batch_size": 8, "optimizer": "adamw", "schedule": "linear"},
+        **{"rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0},
+    },
+    reference_epochs=1,
+    concise="Answer with one word.",
+    verbose="Explain your answer.",
+    template="chatml",
+    epochs=2,
+    max_tokens=96,
+    max_new_tokens=16,
+    methods=("lora",),
+    learning_rates=(1e-5, 1e-1),
+    batch_sizes=(2, 16),
+    ranks=(1, 64),
+    device="auto",
+    dtype="float32",
+    answer_batch=32,
+    seconds=60.0,
+    memory=5e9,
+)
+
+_SETUPS: Mapping[str, Setup] = MappingProxyType({setup.name: setup for setup in (TINY, SMOL)})
+
+
 def setup_names() -> list[str]:
-    """`tiny`, and the setups in the data folder."""
-    return [TINY.name, *sorted(path.stem for path in (data_root() / "llm").glob("*.yaml") if path.stem != TINY.name)]
+    """`tiny`, `smol` where its model has been fetched, and the setups in the data folder."""
+    folder = data_root() / "llm"
+    built_in = [TINY.name, *([SMOL.name] if (folder / smol.FILE).is_file() else [])]
+    return [*built_in, *sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in _SETUPS)]
 
 
 def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
@@ -293,8 +330,8 @@ def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setu
 
     `sections` are those that it may have, by their keys.
     """
-    if name == TINY.name:
-        return TINY
+    if name in _SETUPS:
+        return _SETUPS[name]
     path = data_root() / "llm" / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(name)
@@ -324,7 +361,8 @@ def make_setup(
     ]
     values = {key: value for key, value in content.items() if key in shared}
     setup = _validated(Setup, {**values, "name": name, "folder": str(folder), "sections": given}, where)
-    if (setup.model != TINY.model or setup.data) and set(setup.data) != set(PARTS):
+    built_in = "questions" in content or setup.model == TINY.model
+    if (setup.data or not built_in) and set(setup.data) != set(PARTS):
         raise UsageError(
             f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
         )
@@ -359,7 +397,7 @@ def _validated(kind: type[Valid], content: object, where: str) -> Valid:
 @cache
 def _examples(setup: Setup) -> Mapping[str, tuple[Example, ...]]:
     if not setup.data:
-        return {part: instructions(part) for part in PARTS}
+        return {part: BUILT_IN[setup.questions].examples(part) for part in PARTS}
     folder = Path(setup.folder)
     parts = {part: tuple(read_examples(setup.data[part], folder, downloads=setup.downloads)) for part in PARTS}
     refuse_shared_prompts(parts)

