@@ -20,6 +20,8 @@ DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
 _FORMS = 'write {"instruction": …, "input": …, "output": …} or {"messages": [{"role": …, "content": …}, …]}'
 _LARGEST_BYTES = 4 * 2**30
 """Of a file, once unpacked; all of it is kept in memory."""
+_LONGEST_ID, _LONGEST_TEXT = 200, 1_000_000
+"""Characters of a row's id, and of each of its texts."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -201,6 +203,9 @@ def example_of(row: object, where: str, number: int) -> Example:
     if not isinstance(row, Mapping):
         raise UsageError(f"{where} is {type(row).__name__}, not an object: {_FORMS}")
     id = str(row.get("id", number))
+    if len(id) > _LONGEST_ID:
+        raise UsageError(f"{where}: the id has {len(id):,} characters, more than {_LONGEST_ID}: give a shorter one")
+    _refuse_surrogates(id, f"{where}: the id")
     if "messages" in row:
         return _from_chat(row, where, id)
     instruction = _string(row, "instruction", where)
@@ -234,7 +239,18 @@ def _string(row: Mapping[Any, Any], key: str, where: str, *, optional: bool = Fa
     if not isinstance(value, str) or (not value.strip() and not optional):
         state = "missing" if value is None else "empty" if isinstance(value, str) else repr(value)
         raise UsageError(f"{where}: {key} is {state}, not text: {_FORMS}")
+    if len(value) > _LONGEST_TEXT:
+        raise UsageError(f"{where}: {key} has {len(value):,} characters, more than {_LONGEST_TEXT:,}: shorten it")
+    _refuse_surrogates(value, f"{where}: {key}")
     return value
+
+
+def _refuse_surrogates(text: str, where: str) -> None:
+    """Raise `UsageError` for halves of characters, which JSON can write and no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{where} has half a character at {error.start}: write it as UTF-8") from None
 
 
 def _answer(row: Mapping[Any, Any], where: str) -> str | None:

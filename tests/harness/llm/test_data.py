@@ -137,3 +137,20 @@ def test_rows_say_how_their_answers_are_compared(tmp_path: Path) -> None:
         (tmp_path / "a.jsonl").write_text(json.dumps(row | change))
         with pytest.raises(UsageError, match=complaint):
             read_examples("a.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"instruction": "a\ud800b"}, "a.jsonl, line 1: instruction has half a character at 1"),
+        ({"instruction": "a", "output": "\udfff"}, "a.jsonl, line 1: output has half a character at 0"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "a.jsonl, line 1: content has half a character"),
+        ({"instruction": "a", "id": "\ud800"}, "a.jsonl, line 1: the id has half a character"),
+        ({"instruction": "a", "id": "x" * 201}, "a.jsonl, line 1: the id has 201 characters, more than 200"),
+        ({"instruction": "a" * 1_000_001}, "instruction has 1,000,001 characters, more than 1,000,000"),
+    ],
+)
+def test_rows_that_no_model_can_read_are_refused(tmp_path: Path, row: dict[str, object], complaint: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    with pytest.raises(UsageError, match=complaint):
+        read_examples("a.jsonl", tmp_path)
