@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from optathlon.errors import MissingData, MissingDependency, UsageError
+from optathlon.errors import MissingData, MissingDependency, UsageError, unknown
 from optathlon.foreign_file import parse_json, read_text
+from optathlon.llm.instruction_checks import parse_checks
 from optathlon.llm.judging import Prompt
+from optathlon.llm.matching import MATCHINGS
 from optathlon.paths import expanded
 
 DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
@@ -18,6 +20,8 @@ DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
 _FORMS = 'write {"instruction": …, "input": …, "output": …} or {"messages": [{"role": …, "content": …}, …]}'
 _LARGEST_BYTES = 4 * 2**30
 """Of a file, once unpacked; all of it is kept in memory."""
+_LONGEST_ID, _LONGEST_TEXT = 200, 1_000_000
+"""Characters of a row's id, and of each of its texts."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -58,7 +62,7 @@ class Example:
         if not self.before:
             return self.prompt
         chat = "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in self.turns)
-        return Prompt(self.prompt.id, chat, answer=self.prompt.answer)
+        return replace(self.prompt, instruction=chat, input="")
 
 
 def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list[Example]:
@@ -74,7 +78,8 @@ def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list
         Whether a data set of the hub may be fetched.
 
     Rows are in Alpaca form (`instruction`, optional `input`, `output`) or in chat form (`messages`); `id` (default: the
-    row's number) and `answer`, the exact answer, are optional. Raises `UsageError` for a malformed row, with its line.
+    row's number), `answer`, the right answer, and `matching`, how it is compared, are optional. Raises `UsageError` for
+    a malformed row, with its line.
     """
     path = folder / expanded(source)
     examples = [example_of(row, where, number) for number, (row, where) in enumerate(rows_of(source, path, downloads))]
@@ -198,10 +203,14 @@ def example_of(row: object, where: str, number: int) -> Example:
     if not isinstance(row, Mapping):
         raise UsageError(f"{where} is {type(row).__name__}, not an object: {_FORMS}")
     id = str(row.get("id", number))
+    if len(id) > _LONGEST_ID:
+        raise UsageError(f"{where}: the id has {len(id):,} characters, more than {_LONGEST_ID}: give a shorter one")
+    _refuse_surrogates(id, f"{where}: the id")
     if "messages" in row:
         return _from_chat(row, where, id)
     instruction = _string(row, "instruction", where)
-    prompt = Prompt(id, instruction, _string(row, "input", where, optional=True), _answer(row, where))
+    given = _string(row, "input", where, optional=True)
+    prompt = Prompt(id, instruction, given, _answer(row, where), _matching(row, where))
     return Example(prompt, _string(row, "output", where, optional=True))
 
 
@@ -213,7 +222,8 @@ def _from_chat(row: Mapping[Any, Any], where: str, id: str) -> Example:
     response = turns.pop().content if turns[-1].role == "assistant" else ""
     if not turns or turns[-1].role != "user":
         raise UsageError(f"{where}: the last turn before the response is not the user's")
-    return Example(Prompt(id, turns[-1].content, answer=_answer(row, where)), response, tuple(turns[:-1]))
+    prompt = Prompt(id, turns[-1].content, answer=_answer(row, where), matching=_matching(row, where))
+    return Example(prompt, response, tuple(turns[:-1]))
 
 
 def _turn(message: object, where: str) -> Turn:
@@ -229,12 +239,33 @@ def _string(row: Mapping[Any, Any], key: str, where: str, *, optional: bool = Fa
     if not isinstance(value, str) or (not value.strip() and not optional):
         state = "missing" if value is None else "empty" if isinstance(value, str) else repr(value)
         raise UsageError(f"{where}: {key} is {state}, not text: {_FORMS}")
+    if len(value) > _LONGEST_TEXT:
+        raise UsageError(f"{where}: {key} has {len(value):,} characters, more than {_LONGEST_TEXT:,}: shorten it")
+    _refuse_surrogates(value, f"{where}: {key}")
     return value
+
+
+def _refuse_surrogates(text: str, where: str) -> None:
+    """Raise `UsageError` for halves of characters, which JSON can write and no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{where} has half a character at {error.start}: write it as UTF-8") from None
 
 
 def _answer(row: Mapping[Any, Any], where: str) -> str | None:
     value = row.get("answer")
     return None if value is None else str(value)
+
+
+def _matching(row: Mapping[Any, Any], where: str) -> str:
+    """How the right answer is compared. Raises `UsageError` for an unknown way, and for checks that are none."""
+    matching = row.get("matching", "exact")
+    if matching not in MATCHINGS:
+        raise unknown("matching", str(matching), MATCHINGS, where=where)
+    if matching == "checks" and row.get("answer") is not None:
+        parse_checks(str(row["answer"]))
+    return str(matching)
 
 
 def refuse_repeated_ids(examples: Sequence[Example], source: str) -> None:

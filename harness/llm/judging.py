@@ -43,12 +43,15 @@ class Prompt:
         What to do, and with what (may be empty).
     answer:
         The right answer, where there is one.
+    matching:
+        How that is compared with what is answered (see `optathlon.llm.matching`).
     """
 
     id: str
     instruction: str
     input: str = ""
     answer: str | None = None
+    matching: str = "exact"
 
 
 class Refusal(UsageError):

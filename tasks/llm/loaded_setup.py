@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,7 @@ from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
-from optathlon.llm.judging import Judge, Prompt, make_judge
+from optathlon.llm.judging import Judge, make_judge
 from optathlon.llm.memory import halved
 from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
 from optathlon.llm.thoughts import without_thoughts
@@ -371,11 +372,8 @@ def _with(example: Example, addition: str) -> Example:
     if not addition:
         return example
     prompt = example.prompt
-    if prompt.input:
-        prompt = Prompt(prompt.id, prompt.instruction, f"{prompt.input} {addition}", prompt.answer)
-    else:
-        prompt = Prompt(prompt.id, f"{prompt.instruction} {addition}", "", prompt.answer)
-    return Example(prompt, example.response, example.before)
+    part = "input" if prompt.input else "instruction"
+    return replace(example, prompt=replace(prompt, **{part: f"{getattr(prompt, part)} {addition}"}))
 
 
 def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.judges.verifier import is_right
 from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.llm.matching import is_right
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.llm.win_rate import Judged, length_controlled, win_rate
 
@@ -100,7 +100,8 @@ class Side:
         if written > described["length"]:
             described["thoughts"] = float(written - described["length"])
         if all(prompt.answer is not None for prompt in prompts):
-            right = [is_right(answer, prompt.answer or "") for answer, prompt in zip(answers, prompts, strict=True)]
+            pairs = zip(answers, prompts, strict=True)
+            right = [is_right(answer, prompt.answer or "", prompt.matching) for answer, prompt in pairs]
             described["1-exact_match"] = 1.0 - float(np.mean(right))
         return described
 
@@ -133,7 +134,7 @@ def agreement_with_answers(
     """
     pairs = zip(prompts, preferences.tolist(), candidate, reference, strict=True)
     found = [
-        (preference, is_right(ours, prompt.answer), is_right(theirs, prompt.answer))
+        (preference, *(is_right(said, prompt.answer, prompt.matching) for said in (ours, theirs)))
         for prompt, preference, ours, theirs in pairs
         if prompt.answer is not None and not math.isnan(preference)
     ]

@@ -124,3 +124,33 @@ def test_a_file_that_holds_too_much_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("optathlon.llm.data._LARGEST_BYTES", 1000)
     with pytest.raises(UsageError, match="holds more than"):
         read_examples(name, tmp_path)
+
+
+def test_rows_say_how_their_answers_are_compared(tmp_path: Path) -> None:
+    row = {"instruction": "a", "answer": "words <= 2", "matching": "checks"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    assert read_examples("a.jsonl", tmp_path)[0].prompt.matching == "checks"
+    for change, complaint in (
+        ({"matching": "numbers"}, "unknown matching 'numbers' in a.jsonl, line 1: did you mean 'number'"),
+        ({"answer": "be short"}, "'be short' is not a check of an answer"),
+    ):
+        (tmp_path / "a.jsonl").write_text(json.dumps(row | change))
+        with pytest.raises(UsageError, match=complaint):
+            read_examples("a.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"instruction": "a\ud800b"}, "a.jsonl, line 1: instruction has half a character at 1"),
+        ({"instruction": "a", "output": "\udfff"}, "a.jsonl, line 1: output has half a character at 0"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "a.jsonl, line 1: content has half a character"),
+        ({"instruction": "a", "id": "\ud800"}, "a.jsonl, line 1: the id has half a character"),
+        ({"instruction": "a", "id": "x" * 201}, "a.jsonl, line 1: the id has 201 characters, more than 200"),
+        ({"instruction": "a" * 1_000_001}, "instruction has 1,000,001 characters, more than 1,000,000"),
+    ],
+)
+def test_rows_that_no_model_can_read_are_refused(tmp_path: Path, row: dict[str, object], complaint: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    with pytest.raises(UsageError, match=complaint):
+        read_examples("a.jsonl", tmp_path)

@@ -11,8 +11,9 @@ import pytest
 from optathlon.errors import UsageError
 from optathlon.llm.judges.length_preference import Length
 from optathlon.llm.judges.simulated_annotators import Noisy, Pool
-from optathlon.llm.judges.verifier import Verifier, is_right
+from optathlon.llm.judges.verifier import Verifier
 from optathlon.llm.judging import Judge, Prompt, Verdicts, compare, make_judge
+from optathlon.llm.matching import is_right
 
 SEEDS = 4000
 

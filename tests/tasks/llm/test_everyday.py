@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from optathlon.llm.judges.verifier import is_right
+from optathlon.llm.matching import is_right
 from optathlon.task import short_hash
 from optathlon.tasks.llm.everyday import SIZES, TOPICS, everyday, everyday_on
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optathlon.llm.judges.verifier import is_right
+from optathlon.llm.matching import is_right
 from optathlon.llm.tiny.corpus import vocabulary
 from optathlon.tasks.llm.instructions import SIZES, instructions
 

@@ -344,7 +344,7 @@ def test_a_model_that_lacks_a_layer_is_no_expert(tmp_path: Path) -> None:
 
 
 def _matches(texts: Any) -> float:
-    from optathlon.llm.judges.verifier import is_right
+    from optathlon.llm.matching import is_right
 
     examples = TINY.examples("test")
     return float(

@@ -21,7 +21,7 @@ pytest.importorskip("peft", reason="the extra 'llm' is not installed")
 pytestmark = pytest.mark.torch
 
 from optathlon.llm.chat import right_padded  # noqa: E402
-from optathlon.llm.judges.verifier import is_right  # noqa: E402
+from optathlon.llm.matching import is_right  # noqa: E402
 from optathlon.tasks.llm import LLM  # noqa: E402
 from optathlon.tasks.llm.kinds import SECTIONS  # noqa: E402
 from optathlon.tasks.llm.kinds.preference import DPO, PreferenceLoss, SimPO, contrast, response_logs  # noqa: E402

@@ -12,7 +12,7 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded
 from optathlon.llm.data import Example, example_of, refuse_repeated_ids, refuse_shared_prompts, rows_of
 from optathlon.llm.generation import as_text
-from optathlon.llm.judges.verifier import is_right
+from optathlon.llm.matching import is_right
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -124,7 +124,7 @@ class Pairs:
 
     def _made(self) -> tuple[Preference, ...]:
         """Of prompts whose given response verifies, that one and a wrong answer of the reference tuning, if any."""
-        examples = [one for one in self._setup.examples("train") if is_right(one.response, one.prompt.answer or "")]
+        examples = [one for one in self._setup.examples("train") if _verifies(one, one.response)]
         key = key_of(self._loaded.key, "wrong answers", _DRAWS, _SEED)
         wrong = remembered("pairs", key, lambda: _wrong_answers(self._loaded, examples))
         return tuple(
@@ -140,6 +140,10 @@ def pairs(setup: Setup) -> Pairs:
     return Pairs(setup)
 
 
+def _verifies(example: Example, response: str) -> bool:
+    return is_right(response, example.prompt.answer or "", example.prompt.matching)
+
+
 def _wrong_answers(loaded: LoadedSetup, examples: Sequence[Example]) -> dict[str, str]:
     """The first wrong one of a few random answers to each prompt, by its id; the right answers are known."""
     prompts = [loaded.template.prompt(example) for example in examples]
@@ -149,7 +153,7 @@ def _wrong_answers(loaded: LoadedSetup, examples: Sequence[Example]) -> dict[str
         for _ in range(_DRAWS):
             texts = as_text(loaded.draw(model, prompts, scores), loaded.tokenizer).texts
             for example, text in zip(examples, texts, strict=True):
-                if text and not is_right(text, example.prompt.answer or ""):
+                if text and not _verifies(example, text):
                     wrong.setdefault(example.prompt.id, text)
     return wrong
 
