@@ -10,12 +10,14 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 SPAN_blackbox := random,optuna-tpe,nevergrad-de
 SPAN_multi-objective := random,optuna-mtpe,nevergrad-de
-SPAN_multi-fidelity := random,optuna-tpe,smac-mf
+SPAN_multi-fidelity := random,optuna-tpe,smac-hb
 SPAN_multi-fidelity-objective := random,optuna-tpe,smac-hpo
 SIZE_blackbox := 20
 SIZE_multi-objective := 20
 SIZE_multi-fidelity := 10
 SIZE_multi-fidelity-objective := 8
+STRATA_blackbox := collection
+STRATA_multi-fidelity := collection
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 
 .DEFAULT_GOAL := help
@@ -42,7 +44,7 @@ subsets: $(SUBSETS:%=subset-%) ## Select the shipped subsets again (hours)
 $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 	$(BIN)/optathlon run configs/grid-$*.yaml -j $(JOBS)
 	$(BIN)/optathlon subset select grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
-		--certify 60s --out subsets/shipped/$*.yaml
+		$(STRATA_$*:%=--strata %) --certify 60s --out subsets/shipped/$*.yaml
 	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
 
 lint: $(VENV)/.test ## Style, types and the direction of imports

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optathlon.subsets import kernels
+from optathlon.subsets.baselines import proportional
 from optathlon.subsets.boxes import Instance, Points, Workspace, make_workspace, sorted_members, subset_weights
 from optathlon.subsets.kernels import OUTSIDE, State
 
@@ -87,18 +88,21 @@ def make_state(instance: Instance, work: Workspace, subsets: Points) -> State:
 def anneal(
     instance: Instance,
     neighbors: Points,
+    strata: Points,
     subsets: int,
     proposals: int,
     seed: int,
     restart: int,
     stop: npt.NDArray[np.bool_],
 ) -> Outcome:
-    """One annealing of `subsets` disjoint subsets, from random ones; it ends early if `stop[0]` becomes true."""
+    """One annealing of `subsets` disjoint subsets, from random ones; it ends early if `stop[0]` becomes true.
+
+    `strata` (n): numbers from 0 on. Exchanges leave each subset its share of each.
+    """
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(restart,)))
-    n, k = instance.ranks.shape[1], instance.size
-    start = random.permutation(n)[: subsets * k].reshape(subsets, k)
+    k = instance.size
     work = make_workspace(instance)
-    state = make_state(instance, work, start)
+    state = make_state(instance, work, stratified_start(strata, subsets, k, random))
     for stage in range(STAGES):
         if stop[0]:
             break
@@ -106,8 +110,20 @@ def anneal(
         temperature = HOT / k * (COLD / HOT) ** progress
         locality = LOCALITY[0] + (LOCALITY[1] - LOCALITY[0]) * progress
         due = proposals * (stage + 1) // STAGES - proposals * stage // STAGES
-        kernels.anneal(instance, work, state, neighbors, random, due, temperature, locality, GUIDANCE, stop)
+        kernels.anneal(instance, work, state, neighbors, strata, random, due, temperature, locality, GUIDANCE, stop)
     return Outcome(float(state.best_energy[0]), restart, state.best)
+
+
+def stratified_start(strata: Points, subsets: int, k: int, random: np.random.Generator) -> Points:
+    """Disjoint subsets (m, k) with the shares of strata that all points have.
+
+    Of each stratum, all subsets together have the next whole number above or below their share; points are dealt like
+    cards, stratum by stratum, so that two subsets differ by at most one point in each.
+    """
+    order = random.permutation(len(strata))
+    counts = proportional(np.bincount(strata), subsets * k)
+    drawn = [order[strata[order] == stratum][:count] for stratum, count in enumerate(counts)]
+    return np.ascontiguousarray(np.concatenate(drawn).reshape(k, subsets).T)
 
 
 def best_of_restarts(

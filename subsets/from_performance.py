@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from optathlon.errors import UsageError
 from optathlon.subsets.performance import Performance
 from optathlon.subsets.points import Missing, Scale, TaskPoints, task_points
-from optathlon.subsets.subset import FeatureRecord, Part, PartName, Subset
+from optathlon.subsets.subset import FeatureRecord, Part, PartName, Strata, Subset
 
 Target = Literal["empirical", "uniform"]
 
@@ -28,6 +28,8 @@ class Search:
     ----------
     target:
         Which distribution the chosen points must resemble: `"empirical"`, that of all points, or `"uniform"`.
+    strata:
+        What each part must have the same shares of as all tasks; by default nothing.
     seed:
         Of the search.
     seconds:
@@ -39,6 +41,7 @@ class Search:
     """
 
     target: Target = "empirical"
+    strata: Strata | None = None
     seed: int = 0
     seconds: float | None = None
     certify_seconds: float | None = None
@@ -78,13 +81,15 @@ def subset_from_performance(
         raise UsageError(f"{count} optimizers are too many to span a space: choose 2 or 3, at most {MOST_DIMENSIONS}")
     made = task_points(performance.regret, scale=scale, missing=missing)
     _refuse_few(made, k, parts)
-    chosen = _chosen(made.points.to_numpy(), k, search, len(parts))
+    strata = None if search.strata is None else performance.collections.loc[made.points.index].to_numpy()
+    chosen = _chosen(made.points.to_numpy(), k, strata, search, len(parts))
     bound, chosen = _certified(made.points.to_numpy(), k, search, chosen)
     return Subset(
         name=name,
         type=performance.type,
         target=search.target,
         seed=search.seed,
+        strata=search.strata,
         features=_record(made, performance),
         parts={
             part: _part(made, indices, search.target, bound, performance.fingerprints)
@@ -107,36 +112,36 @@ def _refuse_few(made: TaskPoints, k: int, parts: Sequence[PartName]) -> None:
             raise UsageError(f"can't choose {what} out of {available} {kind}: give {remedy}")
 
 
-def _chosen(points: np.ndarray, k: int, search: Search, count: int) -> list[tuple[int, ...]]:
+def _chosen(points: np.ndarray, k: int, strata: np.ndarray | None, search: Search, count: int) -> list[tuple[int, ...]]:
     from optathlon.subsets.selection import select_disjoint, select_subset
 
-    if count == 1:
-        found = [
-            select_subset(
-                points, k, target=search.target, seed=search.seed, seconds=search.seconds, workers=search.workers
-            )
-        ]
-    else:
-        found = list(
-            select_disjoint(
-                points, k, target=search.target, seed=search.seed, seconds=search.seconds, workers=search.workers
-            )
-        )
+    options: dict[str, Any] = {
+        "target": search.target,
+        "strata": strata,
+        "seed": search.seed,
+        "seconds": search.seconds,
+        "workers": search.workers,
+    }
+    found = [select_subset(points, k, **options)] if count == 1 else select_disjoint(points, k, **options)
     return [selection.indices for selection in found]
 
 
 def _certified(
     points: np.ndarray, k: int, search: Search, chosen: list[tuple[int, ...]]
 ) -> tuple[float | None, list[tuple[int, ...]]]:
-    """A lower bound, and the tasks: better ones where the proof found them and there is only one part."""
+    """A lower bound, and the tasks: better ones where the proof found them and there is only one part.
+
+    The bound is on any k tasks, so strata leave it valid; but better ones that the proof found may break their shares.
+    """
     if search.certify_seconds is None:
         return None, chosen
     from optathlon.subsets.certificate import certify
 
     best = min(chosen, key=lambda indices: _discrepancies(points, indices)[search.target])
     proof = certify(points, k, target=search.target, incumbent=best, seconds=search.certify_seconds)
-    improved = len(chosen) == 1 and proof.upper < _discrepancies(points, best)[search.target]
-    return proof.lower, [tuple(proof.indices)] if improved else chosen
+    improved = proof.upper < _discrepancies(points, best)[search.target]
+    replaceable = len(chosen) == 1 and search.strata is None
+    return proof.lower, [tuple(proof.indices)] if improved and replaceable else chosen
 
 
 def _discrepancies(points: np.ndarray, indices: Sequence[int]) -> dict[Target, float]:

@@ -35,6 +35,8 @@ class HeldOut:
         Index `task`: what the subset was chosen by, made from these results; `None` where they lack runs for that.
     strata:
         Index `task`: its collection and number of hyperparameters.
+    shares:
+        Index `task`: of what the subset has the same shares as all tasks; `None` where of nothing.
     left_out:
         By optimizer that is not held out though the results have it, why.
     budgets:
@@ -44,6 +46,7 @@ class HeldOut:
     ranks: pd.Series
     points: pd.DataFrame | None
     strata: pd.Series
+    shares: pd.Series | None
     left_out: dict[str, str]
     budgets: tuple[str, ...]
 
@@ -99,7 +102,8 @@ def held_out(results: Results, subset: Subset, optimizers: Collection[str] | Non
     points = _points(results, subset, used)
     if points is not None and len(ranks.index.unique("task").difference(points.index)):
         points = None
-    return HeldOut(ranks, points, _strata(chosen.tasks), left_out | more_left_out, chosen.budgets)
+    shares = None if subset.strata is None else chosen.collections
+    return HeldOut(ranks, points, _strata(chosen.tasks), shares, left_out | more_left_out, chosen.budgets)
 
 
 def _refuse_missing_tasks(results: Results, subset: Subset) -> None:

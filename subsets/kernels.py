@@ -73,6 +73,15 @@ class State(NamedTuple):
     excesses: Floats
 
 
+class Exchange(NamedTuple):
+    """What may come into a subset for an outgoing point: `owner` and `strata` (n) of all points."""
+
+    subset: int
+    outgoing: int
+    owner: Points
+    strata: Points
+
+
 @compiled
 def worst_box(instance: Instance, work: Workspace, members: Points, weights: Integers, known: float) -> float:
     """The discrepancy of a subset, if it is above `known`: its worst box goes to `work`. Else `known`.
@@ -592,6 +601,7 @@ def anneal(
     work: Workspace,
     state: State,
     neighbors: Points,
+    strata: Points,
     random: np.random.Generator,
     proposals: int,
     temperature: float,
@@ -601,8 +611,8 @@ def anneal(
 ) -> None:
     """Make `proposals` at one temperature, or fewer if `stop[0]` becomes true.
 
-    `neighbors` (n, some): near points of each; `locality`: the probability of proposing one of them; `guidance`:
-    that of proposing what improves the worst box.
+    `neighbors` (n, some): near points of each; `strata` (n): only points of the same one are exchanged; `locality`: the
+    probability of proposing one of the near points; `guidance`: that of proposing what improves the worst box.
     """
     ranks, discrepancies, owner = instance.ranks, state.discrepancies, state.owner
     for _ in range(proposals):
@@ -613,7 +623,8 @@ def anneal(
         box, holds_too_many = state.box[worst], bool(state.family[worst] == OVER)
         guided, near = random.random() < guidance, random.random() < locality
         outgoing = _pick_outgoing(ranks, box, state.members[worst, 0], holds_too_many, guided, random)
-        incoming = _pick_incoming(ranks, box, owner, worst, holds_too_many, neighbors[outgoing], near, guided, random)
+        exchange = Exchange(worst, outgoing, owner, strata)
+        incoming = _pick_incoming(ranks, box, exchange, holds_too_many, neighbors[outgoing], near, guided, random)
         if incoming < 0:
             continue
         other = int(owner[incoming])
@@ -658,30 +669,36 @@ def _pick_outgoing(
 def _pick_incoming(
     ranks: Integers,
     box: Integers,
-    owner: Points,
-    subset: int,
+    exchange: Exchange,
     holds_too_many: bool,
     neighbors: Points,
     near: bool,
     guided: bool,
     random: np.random.Generator,
 ) -> int:
-    """A point outside a subset whose coming improves its worst box; any if not `guided` or none is found soon, or -1.
+    """A point that may come, and improves the worst box; any that may if not `guided` or none is found soon, or -1.
 
     Some of the `neighbors` are tried first if `near`.
     """
-    n = len(owner)
+    n = len(exchange.owner)
     if near:
         for _ in range(4):
             point = int(neighbors[int(random.random() * len(neighbors))])
-            if owner[point] != subset and (not guided or _holds(ranks, box, point) != holds_too_many):
+            if _may_come(exchange, point) and (not guided or _holds(ranks, box, point) != holds_too_many):
                 return point
     for _ in range(64):
         point = int(random.random() * n)
-        if owner[point] != subset and (not guided or _holds(ranks, box, point) != holds_too_many):
+        if _may_come(exchange, point) and (not guided or _holds(ranks, box, point) != holds_too_many):
             return point
     point = int(random.random() * n)
-    return point if owner[point] != subset else -1
+    return point if _may_come(exchange, point) else -1
+
+
+@inlined
+def _may_come(exchange: Exchange, point: int) -> bool:
+    """Whether `point` is outside the subset, and in the stratum of the outgoing point."""
+    owner, strata = exchange.owner, exchange.strata
+    return bool((owner[point] != exchange.subset) & (strata[point] == strata[exchange.outgoing]))
 
 
 @compiled

@@ -53,6 +53,11 @@ class Performance:
         return normalised_regret(self.losses, self.tasks).where(self.losses.notna())
 
     @property
+    def collections(self) -> pd.Series:
+        """By task id."""
+        return self.tasks["collection"].astype(str).groupby(level=0).last()
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """By task id; empty where a task has none."""
         return {str(id): str(text or "") for id, text in self.tasks["fingerprint"].items()}

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from optathlon.errors import UsageError
 from optathlon.subsets.annealing import Outcome, anneal, best_of_restarts
-from optathlon.subsets.boxes import make_instance
+from optathlon.subsets.boxes import Points, make_instance
 from optathlon.subsets.discrepancy import Box, Target, evaluate, valid_points, valid_target
 
 RESTARTS = 4
@@ -52,6 +52,7 @@ def select_subset(
     k: int,
     *,
     target: Target = "empirical",
+    strata: npt.ArrayLike | None = None,
     seed: int = 0,
     restarts: int = RESTARTS,
     iterations: int | None = None,
@@ -69,6 +70,9 @@ def select_subset(
     target:
         `"empirical"`: the distribution of all points (`empirical_discrepancy`). `"uniform"`: the uniform distribution
         on [0, 1]^d (`star_discrepancy`).
+    strata:
+        A label for each point, (n,): the subset has each label's share of all points, as near as whole numbers come
+        (less than one point away; the largest remainders are rounded up). By default any points may be selected.
     seed:
         The same seed gives the same selection, whatever `workers`.
     restarts:
@@ -86,7 +90,7 @@ def select_subset(
     UsageError
         If there are fewer points than `k`, or an argument is out of range.
     """
-    (selection,) = _select(points, 1, k, target, seed, restarts, iterations, seconds, workers)
+    (selection,) = _select(points, 1, k, target, strata, seed, restarts, iterations, seconds, workers)
     return selection
 
 
@@ -95,6 +99,7 @@ def select_disjoint(
     k: int,
     *,
     target: Target = "empirical",
+    strata: npt.ArrayLike | None = None,
     seed: int = 0,
     restarts: int = RESTARTS,
     iterations: int | None = None,
@@ -104,9 +109,9 @@ def select_disjoint(
     """Select two disjoint subsets, *dev* and *test*, of `k` points each, so that the worse of the two is good.
 
     They are optimized together: what is minimized is the greater discrepancy. Parameters and errors are those of
-    `select_subset`; at least 2k points are needed.
+    `select_subset`; at least 2k points are needed. Of each stratum, both have equally many points, or one more.
     """
-    dev, test = _select(points, 2, k, target, seed, restarts, iterations, seconds, workers)
+    dev, test = _select(points, 2, k, target, strata, seed, restarts, iterations, seconds, workers)
     return dev, test
 
 
@@ -115,6 +120,7 @@ def _select(
     subsets: int,
     k: int,
     target: Target,
+    strata: npt.ArrayLike | None,
     seed: int,
     restarts: int,
     iterations: int | None,
@@ -125,6 +131,7 @@ def _select(
     array = valid_points(points)
     valid_target(target)
     _check_sizes(len(array), subsets, k)
+    numbers = _stratum_numbers(strata, len(array))
     for name, value, least in (("restarts", restarts, 1), ("workers", workers, 1), ("iterations", iterations, 0)):
         if value is not None and value < least:
             raise UsageError(f"{name} must be at least {least}, not {value}")
@@ -138,10 +145,10 @@ def _select(
     if subsets * k == len(array) == k:
         proposals = 0
     instance = make_instance(array, k, uniform=target == "uniform")
-    neighbors = _near_points(array if target == "uniform" else rankdata(array, axis=0, method="dense"))
+    neighbors = _near_points(array if target == "uniform" else rankdata(array, axis=0, method="dense"), numbers)
 
     def run(restart: int, stop: npt.NDArray[np.bool_]) -> Outcome:
-        return anneal(instance, neighbors, subsets, proposals, seed, restart, stop)
+        return anneal(instance, neighbors, numbers, subsets, proposals, seed, restart, stop)
 
     if seconds is not None:
         _compile_first()
@@ -158,7 +165,8 @@ def _compile_first() -> None:
     """Let the kernels be compiled, which takes no part of a time limit."""
     corners = np.array([[0.0], [1.0]])
     instance = make_instance(corners, 1, uniform=False)
-    anneal(instance, _near_points(corners), 1, 0, 0, 0, np.zeros(1, np.bool_))
+    strata = np.zeros(len(corners), np.intp)
+    anneal(instance, _near_points(corners, strata), strata, 1, 0, 0, 0, np.zeros(1, np.bool_))
 
 
 def default_iterations(n: int, d: int, k: int, target: Target) -> int:
@@ -196,8 +204,27 @@ def _check_informative(points: npt.NDArray[np.float64]) -> None:
         )
 
 
-def _near_points(coordinates: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The nearest other points of each, in the maximum norm: (n, at most NEIGHBORS)."""
-    n = len(coordinates)
-    nearest = cKDTree(coordinates).query(coordinates, k=np.arange(1, min(NEIGHBORS + 1, n) + 1), p=np.inf)[1]
-    return np.ascontiguousarray(nearest[:, 1:] if n > 1 else nearest, np.intp)
+def _stratum_numbers(strata: npt.ArrayLike | None, n: int) -> Points:
+    """The strata's numbers, from 0 on, of n points; all in one where there are none."""
+    if strata is None:
+        return np.zeros(n, np.intp)
+    labels = np.asarray(strata)
+    if labels.shape != (n,):
+        raise UsageError(f"strata must be one label for each of {n} points, not of shape {labels.shape}")
+    return np.asarray(np.unique(labels, return_inverse=True)[1], np.intp)
+
+
+def _near_points(coordinates: npt.NDArray[np.float64], strata: Points) -> Points:
+    """The nearest other points of each in its stratum, in the maximum norm: (n, at most NEIGHBORS).
+
+    Where a stratum has fewer, they are repeated.
+    """
+    most = max(1, min(NEIGHBORS, len(coordinates) - 1))
+    near = np.zeros((len(coordinates), most), np.intp)
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        ranks = np.arange(1, min(most + 1, len(own)) + 1)
+        nearest = cKDTree(coordinates[own]).query(coordinates[own], k=ranks, p=np.inf)[1]
+        others = nearest[:, 1:] if len(own) > 1 else nearest
+        near[own] = own[others.take(np.arange(most), axis=1, mode="wrap")]
+    return near

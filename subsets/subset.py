@@ -24,6 +24,9 @@ SUFFIXES = (".yaml", ".yml")
 
 PartName = Literal["all", "dev", "test"]
 
+Strata = Literal["collection"]
+"""By what a part can have the same shares as all tasks."""
+
 _NAME = re.compile(r"(?P<name>.*\.ya?ml|[^/]*)(/(?P<part>[^/]*))?")
 
 
@@ -105,6 +108,8 @@ class Subset(BaseModel):
         Which distribution the points of each part resemble.
     seed:
         Of the search.
+    strata:
+        What each part has the same shares of as all tasks, `"collection"`; `None` where any tasks could be chosen.
     features:
         What the points were made from.
     parts:
@@ -121,6 +126,7 @@ class Subset(BaseModel):
     type: str
     target: Literal["empirical", "uniform"]
     seed: int
+    strata: Strata | None = None
     features: FeatureRecord
     parts: dict[PartName, Part] = Field(min_length=1)
     optathlon: str

@@ -175,6 +175,7 @@ def agreement_by_size(
     sizes: Sequence[int],
     *,
     target: Target = "empirical",
+    shares: pd.Series | None = None,
     strata: pd.Series | None = None,
     draws: int = 200,
     resamples: int = 1000,
@@ -190,8 +191,11 @@ def agreement_by_size(
         The sizes, each at most the number of tasks.
     target:
         As of `optathlon.subsets.select_subset`.
+    shares:
+        Index `task`: the labels that are `strata` of `optathlon.subsets.select_subset`.
     select:
-        From points and size to positions; by default `optathlon.subsets.select_subset` with `target` and `seed`.
+        From points and size to positions; by default `optathlon.subsets.select_subset` with `target`, `shares` and
+        `seed`.
 
     The rest is as of `compare_methods`.
     """
@@ -199,7 +203,7 @@ def agreement_by_size(
     for size in sizes:
         refuse_size(size, len(block.tasks))
     pool = _pool(block, points, strata)
-    choose = select or _by_discrepancy(target, seed)
+    choose = select or _by_discrepancy(target, _pool(block, points, shares).strata, seed)
     by_task = points.loc[block.tasks].to_numpy(dtype=float)
     members: list[np.ndarray] = []
     names: list[tuple[int, str]] = []
@@ -342,10 +346,10 @@ def _pool(block: _Block, points: pd.DataFrame | None, strata: pd.Series | None) 
     )
 
 
-def _by_discrepancy(target: Target, seed: int) -> Callable[[np.ndarray, int], Sequence[int]]:
+def _by_discrepancy(target: Target, strata: np.ndarray | None, seed: int) -> Callable[[np.ndarray, int], Sequence[int]]:
     from optathlon.subsets.selection import select_subset
 
-    return lambda points, size: select_subset(points, size, target=target, seed=seed).indices
+    return lambda points, size: select_subset(points, size, target=target, strata=strata, seed=seed).indices
 
 
 def _singles(pool: _Pool, k: int, seed: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:

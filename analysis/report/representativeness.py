@@ -144,6 +144,7 @@ def subset_study(
             held.points,
             _sizes(held.tasks) if sizes is None else sizes,
             target=subset.target,
+            shares=held.shares,
             strata=held.strata,
             draws=draws,
             resamples=resamples,

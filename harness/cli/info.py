@@ -159,6 +159,8 @@ def _print_subset(pattern: str) -> None:
     made = subset.features
     show(f"{subset.name}  ({subset_line(subset)})\n")
     _print_fact("target", f"{subset.target}, seed {subset.seed}")
+    if subset.strata:
+        _print_fact("shares", f"of every {subset.strata} as among all tasks")
     _print_fact("points", f"{made.scale} regret, {made.distinct} different of {made.tasks}")
     _print_fact("budgets", ", ".join(made.budgets))
     _print_fact("seeds", " to ".join(map(str, dict.fromkeys(made.seeds))))

@@ -46,6 +46,10 @@ def select(
         Literal["empirical", "uniform"],
         typer.Option(help="What the tasks must resemble: all tasks, or a uniform distribution."),
     ] = "empirical",
+    strata: Annotated[
+        Literal["collection"] | None,
+        typer.Option(help="Give each part the shares that all tasks have by this, so that none is left out by chance."),
+    ] = None,
     scale: Annotated[
         Literal["auto", "linear", "log"], typer.Option(help="Of the regrets; auto: log where they are clumped.")
     ] = "auto",
@@ -81,7 +85,7 @@ def select(
 
     if seconds is not None and not 0 < seconds <= LONGEST_S:
         raise UsageError(f"--seconds must be a positive number up to ten years, not {seconds:g}")
-    search = Search(target, seed, seconds, parse_duration(certify) if certify else None, jobs)
+    search = Search(target, strata, seed, seconds, parse_duration(certify) if certify else None, jobs)
     _refuse_target(out)
     loaded = read_results(results, maximize=maximize, failure_values=failure_values)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
@@ -177,6 +181,8 @@ def _summary(subset: Subset, out: Path) -> Iterator[str]:
     fewest, most = made.seeds
     seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     yield f"{made.tasks} {kind}tasks as points: {made.scale} regret of {', '.join(made.optimizers)} over {seeds} seeds"
+    if subset.strata:
+        yield f"each part with its share of every {subset.strata}"
     if made.distinct < made.tasks:
         yield f"{made.distinct} different points, as some tasks coincide"
     if made.dropped:

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optathlon.errors import UsageError
 from optathlon.subsets import empirical_discrepancy, select_disjoint, select_subset, star_discrepancy
+from optathlon.subsets.baselines import proportional
 
 PROVEN = [
     (2, 60, 6, 0.1940588198),
@@ -55,6 +58,59 @@ def test_small_pairs_are_solved_jointly(target: Any) -> None:
     dev, test = select_disjoint(points, 3, target=target, iterations=20_000)
     assert not set(dev.indices) & set(test.indices)
     assert max(dev.discrepancy, test.discrepancy) == pytest.approx(least, abs=1e-12)
+
+
+@pytest.mark.parametrize("target", ["empirical", "uniform"])
+@pytest.mark.parametrize(
+    ("strata", "shares"),
+    [("aaaaaabbbccc", (2, 1, 1)), ("abbbbbbbbbbb", (0, 4)), ("cbacbacbacba", (2, 1, 1))],  # the last of 4/3 each
+)
+def test_small_stratified_cases_are_solved(target: Any, strata: str, shares: Any) -> None:
+    points = np.random.default_rng(11).random((12, 2))
+    labels = np.array(list(strata))
+    allowed = [subset for subset in combinations(range(12), 4) if counted(labels[list(subset)], labels) == shares]
+    least = min(value(points, subset, target) for subset in allowed)
+    found = select_subset(points, 4, target=target, strata=labels, iterations=20_000)
+    assert found.indices in allowed
+    assert found.discrepancy == pytest.approx(least, abs=1e-12)
+
+
+def counted(labels: Any, all_labels: Any) -> tuple[int, ...]:
+    return tuple(int((labels == label).sum()) for label in np.unique(all_labels))
+
+
+@pytest.mark.parametrize("target", ["empirical", "uniform"])
+def test_small_stratified_pairs_are_solved_jointly(target: Any) -> None:
+    points = np.random.default_rng(8).random((10, 2))
+    labels = np.array(list("aaabbbbbbb"))  # 1.8 and 4.2 of six points: two and four, so one and two of each three
+    values = {
+        frozenset(subset): value(points, subset, target)
+        for subset in combinations(range(10), 3)
+        if counted(labels[list(subset)], labels) == (1, 2)
+    }
+    least = min(max(values[a], values[b]) for a in values for b in values if not a & b)
+    dev, test = select_disjoint(points, 3, target=target, strata=labels, iterations=20_000)
+    assert not set(dev.indices) & set(test.indices)
+    assert {frozenset(dev.indices), frozenset(test.indices)} <= values.keys()
+    assert max(dev.discrepancy, test.discrepancy) == pytest.approx(least, abs=1e-12)
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=2, max_size=40), st.floats(0, 1), st.integers(0, 50))
+def test_parts_have_the_shares_of_all_points(strata: list[str], share: float, iterations: int) -> None:
+    labels, n = np.array(strata), len(strata)
+    k = max(1, round(share * n / 2))
+    parts = select_disjoint(cloud(2, n), k, strata=labels, iterations=iterations, restarts=1)
+    chosen = [np.array(counted(labels[list(part.indices)], labels)) for part in parts]
+    everywhere = np.array(counted(labels, labels))
+    assert len({*parts[0].indices, *parts[1].indices}) == 2 * k
+    assert (np.abs(chosen[0] - chosen[1]) <= 1).all()
+    assert (chosen[0] + chosen[1]).tolist() == proportional(everywhere, 2 * k).tolist()
+    assert (np.abs(np.array(chosen) - k * everywhere / n) < 1).all()
+
+
+def test_one_stratum_is_none() -> None:
+    points = cloud(3, 60)
+    assert select_subset(points, 8, strata=["a"] * 60, iterations=2000) == select_subset(points, 8, iterations=2000)
 
 
 @pytest.mark.parametrize(("d", "n", "k", "least"), PROVEN)
@@ -111,6 +167,7 @@ points = np.random.default_rng([2024, 3, 60]).random((60, 3))
 for target in ("empirical", "uniform"):
     print(select_subset(points, 5, target=target, restarts=2, iterations=150))
 print(select_disjoint(points, 4, restarts=1, iterations=100))
+print(select_disjoint(points, 4, strata=np.arange(60) % 7, restarts=1, iterations=100))
 """
 
 
@@ -135,6 +192,7 @@ def test_interpreted_and_compiled_and_from_the_cache_alike() -> None:
         (np.array([[0.5, 0.2], [0.5, 0.4], [0.5, 0.3]]), {"k": 2, "target": "uniform"}, "same"),
         (np.full((3, 2), 0.5), {"k": 2, "target": "empiricle"}, "empirical"),
         (np.full((3, 2), 0.5), {"k": 2, "restarts": 0}, "restarts"),
+        (np.full((3, 2), 0.5), {"k": 2, "strata": ["a", "b"]}, "one label for each of 3 points"),
         (np.full((3, 2), 0.5), {"k": 2, "seconds": 0}, "seconds"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +10,10 @@ import pytest
 import yaml
 
 from optathlon.errors import UsageError
+from optathlon.facts import Evaluation
+from optathlon.registry.facts import known_facts
+from optathlon.registry.plugins import collection_of
+from optathlon.registry.tasks import expand_tasks
 from optathlon.subsets import subset as module
 from optathlon.subsets.subset import FeatureRecord, Part, Subset, shipped, subset_tasks
 
@@ -130,6 +135,7 @@ def changed(**changes: object) -> str:
             changed(parts={"dev": DEV.model_dump(), "test": DEV.model_dump()}),
             "2 tasks are in several parts, e.g. toy/a",
         ),
+        (changed(strata="kind"), "strata: input should be 'collection'"),
         (changed(target="normal"), "target: input should be 'empirical' or 'uniform'"),
     ],
 )
@@ -164,6 +170,35 @@ def test_shipped_subsets_are_of_their_type_and_reproducible(name: str) -> None:
     grid = yaml.safe_load((Path(__file__).parents[2] / "configs" / f"grid-{name}.yaml").read_text())
     assert all(any(fnmatchcase(task, pattern) for pattern in grid["tasks"]) for task in subset.tasks)
     assert set(subset.features.optimizers) <= set(grid["optimizers"])
+
+
+@pytest.mark.parametrize("name", ["blackbox", "multi-fidelity"])
+def test_parts_of_shipped_subsets_have_the_shares_of_the_grid(name: str) -> None:
+    subset = Subset.read(name)
+    grid = yaml.safe_load((Path(__file__).parents[2] / "configs" / f"grid-{name}.yaml").read_text())
+    pool = expand_tasks(grid["tasks"])
+    assert subset.strata == "collection"
+    assert subset.features.tasks == len(pool)
+    everywhere = Counter(map(collection_of, pool))
+    for part in subset.parts.values():
+        chosen = Counter(map(collection_of, part.tasks))
+        for collection, count in everywhere.items():
+            assert abs(chosen[collection] - count * len(part.tasks) / len(pool)) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "mixed", "conditional"),
+    [("blackbox", 9, 8, 0), ("multi-fidelity", 7, 7, 4)],
+)
+def test_parts_of_shipped_subsets_hold_hyperparameter_optimization(
+    name: str, real: int, mixed: int, conditional: int
+) -> None:
+    for part in Subset.read(name).parts.values():
+        facts = known_facts(part.tasks).values()
+        assert sum(one.kind in (Evaluation.TABLE, Evaluation.TRAINING) for one in facts) >= real
+        assert sum(one.mixed for one in facts) >= mixed
+        assert sum(one.conditional for one in facts) >= conditional
+        assert not any(one.download for one in facts)
 
 
 def test_nothing_else_is_shipped() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,69 @@ def test_tasks_of_a_table_are_validated_on_but_not_run(in_process: InProcess, he
     done = in_process(*SELECT, "t.csv", "-k", "2", "--optimizers", "a,b", "--out", "s.yaml", "--maximize")
     assert "next: optathlon subset validate t.csv --maximize s.yaml" in done.stdout
     assert "optathlon run" not in done.stdout
+
+
+@pytest.fixture
+def mixed(here: Path) -> Path:
+    """A table of results: 12 tasks of one collection, 4 of another one, 2 of a third one."""
+    values = np.random.default_rng(3).random((5, 18, 2))
+    names = [f"{'a' * 12}{'b' * 4}{'cc'}"[task] + f"/t{task}" for task in range(18)]
+    cells = [("vwxyz"[place], names[task], seed, 1, value) for (place, task, seed), value in np.ndenumerate(values)]
+    pd.DataFrame(cells, columns=["optimizer", "task", "seed", "step", "value"]).to_csv("m.csv", index=False)
+    return here
+
+
+def collections(tasks: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(task.partition("/")[0] for task in sorted(tasks)))
+
+
+def test_each_part_has_its_share_of_every_collection(in_process: InProcess, mixed: Path) -> None:
+    arguments = (*SELECT, "m.csv", "-k", "6", "--optimizers", "v,w", "--dev", "--test")
+    done = in_process(*arguments, "--strata", "collection", "--out", "s.yaml", "--certify", "5s")
+    assert done.returncode == 0, done.stderr
+    assert "each part with its share of every collection" in done.stdout
+    made = Subset.read("s.yaml")
+    assert made.strata == "collection"
+    assert collections(made.tasks) == {"a": 8, "b": 3, "c": 1}, "8, 2.67 and 1.33 of 12"
+    assert [collections(part.tasks) for part in made.parts.values()] in (
+        [{"a": 4, "b": 2}, {"a": 4, "b": 1, "c": 1}],
+        [{"a": 4, "b": 1, "c": 1}, {"a": 4, "b": 2}],
+    )
+    for part in made.parts.values():
+        assert part.lower_bound is not None
+        assert part.lower_bound <= part.discrepancy + 1e-9
+    assert "\nshares      of every collection as among all tasks\n" in in_process("info", "subset:s.yaml").stdout
+    assert in_process(*arguments, "--out", "any.yaml").returncode == 0
+    assert "strata" not in Path("any.yaml").read_text()
+    assert "shares" not in in_process("info", "subset:any.yaml").stdout
+
+
+def test_the_proof_does_not_break_shares(in_process: InProcess, mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one part, better tasks that a proof finds are taken, unless they have other shares."""
+    monkeypatch.setattr("optathlon.subsets.selection.WORTHWHILE", 0)
+    arguments = (*SELECT, "m.csv", "-k", "6", "--optimizers", "v,w", "--certify", "20s", "--out", "s.yaml")
+    assert in_process(*arguments).returncode == 0
+    free = Subset.read("s.yaml").parts["all"]
+    assert in_process(*arguments, "--strata", "collection").returncode == 0
+    stratified = Subset.read("s.yaml").parts["all"]
+    assert collections(stratified.tasks) == {"a": 4, "b": 1, "c": 1}
+    assert free.lower_bound == stratified.lower_bound
+    assert free.discrepancy < stratified.discrepancy
+
+
+def test_sizes_are_tried_with_the_shares_of_the_subset(in_process: InProcess, mixed: Path) -> None:
+    chosen = {}
+    for strata in ([], ["--strata", "collection"]):
+        arguments = (*SELECT, "m.csv", "-k", "4", "--optimizers", "v,w", *strata, "--out", "s.yaml")
+        assert in_process(*arguments).returncode == 0
+        done = in_process("subset", "validate", "m.csv", "s.yaml", "--sizes", "4", "--draws", "5", "--out", "v")
+        assert done.returncode == 0, done.stderr
+        by_size = pd.read_csv("v/by_size.csv").set_index("method").loc["chosen"]
+        subset = pd.read_csv("v/methods.csv").set_index("method").loc["chosen"]
+        chosen[bool(strata)] = (by_size["rank_error"], subset["rank_error"])
+    for again, subset in chosen.values():
+        assert again == pytest.approx(subset), "the same search chooses the same tasks"
+    assert chosen[True] != chosen[False]
 
 
 def test_the_same_command_makes_the_same_file_however_many_workers(in_process: InProcess, here: Path) -> None:
@@ -332,6 +396,7 @@ BAD = [
     ((*SELECT_G, "--type", "blackbx"), "did you mean 'blackbox'?"),
     ((*SELECT_G, "--target", "normal"), "normal"),
     ((*SELECT_G, "--scale", "square"), "square"),
+    ((*SELECT_G, "--strata", "kind"), "kind"),
     ((*SELECT_G, "--certify", "60"), "can't read the duration '60'"),
     ((*SELECT_G, "--seconds", "0"), "--seconds"),
     ((*SELECT_G, "--seconds", "nan"), "--seconds"),
