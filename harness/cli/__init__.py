@@ -24,6 +24,7 @@ from optathlon.cli import (
     listing,
     merge,
     report,
+    resume,
     retry,
     run,
     status,
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("resume")(resume.resume)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
 app.command("report")(report.report)

@@ -158,7 +158,7 @@ def _files(folder: ResultsFolder) -> int:
 def _delete_forgotten(folder: ResultsFolder) -> None:
     """Delete old temporary files, and old files of shards without a commit mark: whoever wrote them was killed."""
     committed = folder.on_shards(set)
-    for part in ("runs", "trials", "tasks", "provenance"):
+    for part in ("runs", "trials", "tasks", "provenance", "experiments"):
         for path in (folder.path / part).glob(".*.tmp"):
             _delete_if_old(path)
     for part in ("trials", "tasks"):
