@@ -30,6 +30,7 @@ from optathlon.cli import (
     status,
     subset,
     table,
+    view,
 )
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.cli.output import flush, show
@@ -50,6 +51,7 @@ app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
+app.command("view")(view.view)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")

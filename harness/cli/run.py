@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +30,7 @@ from optathlon.cli.flags import (
     whole_number,
 )
 from optathlon.cli.output import show
-from optathlon.paths import shown
+from optathlon.paths import quoted, shown
 from optathlon.redaction import redacted
 
 if TYPE_CHECKING:
@@ -139,6 +138,7 @@ def interruptions(out: Path) -> Iterator[None]:
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
     from optathlon.results.drivers import drivers
+    from optathlon.results.status import failed_statuses
 
     for file in summary.damaged:
         show(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
@@ -218,6 +218,8 @@ def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
 
 
 def _print_summary(summary: Summary) -> None:
+    from optathlon.results.status import failed_statuses
+
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     show(f"{summary.statuses.total()} runs in {shown(summary.folder.path)} ({summary.new} new): {counts or 'none'}")
     for status, reason, count in summary.failures[:_REASONS_SHOWN]:
@@ -232,15 +234,3 @@ def _print_summary(summary: Summary) -> None:
     if failed := failed_statuses(summary.statuses):
         show(f"again: optathlon retry {folder} --status {','.join(failed)}")
     show(f"next: optathlon report {folder}")
-
-
-def failed_statuses(statuses: Iterable[str]) -> list[str]:
-    """Those among the statuses of runs that say that a run failed."""
-    from optathlon.trial import COMPLETE, Status
-
-    return sorted(set(statuses) - {*COMPLETE, Status.SKIPPED})
-
-
-def quoted(path: Path) -> str:
-    """A path as a shell takes it, from the present folder on."""
-    return shlex.quote(str(shown(path)))

@@ -13,7 +13,7 @@ import typer
 
 from optathlon.cli.flags import path_argument
 from optathlon.cli.output import flush, is_read, show
-from optathlon.cli.run import failed_statuses, quoted
+from optathlon.paths import quoted
 from optathlon.redaction import redacted
 from optathlon.text import clean
 
@@ -87,7 +87,7 @@ def _line(state: FolderStatus) -> str:
 
 
 def _lines(results: Path, state: FolderStatus) -> Iterator[str]:
-    from optathlon.results.status import WINDOW_S
+    from optathlon.results.status import WINDOW_S, failed_statuses
 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(state.statuses.items()))
     yield f"done      {state.statuses.total()} runs in {results}: {counts or 'none'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +105,16 @@ def _sizes(path: Path) -> Iterator[int]:
         with contextlib.suppress(OSError):  # it has just gone
             if file.is_file():
                 yield file.stat().st_size
+
+
+def failed_statuses(statuses: Iterable[str]) -> list[str]:
+    """Those among the statuses of runs that say that a run failed."""
+    return sorted(set(statuses) - _NO_FAILURES)
+
+
+def is_failure(statuses: pd.Series) -> pd.Series:
+    """Which of these statuses say that a run failed."""
+    return ~statuses.astype(str).isin(list(_NO_FAILURES))
 
 
 def failures_by_cause(ended: Counter[tuple[str, str | None]]) -> list[tuple[str, str, int]]:
