@@ -1,4 +1,4 @@
-"""Doing stored runs again, as after a fault of an optimizer, a task or a machine was mended."""
+"""Doing stored runs again, as after a fault of an optimizer, a task or a machine was fixed."""
 
 from __future__ import annotations
 

@@ -63,13 +63,15 @@ def store_experiment(
 ) -> StoredExperiment:
     """Store an experiment: what its file says, and its runs.
 
-    A file that says the same keeps its comment, lines that begin with `#`. Raises `OSError` where it can't be written.
+    What says the same stays as it is, a file also with its comment: lines that begin with `#`. Raises `OSError` where
+    it can't be written.
     """
     planned = _table(list(runs))
     place = folder.path / FOLDER
     place.mkdir(exist_ok=True)
     stored = StoredExperiment(place / f"{_id(planned['run'])}.yaml")
-    write_parquet(stored.table, PLANNED, [planned])
+    if not _has(stored, planned):
+        write_parquet(stored.table, PLANNED, [planned])
     if _without_comments(stored.file) != content:
         write_atomically(stored.file, lambda file: file.write_text(comment + content, encoding="utf-8"))
     return stored
@@ -99,6 +101,15 @@ def unfinished(planned: pa.Table, finished: pa.Table) -> pa.Table:
     places = pc.index_in(planned["run"], value_set=finished["run"].combine_chunks())
     attempts = finished["attempt"].fill_null(1).take(places).fill_null(0)
     return planned.filter(pc.less(attempts, planned["attempt"]))
+
+
+def _has(stored: StoredExperiment, planned: pa.Table) -> bool:
+    """Whether the file of its runs wants these in the same attempts."""
+    try:
+        runs = stored.runs()
+    except UsageError:
+        return False
+    return not len(unfinished(planned, runs)) and not len(unfinished(runs, planned))
 
 
 def _without_comments(file: Path) -> str | None:

@@ -1,6 +1,6 @@
 """The server of the page: on this machine only, for who knows the token, and without a way to change the results.
 
-Every address begins with the token, which is drawn anew for each server:
+Every address begins with the token, which each server draws for itself:
 
     GET  /TOKEN/             the page
     GET  /TOKEN/state        how the experiment stands, as JSON

@@ -81,6 +81,7 @@ def _commands(folder: ResultsFolder, state: FolderStatus) -> dict[str, str]:
 def _failures(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Causes, the most frequent first, each with its first run and the last lines of that run's error."""
     failed = runs[is_failure(runs["status"])].sort_values(["started", "run"])
+    failed = failed.assign(error=failed["error"].fillna(""))
     statuses, reasons = failed["status"].astype(str), same_cause(failed["reason"].fillna("").astype(object))
     counts = Counter(zip(statuses, reasons, strict=True))
     first: dict[tuple[str, str], Any] = {}
@@ -93,7 +94,7 @@ def _failures(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "reason": redacted(reason),
             "count": count,
             "run": f"{run.optimizer} on {run.task} with seed {run.seed}",
-            "lines": redacted(_last_lines(run.error or "")),
+            "lines": redacted(_last_lines(run.error)),
         }
 
 
