@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,6 @@ def view(
     flush()
     if open_page:
         webbrowser.open(page.address)
-    try:
-        with terminating_as_interrupt():
-            page.run()
-    except KeyboardInterrupt:  # this is how it ends
-        show("the view has ended; the experiment goes on by itself", file=sys.stderr)
+    with suppress(KeyboardInterrupt), terminating_as_interrupt():  # this is how it ends
+        page.run()
+    show("the view has ended; the experiment goes on by itself", file=sys.stderr)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,18 @@ def resume(
             f"{str(path)!r} has no stored experiment, as an earlier version of Optathlon began it: repeat its "
             "`optathlon run` command, with all its flags"
         )
-    chosen = [(stored, read_experiment(stored, folder, flags, plugins)) for stored in _largest_first(experiments)]
+    wanted = [stored for stored in _largest_first(experiments) if flags.get("fresh") or _is_unfinished(stored, folder)]
+    chosen = [(stored, read_experiment(stored, folder, flags, plugins)) for stored in wanted]
     new = unplaced = 0
     for stored, experiment in chosen:
-        if _is_unfinished(stored, folder):
+        if flags.get("fresh") or _is_unfinished(stored, folder):  # an earlier one may have done its runs
             prepare(experiment)
             summary = run_experiment(experiment, announce)
             new, unplaced = new + summary.new, unplaced + summary.unplaced
             damaged = [*damaged, *summary.damaged]
-    return replace(_summary(folder, new, unplaced), damaged=damaged)
+    statuses, failures, planned = _outcomes(folder)
+    missing = max(0, planned - statuses.total() - unplaced)
+    return Summary(folder, statuses, new, missing, unplaced, failures, damaged)
 
 
 def _largest_first(experiments: Sequence[StoredExperiment]) -> list[StoredExperiment]:
@@ -65,11 +68,9 @@ def _is_unfinished(stored: StoredExperiment, folder: ResultsFolder) -> bool:
     return len(unfinished(stored.runs(), folder.finished(["run", "attempt"]))) > 0
 
 
-def _summary(folder: ResultsFolder, new: int, unplaced: int) -> Summary:
-    """What came of all experiments together."""
+def _outcomes(folder: ResultsFolder) -> tuple[Counter[str], Sequence[tuple[str, str, int]], int]:
+    """Of all experiments together: stored runs by status, failures by cause, and how many runs there are."""
     planned = planned_runs(folder)
     assert planned is not None
     ids = set(planned["run"].to_pylist())
-    statuses, failures = stored_outcomes(folder.finished(["run", "status", "reason"]), ids)
-    missing = max(0, len(ids) - statuses.total() - unplaced)
-    return Summary(folder, statuses, new, missing, unplaced, failures)
+    return *stored_outcomes(folder.finished(["run", "status", "reason"]), ids), len(ids)

@@ -97,10 +97,15 @@ def load_plugins(folder: ResultsFolder, plugins: Sequence[Path]) -> list[str]:
                 load_file(path)
             except UsageError as error:
                 complaints.append(str(error) if path.is_file() else _gone(path, stored))
-        for id in experiment.optimizers:
+        for id in filter(_has_a_given_name, experiment.optimizers):
             with suppress(UsageError):  # which is told where a run needs it
                 choose_optimizer(id)
     return list(dict.fromkeys(complaints))
+
+
+def _has_a_given_name(optimizer: str) -> bool:
+    """Whether it is `NAME=REFERENCE`: a process knows the name once it has chosen it."""
+    return "=" in optimizer.partition("[")[0]
 
 
 def _files(experiment: Experiment) -> Iterator[Path]:

@@ -17,7 +17,7 @@ import psutil
 from optathlon.redaction import redacted
 from optathlon.text import clean
 
-_NICE = 10
+_NICE = 5
 _LAST_CHARACTERS = 500
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,13 @@ class Viewing:
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ask(f"/{self.token}/state").content)  # type: ignore[attr-defined]
         return found
+
+    def wait_for(self, condition: Callable[[dict[str, Any]], object], what: str, seconds: float = 400.0) -> None:
+        """Wait until the state is as wanted, and leave the processor to others meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not condition(self.state()):
+            assert time.monotonic() < deadline, f"{what} did not happen"
+            time.sleep(0.5)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,7 +75,7 @@ def test_what_is_stored_is_read_as_it_was(
     optimizers: list[str],
     tasks: list[str],
     seeds: list[int],
-    changes: dict[str, object],
+    changes: dict[str, Any],
 ) -> None:
     experiment = Experiment(optimizers=optimizers, tasks=tasks, seeds=seeds, **changes)
     found = read(experiment, tmp_path_factory.getbasetemp())

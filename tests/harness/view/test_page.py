@@ -137,7 +137,7 @@ def test_the_page_follows_a_grid_that_is_killed_and_resumed(
 def test_the_page_follows_ten_thousand_runs(
     chromium: Any, start_command: Start, command: Command, tmp_path: Path
 ) -> None:
-    grid = ("-o", "random", "-o", "sobol", "-t", "bbob/f*/d2/i1", "--seeds", 210, "--budget", 20, "-j", 2)
+    grid = ("-o", "random", "-o", "sobol", "-t", "bbob/f*/d2/i1", "--seeds", 210, "--budget", 5, "-j", 2)
     out = tmp_path / "out"
     follow_a_grid_that_is_killed_and_resumed(chromium, start_command, command, grid, out, 24 * 2 * 210)
     with viewing(start_command, out) as view:

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from grids import wait_for
 from stored_runs import record, spec, store
 from viewing import Viewing, viewing
 
@@ -128,18 +127,18 @@ def test_a_folder_that_vanishes_and_comes_back_is_told_once(start_command: Start
     with viewing(start_command, folder.path, TMPDIR=str(tmp_path)) as view:
         assert view.state()["complaint"] == ""
         folder.path.rename(tmp_path / "away")
-        wait_for(lambda: view.state()["complaint"], "a complaint")
+        view.wait_for(lambda state: state["complaint"], "a complaint")
         state = view.state()
         assert "no results folder" in state["complaint"]
         assert "\n" not in state["complaint"]
         assert state["done"] == 4, "what was known is still shown"
         answer = view.ask(f"/{view.token}/report", "POST")
         assert answer.status == 202
-        wait_for(lambda: view.state()["report"]["building"] is None, "the end of the report")
+        view.wait_for(lambda state: state["report"]["building"] is None, "the end of the report")
         assert "no results folder" in view.state()["report"]["complaint"]
         assert view.ask(f"/{view.token}/report/").status == 404
         (tmp_path / "away").rename(folder.path)
-        wait_for(lambda: not view.state()["complaint"], "the end of the complaint")
+        view.wait_for(lambda state: not state["complaint"], "the end of the complaint")
     assert len([line for line in view.said if "no results folder" in line]) == 1
     assert view.process.returncode == 0
     assert not list(tmp_path.glob("optathlon-view-*")), "nothing is left behind"
@@ -152,7 +151,7 @@ def test_the_first_run_may_come_later(start_command: Start, tmp_path: Path) -> N
         state = view.state()
         assert (state["done"], state["planned"], state["complaint"]) == (0, None, "")
         filled(folder.path)
-        wait_for(lambda: view.state()["done"] == 4, "the runs")
+        view.wait_for(lambda state: state["done"] == 4, "the runs")
 
 
 @pytest.mark.parametrize(
