@@ -26,15 +26,22 @@ WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 PLUGIN = """
+import os
 import time
 
 from optathlon import as_task
 
+CALLS = []
 HOSTILE = "<img src=x onerror=document.title='owned'>" + "very-long-" * 30
 
 
 @as_task("mixed/good", space={"x": (0.0, 1.0)}, budget=3)
 def good(config):
+    # a process waits after 30 trials for the first gate, where there are gates, and after 90 for the second
+    CALLS.append(1)
+    for gate, after in zip(os.environ.get("GATES", "").split(), (30, 90)):
+        while len(CALLS) > after and not os.path.exists(gate):
+            time.sleep(0.05)
     time.sleep(0.02)
     return config["x"]
 
@@ -89,15 +96,18 @@ def stored_runs(out: Path) -> int:
 
 
 def follow_a_grid_that_is_killed_and_resumed(
-    chromium: Any, start_command: Start, command: Command, grid: tuple[object, ...], out: Path, runs: int
+    chromium: Any, start_command: Start, grid: tuple[object, ...], out: Path, runs: int
 ) -> None:
-    process = start_command("run", *grid, "--out", out)
+    """The grid waits for the file `go`, where it knows of it, when the page is there."""
+    go, never = out.with_name("go"), out.with_name("never")
+    process = start_command("run", *grid, "--out", out, GATES=f"{go} {never}")
     wait_for(lambda: stored_runs(out) > 0, "the first stored run")
     with viewing(start_command, out) as view:
         watched = Watched(chromium, view.address, **WIDE)
         page = watched.page
         assert page.title() == f"{out.name}: Optathlon view"
         first = watched.number("done")
+        go.touch()
         watched.wait(lambda: watched.number("done") > first, "progress")
         assert "runs go on" in page.locator("#state").inner_text()
         assert page.locator("#running li").count() >= 1
@@ -127,19 +137,17 @@ def follow_a_grid_that_is_killed_and_resumed(
 
 @pytest.mark.smoke
 def test_the_page_follows_a_grid_that_is_killed_and_resumed(
-    chromium: Any, start_command: Start, command: Command, plugin: Path, tmp_path: Path
+    chromium: Any, start_command: Start, plugin: Path, tmp_path: Path
 ) -> None:
-    grid = ("-o", "random", "-o", "sobol", "-t", "mixed/good", "--seeds", 60, "--plugin", plugin)
-    follow_a_grid_that_is_killed_and_resumed(chromium, start_command, command, grid, tmp_path / "out", 120)
+    grid = ("-o", "random", "-o", "sobol", "-t", "mixed/good", "--seeds", 30, "--plugin", plugin)
+    follow_a_grid_that_is_killed_and_resumed(chromium, start_command, grid, tmp_path / "out", 60)
 
 
 @pytest.mark.slow
-def test_the_page_follows_ten_thousand_runs(
-    chromium: Any, start_command: Start, command: Command, tmp_path: Path
-) -> None:
+def test_the_page_follows_ten_thousand_runs(chromium: Any, start_command: Start, tmp_path: Path) -> None:
     grid = ("-o", "random", "-o", "sobol", "-t", "bbob/f*/d2/i1", "--seeds", 210, "--budget", 5, "-j", 2)
     out = tmp_path / "out"
-    follow_a_grid_that_is_killed_and_resumed(chromium, start_command, command, grid, out, 24 * 2 * 210)
+    follow_a_grid_that_is_killed_and_resumed(chromium, start_command, grid, out, 24 * 2 * 210)
     with viewing(start_command, out) as view:
         watched = Watched(chromium, view.address, **WIDE)
         watched.page.get_by_role("button", name="Build the report").click()
