@@ -12,7 +12,7 @@ from optathlon.results.folder import ResultsFolder
 from optathlon.view.snapshot import snapshot
 
 _EVERY_S = 2.0
-_SHARE = 0.2
+_SHARE = 0.5
 """Looking takes at most this share of the time."""
 
 

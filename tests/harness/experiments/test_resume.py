@@ -156,6 +156,7 @@ def test_a_folder_without_a_stored_experiment_is_told_in_one_line(in_process: In
 def test_a_stored_experiment_that_was_broken_by_hand_is_told(in_process: InProcess, lab: Path) -> None:
     assert in_process("run", "-o", "random", "-t", "bbob/f1/d2/i1", "--budget", "3", "--out", "out").returncode == 0
     (file,) = (lab / "out" / "experiments").glob("*.yaml")
+    shutil.rmtree(lab / "out" / "runs")
     for content, complaint in (("optimisers: [a]\n", "unknown key 'optimisers'"), ("a: [", "is not YAML")):
         file.write_text(content)
         refused = in_process("resume", "out")
@@ -212,6 +213,7 @@ def test_a_retry_says_which_plugin_it_misses(
     assert (earlier.returncode, earlier.stderr.count("\n")) == (2, 1)
     assert "unknown optimizer 'walk': its runs are of a command with --plugin walk.py: add that" in earlier.stderr
 
-    shutil.rmtree(lab / "out" / "provenance")
+    for session in (lab / "out" / "provenance").iterdir():
+        session.unlink()
     assert "unknown optimizer 'walk': add the --plugin FILE.py that brings it" in in_process(*retry).stderr
     assert in_process(*retry, "--plugin", "elsewhere.py").returncode == 0

@@ -74,6 +74,7 @@ class Watched:
         self.page.set_default_timeout(240_000)
         self.page.on("console", lambda message: self.trouble.append(message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("crash", lambda: self.trouble.append("the page crashed"))
         self.page.goto(address)
         self.page.locator("#numbers dd").first.wait_for()
 
@@ -86,6 +87,7 @@ class Watched:
     def wait(self, condition: Callable[[], object], what: str) -> None:
         def met() -> object:
             self.page.wait_for_timeout(200)
+            assert self.trouble == []
             return condition()
 
         wait_for(met, what)
