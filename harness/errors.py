@@ -20,6 +20,12 @@ class UsageError(OptathlonError):
     """The user asked for something that does not exist or can't be done; nothing has run."""
 
 
+class Unknown(UsageError):
+    """The user named something that is not known here; `kind` says what, as "optimizer"."""
+
+    kind = ""
+
+
 class MissingDependency(UsageError):
     """An optimizer or a collection needs a package that is not installed."""
 
@@ -74,8 +80,8 @@ def first_complaint(error: ValidationError) -> tuple[str, str]:
     return ".".join(map(str, first["loc"])), f"{text[0].lower()}{text[1:]}"
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> UsageError:
-    """A `UsageError` for a name that is not known, with the nearest match.
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> Unknown:
+    """The error for a name that is not known, with the nearest match.
 
     Example: `unknown("optimizer", "optuna-tpee", ["optuna-tpe"])` reads
     "unknown optimizer 'optuna-tpee': did you mean 'optuna-tpe'?".
@@ -87,7 +93,9 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> U
         hint = f"known: {', '.join(sorted(known))}"
     elif not hint:
         hint = f"see `optathlon list {kind}s`" if kind in ("optimizer", "task") else "no similar name is known"
-    return UsageError(f"unknown {kind} {name!r}{place}: {hint}")
+    error = Unknown(f"unknown {kind} {name!r}{place}: {hint}")
+    error.kind = kind
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -46,3 +47,8 @@ def shown(path: Path) -> Path:
         return path.relative_to(Path.cwd())
     except (ValueError, OSError):
         return path
+
+
+def quoted(path: Path) -> str:
+    """`path` as `shown`, and as a shell takes it."""
+    return shlex.quote(str(shown(path)))

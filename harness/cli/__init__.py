@@ -24,11 +24,13 @@ from optathlon.cli import (
     listing,
     merge,
     report,
+    resume,
     retry,
     run,
     status,
     subset,
     table,
+    view,
 )
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.cli.output import flush, show
@@ -46,8 +48,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("resume")(resume.resume)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
+app.command("view")(view.view)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")

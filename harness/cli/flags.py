@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from optathlon.errors import UsageError
 from optathlon.paths import expanded
 
 LAST_SEED = 2**32 - 1
@@ -52,3 +54,26 @@ KeepOld = Annotated[
     bool | None, typer.Option("--keep-old", help="Keep results of the same optimizers that other code gave.")
 ]
 Isolate = Annotated[bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")]
+Executor = Annotated[str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")]
+ExecutorOptions = Annotated[
+    list[str] | None,
+    typer.Option("--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable."),
+]
+Shard = Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")]
+Fresh = Annotated[
+    list[str] | None,
+    typer.Option(help="Do this optimizer's runs again that other code did than it has now. Repeatable."),
+]
+
+
+def executor_section(executor: str | None, options: Iterable[str] | None) -> dict[str, str]:
+    """What flags say of the executor, as the section of an experiment file; empty where they say nothing."""
+    section = {} if executor is None else {"kind": executor}
+    for option in options or ():
+        key, equals, value = option.partition("=")
+        if not (key and equals):
+            raise UsageError(f"can't read the executor's option {option!r}: write --executor-option key=value")
+        if key == "kind":
+            raise UsageError(f"the executor's kind is given by a flag of its own: write --executor {value}")
+        section[key] = value
+    return section

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from optathlon.text import clean
 
+_unread: list[TextIO] = []
+"""Streams whose reader has gone."""
+
 
 def show(*parts: object, end: str = "\n", file: TextIO | None = None) -> None:
     """Print as `print` does, with what a terminal would obey, such as escape codes, as visible text.
@@ -29,6 +32,12 @@ def flush() -> None:
             _discard(stream)
 
 
+def is_read(stream: TextIO) -> bool:
+    """Whether what is written to the stream goes anywhere, as far as the last writing told."""
+    return stream not in _unread
+
+
 def _discard(stream: TextIO) -> None:
     """Let all that is written to the stream disappear."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    _unread.append(stream)

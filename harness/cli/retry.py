@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from optathlon.cli.flags import (
+    Executor,
+    ExecutorOptions,
     FailFast,
     Isolate,
     KeepOld,
     Plugins,
     RunTimeout,
+    Shard,
     TrialMemory,
     TrialTimeout,
+    executor_section,
     path_argument,
 )
 
@@ -30,17 +34,20 @@ def retry(
     isolate: Isolate = None,
     keep_old: KeepOld = None,
     plugins: Plugins = None,
+    shard: Shard = None,
+    executor: Executor = None,
+    executor_options: ExecutorOptions = None,
 ) -> None:
     """Do the runs of a results folder that have these statuses again.
 
-    A new result takes the place of the old one when it is stored; until then the old one stands.
+    Plugins of the folder's experiments are found. A new result takes the place of the old one when it is stored; until
+    then the old one stands.
     """
     from optathlon.cli.run import interruptions, report_summary
     from optathlon.errors import unknown
     from optathlon.experiments.code_changes import CodePolicy
-    from optathlon.experiments.driver import retry_runs
     from optathlon.experiments.experiment import Execution
-    from optathlon.registry.plugins import load_file
+    from optathlon.experiments.retry import retry_runs
     from optathlon.results.folder import ResultsFolder
     from optathlon.trial import Status
 
@@ -50,8 +57,6 @@ def retry(
         if one not in known:
             raise unknown("status", one, known)
     folder = ResultsFolder.open(results)
-    for plugin in plugins or ():
-        load_file(plugin)
     flags = {
         "jobs": jobs,
         "trial_timeout": trial_timeout,
@@ -59,8 +64,9 @@ def retry(
         "run_timeout": run_timeout,
         "fail_fast": fail_fast,
         "isolate": isolate,
+        "executor": executor_section(executor, executor_options),
     }
     execution = Execution.read(None, flags)
-    with interruptions():
-        policy = CodePolicy(keep_old=bool(keep_old))
-        report_summary(retry_runs(folder, statuses, execution, policy))
+    policy = CodePolicy(keep_old=bool(keep_old))
+    with interruptions(folder.path):
+        report_summary(retry_runs(folder, statuses, execution, policy, shard=shard, plugins=plugins or ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,20 +13,24 @@ import typer
 from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import (
+    Executor,
+    ExecutorOptions,
     FailFast,
+    Fresh,
     Isolate,
     KeepOld,
     Plugins,
     RunTimeout,
+    Shard,
     TrialMemory,
     TrialTimeout,
+    executor_section,
     path_argument,
     path_option,
     whole_number,
 )
 from optathlon.cli.output import show
-from optathlon.errors import UsageError
-from optathlon.paths import shown
+from optathlon.paths import quoted, shown
 from optathlon.redaction import redacted
 
 if TYPE_CHECKING:
@@ -69,20 +73,12 @@ def run(
     run_timeout: RunTimeout = None,
     fail_fast: FailFast = None,
     isolate: Isolate = None,
-    shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")
-    ] = None,
-    executor_options: Annotated[
-        list[str] | None,
-        typer.Option("--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable."),
-    ] = None,
+    shard: Shard = None,
+    executor: Executor = None,
+    executor_options: ExecutorOptions = None,
     root_seed: Annotated[int | None, whole_number(help="What every other seed is derived from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
-    fresh: Annotated[
-        list[str] | None,
-        typer.Option(help="Do this optimizer's runs again that other code did than it has now. Repeatable."),
-    ] = None,
+    fresh: Fresh = None,
     keep_old: KeepOld = None,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
@@ -110,7 +106,7 @@ def run(
         "fail_fast": fail_fast,
         "isolate": isolate,
         "shard": shard,
-        "executor": _section(executor, executor_options or ()),
+        "executor": executor_section(executor, executor_options),
         "out": out,
         "plugins": plugins,
         "root_seed": root_seed,
@@ -124,30 +120,31 @@ def run(
     if dry_run:
         _print_plan(plan_experiment(experiment))
         return
-    with interruptions():
-        report_summary(run_experiment(experiment, _announce))
+    with interruptions(experiment.out):
+        report_summary(run_experiment(experiment, announce))
 
 
 @contextmanager
-def interruptions() -> Iterator[None]:
-    """Within this block, say what an interruption leaves behind."""
+def interruptions(out: Path) -> Iterator[None]:
+    """Within this block, say what an interruption leaves behind in the results folder."""
     try:
         yield
     except KeyboardInterrupt:
-        show("interrupted; finished runs are stored, and the same command does the rest", file=sys.stderr)
+        rest = f"`optathlon resume {quoted(out)}`, or the same command, does the rest"
+        show(f"interrupted; finished runs are stored, and {rest}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def report_summary(summary: Summary) -> None:
     """Print what came of it, and exit with 1 where not all is well."""
     from optathlon.results.drivers import drivers
-    from optathlon.trial import COMPLETE, Status
+    from optathlon.results.status import failed_statuses
 
     for file in summary.damaged:
         show(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
-    if abandoned or summary.unplaced or set(summary.statuses) - {*COMPLETE, Status.SKIPPED}:
+    if abandoned or summary.unplaced or failed_statuses(summary.statuses):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -161,19 +158,6 @@ def _amends(file: str) -> str:
             return "is set aside"
         case _:
             return "is written again"
-
-
-def _section(executor: str | None, options: Iterable[str]) -> dict[str, str]:
-    """What flags say of the executor, as the section of an experiment file; empty where they say nothing."""
-    section = {} if executor is None else {"kind": executor}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not (key and equals):
-            raise UsageError(f"can't read the executor's option {option!r}: write --executor-option key=value")
-        if key == "kind":
-            raise UsageError(f"the executor's kind is given by a flag of its own: write --executor {value}")
-        section[key] = value
-    return section
 
 
 def _print_plan(plan: Plan) -> None:
@@ -196,7 +180,7 @@ def _print_plan(plan: Plan) -> None:
         _print_reasons(plan.remarks)
 
 
-def _announce(plan: Plan) -> None:
+def announce(plan: Plan) -> None:
     """Tell what should be known before anything runs."""
     for line in (*plan.absent, *_reason_lines(plan.remarks)):
         show(f"note: {line}", file=sys.stderr)
@@ -234,6 +218,8 @@ def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
 
 
 def _print_summary(summary: Summary) -> None:
+    from optathlon.results.status import failed_statuses
+
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     show(f"{summary.statuses.total()} runs in {shown(summary.folder.path)} ({summary.new} new): {counts or 'none'}")
     for status, reason, count in summary.failures[:_REASONS_SHOWN]:
@@ -244,4 +230,7 @@ def _print_summary(summary: Summary) -> None:
         show(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:
         show(f"{summary.unplaced} runs need GPUs that are not here: see --dry-run")
-    show(f"next: optathlon report {shown(summary.folder.path)}")
+    folder = quoted(summary.folder.path)
+    if failed := failed_statuses(summary.statuses):
+        show(f"again: optathlon retry {folder} --status {','.join(failed)}")
+    show(f"next: optathlon report {folder}")

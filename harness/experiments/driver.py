@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import UsageError, storage_errors
-from optathlon.experiments.code_changes import REFUSING, CodePolicy
 from optathlon.experiments.executors.choice import choose_executor
 from optathlon.experiments.executors.executor import Assignment
 from optathlon.experiments.executors.messages import WorkerSettings
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, choose_optimizers, make_plan
 from optathlon.experiments.progress import ProgressDisplay
+from optathlon.experiments.stored import store
 from optathlon.redaction import redacted_id
-from optathlon.registry.capabilities import mismatch
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_file
@@ -40,19 +36,13 @@ from optathlon.results.schema import RUNS
 from optathlon.results.status import failures_by_cause
 from optathlon.results.writer import ShardWriter, new_shard, task_row, write_shard
 from optathlon.running.accounting import RunOutcome
-from optathlon.running.clocks import Clock
 from optathlon.running.interruption import terminating_as_interrupt
 from optathlon.running.journal import discard_journal, journal_path, read_header, read_journal, salvaged
 from optathlon.running.runs import RunSpec
-from optathlon.task import Task
 from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
 _SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "reason", *CODE_COLUMNS]
-_IDENTITY = [
-    "run", "experiment", "optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers",
-    "clock", "attempt", "code", "versions", "status",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,50 +114,23 @@ def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = la
     can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
     goes on.
     """
-    damaged = _set_aside_damaged(experiment.out)
+    damaged = set_aside_damage(experiment.out)
     before = _contents(experiment)
     plan = _plan(experiment, before)
     announce(plan)
     folder = ResultsFolder.create(experiment.out)
     with storage_errors(folder.path):
-        session = _session(folder, plan.optimizers)
-    with storage_errors(folder.path):
+        session = new_session(folder, plan.optimizers)
+        store(experiment, plan, folder)
         _describe_again(folder, before, plan.tasks)
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = _do(experiment, folder, session, plan.todo, before)
-    ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
+    elsewhere = do_runs(experiment, folder, session, plan.todo, before)
+    ids = {spec.id for spec in plan.runs} - {spec.id for spec, _ in plan.unplaced}
     attempted = len(plan.todo) + len(plan.skipped)
-    statuses, failures = _outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
+    statuses, failures = stored_outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
     new = attempted - elsewhere
     return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), failures, damaged)
-
-
-def retry_runs(
-    folder: ResultsFolder, statuses: Collection[str], execution: Execution, policy: CodePolicy = REFUSING
-) -> Summary:
-    """Do the stored runs of these statuses again; the new results take the place of the old ones as they come.
-
-    Runs that the optimizer still can't do stay as they are. Raises `UsageError` where an optimizer or a task is not
-    known (any more), a task has another version now, the GPUs that it needs are not here, or other runs of an optimizer
-    stay that other code did, unless the policy keeps them.
-    """
-    before = FolderContents.of(folder.path)
-    stored = folder.finished(_IDENTITY)
-    retried = np.array([status in statuses for status in stored["status"].to_pylist()], bool)
-    specs = [_again(row) for row in stored.filter(retried).to_pylist()]
-    optimizers = choose_optimizers(spec.optimizer for spec in specs)
-    policy.refuse_staying(stored.filter(~retried), _codes(optimizers), str(folder.path))
-    possible = {key: _can_be_done(*key) for key in {(spec.optimizer, spec.task, spec.n_workers) for spec in specs}}
-    todo = [spec for spec in specs if possible[spec.optimizer, spec.task, spec.n_workers]]
-    tasks = {task: make_task(task) for task in {spec.task for spec in todo}}
-    _require_versions(todo, tasks)
-    todo = [replace(spec, gpus=tasks[spec.task].resources.gpus) for spec in todo]
-    with storage_errors(folder.path):
-        session = _session(folder, optimizers)
-    elsewhere = _do(execution, folder, session, todo, before)
-    statuses, failures = _outcomes(folder.finished(_SEEN), {spec.id for spec in specs})
-    return Summary(folder, statuses, len(todo) - elsewhere, failures=failures)
 
 
 @dataclass(frozen=True)
@@ -183,10 +146,10 @@ class MachineDriver:
         """Do those that are not stored, and store them; how many of them other drivers do."""
         self.plugins.load()
         before = FolderContents.of(self.folder.path)
-        return _do(self.execution, self.folder, self.session, list(_without_stored(runs, before)), before)
+        return do_runs(self.execution, self.folder, self.session, list(_without_stored(runs, before)), before)
 
 
-def _do(
+def do_runs(
     execution: Execution, folder: ResultsFolder, session: Session, runs: list[RunSpec], before: FolderContents
 ) -> int:
     """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
@@ -279,7 +242,8 @@ class _Bookkeeper:
         discard_journal(path)
 
 
-def _set_aside_damaged(path: Path) -> Sequence[str]:
+def set_aside_damage(path: Path) -> Sequence[str]:
+    """Set aside what is damaged of a results folder, if there is one; the damaged files."""
     if not path.is_dir() or ResultsFolder.is_new(path):
         return ()
     with storage_errors(path):
@@ -310,17 +274,19 @@ def _plan(experiment: Experiment, before: FolderContents) -> Plan:
     for plugin in experiment.plugins:
         load_file(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()
-    codes = {redacted_id(id): code for id, code in _codes(choose_optimizers(experiment.optimizers)).items()}
+    codes = {redacted_id(id): code for id, code in codes_of(choose_optimizers(experiment.optimizers)).items()}
     attempts = experiment.code_policy.runs_to_repeat(before.finished, codes, str(experiment.out))
     return make_plan(experiment, set(before.finished["run"].to_pylist()), gpus, attempts)
 
 
-def _codes(optimizers: Mapping[str, OptimizerChoice]) -> dict[str, Code]:
+def codes_of(optimizers: Mapping[str, OptimizerChoice]) -> dict[str, Code]:
+    """Which code each optimizer is now, by id."""
     return {id: optimizer.code for id, optimizer in optimizers.items()}
 
 
-def _session(folder: ResultsFolder, optimizers: Mapping[str, OptimizerChoice]) -> Session:
-    return Session(platform.node(), record_provenance(folder), _codes(optimizers))
+def new_session(folder: ResultsFolder, optimizers: Mapping[str, OptimizerChoice]) -> Session:
+    """What runs of these optimizers have in common that are done now; its provenance is stored."""
+    return Session(platform.node(), record_provenance(folder), codes_of(optimizers))
 
 
 def _without_stored(runs: list[RunSpec], before: FolderContents) -> Iterator[RunSpec]:
@@ -350,34 +316,6 @@ def _refuse_drivers_of_other_code(folder: ResultsFolder, codes: Mapping[str, str
                 )
 
 
-def _can_be_done(optimizer: str, task: str, n_workers: int) -> bool:
-    problem = replace(make_task(task).problem, n_workers=n_workers)
-    return not mismatch(choose_optimizer(optimizer).cls, problem)
-
-
-def _require_versions(runs: Iterable[RunSpec], tasks: Mapping[str, Task]) -> None:
-    """Raise `UsageError` unless the tasks have the versions of the runs."""
-    for id, version in {(spec.task, spec.task_version) for spec in runs}:
-        if tasks[id].version != version:
-            raise UsageError(f"{id!r} has version {tasks[id].version} now, its runs have {version}: run it again")
-
-
-def _again(row: dict[str, Any]) -> RunSpec:
-    """The run of a stored row, once more."""
-    return RunSpec(
-        row["optimizer"],
-        row["task"],
-        row["task_version"],
-        row["seed"],
-        row["root_seed"],
-        Budget(row["budget"], BudgetUnit(row["budget_unit"])),
-        row["n_workers"],
-        Clock(row["clock"]),
-        row["attempt"] + 1,
-        experiment=row["experiment"] or "",
-    )
-
-
 def _fingerprints_to_verify(folder: ResultsFolder, before: FolderContents, runs: Iterable[RunSpec]) -> dict[str, str]:
     """Stored fingerprints of the tasks that have, in the same version, both finished runs and runs to do.
 
@@ -393,8 +331,8 @@ def _fingerprints_to_verify(folder: ResultsFolder, before: FolderContents, runs:
     return {task: fingerprint for task, fingerprint in found.items() if fingerprint}
 
 
-def _outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:
-    """How many of these runs have which status, and their failures."""
+def stored_outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:
+    """How many of the runs with these ids have which status, and their failures; `stored` are the finished runs."""
     rows = zip(*(stored[name].to_pylist() for name in ("run", "status", "reason")), strict=True)
     ended = Counter((status, reason) for run, status, reason in rows if run in ids)
     statuses: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
 
 from optathlon.budget import Budget
@@ -46,7 +46,7 @@ class Plan:
     skipped:
         Runs that the optimizer can't do, with the reason; those already recorded are left out.
     done:
-        Ids of the runs that the results folder already has.
+        Runs that the results folder already has.
     unplaced:
         Runs that need more GPUs than there are, with the reason. They are neither done nor recorded.
     remarks:
@@ -61,7 +61,7 @@ class Plan:
     tasks: list[str]
     todo: list[RunSpec]
     skipped: list[tuple[RunSpec, str]]
-    done: list[str]
+    done: list[RunSpec]
     unplaced: list[tuple[RunSpec, str]]
     remarks: list[tuple[RunSpec, str]]
     levels: list[tuple[RunSpec, str]]
@@ -69,8 +69,14 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """All runs of the experiment."""
+        """How many runs the experiment has."""
         return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
+
+    @property
+    def runs(self) -> Iterator[RunSpec]:
+        """All of them."""
+        skipped, unplaced = (spec for spec, _ in self.skipped), (spec for spec, _ in self.unplaced)
+        return chain(self.done, self.todo, skipped, unplaced)
 
 
 def choose_optimizers(ids: Iterable[str]) -> dict[str, OptimizerChoice]:
@@ -106,7 +112,7 @@ def make_plan(
     budget = Budget.parse(experiment.budget) if experiment.budget else None
     todo: list[RunSpec] = []
     skipped: list[tuple[RunSpec, str]] = []
-    done: list[str] = []
+    done: list[RunSpec] = []
     unplaced: list[tuple[RunSpec, str]] = []
     begun: dict[str, tuple[Task, Problem]] = {}
     part, parts = parse_shard(experiment.shard or "1/1")
@@ -126,7 +132,7 @@ def make_plan(
             if run in attempts:
                 spec = replace(spec, attempt=attempts[run] + 1)  # noqa: PLW2901
             if run in finished and run not in attempts:
-                done.append(run)
+                done.append(spec)
             elif reason:
                 skipped.append((spec, reason))
             elif no_room:

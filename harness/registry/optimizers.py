@@ -13,7 +13,7 @@ from typing import Any
 
 from optathlon.errors import UsageError, unknown
 from optathlon.optimizer import Capability, Optimizer
-from optathlon.paths import followed
+from optathlon.paths import followed, resolved
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.code import Code, code_of
@@ -86,6 +86,16 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     checked = checked_options(cls, options, f"the optimizer {name!r}")
     note_secrets(checked)
     return OptimizerChoice(name, cls, checked)
+
+
+def anchored(id: str) -> str:
+    """The id with the path of the file that it names from the root on: so it means the same wherever a process is."""
+    name, bracket, options = id.strip().partition("[")
+    label, reference = _split_name(name)
+    place, _, cls = reference.rpartition(":")
+    if not place.endswith(".py"):
+        return id
+    return f"{label}{'=' * bool(label)}{resolved(place)}:{cls}{bracket}{options}"
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

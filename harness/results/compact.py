@@ -73,7 +73,7 @@ def compact(folder: ResultsFolder) -> Compacted:
 
 def _compact(folder: ResultsFolder, names: Sequence[str]) -> int:
     tasks = folder.task_rows(names)
-    shards = [shard for shard in _inspected(folder, names) if shard.superseded or 0 < len(shard.held) < _RUNS_PER_SHARD]
+    shards = [shard for shard in _inspected(folder, names) if shard.superseded or len(shard.held) < _RUNS_PER_SHARD]
     superseded = sum(shard.superseded for shard in shards)
     if len(shards) > 1 or superseded:
         for group in _grouped(shards):
@@ -109,9 +109,10 @@ def _replace(
     folder: ResultsFolder, shards: list[_Shard], name: str, tasks: dict[tuple[str, str], dict[str, str]]
 ) -> None:
     runs = joined([folder.read_shard("runs", shard.name, RUNS).filter(shard.held) for shard in shards], RUNS)
-    if len(runs):
-        pairs = set(zip(runs["task"].to_pylist(), runs["task_version"].to_pylist(), strict=True))
-        described = [tasks[pair] for pair in sorted(pairs & tasks.keys())]
+    pairs = set(zip(runs["task"].to_pylist(), runs["task_version"].to_pylist(), strict=True))
+    pairs |= folder.task_rows([shard.name for shard in shards]).keys()  # which runs of other shards may need
+    described = [tasks[pair] for pair in sorted(pairs & tasks.keys())]
+    if len(runs) or described:
         write_shard(folder, name, runs, _row_groups(_kept_trials(folder, shards)), described)
     for shard in shards:
         folder.delete_shard(shard.name)
@@ -158,7 +159,7 @@ def _files(folder: ResultsFolder) -> int:
 def _delete_forgotten(folder: ResultsFolder) -> None:
     """Delete old temporary files, and old files of shards without a commit mark: whoever wrote them was killed."""
     committed = folder.on_shards(set)
-    for part in ("runs", "trials", "tasks", "provenance"):
+    for part in ("runs", "trials", "tasks", "provenance", "experiments"):
         for path in (folder.path / part).glob(".*.tmp"):
             _delete_if_old(path)
     for part in ("trials", "tasks"):

@@ -29,7 +29,7 @@ from optathlon.results.seal import is_whole
 from optathlon.results.writer import new_shard, write_shard
 
 _READ_OF_RUNS = pa.schema([RUNS.field(name) for name in ("run", "task", "status", "trials")])
-_OURS = frozenset({MARK, *PARTS, "provenance", "journal", "drivers", "log.txt"})
+_OURS = frozenset({MARK, *PARTS, "provenance", "journal", "drivers", "experiments", "log.txt"})
 
 
 def set_aside_damaged(folder: ResultsFolder) -> list[str]:

@@ -5,6 +5,7 @@
     trials/SHARD.parquet     their trials
     tasks/SHARD.parquet      descriptions of the tasks they ran on
     provenance/ID.json       packages, machine and command of one session of the harness
+    experiments/ID.yaml      what is to be done, and experiments/ID.parquet: its runs (`optathlon.results.planned`)
 
 A shard's runs file is its commit mark: it is written last and deleted first, and trials without one are ignored. A
 shard's trials are in the order of its runs, and its tasks file describes every task that its writer had not described
@@ -23,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -383,7 +385,7 @@ def write_mark(path: Path) -> None:
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")  # no other machine's
     try:
         write(temporary)
         _flush_to_disk(temporary, os.O_RDWR)

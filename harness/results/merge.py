@@ -30,6 +30,8 @@ from optathlon.results.folder import (
     split,
     write_atomically,
 )
+from optathlon.results.planned import FOLDER as EXPERIMENTS
+from optathlon.results.planned import stored_experiments
 from optathlon.results.schema import RUNS
 
 _KEYS = pa.schema([RUNS.field(name) for name in ("run", "attempt", *CODE_COLUMNS)])
@@ -87,6 +89,7 @@ def _merge(target: Path, old: Sequence[ResultsFolder], sources: Sequence[Results
     with storage_errors(target):
         for source in sources:
             _copy_provenance(source, folder)
+            _copy_experiments(source, folder)
         for shard in wanted:
             _copy_shard(shard, places[shard], folder)
     return Merged(folder, sum(held.values()), len(wanted))
@@ -144,6 +147,16 @@ def _copy_provenance(source: ResultsFolder, target: ResultsFolder) -> None:
         copy = target.path / "provenance" / path.name
         if not copy.exists():
             write_atomically(copy, partial(shutil.copyfile, path))
+
+
+def _copy_experiments(source: ResultsFolder, target: ResultsFolder) -> None:
+    """Those that the target lacks; the experiment file comes last."""
+    for stored in stored_experiments(source):
+        (target.path / EXPERIMENTS).mkdir(exist_ok=True)
+        for path in (stored.table, stored.file):
+            copy = target.path / EXPERIMENTS / path.name
+            if not copy.exists():
+                write_atomically(copy, partial(shutil.copyfile, path))
 
 
 def _copy_shard(shard: str, source: ResultsFolder, target: ResultsFolder) -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from optathlon.results.causes import same_cause
 from optathlon.results.drivers import Driver, drivers
 from optathlon.results.folder import ResultsFolder
+from optathlon.results.planned import planned_runs, unfinished
 from optathlon.trial import COMPLETE, Status
 
 WINDOW_S = 600.0
 """The rate is that of the runs which ended in so many last seconds."""
-_COLUMNS = ["run", "optimizer", "status", "reason", "started", "seconds"]
+COLUMNS = ["run", "attempt", "optimizer", "status", "reason", "started", "seconds"]
+"""Of finished runs, what their status is told by."""
 _SLOWEST = 5
 _NO_FAILURES = frozenset({*COMPLETE, Status.SKIPPED})
 
@@ -35,6 +38,10 @@ class FolderStatus:
         Stored runs by status.
     failures:
         Stored runs that are neither complete nor skipped, by status and reason, the most frequent first.
+    planned:
+        How many runs its experiments have; `None` where no experiment is stored.
+    left:
+        How many of these are not stored; where no experiment is, how many the drivers at work have left.
     drivers:
         Who is at work on it.
     journals:
@@ -49,6 +56,8 @@ class FolderStatus:
 
     statuses: Counter[str]
     failures: list[tuple[str, str, int]]
+    planned: int | None
+    left: int
     drivers: list[Driver]
     journals: int
     rate: float
@@ -57,24 +66,32 @@ class FolderStatus:
     size: int
 
     @property
-    def left(self) -> int:
-        """Runs that the drivers at work have left."""
-        return sum(driver.left for driver in self.drivers)
-
-    @property
     def time_left(self) -> timedelta | None:
-        """How long they will take at the present rate; `None` where that can't be told."""
-        return timedelta(seconds=round(self.left / self.rate)) if self.left and self.rate else None
+        """How long the drivers at work will take at the present rate; `None` where that can't be told."""
+        going_on = sum(driver.left for driver in self.drivers)
+        left = self.left or going_on  # runs that are retried are stored already
+        return timedelta(seconds=round(left / self.rate)) if going_on and self.rate else None
 
 
 def folder_status(folder: ResultsFolder) -> FolderStatus:
     """Look at the folder once. Raises `UsageError` where a file of it is damaged."""
-    runs = folder.finished(_COLUMNS).to_pandas()
+    planned = planned_runs(folder)
+    return status_of(folder, folder.finished(COLUMNS), planned)
+
+
+def status_of(folder: ResultsFolder, finished: pa.Table, planned: pa.Table | None) -> FolderStatus:
+    """The status of a folder with these finished runs (with `COLUMNS`), and these planned ones."""
+    runs = finished.to_pandas()
+    statuses, reasons = runs["status"].astype(str), runs["reason"].fillna("")
     sizes = list(_sizes(folder.path))
+    at_work = list(drivers(folder).values())
+    left = sum(driver.left for driver in at_work) if planned is None else len(unfinished(planned, finished))
     return FolderStatus(
-        statuses=Counter(runs["status"].astype(str)),
-        failures=failures_by_cause(Counter(zip(runs["status"].astype(str), runs["reason"].fillna(""), strict=True))),
-        drivers=list(drivers(folder).values()),
+        statuses=Counter(statuses),
+        failures=failures_by_cause(Counter(zip(statuses, reasons, strict=True))),
+        planned=None if planned is None else len(planned),
+        left=left,
+        drivers=at_work,
         journals=len(list((folder.path / "journal").glob("*.jsonl"))),
         rate=_rate(runs, time.time()),
         slowest=_slowest(runs),
@@ -88,6 +105,16 @@ def _sizes(path: Path) -> Iterator[int]:
         with contextlib.suppress(OSError):  # it has just gone
             if file.is_file():
                 yield file.stat().st_size
+
+
+def failed_statuses(statuses: Iterable[str]) -> list[str]:
+    """Those among the statuses of runs that say that a run failed."""
+    return sorted(set(statuses) - _NO_FAILURES)
+
+
+def is_failure(statuses: pd.Series) -> pd.Series:
+    """Which of these statuses say that a run failed."""
+    return ~statuses.astype(str).isin(list(_NO_FAILURES))
 
 
 def failures_by_cause(ended: Counter[tuple[str, str | None]]) -> list[tuple[str, str, int]]:

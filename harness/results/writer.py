@@ -107,17 +107,18 @@ def write_shard(
     An error, such as of a full disk, leaves nothing of it behind.
     """
     try:
-        _write(folder.path / "trials" / shard, STORED_TRIALS, (table.cast(STORED_TRIALS) for table in trials))
+        write_parquet(folder.path / "trials" / shard, STORED_TRIALS, (table.cast(STORED_TRIALS) for table in trials))
         if tasks:
-            _write(folder.path / "tasks" / shard, TASKS, [pa.Table.from_pylist(tasks, schema=TASKS)])
-        _write(folder.path / "runs" / shard, RUNS, [runs])
+            write_parquet(folder.path / "tasks" / shard, TASKS, [pa.Table.from_pylist(tasks, schema=TASKS)])
+        write_parquet(folder.path / "runs" / shard, RUNS, [runs])
     except Exception:  # whatever it is, nothing half-written may stay
         with suppress(OSError):
             folder.delete_shard(shard)
         raise
 
 
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+def write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write tables of one schema as a sealed file, which appears when it is whole."""
     labels = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     labels += ["run"] if schema is STORED_TRIALS else []
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]

@@ -12,8 +12,19 @@ import pytest
 from storage import Run, filled
 
 from optathlon import load
+from optathlon.results.planned import store_experiment
+from optathlon.results.status import folder_status
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "results.md").read_text()
+
+
+def outcome(program: str, name: str) -> dict[str, Any]:
+    """What the page's code gives that computes this with this program."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (code,) = [block for block in blocks if f"import {program}" in block and f"{name} = " in block]
+    found: dict[str, Any] = {}
+    exec(code, found)
+    return found
 
 
 @pytest.mark.parametrize("program", ["duckdb", "polars"])
@@ -27,13 +38,22 @@ def test_a_query_of_the_page_gives_what_load_gives(
     )
     left = max((folder.path / "trials").iterdir())
     shutil.copy(left, left.with_name("left.parquet"))
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if f"import {program}" in block]
     monkeypatch.chdir(tmp_path)
-    found: dict[str, Any] = {}
-    exec(code, found)
+    found = outcome(program, "best")
     expected = load("out").trials.groupby(["optimizer", "task", "seed"], observed=True)["value"].min().reset_index()
     assert found["best"] == list(expected.itertuples(index=False, name=None))
     assert len(found["best"]) == 3
+
+
+def test_the_query_of_what_is_left_gives_what_status_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("duckdb")
+    stored = [Run(0, 3), Run(1, 2)]
+    folder = filled(tmp_path / "out", [stored])
+    store_experiment(folder, "seeds: 1\n", [Run(0).spec, Run(2).spec])
+    store_experiment(folder, "seeds: 2\n", [Run(1, attempt=2).spec, Run(2).spec, Run(3).spec])
+    monkeypatch.chdir(tmp_path)
+    assert outcome("duckdb", "left")["left"] == [("random", 3)]
+    assert folder_status(folder).left == 3
 
 
 def test_the_run_has_one_type_in_runs_and_trials(tmp_path: Path) -> None:

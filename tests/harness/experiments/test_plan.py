@@ -151,7 +151,7 @@ def test_a_plan_holds_every_run_once() -> None:
     one = RunSpec("random", "toy/one", "1", 1, 5, Budget(7))
     plan = make_plan(experiment, {one.id})
     assert (plan.tasks, list(plan.optimizers)) == (["toy/one", "toy/two"], ["random", "simple"])
-    assert plan.done == [one.id]
+    assert plan.done == [one]
     assert [(spec.optimizer, spec.task, spec.seed) for spec in plan.todo] == [
         ("random", "toy/one", 0),
         ("simple", "toy/one", 0),
