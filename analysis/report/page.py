@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -17,9 +17,12 @@ from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.charts import GROUP, OPTION_WIDTH, TASK, Chart, control, cuts, name_options
+from optathlon.analysis.report.contents import Contents, link_to
+from optathlon.analysis.report.downloads import Download, download
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import subset_study
+from optathlon.analysis.report.scope import KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.errors import UsageError
@@ -35,12 +38,15 @@ _BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
 
+_COURSE = "runs of several trials"
+"""What it takes to show what happened before the end of runs."""
+
 
 def write_report(
     results: Results,
     out_dir: str | Path,
     *,
-    title: str = "Optathlon report",
+    title: str | None = None,
     seed: int = 0,
     subset: Subset | None = None,
     ties: float = 0.0,
@@ -55,7 +61,7 @@ def write_report(
     out_dir:
         The folder to write to; made if absent.
     title:
-        The page's heading.
+        The page's heading; by default the name of the experiment.
     seed:
         Seeds the bootstrap and every other draw. The same results and seed give the same bytes.
     subset:
@@ -72,23 +78,29 @@ def write_report(
     there are no runs.
     """
     page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance)
-    html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    for section in page.sections:
-        for figure in section.figures():
-            save(figure, folder)
-        for name, table in section.tables():
-            best = {column: end for column, end in _BEST.items() if column in table}
-            save_table(name, table, folder, best=best if name.startswith("standings") else None)
+    downloads = {section: [*_saved(section, folder)] for section in page.sections}
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
+    html = page.html(title or title_of(results), downloads)
     path.write_text(without_known_secrets(html), encoding="utf-8")
     return path
+
+
+def _saved(section: Section, folder: Path) -> Iterator[Download]:
+    """What a section has for files, once these are written."""
+    for figure in section.figures():
+        save(figure, folder)
+        yield download(figure.caption, figure.name, folder)
+    for name, table in section.tables():
+        best = {column: end for column, end in _BEST.items() if column in table}
+        save_table(name, table, folder, best=best if name.startswith("standings") else None)
+        yield download(name.replace("_", " "), name, folder)
 
 
 def make_page(
@@ -109,6 +121,25 @@ def make_page(
     return Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a section shows, its files, and whether it follows the choice of tasks."""
+
+    html: Markup
+    downloads: Sequence[Download]
+    is_filtered: bool
+
+
+@dataclass(frozen=True)
+class ShownChapter:
+    """A chapter with its parts, and a sentence on those that have nothing to show."""
+
+    anchor: str
+    heading: str
+    parts: list[Part]
+    hidden: list[str]
+
+
 class Page:
     """The sections, and the page that they make."""
 
@@ -123,31 +154,54 @@ class Page:
         self._charts = {section: _with_views(section.charts()) for section in self.sections}
         self._environment = _environment(data)
 
-    def html(self, title: str) -> str:
-        """The whole page."""
+    def html(self, title: str, downloads: Mapping[Section, Sequence[Download]] | None = None) -> str:
+        """The whole page, with links to the files of each section."""
+        contents = Contents()
+        chapters = [*self._shown(contents, downloads or {})]
         return self._environment.get_template("report.html").render(
             title=title,
-            scope=_scope(self._data.analysis),
+            kind=KIND,
+            scope=scope(self._data.analysis),
             findings=[sentence for section in self.sections for sentence in section.findings()],
             caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
             cut_names=_cut_names(self._data.looks),
-            chapters=list(self._shown()),
+            contents=contents.chapters,
+            chapters=chapters,
+            link_to=link_to,
             data=json_script(self._script_data()),
             style=style(),
             script=script(),
         )
 
-    def _shown(self) -> Iterator[tuple[str, str, list[Markup]]]:
-        """Anchor, heading and parts of each chapter with something to show."""
+    def _shown(self, contents: Contents, downloads: Mapping[Section, Sequence[Download]]) -> Iterator[ShownChapter]:
         for chapter, sections in self._chapters:
-            parts = [part for part in map(self._part, sections) if part.strip()]
-            if parts:
-                yield chapter.anchor, chapter.heading, parts
+            contents.chapter(chapter.anchor, chapter.heading)
+            html = {section: self._html(section, contents) for section in sections}
+            parts = [
+                Part(shown, downloads.get(section, ()), section.is_filtered)
+                for section, shown in html.items()
+                if shown.strip()
+            ]
+            shown = {type(section) for section, shown in html.items() if shown.strip()}
+            hidden = [section for section in chapter.sections if section not in shown]
+            yield ShownChapter(chapter.anchor, chapter.heading, parts, [*self._reasons(hidden)])
 
-    def _part(self, section: Section) -> Markup:
+    def _html(self, section: Section, contents: Contents) -> Markup:
         template = self._environment.get_template(f"sections/{section.template}")
-        charts = list(self._charts[section])
-        return Markup(template.render(heading=section.heading, note=section.note, charts=charts, **section.content()))
+        known = {"heading": section.heading, "note": section.note, "headline": contents.headline}
+        return Markup(template.render(known, charts=list(self._charts[section]), **section.content()))
+
+    def _reasons(self, hidden: Iterable[type[Section]]) -> Iterator[str]:
+        """A sentence on each thing that would have to be known to show some sections, and which these are."""
+        lacking: dict[str, list[str]] = {}
+        for section in hidden:
+            is_without_course = section.needs_course and not self._data.analysis.has_course
+            needs = _COURSE if is_without_course else section.needs
+            if needs:
+                lacking.setdefault(needs, []).append(section.heading)
+        for needs, headings in lacking.items():
+            named = ", ".join(filter(None, headings))
+            yield f"Not shown{': ' if named else ''}{named}, as it takes {needs}."
 
     def _script_data(self) -> dict[str, Any]:
         """The page's data, as described in `assets/page.js`."""
@@ -165,33 +219,6 @@ class Page:
             "controls": controls,
             "charts": {name: chart for charts in self._charts.values() for name, chart in charts.items()},
         }
-
-
-def _scope(analysis: Analysis) -> list[tuple[str, str]]:
-    """Facts for the head of the page."""
-    runs = analysis.results.runs
-    started = pd.to_datetime(runs["started"], utc=True).dropna()
-    days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"}) if len(started) else []
-    facts = [
-        (f"{len(analysis.optimizers):,}", "optimizers"),
-        (f"{runs['task'].nunique():,}", "tasks"),
-        (f"{runs['seed'].nunique():,}", "seeds"),
-        (f"{len(runs):,}", "runs"),
-        (f"{len(analysis.results.trials):,}", "trials"),
-        (_budget(runs) if analysis.has_course else "", "budget"),
-        (" to ".join(days), "started (UTC)"),
-    ]
-    return [(value, label) for value, label in facts if value]
-
-
-def _budget(runs: pd.DataFrame) -> str:
-    """The budgets of the runs, e.g. `"20 to 100 evaluations"`."""
-    parts = []
-    for unit, amounts in runs.groupby(runs["budget_unit"].astype(str))["budget"]:
-        low, high = amounts.min(), amounts.max()
-        amount = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        parts.append(f"{amount} {'full evaluations' if unit == 'evaluations' else unit}")
-    return ", ".join(parts)
 
 
 def _cut_names(names: Iterable[str]) -> dict[str, str]:

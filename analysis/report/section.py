@@ -76,17 +76,23 @@ class Section:
     ----------
     heading, note:
         What stands above its charts and figures, if it has any; empty for nothing.
+    needs:
+        What it takes to show something, which the page says where it shows nothing; empty if that goes without saying.
     template:
         The file of this folder's `sections/` that its part of the page is made from, given `content`, `heading`, `note`
         and `charts` (the names of those with something to show). The default shows charts, then `content`'s `figures`.
     needs_course:
         Whether it is about what runs had before their end; it is left out where all have a single trial.
+    is_filtered:
+        Whether it follows the choice of tasks on top of the page; else it says there that it doesn't.
     """
 
     heading: ClassVar[str] = ""
     note: ClassVar[str] = ""
+    needs: ClassVar[str] = "two optimizers that ran the same tasks"
     template: ClassVar[str] = "section.html"
     needs_course: ClassVar[bool] = False
+    is_filtered: ClassVar[bool] = True
 
     def __init__(self, data: ReportData) -> None:
         self.data = data
