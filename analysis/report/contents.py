@@ -21,35 +21,30 @@ class Entry:
 
 
 class Contents:
-    """What the page has written so far, in its order.
-
-    Attributes
-    ----------
-    chapters:
-        An entry for each chapter.
-    """
+    """Makes the headings of a page in their order, no two with the same anchor."""
 
     def __init__(self) -> None:
-        self.chapters: list[Entry] = []
         self._taken: set[str] = set()
+        self._chapter = Entry("", "")
 
-    def chapter(self, anchor: str, text: str) -> None:
-        """Begin a chapter, whose heading has this anchor."""
+    def chapter(self, anchor: str, text: str) -> Entry:
+        """Begin a chapter, whose heading has this anchor; its entry gets those of the headings that follow."""
         self._taken.add(anchor)
-        self.chapters.append(Entry(anchor, text))
+        self._chapter = Entry(anchor, text)
+        return self._chapter
 
     def headline(self, level: int, text: str) -> Markup:
         """A heading of the page within the chapter, `level` 3 or 4, that a link can lead to."""
         anchor = self._anchor(text)
         if level == _LISTED_LEVEL:
-            self.chapters[-1].below.append(Entry(anchor, text))
+            self._chapter.below.append(Entry(anchor, text))
         heading = Markup('<h{level} id="{anchor}">{text}{link}</h{level}>')
         return heading.format(level=level, anchor=anchor, text=text, link=link_to(anchor))
 
     def _anchor(self, text: str) -> str:
         """The words of a heading after those of its chapter, and a number where others have the same."""
         words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-        wanted = "-".join(filter(None, (self.chapters[-1].anchor, words)))
+        wanted = "-".join(filter(None, (self._chapter.anchor, words)))
         anchor, number = wanted, 1
         while anchor in self._taken:
             number += 1

@@ -16,13 +16,14 @@ from optathlon.analysis.plots.labels import labels
 from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
-from optathlon.analysis.report.charts import GROUP, OPTION_WIDTH, TASK, Chart, control, cuts, name_options
-from optathlon.analysis.report.contents import Contents, link_to
+from optathlon.analysis.report.changes import Changes
+from optathlon.analysis.report.charts import OPTION_WIDTH, Chart, cuts, shared_controls
+from optathlon.analysis.report.contents import Contents, Entry, link_to
 from optathlon.analysis.report.downloads import Download, download
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import subset_study
-from optathlon.analysis.report.scope import KIND, scope, title_of
+from optathlon.analysis.report.scope import COMPARISON, KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.errors import UsageError
@@ -51,6 +52,7 @@ def write_report(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
+    changes: Changes | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -71,13 +73,15 @@ def write_report(
     importance:
         Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
         takes about a second each.
+    changes:
+        What changed from some of these results to the others, which then comes first.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance)
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, changes=changes)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,7 @@ def make_page(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
+    changes: Changes | None = None,
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -118,7 +123,7 @@ def make_page(
     analysis = Analysis(results, seed)
     explained = analysis.labels_of([*importance])
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
+    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, changes=changes))
 
 
 @dataclass(frozen=True)
@@ -134,8 +139,7 @@ class Part:
 class ShownChapter:
     """A chapter with its parts, and a sentence on those that have nothing to show."""
 
-    anchor: str
-    heading: str
+    entry: Entry
     parts: list[Part]
     hidden: list[str]
 
@@ -160,14 +164,14 @@ class Page:
         chapters = [*self._shown(contents, downloads or {})]
         return self._environment.get_template("report.html").render(
             title=title,
-            kind=KIND,
+            kind=COMPARISON if self._data.changes else KIND,
             scope=scope(self._data.analysis),
             findings=[sentence for section in self.sections for sentence in section.findings()],
             caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
             cut_names=_cut_names(self._data.looks),
-            contents=contents.chapters,
             chapters=chapters,
             link_to=link_to,
+            has_files=bool(downloads),
             data=json_script(self._script_data()),
             style=style(),
             script=script(),
@@ -175,7 +179,7 @@ class Page:
 
     def _shown(self, contents: Contents, downloads: Mapping[Section, Sequence[Download]]) -> Iterator[ShownChapter]:
         for chapter, sections in self._chapters:
-            contents.chapter(chapter.anchor, chapter.heading)
+            entry = contents.chapter(chapter.anchor, chapter.heading)
             html = {section: self._html(section, contents) for section in sections}
             parts = [
                 Part(shown, downloads.get(section, ()), section.is_filtered)
@@ -184,7 +188,9 @@ class Page:
             ]
             shown = {type(section) for section, shown in html.items() if shown.strip()}
             hidden = [section for section in chapter.sections if section not in shown]
-            yield ShownChapter(chapter.anchor, chapter.heading, parts, [*self._reasons(hidden)])
+            reasons = [*self._reasons(hidden)]
+            if parts or reasons:
+                yield ShownChapter(entry, parts, reasons)
 
     def _html(self, section: Section, contents: Contents) -> Markup:
         template = self._environment.get_template(f"sections/{section.template}")
@@ -207,16 +213,13 @@ class Page:
         """The page's data, as described in `assets/page.js`."""
         tasks, looks = self._data.analysis.results.tasks, self._data.looks
         collections = {str(name): str(row["collection"]) for name, row in tasks.iterrows()}
-        controls = {TASK: control("Task", name_options(collections))}
-        if self._data.groups:
-            controls[GROUP] = control("Tasks", name_options(dict.fromkeys(self._data.groups)))
         return {
             "optimizers": [
                 {"name": name, "color": look.color, "marker": look.marker, "dashed": look.line == "--"}
                 | ({"cut": cut} if cut else {})
                 for (name, look), cut in zip(looks.items(), cuts([*looks]), strict=True)
             ],
-            "controls": controls,
+            "controls": shared_controls(collections, [*self._data.groups], self._data.groups_of_tasks),
             "charts": {name: chart for charts in self._charts.values() for name, chart in charts.items()},
         }
 
@@ -247,11 +250,12 @@ def _environment(data: ReportData) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for function in (cells.number, cells.fixed, cells.whole, cells.percent, cells.seconds):
+    for function in (cells.number, cells.signed, cells.fixed, cells.whole, cells.percent, cells.seconds):
         environment.filters[function.__name__] = function
     environment.globals.update(
         looks=data.looks,
         numbers=data.numbers,
+        of_tasks=data.of_tasks,
         optimizer_labels=labels(data.looks, OPTION_WIDTH),
         task_labels=labels(map(str, data.analysis.results.tasks.index), OPTION_WIDTH),
     )

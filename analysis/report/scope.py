@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from optathlon.analysis.analysis import Analysis
     from optathlon.results.frames import Results
 
-KIND = "Optathlon report"
-"""What the page is, and its title where nothing has a name."""
+KIND, COMPARISON = "Optathlon report", "Optathlon comparison"
+"""What the page is; the first is its title, too, where nothing has a name."""
 
 _MOST_NAMES = 3
 

@@ -25,6 +25,7 @@ from optathlon.analysis.report.sections.subset import SubsetAgreement
 from optathlon.analysis.report.sections.task_correlation import TaskCorrelation
 from optathlon.analysis.report.sections.task_facts import TaskFacts
 from optathlon.analysis.report.sections.task_results import TaskResults
+from optathlon.analysis.report.sections.what_changed import WhatChanged
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Chapter:
 
 
 CHAPTERS = (
+    Chapter("changes", "What changed", (WhatChanged,)),
     Chapter("coverage", "Coverage and failures", (Coverage,)),
     Chapter("anytime", "Performance over the budget", (Anytime,)),
     Chapter("standings", "Standings", (Standings,)),
