@@ -12,8 +12,6 @@ function followSections() {
   contents.addEventListener("click", ({ target }) => target.closest("a") && fit());
   addEventListener("keydown", ({ key }) => key === "Escape" && fit());
   addEventListener("pointerdown", ({ target }) => contents.contains(target) || fit());
-  addEventListener("beforeprint", () => (contents.open = true));
-  addEventListener("afterprint", fit);
   const seen = new IntersectionObserver((changes) => changes.forEach(mark), { rootMargin: "-25% 0px -75% 0px" });
   for (const section of document.querySelectorAll("main section[id]")) seen.observe(section);
 }
