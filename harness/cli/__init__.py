@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import sys
 
-COMPLETE = "_OPTATHLON_COMPLETE"
-"""The variable by which a shell asks what may follow: the command line then completes, and does nothing else."""
+COMPLETE = "OPTATHLON_COMPLETE"
+"""The variable by which a shell asks how a line may go on: it holds the line up to the cursor."""
 
 
 def main() -> None:
-    """Run the command line.
+    """Run the command line, or complete a line for a shell.
 
     Exit codes: 0 all well, 1 some runs or checks failed, 2 bad input, 3 the harness itself failed, 130 interrupted.
     """
-    from optathlon.running.environment import pin
+    if (line := os.environ.get(COMPLETE)) is not None:
+        from optathlon.cli.completion import print_candidates
 
-    if COMPLETE not in os.environ:
+        print_candidates(line)
+        return
+    if sys.argv[1:] not in ([], ["--help"], ["-h"], ["--version"]):
+        from optathlon.running.environment import pin
+
         pin()  # this starts the process again: before the commands are loaded
-    from optathlon.cli.app import run_command
+    from optathlon.cli.commands import run_command
 
     run_command()

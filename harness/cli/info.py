@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
 from optathlon.cli.flags import Plugins
 from optathlon.cli.listing import load_plugins
@@ -31,7 +32,8 @@ def info(
     id: Annotated[
         str,
         typer.Argument(
-            help="Id of an optimizer, a collection or a task, subset:NAME, carps:NAME, or a table descriptor."
+            help="Id of an optimizer, a collection or a task, subset:NAME, carps:NAME, or a table descriptor.",
+            autocompletion=ids,
         ),
     ],
     plugins: Plugins = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
 from optathlon.cli.flags import Plugins
 from optathlon.cli.output import show
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 def list_known(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.", autocompletion=ids)] = "*",
     where: Annotated[
         str | None,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import optimizer_ids, task_ids
 from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import (
@@ -40,10 +41,16 @@ _REASONS_SHOWN = 10
 def run(
     file: Annotated[Path | None, path_argument(help="Experiment file (YAML); flags win over it.")] = None,
     optimizers: Annotated[
-        list[str] | None, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. optuna-tpe. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--optimizer", "-o", help="Optimizer id, e.g. optuna-tpe. Repeatable.", autocompletion=optimizer_ids
+        ),
     ] = None,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.", autocompletion=task_ids
+        ),
     ] = None,
     where: Annotated[
         str | None, typer.Option(help="Only tasks of which this holds: 'dims <= 10 and kind == \"training\"'.")

@@ -11,17 +11,18 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from optathlon.entries import broken, load_entry
 from optathlon.environment import Environment
 from optathlon.errors import MissingDependency, MissingEnvironment, UsageError
 from optathlon.optimizer import Optimizer
 from optathlon.paths import followed
-from optathlon.registry.loading import PluginFolder
-from optathlon.remote.environments import missing
 from optathlon.task import Collection, Task
 from optathlon.text import described
+
+if TYPE_CHECKING:
+    from optathlon.registry.loading import PluginFolder
 
 T = TypeVar("T")
 
@@ -171,6 +172,8 @@ def import_plugin(path: Path) -> ModuleType:
                 ".yaml"
             )
         if path.parent not in plugins.folders:
+            from optathlon.registry.loading import PluginFolder
+
             plugins.folders[path.parent] = PluginFolder(path.parent)
         plugins.modules[path] = plugins.folders[path.parent].load(path)
     return plugins.modules[path]
@@ -195,6 +198,8 @@ def require(what: str, packages: Iterable[str], install: str) -> None:
 
 def require_environment(what: str, environment: Environment | None) -> None:
     """Raise `MissingEnvironment` where the virtual environment that an optimizer needs can't be used."""
+    from optathlon.remote.environments import missing
+
     if reason := missing(environment):
         raise MissingEnvironment(f"{what} has an environment of its own: {reason}")
 

@@ -1,7 +1,4 @@
-"""The commands, and what the command line does with errors.
-
-Commands load what they need when they are called, so that `--help` is quick.
-"""
+"""The commands, each imported when it is called, and what the command line does with errors."""
 
 from __future__ import annotations
 
@@ -9,60 +6,102 @@ import errno
 import re
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from optathlon.cli import (
-    check,
-    compact,
-    compare,
-    data,
-    env,
-    export,
-    info,
-    judge,
-    listing,
-    merge,
-    report,
-    retry,
-    run,
-    status,
-    subset,
-    table,
-)
-from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.help import HELP_FLAGS, in_plain_words
 from optathlon.cli.output import flush, show
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.redaction import redacted
 
+COMMANDS = {
+    "run": "run:run",
+    "status": "status:status",
+    "retry": "retry:retry",
+    "report": "report:report",
+    "compare": "compare:compare",
+    "list": "listing:list_known",
+    "info": "info:info",
+    "check": "check:check",
+    "compact": "compact:compact",
+    "merge": "merge:merge",
+    "export": "export:export",
+    "subset": "subset:group",
+    "table": "table:group",
+    "judge": "judge:group",
+    "data": "data:group",
+    "env": "env:group",
+    "completion": "completion:completion",
+}
+"""The module of this folder that each command is in, and its function there, or its group of commands."""
+
 _SHOWN = 80
 _LONG_WORD = re.compile(r"\S{300,}")
 
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name, made when they are asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"optathlon.cli.{module}"), attribute)
+        group = typer.Typer(add_completion=False)
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=name)
+        else:
+            group.command(name)(found)
+            group.callback()(lambda: None)  # else the only command stands for the group
+        made: Any = typer.main.get_command(group)
+        return in_plain_words(made.commands[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"commands": _Commands()})
+
+
 app = typer.Typer(
     name="optathlon",
+    cls=_Group,
     help="N hyperparameter optimizers compete on M tasks.",
+    epilog=EXPLAINED,
     add_completion=False,
+    context_settings={"help_option_names": HELP_FLAGS},
     pretty_exceptions_enable=False,
 )
-app.command("run")(run.run)
-app.command("status")(status.status)
-app.command("retry")(retry.retry)
-app.command("report")(report.report)
-app.command("compare")(compare.compare)
-app.add_typer(subset.group, name="subset")
-app.add_typer(table.group, name="table")
-app.add_typer(judge.group, name="judge")
-app.command("list")(listing.list_known)
-app.command("info")(info.info)
-app.command("check")(check.check)
-app.add_typer(data.group, name="data")
-app.add_typer(env.group, name="env")
-app.command("compact")(compact.compact)
-app.command("merge")(merge.merge)
-app.command("export")(export.export)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        show(f"optathlon {version('optathlon')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What can be said before a command."""
+
+
+def command() -> Any:
+    """The command line with its commands below, as `typer` takes it apart."""
+    return in_plain_words(typer.main.get_command(app))
 
 
 def run_command() -> NoReturn:
@@ -95,7 +134,7 @@ def run_command() -> NoReturn:
 def _exit_code(arguments: Sequence[str]) -> Any:
     """Do the command. Where nobody reads a help, which rich takes for a failure, all is well."""
     try:
-        return app(arguments, standalone_mode=False)
+        return command()(arguments, standalone_mode=False)
     except SystemExit as end:
         return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
 
