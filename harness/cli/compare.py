@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Json, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError, storage_errors
@@ -43,11 +43,13 @@ def compare(
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
+    as_json: Json = False,
 ) -> None:
     """Say what changed from A to B for the optimizers in both, and write one report with both side by side."""
     from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
     from optathlon.analysis.report import write_report
     from optathlon.analysis.report.figures import save_table
+    from optathlon.cli.json_documents import compare_document, show_json
     from optathlon.results.failures import with_failure_values
 
     tables = [path for path in (first, second) if path.is_file()]
@@ -60,14 +62,18 @@ def compare(
     both = side_by_side(one, other, names=called)
     pairs = paired_runs(one, other, ties=ties)
     by_optimizer, by_task = changes(pairs, seed=seed), task_changes(pairs)
-    lines = [*_table(by_optimizer, called), *_sentences(by_optimizer, by_task, called)]
-    show("\n".join([*lines, *_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]))
+    notes = [*_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]
+    if not as_json:
+        show("\n".join([*_table(by_optimizer, called), *_sentences(by_optimizer, by_task, called), *notes]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
     page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties)
     with storage_errors(folder):
         save_table("changes", by_optimizer, folder / "figures")
         save_table("task_changes", by_task, folder / "figures")
-    show(f"\nthe report of both is {page}")
+    if as_json:
+        show_json(compare_document(called, by_optimizer, by_task, notes, page))
+    else:
+        show(f"\nthe report of both is {page}")
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

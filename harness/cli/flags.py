@@ -51,4 +51,5 @@ FailFast = Annotated[int | None, whole_number(help="End runs of which the first 
 KeepOld = Annotated[
     bool | None, typer.Option("--keep-old", help="Keep results of the same optimizers that other code gave.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, as docs/json.md describes it.")]
 Isolate = Annotated[bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")]
