@@ -9,6 +9,10 @@ COMPLETE = "OPTATHLON_COMPLETE"
 """The variable by which a shell asks how a line may go on: it holds the line up to the cursor."""
 
 
+_UNPINNED = ([], *([word] for word in ("--help", "-h", "--version", "list", "info", "data", "env", "completion")))
+"""Where nothing is drawn or computed, so that the process need not start again."""
+
+
 def main() -> None:
     """Run the command line, or complete a line for a shell.
 
@@ -19,7 +23,7 @@ def main() -> None:
 
         print_candidates(line)
         return
-    if sys.argv[1:] not in ([], ["--help"], ["-h"], ["--version"]):
+    if sys.argv[1:2] not in _UNPINNED:
         from optathlon.running.environment import pin
 
         pin()  # this starts the process again: before the commands are loaded

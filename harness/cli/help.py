@@ -16,10 +16,14 @@ _WORDS = {"bool": "", "str": "TEXT", "int": "INTEGER", "int range": "INTEGER", "
 
 
 def in_plain_words(command: C) -> C:
-    """The command with plain words for the values of its options and arguments."""
+    """The command, with those of a group that are made already, with plain words for the values of its parameters."""
     for parameter in parameters(command):
         word = parameter.metavar if parameter.param_type_name == "option" else None
         parameter.display_type_rich = _Always(word or _plain(parameter.display_type(None)))
+    commands = getattr(command, "commands", None)
+    if isinstance(commands, dict):
+        for one in commands.values():
+            in_plain_words(one)
     return command
 
 
