@@ -44,6 +44,8 @@ class Plugins:
     folders: dict[Path, PluginFolder] = field(default_factory=dict)
     descriptors: dict[Path, list[str]] = field(default_factory=dict)
     """The tasks' ids of each table descriptor."""
+    adopted: set[str] = field(default_factory=set)
+    """Names of optimizers, and ids of tasks, that were given as they are: other processes don't have them."""
     names: dict[str, str] = field(default_factory=dict)
     """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
