@@ -49,7 +49,7 @@ def print_candidates(line: str) -> None:
     from optathlon.cli.commands import command
 
     words = _split(line)
-    last = "" if line[-1:].isspace() else words.pop()
+    last = words.pop() if words and not line[-1:].isspace() else ""
     for word, meaning in _candidates(command(), words[1:], last):
         show(f"{word}\t{meaning}".rstrip())
 
