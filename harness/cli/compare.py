@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Json, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
 from optathlon.errors import UsageError
@@ -41,11 +41,13 @@ def compare(
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
+    as_json: Json = False,
 ) -> None:
     """Say what changed from A to B for the optimizers in both, and write a page with that and both side by side."""
     from optathlon.analysis.compare import side_by_side
     from optathlon.analysis.report import write_report
     from optathlon.analysis.report.changes import changes_between
+    from optathlon.cli.json_documents import compare_document, show_json
     from optathlon.results.failures import with_failure_values
 
     tables = [path for path in (first, second) if path.is_file()]
@@ -57,10 +59,14 @@ def compare(
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
     found = changes_between(one, other, names=called, ties=ties, seed=seed)
-    show("\n".join([*_table(found.by_optimizer, called), *_sentences(found), *found.notes]))
+    if not as_json:
+        show("\n".join([*_table(found.by_optimizer, called), *_sentences(found), *found.notes]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
     page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties, changes=found)
-    show(f"\nthe report of both is {page}")
+    if as_json:
+        show_json(compare_document(called, found.by_optimizer, found.by_task, found.notes, page))
+    else:
+        show(f"\nthe report of both is {page}")
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

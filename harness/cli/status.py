@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import path_argument
+from optathlon.cli.flags import Json, path_argument
 from optathlon.cli.output import show
+from optathlon.errors import UsageError
 from optathlon.redaction import redacted
 from optathlon.text import clean
 
@@ -25,12 +26,19 @@ _MANY_FILES = 3000
 def status(
     results: Annotated[Path, path_argument(help="Results folder.")],
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is done, running, failed and left, how fast it goes, and what it takes on disk."""
+    from optathlon.cli.json_documents import show_json, status_document
     from optathlon.results.folder import ResultsFolder
     from optathlon.results.status import folder_status
 
+    if watch and as_json:
+        raise UsageError("--json is printed once: leave --watch out")
     folder = ResultsFolder.open(results)
+    if as_json:
+        show_json(status_document(results, folder_status(folder)))
+        return
     if not watch:
         show("\n".join(_lines(results, folder_status(folder))))
         return
