@@ -22,7 +22,8 @@ from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
-from optathlon.errors import UsageError
+from optathlon.analysis.report.steps import Tell, silent, steps
+from optathlon.errors import UsageError, unknown
 from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def write_report(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
+    focus: str | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -65,20 +67,27 @@ def write_report(
     importance:
         Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
         takes about a second each.
+    focus:
+        An optimizer that a sentence and a table compare with each other one.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
-    there are no runs.
+    there are no runs, or none of the optimizer in focus.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance)
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus)
+    return write_page(page, out_dir, title=title)
+
+
+def write_page(page: Page, out_dir: str | Path, *, title: str, tell: Tell = silent) -> Path:
+    """Write a page and its files, as `write_report` does."""
     html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    for section in page.sections:
+    for section in steps("figures and tables", page.sections, tell):
         for figure in section.figures():
             save(figure, folder)
         for name, table in section.tables():
@@ -98,6 +107,8 @@ def make_page(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
+    focus: str | None = None,
+    tell: Tell = silent,
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -105,14 +116,22 @@ def make_page(
     results = with_ties(results, ties)
     analysis = Analysis(results, seed)
     explained = analysis.labels_of([*importance])
+    if focus is not None and focus not in analysis.optimizers:
+        raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained))
+    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, focus=focus), tell)
 
 
 class Page:
-    """The sections, and the page that they make."""
+    """The sections, and the page that they make.
 
-    def __init__(self, data: ReportData) -> None:
+    Attributes
+    ----------
+    findings, caveats:
+        The sentences at its head: what was found, and what a reader must know before relying on that.
+    """
+
+    def __init__(self, data: ReportData, tell: Tell = silent) -> None:
         self._data = data
         known = data.analysis.has_course
         self._chapters = [
@@ -120,16 +139,18 @@ class Page:
             for chapter in CHAPTERS
         ]
         self.sections = [section for _, sections in self._chapters for section in sections]
-        self._charts = {section: _with_views(section.charts()) for section in self.sections}
+        self._charts = {section: _with_views(section.charts()) for section in steps("statistics", self.sections, tell)}
         self._environment = _environment(data)
+        self.findings = [sentence for section in self.sections for sentence in section.findings()]
+        self.caveats = list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats()))
 
     def html(self, title: str) -> str:
         """The whole page."""
         return self._environment.get_template("report.html").render(
             title=title,
             scope=_scope(self._data.analysis),
-            findings=[sentence for section in self.sections for sentence in section.findings()],
-            caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
+            findings=self.findings,
+            caveats=self.caveats,
             cut_names=_cut_names(self._data.looks),
             chapters=list(self._shown()),
             data=json_script(self._script_data()),

@@ -30,6 +30,8 @@ class ReportData:
         The relative difference up to which values are equal; the results have it already.
     explained:
         Tasks for which the importance of hyperparameters is estimated.
+    focus:
+        The optimizer that is compared with each other one, if that was asked for.
 
     Attributes
     ----------
@@ -46,11 +48,13 @@ class ReportData:
         subset: Representativeness | None = None,
         ties: float = 0.0,
         explained: Sequence[str] = (),
+        focus: str | None = None,
     ) -> None:
         self.analysis = analysis
         self.ties = ties
         self.subset = subset
         self.explained = explained
+        self.focus = focus
         self.looks: dict[str, Look] = looks(analysis.optimizers)
         self.numbers = {name: number for number, name in enumerate(self.looks)}
 
