@@ -26,7 +26,7 @@ def runtimes(
     losses: pd.Series,
     tasks: pd.DataFrame,
     *,
-    precisions: Sequence[float] = PRECISIONS,
+    precisions: Sequence[float] | None = PRECISIONS,
     shares: Sequence[float] = SHARES,
 ) -> pd.DataFrame:
     """Full evaluations until each target is reached.
@@ -154,7 +154,7 @@ def target_losses(
     losses: pd.Series,
     tasks: pd.DataFrame,
     *,
-    precisions: Sequence[float] = PRECISIONS,
+    precisions: Sequence[float] | None = PRECISIONS,
     shares: Sequence[float] = SHARES,
 ) -> np.ndarray:
     """The losses to be reached on the task of each run.
@@ -168,23 +168,24 @@ def target_losses(
     tasks:
         The `tasks` frame.
     precisions:
-        How far above the known optimum.
+        How far above the known optimum; none to do without it.
     shares:
-        Where the optimum is unknown: of the way from the best final loss to the worst one, as many.
+        Where there is none: of the way from the best final loss to the worst one, as many.
 
     Returns
     -------
     Shape (runs, targets).
     """
-    optimum = optimal_losses(cells, tasks).to_numpy(dtype=float)
     final = losses.groupby(level="task")
     task = cells.get_level_values("task")
     best, worst = (ends.reindex(task).to_numpy(dtype=float) for ends in (final.min(), final.max()))
-    absolute = optimum[:, None] + np.array(precisions)
     unit = room(best, worst)
     best, worst = (best * unit)[:, None], (worst * unit)[:, None]
-    relative = (best + (worst - best) * np.array(shares)) / unit[:, None]
-    targets: np.ndarray = np.where(np.isnan(optimum)[:, None], relative, absolute)
+    relative: np.ndarray = (best + (worst - best) * np.array(shares)) / unit[:, None]
+    if precisions is None:
+        return relative
+    optimum = optimal_losses(cells, tasks).to_numpy(dtype=float)[:, None]
+    targets: np.ndarray = np.where(np.isnan(optimum), relative, optimum + np.array(precisions))
     return targets
 
 

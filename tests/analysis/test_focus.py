@@ -64,7 +64,7 @@ def test_the_sentence_and_the_table_say_what_the_primary_test_says(skilled: Resu
     (told,) = section.findings()
     assert re.fullmatch(
         r"<b>mine</b> has place [23] of 4 by mean rank: it is significantly better than <b>weak</b>, is significantly "
-        r"worse than <b>strong</b>, can't be told apart from <b>twin</b>\.",
+        r"worse than <b>strong</b>, and can't be told apart from <b>twin</b>\.",
         str(told),
     )
     (_, table), (_, tasks) = section.tables()

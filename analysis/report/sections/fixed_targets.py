@@ -13,7 +13,7 @@ import pandas as pd
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.fixed_budgets import BUDGETS
 from optathlon.analysis.metrics.normalisation import BEST_TO_WORST
-from optathlon.analysis.report.cells import number, whole
+from optathlon.analysis.report.cells import fixed, number, whole
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted
 from optathlon.analysis.stats.comparison import Comparison
@@ -21,8 +21,8 @@ from optathlon.analysis.stats.comparison import Comparison
 _NEVER = "∞"
 
 _KINDS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "precision": ("above the known optimum", "{:g}".format),
     "share": ("share of the way from the best final loss to the worst", lambda share: f"{100 * share:g} %"),
+    "precision": ("above the known optimum", "{:g}".format),
 }
 _RUNTIMES = (
     "Full evaluations that it is expected to take (COCO’s ERT: those of all runs per run that gets there), the median "
@@ -91,7 +91,7 @@ def _cells_of(comparison: Comparison) -> pd.MultiIndex:
 
 
 def target_tables(table: pd.DataFrame, order: list[str]) -> list[FixedTable]:
-    """One for the tasks with a known optimum and one for the others, where there are any.
+    """One of shares, on all tasks, and one above the known optimum, where some task has one.
 
     Parameters
     ----------
@@ -100,20 +100,14 @@ def target_tables(table: pd.DataFrame, order: list[str]) -> list[FixedTable]:
     order:
         Of the optimizers.
     """
-    return [
-        _target_table(table[table[kind].notna()], kind, order)
-        for kind in ("precision", "share")
-        if table[kind].notna().any()
-    ]
+    by_kind = {str(kind): rows for kind, rows in table.groupby(level="kind")}
+    return [_target_table(by_kind[kind], kind, order) for kind in _KINDS if kind in by_kind]
 
 
 def _target_table(table: pd.DataFrame, kind: str, order: list[str]) -> FixedTable:
     by_target = table.groupby(level=["target", "optimizer"])
-    runtimes, successes, runs = (
-        column.unstack("optimizer")[order]
-        for column in (by_target["expected_runtime"].median(), by_target["successes"].sum(), by_target["runs"].sum())
-    )
-    labels = table[kind].groupby(level="target").first()
+    columns = (by_target["expected_runtime"].median(), by_target["successes"].sum(), by_target["runs"].sum())
+    easiest_first = [column.unstack("optimizer")[order].sort_index(ascending=False) for column in columns]
     where, write = _KINDS[kind]
     return FixedTable(
         title=f"Fixed targets: {where} ({counted(table.index.unique('task').size, 'task')})",
@@ -121,8 +115,8 @@ def _target_table(table: pd.DataFrame, kind: str, order: list[str]) -> FixedTabl
         head="target",
         optimizers=order,
         rows=[
-            (write(label), _row(order, *cells, write=_runtime))
-            for label, cells in zip(labels, np.stack([runtimes, successes, runs], axis=1), strict=True)
+            (write(target), _row(order, *cells, write=_runtime))
+            for target, cells in zip(easiest_first[0].index, np.stack(easiest_first, axis=1), strict=True)
         ],
     )
 
@@ -156,7 +150,7 @@ def _row(
 
 
 def _regret(value: float) -> str:
-    return number(value, 3)
+    return fixed(value, 3)
 
 
 def _runtime(value: float) -> str:

@@ -155,7 +155,8 @@ def _outcomes(tested: Significance, focus: str, others: list[str]) -> Markup:
         for outcome, (words, everybody) in _WORDS.items()
         if told[outcome]
     ]
-    return Markup("it {}").format(Markup(", ").join(parts))
+    *most, last = parts
+    return Markup("it {}, and {}").format(Markup(", ").join(most), last) if most else Markup("it {}").format(last)
 
 
 def _those(found: list[str], others: list[str], everybody: str) -> Markup:
