@@ -26,7 +26,8 @@ from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.scope import COMPARISON, KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
-from optathlon.errors import UsageError
+from optathlon.analysis.report.steps import Tell, silent, steps
+from optathlon.errors import UsageError, unknown
 from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def write_report(
     ties: float = 0.0,
     importance: Collection[str] = (),
     changes: Changes | None = None,
+    focus: str | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -75,23 +77,31 @@ def write_report(
         takes about a second each.
     changes:
         What changed from some of these results to the others, which then comes first.
+    focus:
+        An optimizer that a sentence and a table compare with each other one.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
-    there are no runs.
+    there are no runs, or none of the optimizer in focus.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, changes=changes)
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, changes=changes, focus=focus)
+    return write_page(page, out_dir, title=title)
+
+
+def write_page(page: Page, out_dir: str | Path, *, title: str | None = None, tell: Tell = silent) -> Path:
+    """Write a page and its files, as `write_report` does."""
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    downloads = {section: [*_saved(section, folder)] for section in page.sections}
+    sections = steps("figures and tables", page.sections, tell)
+    downloads = {section: [*_saved(section, folder)] for section in sections}
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
-    html = page.html(title or title_of(results), downloads)
+    html = page.html(title or page.title, downloads)
     path.write_text(without_known_secrets(html), encoding="utf-8")
     return path
 
@@ -115,6 +125,8 @@ def make_page(
     ties: float = 0.0,
     importance: Collection[str] = (),
     changes: Changes | None = None,
+    focus: str | None = None,
+    tell: Tell = silent,
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -122,8 +134,10 @@ def make_page(
     results = with_ties(results, ties)
     analysis = Analysis(results, seed)
     explained = analysis.labels_of([*importance])
+    if focus is not None and focus not in analysis.optimizers:
+        raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, changes=changes))
+    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, changes=changes, focus=focus), tell)
 
 
 @dataclass(frozen=True)
@@ -145,18 +159,29 @@ class ShownChapter:
 
 
 class Page:
-    """The sections, and the page that they make."""
+    """The sections, and the page that they make.
 
-    def __init__(self, data: ReportData) -> None:
+    Attributes
+    ----------
+    title:
+        Its heading, where none is given.
+    findings, caveats:
+        The sentences at its head: what was found, and what a reader must know before relying on that.
+    """
+
+    def __init__(self, data: ReportData, tell: Tell = silent) -> None:
         self._data = data
+        self.title = title_of(data.analysis.results)
         known = data.analysis.has_course
         self._chapters = [
             (chapter, [section(data) for section in chapter.sections if known or not section.needs_course])
             for chapter in CHAPTERS
         ]
         self.sections = [section for _, sections in self._chapters for section in sections]
-        self._charts = {section: _with_views(section.charts()) for section in self.sections}
+        self._charts = {section: _with_views(section.charts()) for section in steps("statistics", self.sections, tell)}
         self._environment = _environment(data)
+        self.findings = [sentence for section in self.sections for sentence in section.findings()]
+        self.caveats = list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats()))
 
     def html(self, title: str, downloads: Mapping[Section, Sequence[Download]] | None = None) -> str:
         """The whole page, with links to the files of each section."""
@@ -166,8 +191,8 @@ class Page:
             title=title,
             kind=COMPARISON if self._data.changes else KIND,
             scope=scope(self._data.analysis),
-            findings=[sentence for section in self.sections for sentence in section.findings()],
-            caveats=list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats())),
+            findings=self.findings,
+            caveats=self.caveats,
             cut_names=_cut_names(self._data.looks),
             chapters=chapters,
             link_to=link_to,

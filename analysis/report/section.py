@@ -33,6 +33,8 @@ class ReportData:
         Tasks for which the importance of hyperparameters is estimated.
     changes:
         What changed from some of these results to the others, if the page is about that.
+    focus:
+        The optimizer that is compared with each other one, if that was asked for.
 
     Attributes
     ----------
@@ -50,12 +52,14 @@ class ReportData:
         ties: float = 0.0,
         explained: Sequence[str] = (),
         changes: Changes | None = None,
+        focus: str | None = None,
     ) -> None:
         self.analysis = analysis
         self.ties = ties
         self.subset = subset
         self.explained = explained
         self.changes = changes
+        self.focus = focus
         self.looks: dict[str, Look] = looks(analysis.optimizers)
         self.numbers = {name: number for number, name in enumerate(self.looks)}
 

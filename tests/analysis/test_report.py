@@ -134,6 +134,7 @@ def test_order_of_the_page(report: Path) -> None:
     headings = re.findall(r"<h2>(.*?)<", text_of(report))
     assert headings == [
         "Coverage and failures",
+        "Is it better?",
         "Performance over the budget",
         "Standings",
         "Can they be told apart?",
@@ -161,10 +162,10 @@ def test_sections_and_figures_link_their_files(report: Path) -> None:
 
 def test_a_section_that_shows_nothing_says_what_it_takes(plain: Results) -> None:
     hidden = re.findall(r'<p class="absent">(.*?)</p>', html(plain))
-    assert "Not shown: Speed-up over random search, as it takes random search and another optimizer" in hidden[0]
+    assert "Not shown: Speed-up over random search, as it takes random search and another optimizer with two seeds." in hidden
     assert "Not shown, as it takes a subset of the tasks to judge: --subset NAME." in hidden
     alone = re.findall(r'<p class="absent">(.*?)</p>', html(simulate([SimulatedOptimizer("random")], TASKS[:1])))
-    assert alone.count("Not shown, as it takes two optimizers that ran the same tasks.") == 3
+    assert "Not shown, as it takes two optimizers that ran the same tasks." in alone
 
 
 def test_a_single_result_per_run_is_no_course(tmp_path: Path) -> None:
