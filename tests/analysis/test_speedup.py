@@ -127,7 +127,7 @@ def test_searching_from_a_power_of_the_loss_is_as_much_faster_in_the_report(tmp_
     assert found.loc["worse", "high"] < 0.5
     page = write_report(results, tmp_path)
     text = page.read_text(encoding="utf-8")
-    assert re.search(r'<h3>Speed-up over random search</h3>\s*<figure data-chart="speedup">', text)
+    assert re.search(r'>Speed-up over random search<a .*</h3>\s*<figure data-chart="speedup">', text)
     written = pd.read_csv(tmp_path / "figures" / "speedup.csv", index_col="optimizer")
     pd.testing.assert_frame_equal(written, found)
 
