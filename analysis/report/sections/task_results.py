@@ -13,11 +13,14 @@ from optathlon.analysis.metrics.axes import BUDGET
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label, row_of
 from optathlon.analysis.report.charts import SCALE, TASK, Chart, Option, control, rounded
-from optathlon.analysis.report.packing import is_wide, pack
+from optathlon.analysis.report.packing import is_wide, pack, short
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.task_curves import TaskCurves, optimum_of
 
 _ONE_OBJECTIVE = "This task has one objective, or no result in both: there is no front to draw."
+
+_PRECISION, _DIGITS = 1e-6, 12
+"""The relative error that is allowed of values that the page makes of distances, and the digits of single ones."""
 
 
 class TaskResults(Section):
@@ -39,7 +42,6 @@ class TaskResults(Section):
         for (task, axis), curves in self._tasks.curves.items():
             row = row_of(self.data.analysis.results.tasks, task)
             measured = _Measured(row)
-            low, high = measured.ends(curves.lower, curves.upper)
             views[f"{axis.name}|{task}"] = {
                 "kind": "lines",
                 "x": {
@@ -50,9 +52,8 @@ class TaskResults(Section):
                 "y": measured.axis(np.stack([curves.median, curves.lower, curves.upper])),
                 "shape": "step",
                 "optimizers": [self.data.numbers[name] for name in curves.optimizers],
-                "mid": pack(measured(curves.median)),
-                "low": pack(low),
-                "high": pack(high),
+                "mid": measured.packed(curves.median),
+                **measured.band(curves.lower, curves.upper),
                 "note": "Median and quartiles over seeds; a run without a result yet counts as worse than any other.",
             } | measured.origin
         options = [Option(axis.name, axis.title) for axis in self._tasks.axes]
@@ -72,8 +73,8 @@ class TaskResults(Section):
                 "x": {"label": objective_label(row), "scale": "linear"},
                 "y": measured.axis(np.concatenate(list(values.values()))),
                 "optimizers": [self.data.numbers[name] for name in ordered],
-                "points": [rounded(measured(values[name])) for name in ordered],
-                "mid": rounded(measured(medians)),
+                "points": [measured.listed(values[name]) for name in ordered],
+                "mid": measured.listed(medians),
                 "low": None,
                 "high": None,
                 "note": f"One mark per seed{when}.",
@@ -123,13 +124,24 @@ class _Measured:
         self._optimum = optimum_of(task)
         self._is_known = math.isfinite(self._optimum)
 
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return self._sign * (values - self._optimum) if self._is_known else values
+    def packed(self, values: np.ndarray) -> dict[str, Any]:
+        """Many of them, with as many bits as it takes to make values of distances again."""
+        numbers = self._measured(values)
+        again = self._optimum + self._sign * numbers.astype(np.float32)
+        is_precise = not self._is_known or np.allclose(again, values, rtol=_PRECISION, atol=0, equal_nan=True)
+        return pack(numbers, 32 if is_precise else 64)
 
-    def ends(self, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The lower and the upper ends of a band."""
-        ends = self(lower), self(upper)
-        return ends[::-1] if self._is_known and self._sign < 0 else ends
+    def band(self, lower: np.ndarray, upper: np.ndarray) -> dict[str, Any]:
+        """The ends of a band."""
+        low, high = (upper, lower) if self._is_known and self._sign < 0 else (lower, upper)
+        return {"low": self.packed(low), "high": self.packed(high)}
+
+    def listed(self, values: np.ndarray) -> list[float | None]:
+        """A few of them."""
+        return [short(float(number), _DIGITS) for number in self._measured(values)]
+
+    def _measured(self, values: np.ndarray) -> np.ndarray:
+        return self._sign * (values - self._optimum) if self._is_known else values
 
     def axis(self, values: np.ndarray) -> dict[str, Any]:
         """The axis of these values, given as they are."""
