@@ -205,15 +205,11 @@ class Page:
     def _shown(self, contents: Contents, downloads: Mapping[Section, Sequence[Download]]) -> Iterator[ShownChapter]:
         for chapter, sections in self._chapters:
             entry = contents.chapter(chapter.anchor, chapter.heading)
-            html = {section: self._html(section, contents) for section in sections}
-            parts = [
-                Part(shown, downloads.get(section, ()), section.is_filtered)
-                for section, shown in html.items()
-                if shown.strip()
-            ]
-            shown = {type(section) for section, shown in html.items() if shown.strip()}
-            hidden = [section for section in chapter.sections if section not in shown]
-            reasons = [*self._reasons(hidden)]
+            made = {section: self._html(section, contents) for section in sections}
+            shown = {section: html for section, html in made.items() if html.strip()}
+            parts = [Part(html, downloads.get(section, ()), section.is_filtered) for section, html in shown.items()]
+            kinds = {type(section) for section in shown}
+            reasons = [*self._reasons(kind for kind in chapter.sections if kind not in kinds)]
             if parts or reasons:
                 yield ShownChapter(entry, parts, reasons)
 

@@ -20,7 +20,8 @@ function onScale(view, chosen) {
   const [scale, remark] = scaleOf(view, chosen);
   const note = [view.note, remark].filter(Boolean).join(" ");
   if (scale === "distance") {
-    const y = { ...view.y, label: `distance to the optimum, ${view.y.label}`, scale, best: "low" };
+    const label = `distance to the optimum (${view.y.label.replace(/ [↑↓]$/, "")})`;
+    const y = { ...view.y, label, scale, best: "low" };
     return { ...view, y, note: `${note} Where the optimum is reached, marks stand on the edge.` };
   }
   if (view.from === undefined) return { ...view, y: { ...view.y, scale }, note };

@@ -35,7 +35,7 @@ from optathlon.analysis.report.sections.what_changed import WhatChanged
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading of the page, its anchor, and the sections below it; left out where none has anything to show."""
+    """A heading of the page, its anchor, and the sections below it; where none has anything to show, it says why."""
 
     anchor: str
     heading: str
