@@ -16,7 +16,7 @@ from markupsafe import Markup
 from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis.analysis import Analysis
-from optathlon.analysis.report import task_curves, write_report
+from optathlon.analysis.report import cells, task_curves, write_report
 from optathlon.analysis.report.page import make_page
 from optathlon.analysis.report.scope import title_of
 from optathlon.analysis.report.section import ReportData
@@ -192,6 +192,22 @@ def test_a_single_result_per_run_is_no_course(tmp_path: Path) -> None:
 def test_the_title_is_the_name_of_the_experiment(plain: Results, names: list[str], title: str) -> None:
     called = [names[place % len(names)] for place in range(len(plain.runs))]
     assert title_of(replace(plain, runs=plain.runs.assign(experiment=called))) == title
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12345.6, "12,346"),
+        (-1000.0, "−1,000"),
+        (999.4, "999.4"),
+        (0.25, "0.25"),
+        (1.25e-7, "1.25 × 10⁻⁷"),
+        (-3e9, "−3 × 10⁹"),
+        (float("nan"), "–"),
+    ],
+)
+def test_cells_are_written_for_readers(value: float, text: str) -> None:
+    assert cells.number(value) == text
 
 
 def test_trajectories_are_distances_where_the_optimum_is_known() -> None:
