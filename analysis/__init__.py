@@ -7,8 +7,9 @@ the exports. The names below load on first use. The report, which is above all o
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from optathlon.lazy import lazy_names
 
 if TYPE_CHECKING:
     from optathlon.analysis.compare import changes as changes
@@ -171,8 +172,4 @@ __all__ = [
     "win_tie_loss",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

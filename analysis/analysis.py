@@ -17,6 +17,8 @@ from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
+from optathlon.analysis.metrics.fixed_budgets import fixed_budgets
+from optathlon.analysis.metrics.fixed_targets import fixed_targets
 from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
 from optathlon.analysis.metrics.objectives import row_of, signs
 from optathlon.analysis.metrics.references import references
@@ -123,8 +125,7 @@ class Analysis:
     @cached_property
     def final_values(self) -> pd.DataFrame:
         """Medians and quartiles per task and optimizer, in the user's units."""
-        values = incumbents_at(self.trajectories, self.results.runs, column="value")
-        return final_values(self.final_losses, values.iloc[:, -1], self.results.tasks)
+        return final_values(self.final_losses, self._values.iloc[:, -1], self.results.tasks)
 
     @cached_property
     def references(self) -> pd.DataFrame:
@@ -155,10 +156,17 @@ class Analysis:
         Else a run that breaks down at once would be a free restart, and so would one of which only improvements are
         logged.
         """
-        runs = self.results.runs.set_index("run")
-        longest = self.curves.ends["evaluations"].reindex(runs["task"]).to_numpy(dtype=float)
-        spent = pd.Series(longest, index=runs.index)
-        return runtimes(self.trajectories, self.results.runs, spent, self.final_losses, self.results.tasks)
+        return runtimes(self.trajectories, self.results.runs, self._charged, self.final_losses, self.results.tasks)
+
+    @cached_property
+    def fixed_targets(self) -> pd.DataFrame:
+        """Expected runtimes to a few targets with their successes, charged as `runtimes`, of every task."""
+        return fixed_targets(self.trajectories, self.results.runs, self._charged, self.final_losses, self.results.tasks)
+
+    @cached_property
+    def fixed_budgets(self) -> pd.DataFrame:
+        """Medians, quartiles and successes at a few shares of the budget, of every task."""
+        return fixed_budgets(self.losses, self._values, self.results.tasks)
 
     @cached_property
     def features(self) -> pd.DataFrame:
@@ -213,6 +221,17 @@ class Analysis:
                 title = f"{comparison.name} · {count} {'task' if total == 1 else 'tasks'}"
                 bands[title] = bootstrap_ranks(ranks(comparison), seed=self.seed)
         return bands
+
+    @cached_property
+    def _values(self) -> pd.DataFrame:
+        return incumbents_at(self.trajectories, self.results.runs, column="value")
+
+    @cached_property
+    def _charged(self) -> pd.Series:
+        """By run: the evaluations that count where it misses a target."""
+        runs = self.results.runs.set_index("run")
+        longest = self.curves.ends["evaluations"].reindex(runs["task"]).to_numpy(dtype=float)
+        return pd.Series(longest, index=runs.index)
 
     @cached_property
     def _accounts(self) -> tuple[pd.DataFrame, pd.DataFrame]:

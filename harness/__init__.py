@@ -1,23 +1,25 @@
-"""Optathlon: N optimizers compete on M tasks."""
+"""Optathlon: N optimizers compete on M tasks. The names below load on first use."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optathlon.budget import Budget, BudgetUnit
-from optathlon.errors import SearchSpaceExhausted
-from optathlon.function_task import as_task
-from optathlon.optimizer import Capability, Optimizer, Pending
-from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
-from optathlon.resources import Resources
-from optathlon.task import Collection, Task
-from optathlon.trial import Result, Status, Trial
+from optathlon.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from optathlon.experiments.driver import run_experiment
+    from optathlon.budget import Budget, BudgetUnit
+    from optathlon.errors import SearchSpaceExhausted
+    from optathlon.experiments.driver import Summary, plan_experiment, run_experiment
     from optathlon.experiments.experiment import Experiment
+    from optathlon.experiments.plan import Plan
+    from optathlon.function_task import as_task
+    from optathlon.optimizer import Capability, Optimizer, Pending
+    from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
+    from optathlon.resources import Resources
     from optathlon.results.frames import Results, load
     from optathlon.tables.call import table_task
+    from optathlon.task import Collection, Task
+    from optathlon.trial import Result, Status, Trial
 
 __all__ = [
     "Budget",
@@ -30,34 +32,51 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Pending",
+    "Plan",
     "Problem",
     "Resources",
     "Result",
     "Results",
     "SearchSpaceExhausted",
     "Status",
+    "Summary",
     "Task",
     "TaskType",
     "Trial",
     "as_task",
     "load",
+    "plan_experiment",
     "run_experiment",
     "table_task",
 ]
 
-_LAZY = {
-    "Experiment": "optathlon.experiments.experiment",
-    "Results": "optathlon.results.frames",
-    "load": "optathlon.results.frames",
-    "run_experiment": "optathlon.experiments.driver",
-    "table_task": "optathlon.tables.call",
+_HOMES = {
+    "Budget": "budget",
+    "BudgetUnit": "budget",
+    "Capability": "optimizer",
+    "Collection": "task",
+    "Constraint": "problem",
+    "Experiment": "experiments.experiment",
+    "Fidelity": "problem",
+    "Objective": "problem",
+    "Optimizer": "optimizer",
+    "Pending": "optimizer",
+    "Plan": "experiments.plan",
+    "Problem": "problem",
+    "Resources": "resources",
+    "Result": "trial",
+    "Results": "results.frames",
+    "SearchSpaceExhausted": "errors",
+    "Status": "trial",
+    "Summary": "experiments.driver",
+    "Task": "task",
+    "TaskType": "problem",
+    "Trial": "trial",
+    "as_task": "function_task",
+    "load": "results.frames",
+    "plan_experiment": "experiments.driver",
+    "run_experiment": "experiments.driver",
+    "table_task": "tables.call",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load pandas, pyarrow and pydantic only when something that needs them is used."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'optathlon' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_LAZY[name]), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class OptathlonError(Exception):
     """Base of every error that Optathlon raises on purpose; its text is one line for the user."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(OptathlonError):
     """The user asked for something that does not exist or can't be done; nothing has run."""

@@ -1,16 +1,18 @@
-"""What a function is made of, as text that changes when its values may."""
+"""What a function, or a class that is in no file, is made of: text that changes when what it gives may."""
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from optathlon.source import sources_for
+from optathlon.source import Sources, sources_for
 
 _SHARED_FILENAMES = ("<string>", "<stdin>")
 """What all code given as text or typed has for a file: from 3.13 on, Python would show the lines of another one."""
@@ -50,6 +52,49 @@ def dependencies(function: Callable[..., Any]) -> dict[str, str]:
     return texts | reached | {"bound": repr(sorted(_bound(function)))}
 
 
+def sources_without_file(cls: type) -> Sources:
+    """The text of a class that was typed, as in a cell of a notebook, and of what it names that was typed there.
+
+    That are other classes and functions, plain values, and the modules that are imported there, by their names.
+    """
+    found: dict[str, str] = {}
+    others: set[str] = set()
+    for base in cls.__mro__:
+        if base.__module__ == cls.__module__:
+            found[base.__qualname__] = _class_text(base)
+            for function in _functions(base):
+                found.update(_reached(function, {base.__name__}))
+                names = {name for code in _codes(function.__code__) for name in code.co_names}
+                values = (function.__globals__.get(name) for name in names)
+                others |= {_holder(value) for value in values} - {"", "builtins", cls.__module__}
+    return Sources({name: text.encode(errors="replace") for name, text in found.items()}, others)
+
+
+def _holder(value: object) -> str:
+    """The top-level module that a value is, or comes from."""
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return str(name or "").partition(".")[0]
+
+
+def _functions(cls: type) -> Iterator[FunctionType]:
+    for value in vars(cls).values():
+        inner = getattr(value, "__func__", None) or getattr(value, "fget", None) or getattr(value, "func", value)
+        if isinstance(inner, FunctionType) and inner.__module__ == cls.__module__:
+            yield inner
+
+
+def _class_text(cls: type) -> str:
+    """The statement that defines the class, where the lines of its cell are known; else its code and plain values."""
+    for function in _functions(cls):
+        code = function.__code__
+        lines = [] if code.co_filename in _SHARED_FILENAMES else linecache.getlines(code.co_filename)
+        for node in ast.walk(ast.parse("".join(lines))):
+            is_named_so = isinstance(node, ast.ClassDef) and node.name == cls.__name__
+            if is_named_so and node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+                return "".join(lines[node.lineno - 1 : node.end_lineno])
+    return repr(sorted([*((one.__name__, _code_text(one.__code__)) for one in _functions(cls)), *_plain(vars(cls))]))
+
+
 def _definition(function: Callable[..., Any]) -> Any:
     """The function or class that a callable was made from."""
     match function:
@@ -78,7 +123,7 @@ def _bound(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
             yield from _plain(getattr(function, "__dict__", {}))
 
 
-def _plain(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _plain(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if _is_plain(value):
             yield name, repr(value)
@@ -109,9 +154,13 @@ def _reached(function: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
             if name in seen or name not in function.__globals__:
                 continue
             seen.add(name)
-            if isinstance(value, FunctionType) and value.__code__.co_filename == code.co_filename:
+            if isinstance(value, FunctionType) and value.__module__ == function.__module__:
                 yield name, _code_text(value.__code__)
                 yield from _reached(value, seen)
+            elif isinstance(value, type) and value.__module__ == function.__module__:
+                yield name, _class_text(value)
+                for one in _functions(value):
+                    yield from _reached(one, seen)
             elif _is_plain(value):
                 yield name, repr(value)
 

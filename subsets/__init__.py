@@ -5,8 +5,9 @@ Functions take arrays and frames. The names below load on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from optathlon.lazy import lazy_names
 
 if TYPE_CHECKING:
     from optathlon.subsets.certificate import Certificate as Certificate
@@ -55,8 +56,4 @@ __all__ = [
     "validate_subset",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -117,7 +117,7 @@ def forget_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def forget() -> None:
         for name in vars(plugins):
-            monkeypatch.setattr(plugins, name, {})
+            monkeypatch.setattr(plugins, name, type(getattr(plugins, name))())
 
     return forget
 

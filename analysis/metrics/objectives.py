@@ -59,6 +59,26 @@ def objective_label(task: pd.Series) -> str:
     return f"{objective['name']} {'↑' if objective['direction'] == 'maximize' else '↓'}"
 
 
+def value_of(loss: float, task: pd.Series) -> float:
+    """What is reported for the task, in the user's units, where its `loss` is this."""
+    if is_multi_objective(task):
+        optimal = optimal_hypervolume(task)
+        return (0.0 if math.isnan(optimal) else optimal) - loss
+    return float(signs(task)[0] * loss)
+
+
+def ideal_loss(task: pd.Series) -> float:
+    """The loss of no error at all: the objective's bound on its better side, else the known optimum; NaN without any.
+
+    The bound comes first, as the optimum of a table of results is its best entry, and not free of error.
+    """
+    if is_multi_objective(task):
+        return optimal_loss(task)
+    objective = task["objectives"][0]
+    bound = number(objective.get("upper" if objective["direction"] == "maximize" else "lower"))
+    return optimal_loss(task) if math.isnan(bound) else float(signs(task)[0] * bound)
+
+
 def number(value: Any) -> float:
     """`value` as a finite float, or NaN."""
     converted = math.nan if value is None else float(value)

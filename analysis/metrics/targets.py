@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -18,7 +20,14 @@ SHARES = tuple((10.0 ** np.linspace(0, -4, 51)).tolist())
 
 
 def runtimes(
-    trajectories: pd.DataFrame, runs: pd.DataFrame, spent: pd.Series, losses: pd.Series, tasks: pd.DataFrame
+    trajectories: pd.DataFrame,
+    runs: pd.DataFrame,
+    spent: pd.Series,
+    losses: pd.Series,
+    tasks: pd.DataFrame,
+    *,
+    precisions: Sequence[float] | None = PRECISIONS,
+    shares: Sequence[float] = SHARES,
 ) -> pd.DataFrame:
     """Full evaluations until each target is reached.
 
@@ -34,6 +43,8 @@ def runtimes(
         Final losses, index (`optimizer`, `task`, `seed`), of all runs; they fix the targets where no optimum is known.
     tasks:
         The `tasks` frame.
+    precisions, shares:
+        The targets, as many of each, as `target_losses` takes them.
 
     Returns
     -------
@@ -42,7 +53,7 @@ def runtimes(
     """
     done = runs[runs["status"].astype(str) != "skipped"].reset_index(drop=True)
     cells = pd.MultiIndex.from_frame(done[CELL].astype({"optimizer": str, "task": str}))
-    targets = _targets(cells, losses, tasks)
+    targets = target_losses(cells, losses, tasks, precisions=precisions, shares=shares)
     reached = np.full(targets.shape, np.nan)
     row = positions_of_runs(trajectories, done)
     loss, evaluations = (trajectories[name].to_numpy(dtype=float) for name in ("loss", "evaluations"))
@@ -115,17 +126,66 @@ def expected_runtime(runtimes: pd.DataFrame) -> pd.DataFrame:
     return expected
 
 
-def _targets(cells: pd.MultiIndex, losses: pd.Series, tasks: pd.DataFrame) -> np.ndarray:
-    """Shape (runs, 51): the target losses on the task of each run."""
-    optimum = optimal_losses(cells, tasks).to_numpy(dtype=float)
+def first_hits(trajectories: pd.DataFrame, targets: pd.Series, axis: str = "evaluations") -> pd.Series:
+    """What each run had spent when it reached its target, if ever.
+
+    Parameters
+    ----------
+    trajectories:
+        As `optathlon.analysis.trajectories` returns them.
+    targets:
+        Index (`task`, `seed`): a loss at or below it is good enough; other runs are left out.
+    axis:
+        The column of `trajectories` that says what was spent.
+
+    Returns
+    -------
+    Index (`optimizer`, `task`, `seed`).
+    """
+    runs = pd.MultiIndex.from_arrays([trajectories["task"].astype(str), trajectories["seed"]])
+    target = targets.reindex(runs).to_numpy(dtype=float)
+    reached = trajectories[trajectories["loss"].to_numpy(dtype=float) <= target]
+    first: pd.Series = reached.astype({"optimizer": str, "task": str}).groupby(CELL)[axis].min()
+    return first
+
+
+def target_losses(
+    cells: pd.MultiIndex,
+    losses: pd.Series,
+    tasks: pd.DataFrame,
+    *,
+    precisions: Sequence[float] | None = PRECISIONS,
+    shares: Sequence[float] = SHARES,
+) -> np.ndarray:
+    """The losses to be reached on the task of each run.
+
+    Parameters
+    ----------
+    cells:
+        The runs: index (`optimizer`, `task`, `seed`), or any other with the level `task`.
+    losses:
+        Final losses, index (`optimizer`, `task`, `seed`), of all runs.
+    tasks:
+        The `tasks` frame.
+    precisions:
+        How far above the known optimum; none to do without it.
+    shares:
+        Where there is none: of the way from the best final loss to the worst one, as many.
+
+    Returns
+    -------
+    Shape (runs, targets).
+    """
     final = losses.groupby(level="task")
     task = cells.get_level_values("task")
     best, worst = (ends.reindex(task).to_numpy(dtype=float) for ends in (final.min(), final.max()))
-    absolute = optimum[:, None] + np.array(PRECISIONS)
     unit = room(best, worst)
     best, worst = (best * unit)[:, None], (worst * unit)[:, None]
-    relative = (best + (worst - best) * np.array(SHARES)) / unit[:, None]
-    targets: np.ndarray = np.where(np.isnan(optimum)[:, None], relative, absolute)
+    relative: np.ndarray = (best + (worst - best) * np.array(shares)) / unit[:, None]
+    if precisions is None:
+        return relative
+    optimum = optimal_losses(cells, tasks).to_numpy(dtype=float)[:, None]
+    targets: np.ndarray = np.where(np.isnan(optimum), relative, optimum + np.array(precisions))
     return targets
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from optathlon.analysis.report.page import write_report
+from optathlon.analysis.report.page import make_page, write_page, write_report
 
-__all__ = ["write_report"]
+__all__ = ["make_page", "write_page", "write_report"]

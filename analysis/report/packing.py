@@ -6,7 +6,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -22,8 +22,15 @@ def is_wide(values: np.ndarray) -> bool:
     return bool(len(known) and known.min() > 0 and known.max() / _WIDE > known.min())
 
 
-def pack(values: np.ndarray) -> dict[str, Any]:
+def pack(values: np.ndarray, bits: Literal[32, 64] = 32) -> dict[str, Any]:
     """Numbers as the page's `packing.js` reads them, each to seven digits whatever else is packed with it.
+
+    Parameters
+    ----------
+    values:
+        Of any shape; by rows.
+    bits:
+        Of each number; 64 keep 16 digits.
 
     Returns
     -------
@@ -34,7 +41,7 @@ def pack(values: np.ndarray) -> dict[str, Any]:
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     sizes = np.abs(numbers[np.nan_to_num(numbers) != 0])
     fits = not len(sizes) or (sizes.min() >= _SINGLE.smallest_normal and sizes.max() <= _SINGLE.max)
-    coded = numbers.astype("<f4" if fits else "<f8")
+    coded = numbers.astype("<f4" if fits and bits == 32 else "<f8")
     return {"bits": 8 * coded.itemsize, "data": base64.b64encode(coded.tobytes()).decode()}
 
 

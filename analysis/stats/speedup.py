@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optathlon.analysis.metrics.anytime import CELL
 from optathlon.analysis.stats.block import block
 from optathlon.analysis.stats.bootstrap import Resampling
 
@@ -30,23 +29,6 @@ def targets_of(losses: pd.Series, reference: str) -> pd.Series:
     enough = ends.groupby(level="task").transform(lambda task: len(task) > 1 and np.isfinite(task).mean() > 0.5)
     targets: pd.Series = ends[enough.astype(bool)].groupby(level="task").transform(_medians_of_others)
     return targets
-
-
-def evaluations_to(trajectories: pd.DataFrame, targets: pd.Series) -> pd.Series:
-    """Index (`optimizer`, `task`, `seed`): full evaluations until a loss at or below its target, if ever.
-
-    Parameters
-    ----------
-    trajectories:
-        As `optathlon.analysis.trajectories` returns them.
-    targets:
-        Index (`task`, `seed`); other runs are left out.
-    """
-    runs = pd.MultiIndex.from_arrays([trajectories["task"].astype(str), trajectories["seed"]])
-    target = targets.reindex(runs).to_numpy(dtype=float)
-    reached = trajectories[trajectories["loss"].to_numpy(dtype=float) <= target]
-    first: pd.Series = reached.astype({"optimizer": str, "task": str}).groupby(CELL)["evaluations"].min()
-    return first
 
 
 def speedup(

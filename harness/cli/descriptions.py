@@ -6,17 +6,21 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from optathlon.facts import Facts
-
 if TYPE_CHECKING:
+    from optathlon.facts import Facts
     from optathlon.optimizer import Optimizer
     from optathlon.subsets.subset import Subset
 
 
 def missing(packages: Iterable[str], install: str) -> str:
     """A note for what needs packages of which one is not installed; else empty."""
-    absent = [package for package in packages if importlib.util.find_spec(package) is None]
+    absent = not_installed(packages)
     return f" [not installed: {install or 'pip install ' + ' '.join(absent)}]" if absent else ""
+
+
+def not_installed(packages: Iterable[str]) -> list[str]:
+    """Those of the packages that are not installed."""
+    return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
 def missing_environment(cls: type[Optimizer]) -> str:

@@ -8,3 +8,9 @@ HARNESS_FAILED = 3
 """Optathlon itself failed."""
 INTERRUPTED = 130
 """Ctrl-C or SIGTERM."""
+
+EXPLAINED = (
+    f"Exit codes: 0 all went well; {SOME_FAILED} some runs or checks failed; {BAD_INPUT} the command can't be done as "
+    f"it is given; {HARNESS_FAILED} Optathlon itself failed; {INTERRUPTED} interrupted."
+)
+"""All of them in a line."""

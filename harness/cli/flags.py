@@ -22,16 +22,20 @@ def path_argument(*, help: str, metavar: str | None = None) -> Any:
 
 def path_option(*names: str, help: str) -> Any:
     """An option that takes a path, as `path_argument`."""
-    return typer.Option(*names, help=help, metavar="<path>", parser=expanded)
+    return typer.Option(*names, help=help, metavar="PATH", parser=expanded)
 
 
 Plugins = Annotated[
     list[Path] | None,
     path_option("--plugin", help="Python file with optimizers and tasks, or a table descriptor. Repeatable."),
 ]
-TrialTimeout = Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.")]
-TrialMemory = Annotated[str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.")]
-RunTimeout = Annotated[str | None, typer.Option(help="End runs that take longer; their trials are kept.")]
+TrialTimeout = Annotated[str | None, typer.Option(help="End trials that take longer: 60s, 10min, 2h.", metavar="TIME")]
+TrialMemory = Annotated[
+    str | None, typer.Option(help="End trials that take more memory: 500MB, 4GiB.", metavar="MEMORY")
+]
+RunTimeout = Annotated[
+    str | None, typer.Option(help="End runs that take longer; their trials are kept.", metavar="TIME")
+]
 
 
 def _whole(text: str) -> int:
@@ -49,10 +53,30 @@ def whole_number(*names: str, help: str) -> Any:
     return typer.Option(*names, help=help, parser=_whole, metavar="INTEGER")
 
 
+def _seconds(text: str) -> float:
+    """Seconds of `60`, `60s` or `10min`; more than none."""
+    from optathlon.budget import LONGEST_S, parse_duration
+    from optathlon.errors import UsageError
+
+    try:
+        seconds = float(text) if text.replace(".", "", 1).isdecimal() else parse_duration(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not 0 < seconds <= LONGEST_S:
+        raise typer.BadParameter(f"give a time such as 60s or 10min, up to ten years, not {text[:40]!r}")
+    return seconds
+
+
+def duration_option(*names: str, help: str) -> Any:
+    """An option that takes a duration, in seconds where it has no unit."""
+    return typer.Option(*names, help=help, parser=_seconds, metavar="TIME")
+
+
 FailFast = Annotated[int | None, whole_number(help="End runs of which the first so many trials have all failed.")]
 KeepOld = Annotated[
     bool | None, typer.Option("--keep-old", help="Keep results of the same optimizers that other code gave.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, as docs/json.md describes it.")]
 Isolate = Annotated[bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")]
 Executor = Annotated[str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")]
 ExecutorOptions = Annotated[

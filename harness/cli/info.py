@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
-from optathlon.cli.flags import Plugins
+from optathlon.cli.flags import Json, Plugins
 from optathlon.cli.listing import load_plugins
 from optathlon.cli.output import show
 from optathlon.errors import UsageError, unknown
@@ -31,9 +32,11 @@ def info(
     id: Annotated[
         str,
         typer.Argument(
-            help="Id of an optimizer, a collection or a task, subset:NAME, carps:NAME, or a table descriptor."
+            help="Id of an optimizer, a collection or a task, subset:NAME, carps:NAME, or a table descriptor.",
+            autocompletion=ids,
         ),
     ],
+    as_json: Json = False,
     plugins: Plugins = None,
 ) -> None:
     """Say what there is to know about an optimizer, a collection, a task or a subset."""
@@ -41,7 +44,9 @@ def info(
     from optathlon.registry.tasks import described_tasks, make_task
 
     load_plugins(plugins)
-    if id.startswith("subset:"):
+    if as_json:
+        _print_json(id)
+    elif id.startswith("subset:"):
         _print_subset(id)
     elif id.startswith("carps:"):
         _print_carps(id.removeprefix("carps:"))
@@ -56,14 +61,32 @@ def info(
         _print_optimizer(id.partition("[")[0])
 
 
+def _print_json(id: str) -> None:
+    from optathlon.cli import json_documents as documents
+    from optathlon.registry.plugins import collection_names, optimizer_names
+    from optathlon.registry.tasks import described_tasks, make_task
+
+    document: object
+    if id.startswith("subset:"):
+        document = documents.subset_document(id)
+    elif id.startswith("carps:"):
+        document = documents.carps_document(id.removeprefix("carps:"))
+    elif described := described_tasks(id):
+        document = [documents.task_details(make_task(task)) for task in described]
+    elif "/" in id and ":" not in id:
+        document = documents.task_details(make_task(id))
+    elif id in collection_names() and id not in optimizer_names():
+        document = documents.collection_document(id)
+    else:
+        document = documents.optimizer_details(_known_optimizer(id.partition("[")[0]))
+    documents.show_json(document)
+
+
 def _print_optimizer(name: str) -> None:
     from optathlon.registry.optimizers import optimizer_class
     from optathlon.registry.options import described_type
-    from optathlon.registry.plugins import collection_names, optimizer_names
 
-    if ":" not in name and name not in (known := optimizer_names()):
-        raise unknown("optimizer or collection", name, [*known, *collection_names()])
-    cls = optimizer_class(name)
+    cls = optimizer_class(_known_optimizer(name))
     show(f"{name}{missing(cls.packages, cls.install)}{missing_environment(cls)}\n\n{inspect.getdoc(cls)}\n")
     show(f"capabilities   {', '.join(sorted(cls.capabilities)) or 'none'}")
     if cls.requires:
@@ -75,6 +98,15 @@ def _print_optimizer(name: str) -> None:
     show("options        " + ("none" if not options else ""))
     for option in options:
         show(f"  {option.name}: {described_type(cls, option)} = {option.default!r}")
+
+
+def _known_optimizer(name: str) -> str:
+    """The name; `UsageError` where no optimizer and no collection is called like that."""
+    from optathlon.registry.plugins import collection_names, optimizer_names
+
+    if ":" not in name and name not in (known := optimizer_names()):
+        raise unknown("optimizer or collection", name, [*known, *collection_names()])
+    return name
 
 
 def _print_collection(name: str) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
-from optathlon.cli.flags import Plugins
+from optathlon.cli.flags import Json, Plugins
 from optathlon.cli.output import show
 from optathlon.errors import UsageError
 from optathlon.text import described
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 def list_known(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Only ids that match, e.g. 'bbob/f1/*'.", autocompletion=ids)] = "*",
     where: Annotated[
         str | None,
         typer.Option(
@@ -44,14 +45,20 @@ def list_known(
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Just the ids, one a line.")] = False,
     count: Annotated[bool, typer.Option("--count", help="How many tasks there are of each kind.")] = False,
+    as_json: Json = False,
     plugins: Plugins = None,
 ) -> None:
     """List optimizers, tasks, collections or subsets."""
     load_plugins(plugins)
+    if as_json and (names or count):
+        raise UsageError("--json lists all that is known: leave --names and --count out")
     if where is not None and kind not in (Kind.optimizers, Kind.tasks):
         raise UsageError(f"--where asks for optimizers or tasks, and {kind.value} were asked for: leave it out")
     if count and (kind is not Kind.tasks or names):
         raise UsageError("--count counts tasks: write `optathlon list tasks --count`, without --names")
+    if as_json:
+        _list_json(kind, pattern, where)
+        return
     match kind:
         case Kind.optimizers:
             rows = _optimizer_rows(where, names)
@@ -63,6 +70,29 @@ def list_known(
             _list_tasks(pattern, where, count, names or not sys.stdout.isatty())
             return
     _print_rows({id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}, names)
+
+
+def _list_json(kind: Kind, pattern: str, where: str | None) -> None:
+    from optathlon.cli import json_documents as documents
+    from optathlon.registry.plugins import collection_names
+    from optathlon.subsets.subset import PREFIX, shipped
+
+    match kind:
+        case Kind.tasks:
+            documents.show_json_list(documents.task_documents(_groups(pattern, where)))
+        case Kind.optimizers:
+            _show_each("optimizer", documents.optimizer_document, fnmatch.filter(_optimizers(where), pattern))
+        case Kind.collections:
+            _show_each("collection", documents.collection_document, fnmatch.filter(collection_names(), pattern))
+        case Kind.subsets:
+            subsets = [PREFIX + name for name in fnmatch.filter(shipped(), pattern)]
+            _show_each("subset", documents.subset_document, subsets)
+
+
+def _show_each(kind: str, make: Callable[[str], object], ids: Iterable[str]) -> None:
+    from optathlon.cli.json_documents import or_broken, show_json_list
+
+    show_json_list(or_broken(kind, make, id) for id in ids)
 
 
 def load_plugins(plugins: Iterable[Path] | None) -> None:
@@ -148,10 +178,13 @@ def _print_columns(groups: Sequence[Group]) -> None:
 
 
 def _optimizer_rows(where: str | None, names: bool) -> dict[str, str]:
+    return {name: "" if names else _line(_optimizer_line, name) for name in _optimizers(where)}
+
+
+def _optimizers(where: str | None) -> list[str]:
     from optathlon.registry.plugins import optimizer_names
 
-    found = optimizer_names() if where is None else _those_with(where, optimizer_names())
-    return {name: "" if names else _line(_optimizer_line, name) for name in found}
+    return optimizer_names() if where is None else list(_those_with(where, optimizer_names()))
 
 
 def _those_with(where: str, names: Iterable[str]) -> Iterator[str]:

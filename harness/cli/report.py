@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+import textwrap
+import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,23 +20,37 @@ from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
 _LARGEST_BYTES = 64 * 2**20
+
+_LONGEST_WORDS, _HASH = 40, 6
+"""Of the name of a folder: letters that say what is in it, and digits for what they don't say."""
+
+_WIDEST = 100
+"""Columns of a line; longer ones are hard to read."""
 
 
 def report(
     results: Annotated[Path, path_argument(help="Results folder, or a CSV or Parquet table of any program's results.")],
     out: Annotated[
         Path | None,
-        path_option(help="Where to write. Default: report/ inside the folder, or NAME-report/ by the table."),
+        path_option(
+            help="Where to write. Default: report/ inside the folder, or NAME-report/ by the table; of a part of the "
+            "results, report-PART/."
+        ),
     ] = None,
     optimizers: Optimizers = None,
     tasks: Tasks = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
     ties: Ties = 0.0,
+    focus: Annotated[
+        str | None, typer.Option(help="The optimizer that is compared with each other one: is mine better?")
+    ] = None,
     subset: Annotated[
         str | None,
         typer.Option(help="Tell whether this subset (a name, or a YAML file) ranks other optimizers as all tasks do."),
@@ -42,34 +62,67 @@ def report(
     references: Annotated[
         Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
+    title: Annotated[str | None, typer.Option(help="Heading of the page. Default: the name of the experiment.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
-    from optathlon.analysis.report import write_report
+    from optathlon.analysis.report import make_page, write_page
+    from optathlon.cli.steps import StepsDisplay
 
-    found = read_results(
-        results,
-        optimizers=optimizers,
-        tasks=tasks,
-        maximize=maximize,
-        failure_values=failure_values,
-        configurations=bool(importance),
-    )
-    if references is not None:
-        found = _frozen(found, references)
-    page = write_report(
-        found,
-        out or beside(results, "report"),
-        title=title,
-        seed=seed,
-        subset=_subset(subset),
-        ties=ties,
-        importance=importance or (),
-    )
-    show(f"the report is {page}")
+    with StepsDisplay("reading results") as tell:
+        found = read_results(
+            results,
+            optimizers=optimizers,
+            tasks=tasks,
+            maximize=maximize,
+            failure_values=failure_values,
+            configurations=bool(importance),
+        )
+        if references is not None:
+            found = _frozen(found, references)
+        page = make_page(
+            found,
+            seed=seed,
+            subset=_subset(subset),
+            ties=ties,
+            importance=importance or (),
+            focus=focus,
+            tell=tell,
+        )
+        part = _part(optimizers or (), tasks or ())
+        path = write_page(page, out or beside(results, f"report{part}"), title=title, tell=tell)
+    for sentence in (*page.findings, *page.caveats):
+        show(_plain(sentence), end="\n\n")
+    what = "the report of a part of the results" if part else "the report"
+    show(f"{what} is {path}")
+    if open_page:
+        _open(path)
+
+
+def _part(optimizers: Sequence[str], tasks: Sequence[str]) -> str:
+    """What tells the folder of a report on some of the results from others; empty for all of them."""
+    from optathlon.task import short_hash
+
+    if not optimizers and not tasks:
+        return ""
+    words = re.sub(r"[^a-z0-9]+", "-", " ".join([*optimizers, *tasks]).lower()).strip("-")[:_LONGEST_WORDS].strip("-")
+    told_apart = short_hash(repr((sorted(optimizers), sorted(tasks))))[:_HASH]
+    return "".join(f"-{part}" for part in (words, told_apart) if part)
+
+
+def _plain(sentence: Markup) -> str:
+    """Without markup, in lines that the terminal holds."""
+    text = sentence.striptags()
+    width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else 0
+    return textwrap.fill(text, width) if width else text
+
+
+def _open(page: Path) -> None:
+    if not webbrowser.open(page.resolve().as_uri()):
+        show("no browser was found to open it", file=sys.stderr)
 
 
 def _subset(name: str | None) -> Subset | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import optimizer_ids, task_ids
 from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import (
@@ -44,26 +45,45 @@ _REASONS_SHOWN = 10
 def run(
     file: Annotated[Path | None, path_argument(help="Experiment file (YAML); flags win over it.")] = None,
     optimizers: Annotated[
-        list[str] | None, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. optuna-tpe. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--optimizer",
+            "-o",
+            help="Optimizer id, e.g. optuna-tpe. Repeatable.",
+            metavar="ID",
+            autocompletion=optimizer_ids,
+        ),
     ] = None,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.", autocompletion=task_ids
+        ),
     ] = None,
     where: Annotated[
         str | None, typer.Option(help="Only tasks of which this holds: 'dims <= 10 and kind == \"training\"'.")
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Number of seeds (5), a range (3:8) or a list (1,4,7).")] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Number of seeds (5), a range (3:8) or a list (1,4,7). Default: 1.", metavar="SEEDS"),
+    ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Full evaluations (50), time (600s, 10min) or cost (3600cost); default: each task's."),
+        typer.Option(
+            help="Full evaluations (50), time (600s, 10min) or cost (3600cost); default: each task's.", metavar="BUDGET"
+        ),
     ] = None,
-    jobs: Annotated[int | None, whole_number("--jobs", "-j", help="Worker processes.")] = None,
+    jobs: Annotated[int | None, whole_number("--jobs", "-j", help="Worker processes. Default: 1.")] = None,
     out: Annotated[Path | None, path_option(help="Results folder; an existing one is extended. Default: out.")] = None,
     plugins: Plugins = None,
-    workers_per_run: Annotated[int | None, whole_number(help="Trials of a run that are evaluated at once.")] = None,
+    workers_per_run: Annotated[
+        int | None, whole_number(help="Trials of a run that are evaluated at once. Default: 1.")
+    ] = None,
     clock: Annotated[
         str | None,
-        typer.Option(help="real, or virtual: simulated workers on tasks that report costs. Default: real."),
+        typer.Option(
+            help="virtual: simulated workers, on tasks that report costs. Default: real.", metavar="real|virtual"
+        ),
     ] = None,
     charge_overhead: Annotated[
         bool | None, typer.Option("--charge-overhead", help="The optimizer's own time passes on the virtual clock.")

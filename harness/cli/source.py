@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optathlon.cli.completion import optimizer_ids, task_ids
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
 
 Optimizers = Annotated[
     list[str] | None,
-    typer.Option("--optimizer", "-o", help="Only these optimizers (ids, or patterns with *). Repeatable."),
+    typer.Option(
+        "--optimizer",
+        "-o",
+        help="Only these optimizers (ids, or patterns with *). Repeatable.",
+        autocompletion=optimizer_ids,
+    ),
 ]
-Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only these tasks. Repeatable.")]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option("--task", "-t", help="Only these tasks. Repeatable.", autocompletion=task_ids),
+]
 Maximize = Annotated[bool, typer.Option("--maximize", help="In a table, larger values are better.")]
 FailureValues = Annotated[
     list[float] | None,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import path_argument
+from optathlon.cli.flags import Json, path_argument
 from optathlon.cli.output import flush, is_read, show
+from optathlon.errors import UsageError
 from optathlon.paths import quoted
 from optathlon.redaction import redacted
 from optathlon.text import clean
@@ -33,12 +34,19 @@ def status(
         bool,
         typer.Option("--watch", help="Show it again every two seconds, in a pipe as a line every ten."),
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is done, left, running and failed, how fast it goes, and what it takes on disk."""
+    from optathlon.cli.json_documents import show_json, status_document
     from optathlon.results.folder import ResultsFolder
     from optathlon.results.status import folder_status
 
+    if watch and as_json:
+        raise UsageError("--json is printed once: leave --watch out")
     folder = ResultsFolder.open(results)
+    if as_json:
+        show_json(status_document(results, folder_status(folder)))
+        return
     if not watch:
         show("\n".join(_lines(results, folder_status(folder))))
     elif sys.stdout.isatty():

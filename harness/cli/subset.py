@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optathlon.cli import subset_validate
-from optathlon.cli.flags import LAST_SEED, path_argument, path_option
+from optathlon.cli.completion import optimizer_ids
+from optathlon.cli.flags import LAST_SEED, duration_option, path_argument, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
@@ -33,12 +34,20 @@ def select(
     optimizers: Annotated[
         list[str] | None,
         typer.Option(
+            "--optimizer",
             "--optimizers",
-            help="Those whose performance spans the space: 2 or 3 diverse ones, separated by commas. Repeatable.",
+            "-o",
+            help="2 or 3 diverse ones, whose performance spans the space. Repeatable, or separated by commas.",
+            metavar="ID",
+            autocompletion=optimizer_ids,
         ),
     ] = None,
     type: Annotated[
-        str | None, typer.Option(help="Only tasks of that type, e.g. blackbox; any for all. Default: the only one.")
+        str | None,
+        typer.Option(
+            help="Only tasks of that type: blackbox, multi-fidelity, …; any for all. Default: the only one.",
+            metavar="TYPE",
+        ),
     ] = None,
     dev: Annotated[bool, typer.Option("--dev", help="Choose a part to develop on.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Choose a part to test on; with --dev, a disjoint one.")] = False,
@@ -60,10 +69,10 @@ def select(
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the search.")] = 0,
     seconds: Annotated[
         float | None,
-        typer.Option(help="Stop the search by then. Default: a fixed effort, which is repeated exactly."),
+        duration_option(help="Stop the search by then: 60s, 10min. Default: a fixed effort, which repeats exactly."),
     ] = None,
     certify: Annotated[
-        str | None, typer.Option(help="Prove for that long (60s, 10min) how much better the best could be.")
+        float | None, duration_option(help="Prove for that long how much better the best could be: 60s, 10min.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Threads that search.")] = 1,
     out: Annotated[
@@ -78,14 +87,11 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
-    from optathlon.budget import LONGEST_S, parse_duration
     from optathlon.results.tables import have_tables
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
 
-    if seconds is not None and not 0 < seconds <= LONGEST_S:
-        raise UsageError(f"--seconds must be a positive number up to ten years, not {seconds:g}")
-    search = Search(target, strata, seed, seconds, parse_duration(certify) if certify else None, jobs)
+    search = Search(target, strata, seed, seconds, certify, jobs)
     _refuse_target(out)
     loaded = read_results(results, maximize=maximize, failure_values=failure_values)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
@@ -118,7 +124,7 @@ def _names(texts: list[str] | None, results: Results) -> list[str]:
     if not names:
         known = ", ".join(sorted({*results.runs["optimizer"].astype(str)}))
         raise UsageError(
-            f"no optimizers to span the space: give 2 or 3 diverse ones, --optimizers A,B,C, of these: {known}"
+            f"no optimizers to span the space: give 2 or 3 diverse ones, --optimizer A,B,C, of these: {known}"
         )
     return names
 

@@ -21,7 +21,8 @@ from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, choose_optimizers, make_plan
 from optathlon.experiments.progress import ProgressDisplay
 from optathlon.experiments.stored import store
-from optathlon.redaction import redacted_id
+from optathlon.html_table import html_table
+from optathlon.redaction import redacted, redacted_id
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_file
@@ -75,6 +76,13 @@ class Summary:
     unplaced: int = 0
     failures: Sequence[tuple[str, str, int]] = ()
     damaged: Sequence[str] = ()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many runs ended how, and why some failed."""
+        title = f"{self.statuses.total():,} runs in {self.folder.path} ({self.new:,} new)"
+        reasons = {status: f"{count:,} x {redacted(reason)}" for status, reason, count in reversed(self.failures)}
+        rows = [(status, count, reasons.get(status, "")) for status, count in sorted(self.statuses.items())]
+        return html_table(title, ("status", "runs", "most frequent reason"), rows)
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,14 @@ from optathlon.experiments.code_changes import CodePolicy
 from optathlon.experiments.executors.choice import choose_executor, overlaid
 from optathlon.paths import resolved
 from optathlon.plain_numbers import Whole
+from optathlon.registry.adopted import adopt_optimizer, adopt_task, is_adopted
 from optathlon.resources import Limits
 from optathlon.running.clocks import Clock
 from optathlon.running.seeds import LARGEST_SEED
 from optathlon.yaml_file import read_yaml
 
+IN_PROCESS = "in-process"
+"""The executor of what is known to this process alone."""
 MOST_WORKERS = 10_000
 MOST_SEEDS = 100_000
 
@@ -109,6 +112,16 @@ class Execution(BaseModel):
             isolated=self.isolate,
         )
 
+    def __init__(self, **settings: Any) -> None:
+        """As the attributes say. Raises `UsageError` in one line for what is missing, unknown or of the wrong kind."""
+        for key in settings:
+            if key not in type(self).model_fields:
+                raise unknown("key", key, type(self).model_fields, where=type(self).__name__)
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InvalidSetting(*first_complaint(error), type(self).__name__) from None
+
     @classmethod
     def read(cls, path: Path | None, flags: Mapping[str, Any]) -> Self:
         """What a YAML file or flags alone say; flags win over the file, and options of one executor are joined.
@@ -130,9 +143,16 @@ class Execution(BaseModel):
                 raise UsageError(f"no {key} in {where}: give -{key[0]} NAME or a key `{key}` in an experiment file")
         try:
             return cls(**settings)
-        except ValidationError as error:
-            place, complaint = first_complaint(error)
-            raise UsageError(f"{place} in {where}: {complaint}") from None
+        except InvalidSetting as error:
+            raise InvalidSetting(error.place, error.complaint, where) from None
+
+
+class InvalidSetting(UsageError):
+    """A setting has a value of the wrong kind, or lacks one that it needs."""
+
+    def __init__(self, place: str, complaint: str, where: str) -> None:
+        super().__init__(f"{place} in {where}: {complaint}")
+        self.place, self.complaint = place, complaint
 
 
 class Experiment(Execution):
@@ -143,7 +163,8 @@ class Experiment(Execution):
     name:
         A label that is stored with every run.
     optimizers, tasks:
-        Optimizer ids and task ids or patterns.
+        Optimizer ids, and task ids or patterns. Python may also give classes of optimizers, and tasks, as they are:
+        these runs are then done in the process that has them (`executor="in-process"`).
     seeds:
         How many seeds (5 means 0 to 4), or which.
     budget:
@@ -185,6 +206,23 @@ class Experiment(Execution):
     out: Path = Field(default=Path("out"), validate_default=True)
     fresh: list[str] = []
     keep_old: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adopt(cls, settings: Any) -> Any:
+        adopted = dict(settings)
+        for key, adopt in (("optimizers", adopt_optimizer), ("tasks", adopt_task)):
+            if isinstance(given := settings.get(key), list | tuple):
+                adopted[key] = [adopt(one) for one in given]
+            elif given is not None and not isinstance(given, str):
+                raise UsageError(f"{key} can't be of type {type(given).__name__}: give a list, such as [{key[:-1]}]")
+        own = [id for key in ("optimizers", "tasks") for id in adopted.get(key) or () if is_adopted(str(id))]
+        if own and _kind(adopted.setdefault("executor", IN_PROCESS)) != IN_PROCESS:
+            raise UsageError(
+                f"{own[0]!r} is known to this process alone: leave the executor out, or write it to a file that is "
+                "given as a plugin"
+            )
+        return adopted
 
     @field_validator("out")
     @classmethod
@@ -230,6 +268,10 @@ class Experiment(Execution):
         if self.clock == "real":
             return Clock.REAL
         return Clock.CHARGED if self.charge_overhead else Clock.VIRTUAL
+
+
+def _kind(section: Any) -> Any:
+    return section.get("kind") if isinstance(section, Mapping) else section
 
 
 def parse_seeds(value: str | int) -> list[int]:

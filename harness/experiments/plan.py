@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
@@ -12,6 +13,7 @@ from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
 from optathlon.experiments.rehearsal import require_costs, starting_failures
+from optathlon.html_table import html_table
 from optathlon.problem import Problem
 from optathlon.registry.capabilities import levels_line, mismatch, remarks_on
 from optathlon.registry.carps import PREFIX as CARPS
@@ -66,6 +68,14 @@ class Plan:
     remarks: list[tuple[RunSpec, str]]
     levels: list[tuple[RunSpec, str]]
     absent: list[str]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many runs are to do, and why some are not done."""
+        title = f"{len(self.optimizers):,} optimizers x {len(self.tasks):,} tasks: {self.total:,} runs"
+        rows: list[tuple[str, int, str]] = [("done", len(self.done), ""), ("to do", len(self.todo), "")]
+        for name, runs in (("skipped", self.skipped), ("no GPU", self.unplaced)):
+            rows += [(name, count, reason) for reason, count in Counter(reason for _, reason in runs).most_common()]
+        return html_table(title, ("runs", "number", "reason"), rows)
 
     @property
     def total(self) -> int:

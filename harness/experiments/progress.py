@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from optathlon.experiments.notebook import NotebookLine, in_notebook
 from optathlon.redaction import redacted
 from optathlon.text import clean
 from optathlon.trial import Status
@@ -38,7 +39,11 @@ class ProgressDisplay:
         self._reasons: Counter[str] = Counter()
         self._began = self._last_line = time.monotonic()
         console = Console(stderr=True)
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live: Live | NotebookLine | None = None
+        if in_notebook():
+            self._live = NotebookLine()
+        elif console.is_terminal:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
         if self._live:

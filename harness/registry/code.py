@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 
+from optathlon.function_source import sources_without_file
 from optathlon.optimizer import Optimizer
 from optathlon.remote.adapters import source_files
 from optathlon.remote.environments import read
@@ -71,6 +72,8 @@ def code_of(cls: type[Optimizer]) -> Code:
         if not issubclass(base, Optimizer) or base is Optimizer:
             continue
         found = sources_of(sys.modules[base.__module__])
+        if not found.texts:
+            found = sources_without_file(base)
         texts |= {f"{base.__name__} {name}": short_hash(text.hex()) for name, text in found.texts.items()}
         holders.add(base.__module__.partition(".")[0])
         others |= found.others

@@ -11,17 +11,18 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from optathlon.entries import broken, load_entry
 from optathlon.environment import Environment
 from optathlon.errors import MissingDependency, MissingEnvironment, UsageError
 from optathlon.optimizer import Optimizer
 from optathlon.paths import followed
-from optathlon.registry.loading import PluginFolder
-from optathlon.remote.environments import missing
 from optathlon.task import Collection, Task
 from optathlon.text import described
+
+if TYPE_CHECKING:
+    from optathlon.registry.loading import PluginFolder
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class Plugins:
     folders: dict[Path, PluginFolder] = field(default_factory=dict)
     descriptors: dict[Path, list[str]] = field(default_factory=dict)
     """The tasks' ids of each table descriptor."""
+    adopted: set[str] = field(default_factory=set)
+    """Names of optimizers, and ids of tasks, that were given as they are: other processes don't have them."""
     names: dict[str, str] = field(default_factory=dict)
     """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
@@ -171,6 +174,8 @@ def import_plugin(path: Path) -> ModuleType:
                 ".yaml"
             )
         if path.parent not in plugins.folders:
+            from optathlon.registry.loading import PluginFolder
+
             plugins.folders[path.parent] = PluginFolder(path.parent)
         plugins.modules[path] = plugins.folders[path.parent].load(path)
     return plugins.modules[path]
@@ -195,6 +200,8 @@ def require(what: str, packages: Iterable[str], install: str) -> None:
 
 def require_environment(what: str, environment: Environment | None) -> None:
     """Raise `MissingEnvironment` where the virtual environment that an optimizer needs can't be used."""
+    from optathlon.remote.environments import missing
+
     if reason := missing(environment):
         raise MissingEnvironment(f"{what} has an environment of its own: {reason}")
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optathlon.errors import UsageError, unknown
+from optathlon.html_table import html_table
 from optathlon.redaction import redacted_id
 from optathlon.results.folder import ResultsFolder, labels_in
 from optathlon.results.schema import TRIALS
@@ -21,7 +22,7 @@ from optathlon.results.schema import TRIALS
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The frames of a results folder.
 
@@ -56,6 +57,20 @@ class Results:
     trials: pd.DataFrame
     tasks: pd.DataFrame
     provenance: pd.DataFrame
+
+    def __repr__(self) -> str:
+        counts = {"run": len(self.runs), "optimizer": self.runs["optimizer"].nunique()}
+        counts |= {"task": self.runs["task"].nunique(), "trial": len(self.trials)}
+        return f"<Results: {', '.join(f'{count:,} {noun}s' for noun, count in counts.items())}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a line for each optimizer."""
+        rows = []
+        for optimizer, runs in self.runs.groupby(self.runs["optimizer"].astype(str), sort=True):
+            statuses = runs["status"].astype(str).value_counts().sort_index()
+            ended = ", ".join(f"{count:,} {status}" for status, count in statuses.items())
+            rows.append((optimizer, runs["task"].nunique(), runs["seed"].nunique(), int(runs["trials"].sum()), ended))
+        return html_table(repr(self).strip("<>"), ("optimizer", "tasks", "seeds", "trials", "runs"), rows)
 
 
 def load(

@@ -11,10 +11,11 @@ from score_frames import scores_of, with_seeds
 from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.targets import first_hits
 from optathlon.analysis.report import write_report
 from optathlon.analysis.report.section import ReportData
 from optathlon.analysis.report.sections.speedup import Speedup, speedups
-from optathlon.analysis.stats.speedup import evaluations_to, speedup, targets_of
+from optathlon.analysis.stats.speedup import speedup, targets_of
 
 SEEDS = [4, 2, 5, 3, 4]
 
@@ -111,7 +112,7 @@ def test_a_target_is_reached_by_the_first_incumbent_that_is_good_enough() -> Non
         [*rows, ("a", "other", 0, 0.0, 1.0)], columns=["optimizer", "task", "seed", "loss", "evaluations"]
     )
     targets = pd.Series([2.0, 2.0], index=pd.MultiIndex.from_tuples([("t", 0), ("t", 1)], names=["task", "seed"]))
-    assert evaluations_to(trajectories, targets).to_dict() == {("a", "t", 0): 4.0}
+    assert first_hits(trajectories, targets).to_dict() == {("a", "t", 0): 4.0}
 
 
 def test_searching_from_a_power_of_the_loss_is_as_much_faster_in_the_report(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_searching_from_a_power_of_the_loss_is_as_much_faster_in_the_report(tmp_
     assert found.loc["worse", "high"] < 0.5
     page = write_report(results, tmp_path)
     text = page.read_text(encoding="utf-8")
-    assert re.search(r'<h3>Speed-up over random search</h3>\s*<figure data-chart="speedup">', text)
+    assert re.search(r'>Speed-up over random search<a .*</h3>\s*<figure data-chart="speedup">', text)
     written = pd.read_csv(tmp_path / "figures" / "speedup.csv", index_col="optimizer")
     pd.testing.assert_frame_equal(written, found)
 

@@ -8,12 +8,13 @@ from functools import cached_property
 import pandas as pd
 
 from optathlon.analysis.metrics.normalisation import BASELINE
+from optathlon.analysis.metrics.targets import first_hits
 from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.report.charts import GROUP, Chart, intervals
 from optathlon.analysis.report.figures import ReportFigure, suffix
 from optathlon.analysis.report.groups import Group
 from optathlon.analysis.report.section import Section
-from optathlon.analysis.stats.speedup import evaluations_to, speedup, targets_of
+from optathlon.analysis.stats.speedup import speedup, targets_of
 
 _TITLE = "speed-up over random search"
 
@@ -22,6 +23,7 @@ class Speedup(Section):
     """Speed-ups over the baseline, where it was run."""
 
     heading = "Speed-up over random search"
+    needs = "random search and another optimizer with two seeds"
     needs_course = True
 
     def figures(self) -> Iterator[ReportFigure]:
@@ -65,6 +67,6 @@ def speedups(group: Group) -> pd.DataFrame | None:
     tasks = targets.index.unique("task")
     compared = losses[losses.index.get_level_values("task").isin(tasks)].index
     by_run = group.comparison.runs[group.comparison.runs.get_level_values("task").isin(tasks)]
-    reached = evaluations_to(analysis.trajectories, targets).reindex(by_run).set_axis(compared)
+    reached = first_hits(analysis.trajectories, targets).reindex(by_run).set_axis(compared)
     longest = analysis.runtimes["spent"].reindex(by_run).set_axis(compared)
     return speedup(reached, longest, BASELINE, seed=analysis.seed)

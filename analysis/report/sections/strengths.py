@@ -7,39 +7,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from optathlon.analysis.report.cells import Shaded, fixed, shade
 from optathlon.analysis.report.figures import suffix
 from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.kinds import kind_label, kinds_of_tasks
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.strengths import strengths
 
 _ALPHA = 0.05
 """Differences with at most this p-value are set in bold."""
 
-_DURATIONS = (0.0, 1e-3, 1.0, 60.0, 3600.0, np.inf)
-_DURATION_NAMES = ("below 1 ms", "1 ms to 1 s", "1 s to 1 min", "1 min to 1 h", "1 h and more")
-
-_FEATURES = {
-    "collection": "collection",
-    "type": "type",
-    "dimension": "hyperparameters",
-    "hyperparameters": "kind of hyperparameters",
-    "conditional": "conditions",
-    "fidelity": "fidelity",
-    "objectives": "objectives",
-    "constraints": "constraints",
-    "noisy": "noise",
-    "cost": "an evaluation takes",
-}
-
 
 class Strengths(Section):
     """Mean ranks by kind of task."""
 
     template = "strengths.html"
+    is_filtered = False
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Of each main comparison."""
@@ -77,7 +62,6 @@ def strengths_table(table: pd.DataFrame) -> StrengthsTable:
     largest = float(table["difference"].abs().max()) if len(table) else 1.0
     rows = []
     for (feature, level), cells in table.groupby(level=["feature", "level"], sort=False):
-        label = f"{_FEATURES.get(str(feature), str(feature))}: {level}"
         shaded = [
             Shaded(
                 str(name),
@@ -87,7 +71,7 @@ def strengths_table(table: pd.DataFrame) -> StrengthsTable:
             )
             for name, row in cells.droplevel(["feature", "level"]).iterrows()
         ]
-        rows.append((label, int(cells["tasks"].iloc[0]), shaded))
+        rows.append((kind_label(str(feature), str(level)), int(cells["tasks"].iloc[0]), shaded))
     return StrengthsTable(optimizers, rows)
 
 
@@ -97,6 +81,4 @@ def _signed(value: float) -> str:
 
 def _by_feature(group: Group) -> pd.DataFrame:
     """Index (`feature`, `level`, `optimizer`): mean ranks on the tasks that share a feature."""
-    features = group.analysis.features
-    durations = pd.cut(features["cost"], _DURATIONS, labels=_DURATION_NAMES, right=False)
-    return strengths(group.task_ranks, features.assign(cost=durations), seed=group.analysis.seed)
+    return strengths(group.task_ranks, kinds_of_tasks(group.analysis), seed=group.analysis.seed)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.core import TyperGroup
 
-from optathlon.cli import app
+from optathlon.cli.commands import app
 from optathlon.experiments.experiment import Experiment
 from optathlon.subsets.subset import Subset
 

@@ -1,0 +1,276 @@
+"""Documents of `--json`, made of what the commands find; their types are in `optathlon.cli.json_types`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from optathlon.cli.descriptions import not_installed
+from optathlon.cli.output import show
+from optathlon.errors import UsageError
+from optathlon.redaction import redacted
+from optathlon.text import described
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from optathlon.cli.json_types import (
+        CarpsDocument,
+        CollectionDocument,
+        CompareDocument,
+        FidelityDocument,
+        OptimizerDetails,
+        OptimizerDocument,
+        ProblemDocument,
+        StatusDocument,
+        SubsetDocument,
+        TaskDetails,
+        TaskDocument,
+    )
+    from optathlon.facts import Facts
+    from optathlon.fidelity import Fidelity
+    from optathlon.optimizer import Optimizer
+    from optathlon.problem import Problem
+    from optathlon.registry.facts import Group
+    from optathlon.results.status import FolderStatus
+    from optathlon.task import Task
+
+D = TypeVar("D")
+
+
+def show_json(document: object) -> None:
+    """Print a document; numbers that are none, or infinite, are null."""
+    show(json.dumps(_plain(document), indent=2, allow_nan=False))
+
+
+def show_json_list(documents: Iterable[object]) -> None:
+    """Print a list of documents as they come, a line each: there may be many."""
+    separator = "["
+    for document in documents:
+        show(separator + json.dumps(_plain(document), allow_nan=False), end="")
+        separator = ",\n"
+    show("[]" if separator == "[" else "]")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold; anything else as its text."""
+    match value:
+        case Mapping():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case Enum():
+            return _plain(value.value)
+        case str() | bool() | int() | None:
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case list() | tuple():
+            return [_plain(one) for one in value]
+    return _plain(value.item()) if hasattr(value, "item") else str(value)  # a number of numpy
+
+
+def or_broken(kind: str, make: Callable[[str], D], id: str) -> D | Mapping[str, str]:
+    """The document of an id, or what is wrong: one broken package does not hide the others."""
+    try:
+        return make(id)
+    except UsageError as error:
+        return {"id": id, "kind": kind, "broken": str(error)}
+    except Exception as error:  # what a package brings may raise anything
+        return {"id": id, "kind": kind, "broken": described(error)}
+
+
+def optimizer_document(name: str) -> OptimizerDocument:
+    """What `list` says of an optimizer."""
+    from optathlon.registry.optimizers import optimizer_class
+
+    return _of_class(name, optimizer_class(name))
+
+
+def _of_class(name: str, cls: type[Optimizer]) -> OptimizerDocument:
+    from optathlon.remote.environments import missing
+
+    reason = missing(cls.environment)
+    absent = not_installed(cls.packages)
+    return {
+        "id": name,
+        "kind": "optimizer",
+        "description": (inspect.getdoc(cls) or "").partition("\n")[0],
+        "capabilities": sorted(cls.capabilities),
+        "requires": sorted(cls.requires),
+        "deterministic": cls.deterministic,
+        "installed": not (absent or reason),
+        "install": (cls.install or f"pip install {' '.join(absent)}") if absent else reason or "",
+    }
+
+
+def optimizer_details(name: str) -> OptimizerDetails:
+    """What `info` says of an optimizer."""
+    from optathlon.registry.optimizers import optimizer_class
+    from optathlon.registry.options import described_type
+
+    cls = optimizer_class(name)
+    options = list(inspect.signature(cls).parameters.values())[2:]
+    return {
+        **_of_class(name, cls),
+        "documentation": inspect.getdoc(cls) or "",
+        "options": [
+            {"name": one.name, "type": described_type(cls, one), "default": _default(one.default)} for one in options
+        ],
+    }
+
+
+def _default(value: object) -> object:
+    return None if value is inspect.Parameter.empty else value
+
+
+def task_documents(groups: Iterable[Group]) -> Iterator[TaskDocument]:
+    """What `list` says of tasks."""
+    return (_task_document(id, group.facts) for group in groups for id in group.ids)
+
+
+def _task_document(id: str, facts: Facts) -> TaskDocument:
+    values = asdict(facts)
+    kind = values.pop("kind")
+    document: Any = {"id": id, "kind": "task", "collection": id.partition("/")[0], "evaluation": kind, **values}
+    return document  # type: ignore[no-any-return]
+
+
+def task_details(task: Task) -> TaskDetails:
+    """What `info` says of a task."""
+    from optathlon.registry.facts import known_facts
+
+    return {
+        **_task_document(task.id, known_facts([task.id])[task.id]),
+        "version": task.version,
+        "metadata": dict(task.metadata),
+        "problem": _problem_document(task.problem),
+    }
+
+
+def _problem_document(problem: Problem) -> ProblemDocument:
+    return {
+        "objectives": [
+            {"name": one.name, "direction": one.direction, "optimum": one.optimum} for one in problem.objectives
+        ],
+        "fidelity": _fidelity_document(problem.fidelity) if problem.fidelity else None,
+        "constraints": [one.name for one in problem.constraints],
+        "budget": {"amount": problem.budget.amount, "unit": problem.budget.unit.value},
+        "space": problem.space.to_serialized_dict(),
+    }
+
+
+def _fidelity_document(fidelity: Fidelity) -> FidelityDocument:
+    return {
+        "name": fidelity.name,
+        "lower": fidelity.lower,
+        "upper": fidelity.upper,
+        "levels": list(fidelity.levels),
+    }
+
+
+def collection_document(name: str) -> CollectionDocument:
+    """What `list` and `info` say of a collection."""
+    from optathlon.registry.tasks import collection, task_ids
+
+    source = collection(name)
+    absent = not_installed(source.packages) if source else []
+    return {
+        "id": name,
+        "kind": "collection",
+        "description": source.description if source else "",
+        "tasks": sum(1 for _ in task_ids(name)),
+        "installed": not absent,
+        "install": (source.install or f"pip install {' '.join(absent)}") if source and absent else "",
+        "data": source.data if source else "",
+    }
+
+
+def subset_document(pattern: str) -> SubsetDocument:
+    """What `list` and `info` say of a subset, `subset:NAME`, or of a part of it."""
+    from optathlon.subsets.subset import subset_parts
+
+    subset, parts = subset_parts(pattern)
+    return {
+        "id": pattern,
+        "kind": "subset",
+        "type": subset.type,
+        "of": subset.features.tasks,
+        "optimizers": subset.features.optimizers,
+        "parts": [
+            {
+                "name": name,
+                "tasks": list(part.tasks),
+                "discrepancy": part.discrepancy,
+                "lower_bound": part.lower_bound,
+            }
+            for name, part in parts.items()
+        ],
+    }
+
+
+def carps_document(text: str) -> CarpsDocument:
+    """What `info` says of a name, or of a subset, of CARP-S."""
+    from optathlon.registry.carps import carps_subset, from_carps, runnable
+
+    subset = carps_subset(text)
+    found = [from_carps(text)] if subset is None else [runnable(name) for name in subset]
+    return {
+        "id": f"carps:{text}",
+        "kind": "carps",
+        "tasks": {one.name: one.id or None for one in found},
+        "reasons": {one.name: one.reason for one in found if not one.id},
+    }
+
+
+def status_document(folder: Path, state: FolderStatus) -> StatusDocument:
+    """What `status` says of a folder."""
+    left = state.time_left
+    return {
+        "folder": str(folder),
+        "statuses": dict(sorted(state.statuses.items())),
+        "failures": [
+            {"status": status, "reason": redacted(reason), "runs": runs} for status, reason, runs in state.failures
+        ],
+        "drivers": [
+            {
+                "host": driver.host,
+                "pid": driver.pid,
+                "executor": driver.executor,
+                "jobs": driver.jobs,
+                "total": driver.total,
+                "left": driver.left,
+                "running": list(driver.running),
+            }
+            for driver in state.drivers
+        ],
+        "left": state.left,
+        "journals": state.journals,
+        "rate": state.rate,
+        "seconds_left": None if left is None else left.total_seconds(),
+        "slowest": [
+            {"optimizer": optimizer, "seconds": seconds, "runs": runs} for optimizer, seconds, runs in state.slowest
+        ],
+        "files": state.files,
+        "bytes": state.size,
+    }
+
+
+def compare_document(
+    names: Sequence[str], changes: pd.DataFrame, tasks: pd.DataFrame, notes: Iterable[str], page: Path
+) -> CompareDocument:
+    """What `compare` says of two sets of results."""
+    document: Any = {
+        "first": names[0],
+        "second": names[1],
+        "changes": changes.reset_index().to_dict("records"),
+        "tasks": tasks.reset_index().to_dict("records"),
+        "notes": list(notes),
+        "report": str(page),
+    }
+    return document  # type: ignore[no-any-return]
