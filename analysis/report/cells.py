@@ -10,6 +10,8 @@ MISSING = "–"
 _TIMES = ((1e-3, "µs", 1e6), (1.0, "ms", 1e3), (120.0, "s", 1.0), (7200.0, "min", 1 / 60), (math.inf, "h", 1 / 3600))
 """Below how many seconds which unit is used, and how many of it make a second."""
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 _BETTER, _WORSE = "0,158,115", "213,94,0"
 """Two colours that colour-blind readers tell apart (Okabe and Ito)."""
 
@@ -34,15 +36,25 @@ def shade(difference: float) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """`value` with some significant digits; a dash where it is missing."""
+    """`value` with some significant digits, whole ones with a comma between thousands; a dash where it is missing."""
     if value is None or math.isnan(value):
         return MISSING
-    return f"{value:.{digits}g}".replace("-", "−")
+    if 999.5 <= abs(value) < 1e6:
+        text = f"{value:,.0f}"
+    else:
+        mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+        text = f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else mantissa
+    return text.replace("-", "−")
 
 
 def fixed(value: float, places: int = 2) -> str:
     """`value` with fixed decimals; a dash where it is missing."""
     return MISSING if math.isnan(value) else f"{value:.{places}f}"
+
+
+def signed(value: float, places: int = 3) -> str:
+    """`value` with fixed decimals and its sign; a dash where it is missing."""
+    return MISSING if math.isnan(value) else f"{value:{'+' if value else ''}.{places}f}".replace("-", "−")
 
 
 def whole(value: float) -> str:

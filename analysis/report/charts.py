@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import dropwhile
 from typing import Any
 
@@ -16,8 +16,16 @@ View = dict[str, Any]
 Chart = dict[str, Any]
 """`controls`, `views` by the names of their options, and perhaps what to say where there is no view (`absence`)."""
 
-GROUP, TASK = "group", "task"
-"""Controls that several charts share."""
+GROUP, TASK, SCALE = "group", "task", "scale"
+"""Controls that several charts share: the choice of tasks for the whole page, one of them, how its values are shown."""
+
+SCALES = {
+    "auto": "as fits",
+    "linear": "linear",
+    "log": "log",
+    "optimum": "log distance to the optimum",
+}
+"""The options of `SCALE`, as the page's `scaling.js` knows them, with their labels."""
 
 
 OPTION_WIDTH = 40
@@ -29,24 +37,51 @@ _LENGTHS = (60, 40, 26, 16, 12)
 
 @dataclass(frozen=True)
 class Option:
-    """One choice of a control; `group` is a heading above some of them, `title` more than the label says."""
+    """One choice of a control.
+
+    `group` is a heading above some of them, `title` more than the label says; it is offered while one of the filter's
+    options with the numbers `of` is chosen, or always where there are none.
+    """
 
     name: str
     label: str
     group: str | None = None
     title: str | None = None
+    of: Sequence[int] = ()
 
     @property
-    def data(self) -> dict[str, str]:
+    def data(self) -> dict[str, Any]:
         """For the page."""
-        extra = {"group": self.group, "title": self.title}
-        return {"name": self.name, "label": self.label} | {key: text for key, text in extra.items() if text}
+        extra = {"group": self.group, "title": self.title, "of": [*self.of]}
+        return {"name": self.name, "label": self.label} | {key: value for key, value in extra.items() if value}
 
 
 def control(label: str, options: Sequence[Option], name: str | None = None) -> dict[str, Any]:
     """A choice between `options`; shared by several charts where it has no name of its own."""
     found: dict[str, Any] = {"label": label, "options": [option.data for option in options]}
     return found | ({"name": name} if name else {})
+
+
+def shared_controls(tasks: Mapping[str, str], groups: Sequence[str], of: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """The controls that several charts share.
+
+    Parameters
+    ----------
+    tasks:
+        Of each task its collection.
+    groups:
+        What tasks can be chosen from, on top of the page.
+    of:
+        By task, in which of `groups` it is.
+    """
+    scales = [Option(name, label) for name, label in SCALES.items()]
+    found = {
+        TASK: control("Task", [replace(task, of=of[task.name]) for task in name_options(tasks)]) | {"filter": GROUP},
+        SCALE: control("Scale", scales),
+    }
+    if groups:
+        found[GROUP] = control("Tasks", name_options(dict.fromkeys(groups))) | {"bar": True}
+    return found
 
 
 def name_options(groups: Mapping[str, str | None]) -> list[Option]:

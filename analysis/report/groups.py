@@ -15,6 +15,9 @@ from optathlon.analysis.stats.ranking import ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 
+ALL_TASKS = "all tasks"
+"""The title of the group that all tasks are of."""
+
 Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -16,10 +16,14 @@ from optathlon.analysis.plots.labels import labels
 from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
-from optathlon.analysis.report.charts import GROUP, OPTION_WIDTH, TASK, Chart, control, cuts, name_options
+from optathlon.analysis.report.changes import Changes
+from optathlon.analysis.report.charts import OPTION_WIDTH, Chart, cuts, shared_controls
+from optathlon.analysis.report.contents import Contents, Entry, link_to
+from optathlon.analysis.report.downloads import Download, download
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.representativeness import subset_study
+from optathlon.analysis.report.scope import COMPARISON, KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.analysis.report.steps import Tell, silent, steps
@@ -36,17 +40,21 @@ _BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
 
+_COURSE = "runs of several trials"
+"""What it takes to show what happened before the end of runs."""
+
 
 def write_report(
     results: Results,
     out_dir: str | Path,
     *,
-    title: str = "Optathlon report",
+    title: str | None = None,
     seed: int = 0,
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
     focus: str | None = None,
+    changes: Changes | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -57,7 +65,7 @@ def write_report(
     out_dir:
         The folder to write to; made if absent.
     title:
-        The page's heading.
+        The page's heading; by default the name of the experiment.
     seed:
         Seeds the bootstrap and every other draw. The same results and seed give the same bytes.
     subset:
@@ -69,35 +77,43 @@ def write_report(
         takes about a second each.
     focus:
         An optimizer that a sentence and a table compare with each other one.
+    changes:
+        What changed from some of these results to the others, which then comes first.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs, or none of the optimizer in focus.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus)
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus, changes=changes)
     return write_page(page, out_dir, title=title)
 
 
-def write_page(page: Page, out_dir: str | Path, *, title: str, tell: Tell = silent) -> Path:
+def write_page(page: Page, out_dir: str | Path, *, title: str | None = None, tell: Tell = silent) -> Path:
     """Write a page and its files, as `write_report` does."""
-    html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    for section in steps("figures and tables", page.sections, tell):
-        for figure in section.figures():
-            save(figure, folder)
-        for name, table in section.tables():
-            best = {column: end for column, end in _BEST.items() if column in table}
-            save_table(name, table, folder, best=best if name.startswith("standings") else None)
+    downloads = {section: [*_saved(section, folder)] for section in steps("figures and tables", page.sections, tell)}
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
+    html = page.html(title or title_of(page.results), downloads)
     path.write_text(without_known_secrets(html), encoding="utf-8")
     return path
+
+
+def _saved(section: Section, folder: Path) -> Iterator[Download]:
+    """What a section has for files, once these are written."""
+    for figure in section.figures():
+        save(figure, folder)
+        yield download(figure.caption, figure.name, folder)
+    for name, table in section.tables():
+        best = {column: end for column, end in _BEST.items() if column in table}
+        save_table(name, table, folder, best=best if name.startswith("standings") else None)
+        yield download(name.replace("_", " "), name, folder)
 
 
 def make_page(
@@ -109,6 +125,7 @@ def make_page(
     importance: Collection[str] = (),
     focus: str | None = None,
     tell: Tell = silent,
+    changes: Changes | None = None,
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -119,7 +136,26 @@ def make_page(
     if focus is not None and focus not in analysis.optimizers:
         raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, focus=focus), tell)
+    data = ReportData(analysis, subset=found, ties=ties, explained=explained, focus=focus, changes=changes)
+    return Page(data, tell)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a section shows, its files, and whether it follows the choice of tasks."""
+
+    html: Markup
+    downloads: Sequence[Download]
+    is_filtered: bool
+
+
+@dataclass(frozen=True)
+class ShownChapter:
+    """A chapter with its parts, and a sentence on those that have nothing to show."""
+
+    entry: Entry
+    parts: list[Part]
+    hidden: list[str]
 
 
 class Page:
@@ -127,12 +163,15 @@ class Page:
 
     Attributes
     ----------
+    results:
+        What it is about.
     findings, caveats:
         The sentences at its head: what was found, and what a reader must know before relying on that.
     """
 
     def __init__(self, data: ReportData, tell: Tell = silent) -> None:
         self._data = data
+        self.results = data.analysis.results
         known = data.analysis.has_course
         self._chapters = [
             (chapter, [section(data) for section in chapter.sections if known or not section.needs_course])
@@ -144,75 +183,70 @@ class Page:
         self.findings = [sentence for section in self.sections for sentence in section.findings()]
         self.caveats = list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats()))
 
-    def html(self, title: str) -> str:
-        """The whole page."""
+    def html(self, title: str, downloads: Mapping[Section, Sequence[Download]] | None = None) -> str:
+        """The whole page, with links to the files of each section."""
+        contents = Contents()
+        chapters = [*self._shown(contents, downloads or {})]
         return self._environment.get_template("report.html").render(
             title=title,
-            scope=_scope(self._data.analysis),
+            kind=COMPARISON if self._data.changes else KIND,
+            scope=scope(self._data.analysis),
             findings=self.findings,
             caveats=self.caveats,
             cut_names=_cut_names(self._data.looks),
-            chapters=list(self._shown()),
+            chapters=chapters,
+            link_to=link_to,
+            has_files=bool(downloads),
             data=json_script(self._script_data()),
             style=style(),
             script=script(),
         )
 
-    def _shown(self) -> Iterator[tuple[str, str, list[Markup]]]:
-        """Anchor, heading and parts of each chapter with something to show."""
+    def _shown(self, contents: Contents, downloads: Mapping[Section, Sequence[Download]]) -> Iterator[ShownChapter]:
         for chapter, sections in self._chapters:
-            parts = [part for part in map(self._part, sections) if part.strip()]
-            if parts:
-                yield chapter.anchor, chapter.heading, parts
+            entry = contents.chapter(chapter.anchor, chapter.heading)
+            html = {section: self._html(section, contents) for section in sections}
+            parts = [
+                Part(shown, downloads.get(section, ()), section.is_filtered)
+                for section, shown in html.items()
+                if shown.strip()
+            ]
+            shown = {type(section) for section, shown in html.items() if shown.strip()}
+            hidden = [section for section in chapter.sections if section not in shown]
+            reasons = [*self._reasons(hidden)]
+            if parts or reasons:
+                yield ShownChapter(entry, parts, reasons)
 
-    def _part(self, section: Section) -> Markup:
+    def _html(self, section: Section, contents: Contents) -> Markup:
         template = self._environment.get_template(f"sections/{section.template}")
-        charts = list(self._charts[section])
-        return Markup(template.render(heading=section.heading, note=section.note, charts=charts, **section.content()))
+        known = {"heading": section.heading, "note": section.note, "headline": contents.headline}
+        return Markup(template.render(known, charts=list(self._charts[section]), **section.content()))
+
+    def _reasons(self, hidden: Iterable[type[Section]]) -> Iterator[str]:
+        """A sentence on each thing that would have to be known to show some sections, and which these are."""
+        lacking: dict[str, list[str]] = {}
+        for section in hidden:
+            is_without_course = section.needs_course and not self._data.analysis.has_course
+            needs = _COURSE if is_without_course else section.needs
+            if needs:
+                lacking.setdefault(needs, []).append(section.heading)
+        for needs, headings in lacking.items():
+            named = ", ".join(filter(None, headings))
+            yield f"Not shown{': ' if named else ''}{named}, as it takes {needs}."
 
     def _script_data(self) -> dict[str, Any]:
         """The page's data, as described in `assets/page.js`."""
         tasks, looks = self._data.analysis.results.tasks, self._data.looks
         collections = {str(name): str(row["collection"]) for name, row in tasks.iterrows()}
-        controls = {TASK: control("Task", name_options(collections))}
-        if self._data.groups:
-            controls[GROUP] = control("Tasks", name_options(dict.fromkeys(self._data.groups)))
         return {
             "optimizers": [
                 {"name": name, "color": look.color, "marker": look.marker, "dashed": look.line == "--"}
                 | ({"cut": cut} if cut else {})
                 for (name, look), cut in zip(looks.items(), cuts([*looks]), strict=True)
             ],
-            "controls": controls,
+            "controls": shared_controls(collections, [*self._data.groups], self._data.groups_of_tasks),
             "charts": {name: chart for charts in self._charts.values() for name, chart in charts.items()},
         }
-
-
-def _scope(analysis: Analysis) -> list[tuple[str, str]]:
-    """Facts for the head of the page."""
-    runs = analysis.results.runs
-    started = pd.to_datetime(runs["started"], utc=True).dropna()
-    days = sorted({f"{started.min():%Y-%m-%d}", f"{started.max():%Y-%m-%d}"}) if len(started) else []
-    facts = [
-        (f"{len(analysis.optimizers):,}", "optimizers"),
-        (f"{runs['task'].nunique():,}", "tasks"),
-        (f"{runs['seed'].nunique():,}", "seeds"),
-        (f"{len(runs):,}", "runs"),
-        (f"{len(analysis.results.trials):,}", "trials"),
-        (_budget(runs) if analysis.has_course else "", "budget"),
-        (" to ".join(days), "started (UTC)"),
-    ]
-    return [(value, label) for value, label in facts if value]
-
-
-def _budget(runs: pd.DataFrame) -> str:
-    """The budgets of the runs, e.g. `"20 to 100 evaluations"`."""
-    parts = []
-    for unit, amounts in runs.groupby(runs["budget_unit"].astype(str))["budget"]:
-        low, high = amounts.min(), amounts.max()
-        amount = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        parts.append(f"{amount} {'full evaluations' if unit == 'evaluations' else unit}")
-    return ", ".join(parts)
 
 
 def _cut_names(names: Iterable[str]) -> dict[str, str]:
@@ -241,11 +275,12 @@ def _environment(data: ReportData) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for function in (cells.number, cells.fixed, cells.whole, cells.percent, cells.seconds):
+    for function in (cells.number, cells.signed, cells.fixed, cells.whole, cells.percent, cells.seconds):
         environment.filters[function.__name__] = function
     environment.globals.update(
         looks=data.looks,
         numbers=data.numbers,
+        of_tasks=data.of_tasks,
         optimizer_labels=labels(data.looks, OPTION_WIDTH),
         task_labels=labels(map(str, data.analysis.results.tasks.index), OPTION_WIDTH),
     )

@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis, ComparisonResult
 from optathlon.analysis.plots.style import Look, looks
+from optathlon.analysis.report.changes import Changes
 from optathlon.analysis.report.charts import Chart
 from optathlon.analysis.report.figures import ReportFigure
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import ALL_TASKS, Group
 from optathlon.analysis.report.representativeness import Representativeness
 
 
@@ -32,6 +33,8 @@ class ReportData:
         Tasks for which the importance of hyperparameters is estimated.
     focus:
         The optimizer that is compared with each other one, if that was asked for.
+    changes:
+        What changed from some of these results to the others, if the page is about that.
 
     Attributes
     ----------
@@ -49,12 +52,14 @@ class ReportData:
         ties: float = 0.0,
         explained: Sequence[str] = (),
         focus: str | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self.analysis = analysis
         self.ties = ties
         self.subset = subset
         self.explained = explained
         self.focus = focus
+        self.changes = changes
         self.looks: dict[str, Look] = looks(analysis.optimizers)
         self.numbers = {name: number for number, name in enumerate(self.looks)}
 
@@ -62,6 +67,22 @@ class ReportData:
     def groups(self) -> dict[str, Group]:
         """All groups of tasks on which optimizers are compared, by title."""
         return {title: Group(self.analysis, part) for title, part in self.analysis.groups.items()}
+
+    @cached_property
+    def groups_of_tasks(self) -> dict[str, list[int]]:
+        """By task: the numbers of `groups` that it is of; of none where there is no choice."""
+        tasks = self.analysis.results.tasks
+        labels = [[ALL_TASKS, *map(str, row)] for row in tasks[["type", "collection"]].itertuples(index=False)]
+        several = [*self.groups] if len(self.groups) > 1 else []
+        return {
+            str(task): [number for number, title in enumerate(several) if title in own]
+            for task, own in zip(tasks.index, labels, strict=True)
+        }
+
+    def of_tasks(self, tasks: Iterable[str]) -> Markup:
+        """The attribute of an element of the page that is about some tasks: it goes where none of them is chosen."""
+        numbers = sorted({number for task in tasks for number in self.groups_of_tasks.get(task, ())})
+        return Markup(' data-of="{}"').format(" ".join(map(str, numbers))) if numbers else Markup("")
 
     @cached_property
     def ranked(self) -> dict[str, ComparisonResult]:
@@ -80,17 +101,23 @@ class Section:
     ----------
     heading, note:
         What stands above its charts and figures, if it has any; empty for nothing.
+    needs:
+        What it takes to show something, which the page says where it shows nothing; empty if that goes without saying.
     template:
         The file of this folder's `sections/` that its part of the page is made from, given `content`, `heading`, `note`
         and `charts` (the names of those with something to show). The default shows charts, then `content`'s `figures`.
     needs_course:
         Whether it is about what runs had before their end; it is left out where all have a single trial.
+    is_filtered:
+        Whether it follows the choice of tasks on top of the page; else it says there that it doesn't.
     """
 
     heading: ClassVar[str] = ""
     note: ClassVar[str] = ""
+    needs: ClassVar[str] = "two optimizers that ran the same tasks"
     template: ClassVar[str] = "section.html"
     needs_course: ClassVar[bool] = False
+    is_filtered: ClassVar[bool] = True
 
     def __init__(self, data: ReportData) -> None:
         self.data = data

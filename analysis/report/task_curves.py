@@ -16,7 +16,13 @@ from optathlon.analysis.metrics.anytime import incumbents_at
 from optathlon.analysis.metrics.attainment import median_attainment, objective_points
 from optathlon.analysis.metrics.axes import BUDGET, Axis
 from optathlon.analysis.metrics.final import grouped_quantiles, is_maximised
-from optathlon.analysis.metrics.objectives import row_of, signs
+from optathlon.analysis.metrics.objectives import (
+    is_multi_objective,
+    optimal_hypervolume,
+    optimal_loss,
+    row_of,
+    signs,
+)
 
 _MOST_NUMBERS = 400_000
 """Numbers that all trajectories together may have: about 2.1 MB of the page."""
@@ -48,6 +54,13 @@ class Front:
     optimizers: list[str]
     points: np.ndarray
     surface: np.ndarray
+
+
+def optimum_of(task: pd.Series) -> float:
+    """The best value that is possible on a task, as it is reported; NaN where it is unknown."""
+    if is_multi_objective(task):
+        return optimal_hypervolume(task)
+    return float(signs(task)[0]) * optimal_loss(task)
 
 
 class TaskCurves:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +13,14 @@ import typer
 from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
-from optathlon.errors import UsageError, storage_errors
+from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optathlon.results.frames import Results
+    from optathlon.analysis.report.changes import Changes
 
-_LISTED = 8
 _LONGEST_NAMES = 120
-_CHANGED_MOST = 3
 _HEADINGS = ("", "runs", "identical", "better", "same", "worse", "change of regret", "p", "seconds per trial")
 
 
@@ -44,10 +42,10 @@ def compare(
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
 ) -> None:
-    """Say what changed from A to B for the optimizers in both, and write one report with both side by side."""
-    from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
+    """Say what changed from A to B for the optimizers in both, and write a page with that and both side by side."""
+    from optathlon.analysis.compare import side_by_side
     from optathlon.analysis.report import write_report
-    from optathlon.analysis.report.figures import save_table
+    from optathlon.analysis.report.changes import changes_between
     from optathlon.results.failures import with_failure_values
 
     tables = [path for path in (first, second) if path.is_file()]
@@ -58,15 +56,10 @@ def compare(
     one, other = with_failure_values(one, other, values=failure_values or ())
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
-    pairs = paired_runs(one, other, ties=ties)
-    by_optimizer, by_task = changes(pairs, seed=seed), task_changes(pairs)
-    lines = [*_table(by_optimizer, called), *_sentences(by_optimizer, by_task, called)]
-    show("\n".join([*lines, *_unpaired(one, other, pairs, called), *_differ_by_precision(one, other, pairs)]))
+    found = changes_between(one, other, names=called, ties=ties, seed=seed)
+    show("\n".join([*_table(found.by_optimizer, called), *_sentences(found), *found.notes]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
-    page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties)
-    with storage_errors(folder):
-        save_table("changes", by_optimizer, folder / "figures")
-        save_table("task_changes", by_task, folder / "figures")
+    page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties, changes=found)
     show(f"\nthe report of both is {page}")
 
 
@@ -112,81 +105,7 @@ def _seconds(value: float) -> str:
     return "?" if math.isnan(value) else f"{value:.2g}"
 
 
-def _sentences(changes: pd.DataFrame, tasks: pd.DataFrame, names: tuple[str, str]) -> Iterator[str]:
-    for optimizer, row in changes.iterrows():
-        yield f"{optimizer}: {_outcome(row, names)}"
-        changed = tasks.xs(optimizer, level="optimizer").query("difference != 0").head(_CHANGED_MOST)
-        if len(changed):
-            most = (f"{task} ({difference:+.2g})" for task, difference in changed["difference"].items())
-            yield f"  changed most: {', '.join(most)}"
-        for side, name in zip(("first", "second"), names, strict=True):
-            if failed := row[f"failed_only_{side}"]:
-                yield f"  failed in {name} only: {failed} of {row['pairs']} runs"
-
-
-def _outcome(row: pd.Series, names: tuple[str, str]) -> str:
-    if row["identical"] == 1 and row["equal"] == row["tasks"]:
-        return f"identical, value by value, in all {row['pairs']} runs"
-    counts = (
-        f"the same on {row['equal']} of {row['tasks']} tasks, better in {names[1]} on {row['better']}, "
-        f"worse on {row['worse']}"
-    )
-    if row["equal"] == row["tasks"]:
-        return counts
-    if math.isnan(row["p_value"]):
-        return f"{counts}: too few tasks differ to tell"
-    p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.2g}"
-    verdict = {
-        "": "no difference can be shown",
-        "unclear": "the test, the mean and the number of tasks disagree, so none should be relied on",
-    }.get(row["verdict"], f"{names[1]} is {row['verdict']}")
-    return f"{counts} ({p}): {verdict}"
-
-
-def _unpaired(first: Results, second: Results, pairs: pd.DataFrame, names: tuple[str, str]) -> Iterator[str]:
-    """What only one of them has, and runs whose counterpart ran under other conditions."""
-    from optathlon.analysis.compare import shared_optimizers
-
-    shared = shared_optimizers(first, second)
-    if not shared:
-        yield "no optimizer is in both: they can only be ranked together"
-    for optimizer in sorted({*shared} - {*pairs.index.unique("optimizer")}):
-        yield f"{optimizer}: no run in common"
-    if len(roots := {*first.runs["root_seed"], *second.runs["root_seed"]}) > 1:
-        yield f"root seeds differ ({', '.join(map(str, sorted(roots)))}): runs of equal seeds are independent"
-    sides = ((names[0], first, second), (names[1], second, first))
-    for name, own, other in sides:
-        for column in ("optimizer", "task"):
-            only = sorted({*own.runs[column].astype(str)} - {*other.runs[column].astype(str)})
-            if only:
-                yield f"only in {name}: {_listed(only, column)}"
-        ran = own.runs["optimizer"].astype(str).isin(shared) & (own.runs["status"].astype(str) != "skipped")
-        if unpaired := int(ran.sum()) - len(pairs):
-            yield (
-                f"{name} has {unpaired} {_many('run', unpaired)} of optimizers in both without a counterpart: "
-                "another task, seed, budget, number of workers or clock"
-            )
-
-
-def _differ_by_precision(first: Results, second: Results, pairs: pd.DataFrame) -> Iterator[str]:
-    """Runs whose results may be the same value, stored in different precision, where one side is a table."""
-    from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
-    from optathlon.results.tables import have_tables
-
-    differences = storage_differences(pairs[["loss_first", "loss_second"]])
-    if len(differences) and (have_tables(first) or have_tables(second)):
-        yield (
-            f"{len(differences)} {_many('pair', len(differences))} of runs differ by {differences.max():.2g} of the "
-            "value at most, as one value stored in different precision does: "
-            f"--ties {tolerance_for(differences):g} makes such values equal"
-        )
-
-
-def _listed(names: Collection[str], kind: str) -> str:
-    shown = ", ".join([*names][:_LISTED])
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{_many(kind, len(names))} {shown}{more}"
-
-
-def _many(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
+def _sentences(changes: Changes) -> Iterator[str]:
+    for change in changes.words:
+        yield f"{change.optimizer}: {change.outcome}"
+        yield from (f"  {detail}" for detail in change.details)

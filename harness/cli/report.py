@@ -63,7 +63,7 @@ def report(
     references: Annotated[
         Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
+    title: Annotated[str | None, typer.Option(help="Heading of the page. Default: the name of the experiment.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,24 @@ def plain() -> Results:
     """Four optimizers of rising skill on twelve simple tasks."""
     optimizers = [SimulatedOptimizer(f"opt-{skill}", skill) for skill in (1, 2, 3, 4)]
     return simulate(optimizers, [SimulatedTask(f"toy/f{i}", optimum=0.0) for i in range(12)], seeds=5)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with one chart of each kind, see `chart_page`."""
+    from chart_page import write_page
+
+    return write_page(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def page(chromium: Any, path: Path) -> Iterator[Any]:
+    """That page, opened and drawn."""
+    from browser import opened
+
+    with opened(chromium, path, viewport={"width": 1280, "height": 3000}) as page:
+        page.wait_for_selector("[data-chart=runs] svg")
+        yield page
 
 
 @pytest.fixture(scope="module")

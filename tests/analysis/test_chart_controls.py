@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -20,22 +20,9 @@ from chart_page import (
     number,
     point_at,
     ticks,
-    write_page,
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture
-def page(chromium: Any, path: Path) -> Iterator[Any]:
-    with opened(chromium, path, viewport={"width": 1280, "height": 3000}) as page:
-        page.wait_for_selector("[data-chart=runs] svg")
-        yield page
 
 
 def test_control_switches_to_steps_on_a_log_scale(page: Any) -> None:
@@ -161,6 +148,22 @@ def test_task_control_drives_two_charts_and_a_block(page: Any) -> None:
     assert page.locator("[data-chart=end] .bar").first.get_attribute("d") != bars_before
     assert [select.input_value() for select in page.locator("select").all()] == ["bbob/f2", "bbob/f2"]
     assert page.locator("[data-option]:visible").all_inner_texts() == ["second"]
+
+
+def test_a_picture_is_saved_as_it_is_shown_in_the_colours_of_paper(page: Any, tmp_path: Path) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.locator("#legend .toggle").nth(2).click()
+    with page.expect_download() as waiting:
+        page.locator("[data-chart=progress]").get_by_role("button", name="Save as SVG").click()
+    assert waiting.value.suggested_filename == "progress-linear-one-bbob-f1.svg"
+    waiting.value.save_as(tmp_path / "saved.svg")
+    picture = ElementTree.parse(tmp_path / "saved.svg").getroot()
+    lines = picture.findall(".//{http://www.w3.org/2000/svg}path[@class='line']")
+    title = picture.find(".//{http://www.w3.org/2000/svg}text[@class='title']")
+    assert len(lines) == 3
+    assert "stroke: rgb(0, 114, 178)" in lines[0].attrib["style"]
+    assert title is not None
+    assert "fill: rgb(29, 30, 32)" in title.attrib["style"]
 
 
 def test_address_keeps_the_view(page: Any, chromium: Any, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +23,11 @@ from chart_page import (
     source,
     ticks,
     unpacked,
-    write_page,
 )
 
 from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture
-def page(chromium: Any, path: Path) -> Iterator[Any]:
-    with opened(chromium, path, viewport={"width": 1280, "height": 3000}) as page:
-        page.wait_for_selector("[data-chart=runs] svg")
-        yield page
 
 
 NORMAL = np.random.default_rng(0).normal(size=1000)
@@ -125,6 +111,73 @@ def test_ticks_say_where_they_are(page: Any, kind: str) -> None:
         labels = [number(mark["label"]) / scale for mark in marks]
         assert labels == pytest.approx(values, rel=1e-3, abs=1e-6 * (high - low))
         assert len(set(labels)) == len(labels)
+
+
+DISTANCES = np.array([100.0, 3.25, 1e-9, 0.0])
+
+
+def on_scale(page: Any, view: dict[str, Any], scale: str) -> dict[str, Any]:
+    numbers = "for (const part of ['mid', 'low', 'high']) found[part] = [...unpack(found[part])]; "
+    call = f"([view, scale]) => {{ {source('packing', 'scaling')}; const found = onScale(view, scale); {numbers}"
+    return dict(page.evaluate(call + "return found; }", [view, scale]))
+
+
+@pytest.mark.parametrize(("sign", "optimum"), [(1.0, 79.48), (-1.0, -0.75)])
+def test_values_and_distances_to_the_optimum_are_both_shown(page: Any, sign: float, optimum: float) -> None:
+    view = {
+        "y": {"label": "loss", "scale": "log", "best": "low" if sign > 0 else "high"},
+        "from": {"optimum": optimum, "sign": sign},
+        "mid": pack(DISTANCES),
+        "low": pack(DISTANCES / 2),
+        "high": pack(DISTANCES * 2),
+    }
+    for scale in ("auto", "optimum"):
+        found = on_scale(page, view, scale)
+        assert (found["y"]["scale"], found["y"]["best"]) == ("distance", "low")
+        np.testing.assert_allclose(found["mid"], DISTANCES, rtol=1e-7)
+    found = on_scale(page, view, "linear")
+    assert found["y"] == view["y"] | {"scale": "linear"}
+    for part, factor in (("mid", 1.0), ("low", 0.5 if sign > 0 else 2.0), ("high", 2.0 if sign > 0 else 0.5)):
+        np.testing.assert_allclose(found[part], optimum + sign * factor * DISTANCES, rtol=0, atol=1e-5)
+    assert (np.array(found["low"]) <= found["high"]).all()
+
+
+@pytest.mark.parametrize(
+    ("known", "distances", "chosen", "scale", "words"),
+    [
+        (False, [2.0, 1.0], "auto", "linear", ""),
+        (False, [2.0, 1.0], "log", "log", ""),
+        (False, [2.0, 1.0], "optimum", "linear", "not known"),
+        (False, [2.0, -1.0], "log", "linear", "not above 0"),
+        (True, [2.0, -1.0], "auto", "linear", ""),
+        (True, [2.0, -1.0], "optimum", "distance", "on the edge"),
+        (True, [0.0, 0.0], "auto", "linear", ""),
+        (True, [0.0, 0.0], "optimum", "linear", "all reached"),
+        (True, [2.0, 1.0], "log", "linear", "not above 0"),
+    ],
+)
+def test_a_scale_that_cannot_show_the_values_is_not_used(
+    page: Any, known: bool, distances: list[float], chosen: str, scale: str, words: str
+) -> None:
+    view = {"y": {"label": "loss", "scale": "linear"}, "mid": distances, "low": distances, "high": distances}
+    found = on_scale(page, view | ({"from": {"optimum": -5.0, "sign": 1.0}} if known else {}), chosen)
+    assert found["y"]["scale"] == scale
+    assert words in found["note"]
+
+
+def test_on_a_scale_of_distances_what_is_reached_stands_on_the_edge(page: Any) -> None:
+    call = f"(values) => {{ {source('numbers', 'scales')}; const range = extent('distance', values, 0.02); "
+    ends = page.evaluate(call + "return values.map(makeScale('distance', range, [300, 0]).at); }", [0, -1, 1e-3, 10])
+    assert ends[:2] == [300, 300]
+    assert 300 > ends[2] > ends[3] > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234567, "1.235 × 10⁶"), (-12345.6, "−12,350"), (999, "999"), (1000, "1,000"), (0.12345, "0.1235")],
+)
+def test_thousands_are_told_apart(page: Any, value: float, text: str) -> None:
+    assert page.evaluate(f"(value) => {{ {source('numbers')}; return formatNumber(value); }}", value) == text
 
 
 def test_lines_lie_where_the_numbers_say(page: Any) -> None:

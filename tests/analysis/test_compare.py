@@ -14,8 +14,12 @@ from scipy.stats import wilcoxon
 from simulation import MESSY, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 from statsmodels.stats.multitest import multipletests
 
+from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.compare import changes, paired_runs, side_by_side, task_changes
 from optathlon.analysis.metrics.comparable import comparable
+from optathlon.analysis.report.changes import changes_between
+from optathlon.analysis.report.section import ReportData
+from optathlon.analysis.report.sections.what_changed import WhatChanged
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 from optathlon.results.tables import load_table
@@ -268,7 +272,16 @@ def test_the_command_tells_what_changed(
     assert "only in new: optimizer fresh" in done.stdout
     page = tmp_path / "compare-old-new" / "index.html"
     assert f"the report of both is {page}" in done.stdout
-    assert "mine (old)" in page.read_text()
+    text = page.read_text()
+    assert "mine (old)" in text
+    assert "<h1>old and new</h1>" in text
+    assert (
+        "<p><b>mine</b>: the same on 1 of 10 tasks, better in new on 9, worse on 0 (p = 0.0039): new is better.</p>"
+        in text
+    )
+    assert "<li>Only in old: optimizer gone.</li>" in text
+    assert text.index('<section id="changes">') < text.index("t08") < text.index('<section id="coverage">')
+    assert 'href="figures/task_changes.csv"' in text
     written = pd.read_csv(page.parent / "figures" / "changes.csv", index_col="optimizer")
     assert written.loc["mine", "better"] == 9
 
@@ -276,6 +289,21 @@ def test_the_command_tells_what_changed(
     assert done.returncode == 0, done.stderr
     assert "better in after on 0, worse on 9 (p = 0.0039): after is worse" in done.stdout
     assert (tmp_path / "both" / "index.html").is_file()
+
+
+def test_many_optimizers_are_summed_up_by_what_changed() -> None:
+    twice = simulate([SimulatedOptimizer(f"opt-{i}", 1.0 + i % 2) for i in range(6)], TOYS[:8], seeds=2)
+    after = simulate(
+        [SimulatedOptimizer(f"opt-{i}", 4.0 if i == 0 else 1.0 + i % 2) for i in range(6)], TOYS[:8], seeds=2
+    )
+    found = changes_between(twice, after, names=("A", "B"))
+    both = Analysis(side_by_side(twice, after, names=("A", "B")))
+    sentences = [str(sentence) for sentence in WhatChanged(ReportData(both, changes=found)).findings()]
+    assert sentences == [
+        "1 of 6 optimizers is better in B: <b>opt-0</b>.",
+        "5 of 6 optimizers are identical, value by value: "
+        "<b>opt-1</b>, <b>opt-2</b>, <b>opt-3</b>, <b>opt-4</b> and <b>opt-5</b>.",
+    ]
 
 
 def test_results_of_a_run_are_compared_with_a_table(in_process: Callable[..., SimpleNamespace], tmp_path: Path) -> None:

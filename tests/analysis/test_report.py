@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
-from simulation import BLACKBOX, MULTI_OBJECTIVE, SimulatedOptimizer, SimulatedTask, shuffled, simulate
+from simulation import BLACKBOX, MULTI_OBJECTIVE, TASKS, SimulatedOptimizer, SimulatedTask, shuffled, simulate
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report import task_curves, write_report
 from optathlon.analysis.report.page import make_page
+from optathlon.analysis.report.scope import title_of
 from optathlon.analysis.report.section import ReportData
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.analysis.report.sections.anytime import Anytime
@@ -83,7 +84,7 @@ def test_page_is_well_formed_and_self_contained(report: Path) -> None:
     elements = Elements()
     elements.feed(text_of(report))
     assert elements.open == []
-    assert all(link.startswith("#") for link in elements.links)
+    assert all(link.startswith("#") or (report.parent / link).is_file() for link in elements.links)
     assert not {"link", "img", "iframe"} & set(elements.tags)
     assert elements.tags.count("script") == 2
     assert elements.tags.count("svg") == 4
@@ -133,7 +134,7 @@ def test_same_results_same_bytes(messy: Results, report: Path, tmp_path: Path) -
 
 
 def test_order_of_the_page(report: Path) -> None:
-    headings = re.findall(r"<h2>(.*?)</h2>", text_of(report))
+    headings = re.findall(r"<h2>(.*?)<", text_of(report))
     assert headings == [
         "Coverage and failures",
         "Performance over the budget",
@@ -142,9 +143,72 @@ def test_order_of_the_page(report: Path) -> None:
         "Does the ranking depend on choices?",
         "How good are they?",
         "Where each shines",
+        "Does a subset say the same?",
         "Task by task",
         "Provenance",
     ]
+
+
+def test_sections_and_figures_link_their_files(report: Path) -> None:
+    files = re.findall(r'<a href="figures/([^"]*)" download>', text_of(report))
+    assert len({*files}) == len(files)
+    assert {*files} >= {
+        *(
+            f"{figure}.{ending}"
+            for figure in ("ranks", "wilcoxon_holm", "runtimes")
+            for ending in ("svg", "pdf", "csv")
+        ),
+        *(f"{table}.{ending}" for table in ("standings", "pairs", "tasks") for ending in ("csv", "tex")),
+    }
+
+
+def test_a_section_that_shows_nothing_says_what_it_takes(plain: Results) -> None:
+    hidden = re.findall(r'<p class="absent">(.*?)</p>', html(plain))
+    assert "Not shown: Speed-up over random search, as it takes random search and another optimizer" in hidden[0]
+    assert "Not shown, as it takes a subset of the tasks to judge: --subset NAME." in hidden
+    alone = re.findall(r'<p class="absent">(.*?)</p>', html(simulate([SimulatedOptimizer("random")], TASKS[:1])))
+    assert alone.count("Not shown, as it takes two optimizers that ran the same tasks.") == 3
+
+
+def test_a_single_result_per_run_is_no_course(tmp_path: Path) -> None:
+    rows = [(name, f"t{task}", 0, 1, task + len(name)) for name in ("a", "bb") for task in range(3)]
+    table = pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert '<p class="absent">Not shown, as it takes runs of several trials.</p>' in html(
+        load_table(tmp_path / "t.csv")
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["quickstart"], "quickstart"),
+        (["b", "", "a"], "a, b"),
+        ([""], "Optathlon report"),
+        ([*"abcd"], "Optathlon report"),
+    ],
+)
+def test_the_title_is_the_name_of_the_experiment(plain: Results, names: list[str], title: str) -> None:
+    called = [names[place % len(names)] for place in range(len(plain.runs))]
+    assert title_of(replace(plain, runs=plain.runs.assign(experiment=called))) == title
+
+
+def test_trajectories_are_distances_where_the_optimum_is_known() -> None:
+    """The page makes values of them, the optimum as the origin."""
+    tasks = [SimulatedTask("t/low", optimum=-79.5), SimulatedTask("t/high", direction="maximize", optimum=1.25)]
+    results = simulate([SimulatedOptimizer("a"), SimulatedOptimizer("b")], tasks, seeds=3)
+    (course,) = (
+        chart["views"]
+        for name, chart in TaskResults(ReportData(Analysis(results))).charts().items()
+        if name == "trajectories"
+    )
+    values = Analysis(results).final_values["median"]
+    for task, sign, optimum in (("t/low", 1.0, -79.5), ("t/high", -1.0, 1.25)):
+        view = course[f"fraction|{task}"]
+        assert view["from"] == {"optimum": optimum, "sign": sign}
+        low, mid, high = (unpacked(view[part]).reshape(2, -1) for part in ("low", "mid", "high"))
+        np.testing.assert_allclose(optimum + sign * mid[:, -1], values[task].to_numpy(), rtol=1e-6)
+        assert (low[:, -1] <= mid[:, -1]).all() and (mid[:, -1] <= high[:, -1]).all()
 
 
 def test_words_of_a_messy_experiment(messy: Results) -> None:

@@ -151,7 +151,7 @@ def number(label: str) -> float:
     power = re.fullmatch(r"(?:(−?[\d.]+) × )?10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", label)
     if power:
         return float((power[1] or "1").replace("−", "-")) * 10.0 ** int(power[2].translate(SUPERSCRIPTS))
-    return float(label.replace("−", "-").removesuffix("\u202f%"))
+    return float(label.replace("−", "-").replace(",", "").removesuffix("\u202f%"))
 
 
 def ticks(page: Any, chart: str, axis: str) -> list[tuple[float, float]]:

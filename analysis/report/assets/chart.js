@@ -7,7 +7,9 @@ const PAINTERS = { lines: drawLines, intervals: drawRows, points: drawRows, matr
 class Chart {
   constructor(figure, id, definition, optimizers, choices) {
     Object.assign(this, { figure, definition, optimizers, choices });
-    this.names = definition.controls.map((control) => controlName(id, control));
+    this.id = id;
+    this.keys = definition.controls.map((control) => controlName(id, control));
+    this.names = [...this.keys, ...(definition.scale ? [definition.scale] : [])];
     this.isNear = false;
     this.isStale = true;
     this.width = 0;
@@ -32,7 +34,8 @@ class Chart {
   }
 
   furnish() {
-    const controls = this.names.map((name) => buildControl(name, this.choices)).filter((control) => control !== null);
+    const own = this.names.filter((name) => !this.choices.controls[name].bar);
+    const controls = own.map((name) => buildControl(name, this.choices)).filter((control) => control !== null);
     this.chosen = html("p", { class: "chosen quiet" });
     this.place = html("div", { class: "drawing", tabindex: 0, role: "group", "aria-label": "Values: use the arrow keys" });
     this.note = html("figcaption");
@@ -44,16 +47,17 @@ class Chart {
     this.place.addEventListener("keydown", (event) => this.walk(event));
     this.place.addEventListener("blur", () => this.leave());
     document.addEventListener("pointerdown", (event) => this.place.contains(event.target) || this.leave());
-    const bar = controls.length > 0 ? [html("div", { class: "controls" }, ...controls), this.chosen] : [];
-    this.figure.replaceChildren(...bar, this.place, this.note);
+    this.save = html("button", { type: "button", class: "save", title: "The picture as it is shown here" }, "Save as SVG");
+    this.save.addEventListener("click", () => this.keep());
+    const bar = controls.length > 0 ? [html("div", { class: "controls" }, ...controls)] : [];
+    this.figure.replaceChildren(...bar, this.chosen, this.place, this.note, this.save);
     this.figure.classList.add("drawn");
   }
 
   draw(width = this.availableWidth()) {
     if (width === 0) return; // in a part of the page that is closed
     if (this.place === undefined) this.furnish();
-    const key = this.names.map((name) => this.choices.chosen[name]).join("|");
-    const view = Object.hasOwn(this.definition.views, key) ? this.definition.views[key] : undefined;
+    const view = this.view();
     this.isStale = false;
     this.width = width;
     this.picture = view === undefined ? null : this.paint(view);
@@ -61,7 +65,19 @@ class Chart {
     this.note.textContent = view?.note ?? "";
     if (this.picture === null) this.place.replaceChildren(html("p", { class: "nothing" }, this.absence(view)));
     else this.place.replaceChildren(this.picture.drawing, this.tooltip);
+    this.save.hidden = this.picture === null;
     this.leave();
+  }
+
+  view() {
+    const key = this.keys.map((name) => this.choices.chosen[name]).join("|");
+    if (!Object.hasOwn(this.definition.views, key)) return undefined;
+    const view = this.definition.views[key];
+    return this.definition.scale ? onScale(view, this.choices.chosen[this.definition.scale]) : view;
+  }
+
+  keep() {
+    savePicture(this.picture.drawing, fileName([this.id, ...this.keys.map((name) => this.choices.chosen[name])]));
   }
 
   paint(view) {

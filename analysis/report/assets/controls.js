@@ -3,7 +3,8 @@
 function buildControl(name, choices) {
   const control = choices.controls[name];
   if (control.options.length < 2) return null;
-  const isShort = control.options.length <= 6 && control.options.every((option) => !option.group);
+  const isPlain = !control.bar && !control.filter && control.options.every((option) => !option.group);
+  const isShort = isPlain && control.options.length <= 6;
   return isShort ? buildButtons(name, control, choices) : buildList(name, control, choices);
 }
 
@@ -23,21 +24,29 @@ function buildButtons(name, control, choices) {
 
 function buildList(name, control, choices) {
   const list = html("select", {});
-  for (const [group, options] of groupOptions(control.options)) {
-    const entries = options.map((option) => html("option", { value: option.name, ...hint(option) }, option.label));
-    list.append(...(group ? [html("optgroup", { label: group }, ...entries)] : entries));
-  }
+  let filledFor = null;
   list.addEventListener("change", () => choices.choose(name, list.value));
   follow(choices, () => {
+    const filter = choices.chosen[control.filter];
+    if (filledFor !== filter) list.replaceChildren(...entriesOf(choices.offered(name)));
+    filledFor = filter;
     list.value = choices.chosen[name];
   });
   const label = html("label", {}, html("span", { class: "label" }, control.label), list);
+  if (control.bar) return html("div", { class: "control" }, label);
   return html("div", { class: "control" }, label, buildStep(name, -1, choices), buildStep(name, 1, choices));
 }
 
 // The whole name of what has a cut label.
 function hint({ title }) {
   return title ? { title } : {};
+}
+
+function entriesOf(options) {
+  return [...groupOptions(options)].flatMap(([group, members]) => {
+    const entries = members.map((option) => html("option", { value: option.name, ...hint(option) }, option.label));
+    return group ? [html("optgroup", { label: group }, ...entries)] : entries;
+  });
 }
 
 function groupOptions(options) {
@@ -51,11 +60,12 @@ function groupOptions(options) {
 
 // A button that goes to the option before or after the chosen one, and around.
 function buildStep(name, step, choices) {
-  const { label, options } = choices.controls[name];
+  const { label } = choices.controls[name];
   const words = `${step < 0 ? "Previous" : "Next"} ${label.toLowerCase()}`;
   const attributes = { type: "button", class: "step", "aria-label": words, title: words };
   const button = html("button", attributes, step < 0 ? "‹" : "›");
   button.addEventListener("click", () => {
+    const options = choices.offered(name);
     const place = options.findIndex((option) => option.name === choices.chosen[name]);
     choices.choose(name, options[(place + step + options.length) % options.length].name);
   });

@@ -1,7 +1,7 @@
 // The list of optimizers on top of the page. It hides, and raises, all that carries an optimizer's number.
 
 function buildLegend(host, optimizers, choices) {
-  const labels = labelsWithin(optimizers, 0.7 * host.clientWidth - 90);
+  const labels = labelsWithin(optimizers, Math.min(LONGEST_LABEL, 0.7 * host.clientWidth - 150));
   const entries = optimizers.map((look, number) => buildEntry(look, labels[number], number, choices));
   const all = html("button", { type: "button", class: "all" }, "show all");
   all.addEventListener("click", () => choices.showAll());

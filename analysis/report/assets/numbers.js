@@ -6,6 +6,11 @@ function withMinus(text) {
   return text.replace("-", "−");
 }
 
+// A comma between thousands.
+function withCommas(text) {
+  return text.replace(/\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ","));
+}
+
 function formatPower(exponent) {
   if (exponent === 0) return "1";
   if (exponent === 1) return "10";
@@ -15,7 +20,7 @@ function formatPower(exponent) {
 function formatNumber(value, digits = 4) {
   if (!Number.isFinite(value)) return "–";
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e").map(Number);
-  if (exponent >= -4 && exponent <= 5) return withMinus(String(Number(value.toPrecision(digits))));
+  if (exponent >= -4 && exponent <= 5) return withCommas(withMinus(String(Number(value.toPrecision(digits)))));
   return withMinus(`${mantissa} × ${formatPower(exponent)}`);
 }
 

@@ -3,7 +3,7 @@
 
 function unpack(numbers) {
   if (numbers === null || numbers === undefined) return null;
-  if (Array.isArray(numbers)) return Float64Array.from(numbers, (value) => value ?? NaN);
+  if (Array.isArray(numbers) || ArrayBuffer.isView(numbers)) return Float64Array.from(numbers, (value) => value ?? NaN);
   const bytes = Uint8Array.from(atob(numbers.data), (character) => character.charCodeAt(0));
   const read = reader(new DataView(bytes.buffer), numbers);
   return Float64Array.from({ length: (8 * bytes.length) / numbers.bits }, (_, i) => read(i));

@@ -4,8 +4,10 @@ const IDENTITY = { forth: Number, back: Number, format: formatNumber };
 const MEASURES = {
   linear: IDENTITY,
   percent: { ...IDENTITY, format: formatPercent },
-  whole: { ...IDENTITY, format: (value) => withMinus(`${Math.round(value) + 0}`) },
+  whole: { ...IDENTITY, format: (value) => withCommas(withMinus(`${Math.round(value) + 0}`)) },
   log: { forth: (value) => (value > 0 ? Math.log10(value) : NaN), back: (value) => 10 ** value, format: formatNumber },
+  // What is 0 or less stands on the edge.
+  distance: { forth: (value) => (value > 0 ? Math.log10(value) : value <= 0 ? -Infinity : NaN), back: (value) => 10 ** value, format: formatNumber },
 };
 
 // The lowest and the highest value that the scale can show, or null; `padding` is a share of their distance, unless
@@ -33,7 +35,7 @@ function makeScale(kind, [low, high], [start, end]) {
   const { forth, format } = MEASURES[kind];
   const [first, last] = [forth(low), forth(high)];
   return {
-    at: (value) => start + ((forth(value) - first) / (last - first)) * (end - start),
+    at: (value) => start + (((kind === "distance" ? Math.max(first, forth(value)) : forth(value)) - first) / (last - first)) * (end - start),
     ticks: (count) => ticks(kind, low, high, count),
     format,
     start,
@@ -42,7 +44,7 @@ function makeScale(kind, [low, high], [start, end]) {
 }
 
 function ticks(kind, low, high, count) {
-  if (kind === "log") return logTicks(low, high, count);
+  if (kind === "log" || kind === "distance") return logTicks(low, high, count);
   if (kind === "linear") return linearTicks(low, high, count);
   const percent = linearTicks(100 * low, 100 * high, count);
   return percent.map(({ value, label }) => ({ value: value / 100, label: `${label}\u202f%` }));
@@ -59,7 +61,7 @@ function linearTicks(low, high, count) {
   const digits = 1 + Math.ceil(Math.log10(Math.max(1, ...multiples.map(Math.abs))));
   return multiples.map((multiple) => {
     const value = multiple * step;
-    return { value, label: isPlain ? withMinus((value || 0).toFixed(decimals)) : formatNumber(value, digits) };
+    return { value, label: isPlain ? withCommas(withMinus((value || 0).toFixed(decimals))) : formatNumber(value, digits) };
   });
 }
 

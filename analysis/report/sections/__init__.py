@@ -30,6 +30,7 @@ from optathlon.analysis.report.sections.task_facts import TaskFacts
 from optathlon.analysis.report.sections.task_results import TaskResults
 from optathlon.analysis.report.sections.time_to_target import TimeToTarget
 from optathlon.analysis.report.sections.virtual_best import VirtualBestOptimizer
+from optathlon.analysis.report.sections.what_changed import WhatChanged
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Chapter:
 
 
 CHAPTERS = (
+    Chapter("changes", "What changed", (WhatChanged,)),
     Chapter("coverage", "Coverage and failures", (Coverage,)),
     Chapter("focus", "Is it better?", (Focus,)),
     Chapter("anytime", "Performance over the budget", (Anytime,)),

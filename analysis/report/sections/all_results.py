@@ -59,6 +59,11 @@ class TaskTable:
     optimizers: list[str]
     rows: list[tuple[str, str, list[tuple[str, TaskCell | None]]]]
 
+    @property
+    def tasks(self) -> list[str]:
+        """The task of each row."""
+        return [task for task, *_ in self.rows]
+
 
 def task_tables(analysis: Analysis) -> list[TaskTable]:
     """Per collection, a row for each task and a column for each optimizer that has runs there."""

@@ -44,6 +44,7 @@ class Differences(Section):
     """
 
     template = "differences.html"
+    is_filtered = False
 
     def figures(self) -> Iterator[ReportFigure]:
         """The diagrams of each comparison."""

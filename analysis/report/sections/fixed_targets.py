@@ -57,7 +57,9 @@ class FixedTable:
 class FixedTargets(Section):
     """Expected runtimes to targets, and results at shares of the budget: of each task in files, of all on the page."""
 
+    heading = "Fixed targets, fixed budgets"
     template = "fixed_targets.html"
+    is_filtered = False
     needs_course = True
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:

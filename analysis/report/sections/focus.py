@@ -37,7 +37,9 @@ _WORDS = {
 class Focus(Section):
     """A sentence, and a table of the optimizer in focus against each other one, of each main comparison that has it."""
 
+    needs = ""
     template = "focus.html"
+    is_filtered = False
 
     def findings(self) -> Iterator[Markup]:
         """Whether it is better."""

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 class Generalisation(Section):
     """Ranks by validation and by test, and what choosing by validation costs."""
 
+    heading = "Validation and test"
+    needs = "metrics of tests that are named after the objective, of two optimizers"
     template = "generalisation.html"
+    is_filtered = False
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All test metrics."""

@@ -17,6 +17,8 @@ from optathlon.analysis.stats.importance import ENOUGH, hyperparameter_importanc
 class Importance(Section):
     """A random forest's estimates, task by task."""
 
+    heading = "Which hyperparameters matter"
+    needs = "tasks to be asked for: --importance TASK"
     template = "importance.html"
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -15,6 +15,7 @@ class Overhead(Section):
     """Seconds of ask and tell per trial, where they were measured."""
 
     heading = "What the optimizers cost"
+    needs = "two optimizers and the seconds of their ask and tell"
     note = "Seconds that an optimizer itself takes per trial, over all its trials."
 
     def figures(self) -> list[ReportFigure]:

@@ -21,6 +21,8 @@ _THRESHOLDS = tuple((10.0 ** np.linspace(-3, 0, 31)).tolist())
 class Profiles(Section):
     """Performance profiles."""
 
+    heading = "Performance profiles"
+
     def figures(self) -> Iterator[ReportFigure]:
         """Of each main comparison."""
         for name in self.data.ranked:

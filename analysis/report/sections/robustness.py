@@ -50,6 +50,7 @@ class Robustness(Section):
     """The ranking under each defensible choice."""
 
     template = "robustness.html"
+    is_filtered = False
 
     def findings(self) -> Iterator[Markup]:
         """What another choice would change."""

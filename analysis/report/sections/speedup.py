@@ -23,6 +23,7 @@ class Speedup(Section):
     """Speed-ups over the baseline, where it was run."""
 
     heading = "Speed-up over random search"
+    needs = "random search and another optimizer with two seeds"
     needs_course = True
 
     def figures(self) -> Iterator[ReportFigure]:

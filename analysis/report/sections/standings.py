@@ -24,7 +24,9 @@ _FEW_TASKS = 10
 class Standings(Section):
     """The ranking of each main comparison."""
 
+    needs = "a run with a result"
     template = "standings.html"
+    is_filtered = False
 
     def findings(self) -> list[Markup]:
         """Who leads, and whether that is larger than chance: a few sentences per comparison."""

@@ -24,6 +24,7 @@ class Strengths(Section):
     """Mean ranks by kind of task."""
 
     template = "strengths.html"
+    is_filtered = False
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Of each main comparison."""

@@ -21,6 +21,7 @@ from optathlon.subsets.validation import CHOSEN, Methods
 class SubsetAgreement(Section):
     """The agreement of a subset with all tasks, beside that of other subsets; nothing if it was not asked for."""
 
+    needs = "a subset of the tasks to judge: --subset NAME"
     template = "subset.html"
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -20,6 +20,7 @@ class TaskCorrelation(Section):
     """Kendall's tau between the rankings on two tasks."""
 
     heading = "Which tasks rank alike"
+    needs = f"{_FEWEST} optimizers on {_FEWEST} to {_MOST_SHOWN} tasks"
 
     def figures(self) -> Iterator[ReportFigure]:
         """Of each main comparison."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from optathlon.analysis.metrics.axes import BUDGET
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label, row_of
-from optathlon.analysis.report.charts import TASK, Chart, Option, control, rounded
-from optathlon.analysis.report.packing import is_wide, pack, short
+from optathlon.analysis.report.charts import SCALE, TASK, Chart, Option, control, rounded
+from optathlon.analysis.report.packing import is_wide, pack
 from optathlon.analysis.report.section import Section
-from optathlon.analysis.report.task_curves import TaskCurves
+from optathlon.analysis.report.task_curves import TaskCurves, optimum_of
+
+_ONE_OBJECTIVE = "This task has one objective, or no result in both: there is no front to draw."
 
 
 class TaskResults(Section):
@@ -33,6 +38,8 @@ class TaskResults(Section):
         views = {}
         for (task, axis), curves in self._tasks.curves.items():
             row = row_of(self.data.analysis.results.tasks, task)
+            measured = _Measured(row)
+            low, high = measured.ends(curves.lower, curves.upper)
             views[f"{axis.name}|{task}"] = {
                 "kind": "lines",
                 "x": {
@@ -40,44 +47,38 @@ class TaskResults(Section):
                     "scale": "percent" if axis == BUDGET else "linear",
                     "values": rounded(curves.points),
                 },
-                "y": {
-                    "label": objective_label(row),
-                    "scale": "log" if is_wide(np.stack([curves.median, curves.lower, curves.upper])) else "linear",
-                    "best": "high" if is_maximised(row) else "low",
-                },
+                "y": measured.axis(np.stack([curves.median, curves.lower, curves.upper])),
                 "shape": "step",
                 "optimizers": [self.data.numbers[name] for name in curves.optimizers],
-                "mid": pack(curves.median),
-                "low": pack(curves.lower),
-                "high": pack(curves.upper),
+                "mid": pack(measured(curves.median)),
+                "low": pack(low),
+                "high": pack(high),
                 "note": "Median and quartiles over seeds; a run without a result yet counts as worse than any other.",
-            }
+            } | measured.origin
         options = [Option(axis.name, axis.title) for axis in self._tasks.axes]
         controls = [control("Over", options, "axis"), TASK]
-        return {"controls": controls, "views": views} | self._thinned
+        return {"controls": controls, "views": views, "scale": SCALE} | self._thinned
 
     def _finals(self) -> Chart:
         views = {}
         when = ", at the end of the budget" if self.data.analysis.has_course else ""
         for task, values in self._tasks.finals.items():
             row = row_of(self.data.analysis.results.tasks, task)
+            measured = _Measured(row)
             ordered = self._tasks.best_first(task)
+            medians = np.array([self._tasks.median(task, name) for name in ordered])
             views[task] = {
                 "kind": "points",
                 "x": {"label": objective_label(row), "scale": "linear"},
-                "y": {
-                    "label": objective_label(row),
-                    "scale": "log" if is_wide(np.concatenate(list(values.values()))) else "linear",
-                    "best": "high" if is_maximised(row) else "low",
-                },
+                "y": measured.axis(np.concatenate(list(values.values()))),
                 "optimizers": [self.data.numbers[name] for name in ordered],
-                "points": [rounded(values[name]) for name in ordered],
-                "mid": [short(self._tasks.median(task, name)) for name in ordered],
+                "points": [rounded(measured(values[name])) for name in ordered],
+                "mid": rounded(measured(medians)),
                 "low": None,
                 "high": None,
                 "note": f"One mark per seed{when}.",
-            }
-        return {"controls": [TASK], "views": views} | self._thinned
+            } | measured.origin
+        return {"controls": [TASK], "views": views, "scale": SCALE} | self._thinned
 
     def _fronts(self) -> Chart:
         views = {}
@@ -99,7 +100,7 @@ class TaskResults(Section):
                 "high": None,
                 "note": "Median attainment: what at least half of the runs reached in both objectives at once.",
             }
-        return {"controls": [TASK], "views": views} | self._thinned
+        return {"controls": [TASK], "views": views, "absence": _ONE_OBJECTIVE} | self._thinned
 
     @property
     def _thinned(self) -> dict[str, str]:
@@ -108,3 +109,37 @@ class TaskResults(Section):
             return {}
         share = f"this page draws one of {self._tasks.stride} tasks, to stay small"
         return {"absence": f"Nothing is drawn of this task: {share}. “All results”, below, has every one."}
+
+
+class _Measured:
+    """What the page is given of a task's values: their distance to the optimum where it is known, else they themselves.
+
+    The distance keeps its digits however large the values are; the page makes values of it.
+    """
+
+    def __init__(self, task: pd.Series) -> None:
+        self._task = task
+        self._sign = -1.0 if is_maximised(task) else 1.0
+        self._optimum = optimum_of(task)
+        self._is_known = math.isfinite(self._optimum)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return self._sign * (values - self._optimum) if self._is_known else values
+
+    def ends(self, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The lower and the upper ends of a band."""
+        ends = self(lower), self(upper)
+        return ends[::-1] if self._is_known and self._sign < 0 else ends
+
+    def axis(self, values: np.ndarray) -> dict[str, Any]:
+        """The axis of these values, given as they are."""
+        return {
+            "label": objective_label(self._task),
+            "scale": "log" if is_wide(values) else "linear",
+            "best": "low" if self._sign > 0 else "high",
+        }
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the page needs to make values of distances."""
+        return {"from": {"optimum": self._optimum, "sign": self._sign}} if self._is_known else {}

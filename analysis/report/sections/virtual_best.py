@@ -20,7 +20,10 @@ from optathlon.analysis.stats.virtual_best import VirtualBest, virtual_best
 class VirtualBestOptimizer(Section):
     """The virtual best of each main comparison, and what each optimizer gives to it."""
 
+    heading = "The virtual best optimizer"
+    needs = "two optimizers that ran the same two tasks"
     template = "virtual_best.html"
+    is_filtered = False
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """What each optimizer gives to it."""
