@@ -1,0 +1,1 @@
+../../harness/html_table.py
