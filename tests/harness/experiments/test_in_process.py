@@ -173,9 +173,9 @@ def test_failures_in_process_are_stored(cell: Cell, typed: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"optimizers": [3]}, "an optimizer can't be of type int: give an id, or a class of optathlon.Optimizer"),
+        ({"optimizers": [3]}, "optimizers.0 in Experiment: input should be a valid string"),
         ({"optimizers": [dict]}, "an optimizer can't be the class dict"),
-        ({"optimizers": 3}, "optimizers can't be of type int: give a list, such as [optimizer]"),
+        ({"optimizers": 3}, "optimizers in Experiment: input should be a valid list"),
         ({"tasks": [len]}, "a task can't be of type builtin_function_or_method"),
         ({"tasks": [lambda config: 1.0]}, "or decorate the function with optathlon.as_task"),
         ({"jobs": 0}, "jobs in Experiment: input should be greater than or equal to 1"),
