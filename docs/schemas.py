@@ -41,7 +41,7 @@ def schema_file(command: str) -> Path:
 
 
 def page() -> str:
-    """The page with its tables made anew, each between `<!-- COMMAND -->` and `<!-- end -->`."""
+    """The page with its tables made again, each between `<!-- COMMAND -->` and `<!-- end -->`."""
     text = PAGE.read_text()
     for command in COMMANDS:
         before, _, rest = text.partition(f"<!-- {command} -->\n")

@@ -89,10 +89,13 @@ def _class_text(cls: type) -> str:
         code = function.__code__
         lines = [] if code.co_filename in _SHARED_FILENAMES else linecache.getlines(code.co_filename)
         for node in ast.walk(ast.parse("".join(lines))):
-            is_named_so = isinstance(node, ast.ClassDef) and node.name == cls.__name__
-            if is_named_so and node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+            if isinstance(node, ast.ClassDef) and _holds(node, cls.__name__, code.co_firstlineno):
                 return "".join(lines[node.lineno - 1 : node.end_lineno])
     return repr(sorted([*((one.__name__, _code_text(one.__code__)) for one in _functions(cls)), *_plain(vars(cls))]))
+
+
+def _holds(node: ast.ClassDef, name: str, line: int) -> bool:
+    return node.name == name and node.lineno <= line <= (node.end_lineno or 0)
 
 
 def _definition(function: Callable[..., Any]) -> Any:

@@ -150,7 +150,7 @@ def _refuse_unwritable(arguments: Sequence[str]) -> None:
 
 def _with_commands(error: typer.TyperException) -> str:
     """The message; where a command of a group is missing or unknown, also which there are."""
-    message: str = error.format_message()
+    message: str = error.format_message().replace(": Value error, ", ": ")
     context = getattr(error, "ctx", None)
     told = "command" not in message.lower() or "Did you mean" in message
     if told or context is None or not isinstance(context.command, TyperGroup):

@@ -210,13 +210,11 @@ class Experiment(Execution):
     @model_validator(mode="before")
     @classmethod
     def _adopt(cls, settings: Any) -> Any:
-        adopted = dict(settings)
+        adopted, own = dict(settings), []
         for key, adopt in (("optimizers", adopt_optimizer), ("tasks", adopt_task)):
             if isinstance(given := settings.get(key), list | tuple):
                 adopted[key] = [adopt(one) for one in given]
-            elif given is not None and not isinstance(given, str):
-                raise UsageError(f"{key} can't be of type {type(given).__name__}: give a list, such as [{key[:-1]}]")
-        own = [id for key in ("optimizers", "tasks") for id in adopted.get(key) or () if is_adopted(str(id))]
+                own += [id for id in adopted[key] if isinstance(id, str) and is_adopted(id)]
         if own and _kind(adopted.setdefault("executor", IN_PROCESS)) != IN_PROCESS:
             raise UsageError(
                 f"{own[0]!r} is known to this process alone: leave the executor out, or write it to a file that is "

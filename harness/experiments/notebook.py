@@ -27,7 +27,7 @@ class NotebookLine:
         """Make room for the line."""
         from IPython.display import DisplayHandle
 
-        self._handle = DisplayHandle()
+        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
         self._handle.display(_Line(""))
 
     def update(self, text: object, *, refresh: bool = True) -> None:

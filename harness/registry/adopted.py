@@ -12,13 +12,13 @@ from optathlon.registry.plugins import kebab, optimizer_names, plugins
 from optathlon.task import Task
 
 
-def adopt_optimizer(given: object) -> str:
-    """The id of an optimizer that is given by its id, or by its class, which gets the name a plugin file would give.
+def adopt_optimizer(given: object) -> object:
+    """The id of an optimizer that is given by its class, which gets the name a plugin file would give; else `given`.
 
-    A class that is defined again takes the place of the one before. Raises `UsageError` for anything else, and where
-    another optimizer has the name.
+    A class that is defined again takes the place of the one before. Raises `UsageError` for another class or an object
+    of one, and where another optimizer has the name.
     """
-    if isinstance(given, str):
+    if not (callable(given) or isinstance(given, Optimizer)):
         return given
     if not (inspect.isclass(given) and issubclass(given, Optimizer)):
         raise UsageError(f"an optimizer can't be {_shown(given)}: give an id, or a class of optathlon.Optimizer")
@@ -30,16 +30,16 @@ def adopt_optimizer(given: object) -> str:
     return name
 
 
-def adopt_task(given: object) -> str:
-    """The id of a task that is given by its id or pattern, or as a `Task`; one of the same id takes the other's place.
+def adopt_task(given: object) -> object:
+    """The id of a task that is given as a `Task`, which takes the place of one with the same id before; else `given`.
 
-    Raises `UsageError` for anything else, and where another task has the id.
+    Raises `UsageError` for a plain function or a class, and where another task has the id.
     """
-    if isinstance(given, str):
+    if not (callable(given) or isinstance(given, Task)):
         return given
     if not isinstance(given, Task):
-        hint = ", or decorate the function with optathlon.as_task" if callable(given) else ""
-        raise UsageError(f"a task can't be {_shown(given)}: give an id, or an optathlon.Task{hint}")
+        hint = "give an id, or an optathlon.Task, or decorate the function with optathlon.as_task"
+        raise UsageError(f"a task can't be {_shown(given)}: {hint}")
     if given.id in plugins.tasks and not is_adopted(given.id):
         raise UsageError(f"there is another task {given.id!r}: give this one another id")
     plugins.tasks[given.id] = given

@@ -101,7 +101,7 @@ def test_information(documents: Documents) -> None:
     assert documents("info", "sobol")["documentation"]
     task = documents("info", "mfh/h3/good")
     assert task["problem"]["objectives"][0]["direction"] == "minimize"
-    assert task["problem"]["fidelity"] == {"name": "z", "lower": 1, "upper": 100, "levels": []}
+    assert task["problem"]["fidelity"] == {"name": "z", "lower": 3, "upper": 100, "levels": []}
     assert len(task["problem"]["space"]["hyperparameters"]) == 3
     assert documents("info", "mfh")["tasks"] == 8
     assert documents("info", "subset:blackbox/dev")["parts"][0]["name"] == "dev"
