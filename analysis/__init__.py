@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.comparable import comparable as comparable
     from optathlon.analysis.metrics.coverage import coverage as coverage
     from optathlon.analysis.metrics.final import final_values as final_values
+    from optathlon.analysis.metrics.fixed_budgets import fixed_budgets as fixed_budgets
+    from optathlon.analysis.metrics.fixed_targets import fixed_targets as fixed_targets
     from optathlon.analysis.metrics.hypervolume import running_hypervolume as running_hypervolume
     from optathlon.analysis.metrics.normalisation import normalised_regret as normalised_regret
     from optathlon.analysis.metrics.overhead import overhead as overhead
+    from optathlon.analysis.metrics.overhead import overhead_of_runs as overhead_of_runs
     from optathlon.analysis.metrics.references import freeze_references as freeze_references
     from optathlon.analysis.metrics.references import references as references
     from optathlon.analysis.metrics.targets import expected_runtime as expected_runtime
@@ -46,8 +49,12 @@ if TYPE_CHECKING:
     from optathlon.analysis.stats.bootstrap import bootstrap_means as bootstrap_means
     from optathlon.analysis.stats.bootstrap import bootstrap_ranks as bootstrap_ranks
     from optathlon.analysis.stats.comparison import comparisons as comparisons
+    from optathlon.analysis.stats.efficiency import efficient as efficient
+    from optathlon.analysis.stats.elo import elo as elo
+    from optathlon.analysis.stats.focus import rank_leads as rank_leads
     from optathlon.analysis.stats.generalisation import generalisation as generalisation
     from optathlon.analysis.stats.importance import hyperparameter_importance as hyperparameter_importance
+    from optathlon.analysis.stats.improvability import improvability as improvability
     from optathlon.analysis.stats.improvement import probability_of_improvement as probability_of_improvement
     from optathlon.analysis.stats.nemenyi import friedman_nemenyi as friedman_nemenyi
     from optathlon.analysis.stats.pairwise import effect_sizes as effect_sizes
@@ -61,6 +68,10 @@ if TYPE_CHECKING:
     from optathlon.analysis.stats.standings import standings as standings
     from optathlon.analysis.stats.strengths import strengths as strengths
     from optathlon.analysis.stats.task_correlation import task_correlation as task_correlation
+    from optathlon.analysis.stats.time_to_target import time_ratios as time_ratios
+    from optathlon.analysis.stats.time_to_target import time_to_target_profiles as time_to_target_profiles
+    from optathlon.analysis.stats.time_to_target import time_to_target_scores as time_to_target_scores
+    from optathlon.analysis.stats.virtual_best import virtual_best as virtual_best
     from optathlon.analysis.stats.wilcoxon import wilcoxon_holm as wilcoxon_holm
     from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores as wilcoxon_of_scores
 
@@ -76,15 +87,20 @@ _HOMES = {
     "comparisons": "stats.comparison",
     "coverage": "metrics.coverage",
     "effect_sizes": "stats.pairwise",
+    "efficient": "stats.efficiency",
+    "elo": "stats.elo",
     "expected_runtime": "metrics.targets",
     "export_coco": "export.coco",
     "export_ioh": "export.ioh",
     "final_values": "metrics.final",
+    "fixed_budgets": "metrics.fixed_budgets",
+    "fixed_targets": "metrics.fixed_targets",
     "freeze_references": "metrics.references",
     "friedman_nemenyi": "stats.nemenyi",
     "generalisation": "stats.generalisation",
     "hierarchical": "stats.bayes",
     "hyperparameter_importance": "stats.importance",
+    "improvability": "stats.improvability",
     "incumbents_at": "metrics.anytime",
     "judge_quality": "stats.agreement",
     "kappas": "stats.agreement",
@@ -94,12 +110,14 @@ _HOMES = {
     "median_attainment": "metrics.attainment",
     "normalised_regret": "metrics.normalisation",
     "overhead": "metrics.overhead",
+    "overhead_of_runs": "metrics.overhead",
     "paired_runs": "compare",
     "performance_profiles": "stats.profiles",
     "position_consistency": "stats.agreement",
     "power": "stats.power",
     "probability_of_improvement": "stats.improvement",
     "rank_differences": "stats.rank_differences",
+    "rank_leads": "stats.focus",
     "ranks": "stats.ranking",
     "references": "metrics.references",
     "running_hypervolume": "metrics.hypervolume",
@@ -112,7 +130,11 @@ _HOMES = {
     "task_changes": "compare",
     "task_correlation": "stats.task_correlation",
     "task_features": "metrics.task_features",
+    "time_ratios": "stats.time_to_target",
+    "time_to_target_profiles": "stats.time_to_target",
+    "time_to_target_scores": "stats.time_to_target",
     "trajectories": "metrics.trajectory",
+    "virtual_best": "stats.virtual_best",
     "wilcoxon_holm": "stats.wilcoxon",
     "wilcoxon_of_scores": "stats.wilcoxon",
     "win_tie_loss": "stats.pairwise",
@@ -130,15 +152,20 @@ __all__ = [
     "comparisons",
     "coverage",
     "effect_sizes",
+    "efficient",
+    "elo",
     "expected_runtime",
     "export_coco",
     "export_ioh",
     "final_values",
+    "fixed_budgets",
+    "fixed_targets",
     "freeze_references",
     "friedman_nemenyi",
     "generalisation",
     "hierarchical",
     "hyperparameter_importance",
+    "improvability",
     "incumbents_at",
     "judge_quality",
     "kappas",
@@ -148,12 +175,14 @@ __all__ = [
     "median_attainment",
     "normalised_regret",
     "overhead",
+    "overhead_of_runs",
     "paired_runs",
     "performance_profiles",
     "position_consistency",
     "power",
     "probability_of_improvement",
     "rank_differences",
+    "rank_leads",
     "ranks",
     "references",
     "running_hypervolume",
@@ -166,7 +195,11 @@ __all__ = [
     "task_changes",
     "task_correlation",
     "task_features",
+    "time_ratios",
+    "time_to_target_profiles",
+    "time_to_target_scores",
     "trajectories",
+    "virtual_best",
     "wilcoxon_holm",
     "wilcoxon_of_scores",
     "win_tie_loss",

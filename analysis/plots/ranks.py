@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from optathlon.analysis.plots.curves import curves_figure, draw_curves, foremost_curves, name_curves
-from optathlon.analysis.plots.foremost import cut_note, foremost
-from optathlon.analysis.plots.naming import add_legend, legend_height
-from optathlon.analysis.plots.style import QUIET, WIDE, Look, new_figure, set_scale, style
+from optathlon.analysis.plots.facets import plot_facets
+from optathlon.analysis.plots.foremost import cut_note
+from optathlon.analysis.plots.style import WIDE, Look, set_scale, style
 
 
 def plot_ranks(bands: pd.DataFrame, looks: Mapping[str, Look], *, width: float = WIDE) -> Figure:
@@ -40,7 +39,7 @@ def plot_ranks(bands: pd.DataFrame, looks: Mapping[str, Look], *, width: float =
 
 
 def plot_rank_facets(groups: Mapping[str, pd.DataFrame], looks: Mapping[str, Look]) -> Figure:
-    """Small multiples of `plot_ranks`: one panel per group of tasks, with a shared legend.
+    """Small multiples of `plot_ranks` (see `plot_facets`).
 
     Parameters
     ----------
@@ -49,25 +48,14 @@ def plot_rank_facets(groups: Mapping[str, pd.DataFrame], looks: Mapping[str, Loo
     looks:
         As `optathlon.analysis.plots.style.looks` returns them.
     """
-    columns = 2 if len(groups) == 4 else min(3, len(groups))
-    rows = math.ceil(len(groups) / columns)
-    ends = pd.concat([bands["mean"].groupby(level="optimizer").last() for bands in groups.values()])
-    mean = ends.groupby(level="optimizer").mean()
-    shown = sorted(foremost(mean))
-    with style():
-        figure = new_figure(WIDE, 2.3 * rows + legend_height(shown, looks, WIDE) + 0.3)
-        panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
-        for axes, (title, bands) in zip(panels, groups.items(), strict=False):
-            _draw(axes, bands.loc[bands.index.isin(shown, level="optimizer")], looks)
-            axes.set_title(title)
-        for axes in panels[len(groups) :]:
-            axes.set_visible(False)
-        for axes in panels[max(0, len(groups) - columns) : len(groups)]:
-            axes.tick_params(labelbottom=True)
-        figure.supxlabel("share of the budget spent" + cut_note(len(mean)), fontsize=8.5, color=QUIET)
-        figure.supylabel("mean rank (1 is best)", fontsize=8.5, color=QUIET)
-        add_legend(figure, shown, looks)
-    return figure
+    return plot_facets(
+        groups,
+        looks,
+        draw=lambda axes, bands: _draw(axes, bands, looks),
+        x_title="share of the budget spent",
+        y_title="mean rank (1 is best)",
+        best="low",
+    )
 
 
 def _draw(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look]) -> None:

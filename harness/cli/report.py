@@ -18,6 +18,7 @@ from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
+from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -92,7 +93,7 @@ def report(
             focus=focus,
             tell=tell,
         )
-        part = _part(optimizers or (), tasks or ())
+        part = part_of(optimizers or (), tasks or ())
         path = write_page(page, out or beside(results, f"report{part}"), title=title, tell=tell)
     for sentence in (*page.findings, *page.caveats):
         show(_plain(sentence), end="\n\n")
@@ -102,20 +103,21 @@ def report(
         _open(path)
 
 
-def _part(optimizers: Sequence[str], tasks: Sequence[str]) -> str:
+def part_of(optimizers: Sequence[str], tasks: Sequence[str]) -> str:
     """What tells the folder of a report on some of the results from others; empty for all of them."""
     from optathlon.task import short_hash
 
     if not optimizers and not tasks:
         return ""
-    words = re.sub(r"[^a-z0-9]+", "-", " ".join([*optimizers, *tasks]).lower()).strip("-")[:_LONGEST_WORDS].strip("-")
-    told_apart = short_hash(repr((sorted(optimizers), sorted(tasks))))[:_HASH]
-    return "".join(f"-{part}" for part in (words, told_apart) if part)
+    chosen = sorted(optimizers), sorted(tasks)
+    words = re.sub(r"[^a-z0-9]+", "-", " ".join([*chosen[0], *chosen[1]]).lower()).strip("-")
+    parts = words[:_LONGEST_WORDS].strip("-"), short_hash(repr(chosen))[:_HASH]
+    return "".join(f"-{part}" for part in parts if part)
 
 
 def _plain(sentence: Markup) -> str:
     """Without markup, in lines that the terminal holds."""
-    text = sentence.striptags()
+    text = without_known_secrets(sentence.striptags())
     width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else 0
     return textwrap.fill(text, width) if width else text
 

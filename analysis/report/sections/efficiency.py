@@ -26,6 +26,8 @@ class Efficiency(Section):
     """Mean regret against seconds, of the optimizer alone and with its evaluations."""
 
     heading = "Quality against time"
+    needs = "two optimizers and the seconds of their ask and tell"
+    is_filtered = False
     note = (
         "Mean regret at the end, with its interval, against the mean seconds of a run as they were measured. The line "
         "joins the optimizers than which no other one is both better and quicker."

@@ -26,7 +26,7 @@ _KINDS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 _RUNTIMES = (
     "Full evaluations that it is expected to take (COCO’s ERT: those of all runs per run that gets there), the median "
-    "over tasks; ∞ where on most tasks no run gets there. Below: how many of the runs get there."
+    "over tasks; ∞ where on half of them or more no run gets there. Below: how many of the runs get there."
 )
 _REGRETS = (
     "Mean regret after a share of the budget: 0 is the best loss with which any run on a task ended, 1 the worst one, "

@@ -37,7 +37,7 @@ _WORDS = {
 class Focus(Section):
     """A sentence, and a table of the optimizer in focus against each other one, of each main comparison that has it."""
 
-    needs = "an optimizer to ask about: --focus NAME"
+    needs = ""
     template = "focus.html"
     is_filtered = False
 

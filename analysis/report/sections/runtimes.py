@@ -7,9 +7,12 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from optathlon.analysis.metrics.targets import runtime_distribution
-from optathlon.analysis.plots.curves import plot_curves
+from optathlon.analysis.plots.curves import draw_curves, plot_curves
+from optathlon.analysis.plots.facets import plot_facets
+from optathlon.analysis.plots.style import set_scale
 from optathlon.analysis.report.charts import GROUP, Chart, lines, rounded
 from optathlon.analysis.report.figures import ReportFigure, suffix
 from optathlon.analysis.report.groups import Group
@@ -39,6 +42,30 @@ class Runtimes(Section):
             )
             data = self._distributions[name]
             yield ReportFigure(f"runtimes{suffix(name)}", f"Runtimes to targets, {name}", figure, data)
+        parts = {title: shares for title, shares in self._distributions.items() if title not in self.data.ranked}
+        if len(parts) > 1:
+            yield self._by_group(parts)
+
+    def _by_group(self, parts: dict[str, pd.DataFrame]) -> ReportFigure:
+        """One panel for each type and collection of tasks."""
+        per_dimension = all(has_dimensions(self.data.groups[title]) for title in parts)
+
+        def draw(axes: Axes, shares: pd.DataFrame) -> None:
+            draw_curves(axes, shares, self.data.looks, shape="step")
+            set_scale(axes, "x", "log")
+            set_scale(axes, "y", "percent")
+            axes.margins(x=0)
+
+        figure = plot_facets(
+            parts,
+            self.data.looks,
+            draw=draw,
+            x_title="full evaluations / dimension" + ("" if per_dimension else ", where that is known"),
+            y_title="share of targets reached (high is best)",
+            best="high",
+        )
+        data = pd.concat(parts, names=["tasks"])
+        return ReportFigure("runtimes_by_group", "Runtimes to targets, by group of tasks", figure, data)
 
     def charts(self) -> dict[str, Chart]:
         """Of each group of tasks."""

@@ -86,7 +86,9 @@ class TimeToTarget(Section):
         }
         shown = [axis for axis in _TIMES if any(key[1] == axis for key in self._profiles)]
         options = [Option(axis, titles[axis]) for axis in shown]
-        return {"time_to_target": {"controls": [control("Time", options, "time"), GROUP], "views": views}}
+        controls = [control("Time", options, "time"), GROUP]
+        absence = "Parts of the tasks are compared in full evaluations."
+        return {"time_to_target": {"controls": controls, "views": views, "absence": absence}}
 
     @cached_property
     def _ratios(self) -> dict[tuple[str, str], pd.DataFrame]:

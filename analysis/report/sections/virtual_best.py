@@ -21,6 +21,7 @@ class VirtualBestOptimizer(Section):
     """The virtual best of each main comparison, and what each optimizer gives to it."""
 
     heading = "The virtual best optimizer"
+    needs = "two optimizers that ran the same two tasks"
     template = "virtual_best.html"
     is_filtered = False
 
