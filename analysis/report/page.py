@@ -53,8 +53,8 @@ def write_report(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
-    changes: Changes | None = None,
     focus: str | None = None,
+    changes: Changes | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -75,17 +75,17 @@ def write_report(
     importance:
         Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
         takes about a second each.
-    changes:
-        What changed from some of these results to the others, which then comes first.
     focus:
         An optimizer that a sentence and a table compare with each other one.
+    changes:
+        What changed from some of these results to the others, which then comes first.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs, or none of the optimizer in focus.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, changes=changes, focus=focus)
+    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus, changes=changes)
     return write_page(page, out_dir, title=title)
 
 
@@ -96,12 +96,11 @@ def write_page(page: Page, out_dir: str | Path, *, title: str | None = None, tel
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    sections = steps("figures and tables", page.sections, tell)
-    downloads = {section: [*_saved(section, folder)] for section in sections}
+    downloads = {section: [*_saved(section, folder)] for section in steps("figures and tables", page.sections, tell)}
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
-    html = page.html(title or page.title, downloads)
+    html = page.html(title or title_of(page.results), downloads)
     path.write_text(without_known_secrets(html), encoding="utf-8")
     return path
 
@@ -124,9 +123,9 @@ def make_page(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
-    changes: Changes | None = None,
     focus: str | None = None,
     tell: Tell = silent,
+    changes: Changes | None = None,
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -137,7 +136,8 @@ def make_page(
     if focus is not None and focus not in analysis.optimizers:
         raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    return Page(ReportData(analysis, subset=found, ties=ties, explained=explained, changes=changes, focus=focus), tell)
+    data = ReportData(analysis, subset=found, ties=ties, explained=explained, focus=focus, changes=changes)
+    return Page(data, tell)
 
 
 @dataclass(frozen=True)
@@ -163,15 +163,15 @@ class Page:
 
     Attributes
     ----------
-    title:
-        Its heading, where none is given.
+    results:
+        What it is about.
     findings, caveats:
         The sentences at its head: what was found, and what a reader must know before relying on that.
     """
 
     def __init__(self, data: ReportData, tell: Tell = silent) -> None:
         self._data = data
-        self.title = title_of(data.analysis.results)
+        self.results = data.analysis.results
         known = data.analysis.has_course
         self._chapters = [
             (chapter, [section(data) for section in chapter.sections if known or not section.needs_course])

@@ -31,10 +31,10 @@ class ReportData:
         The relative difference up to which values are equal; the results have it already.
     explained:
         Tasks for which the importance of hyperparameters is estimated.
-    changes:
-        What changed from some of these results to the others, if the page is about that.
     focus:
         The optimizer that is compared with each other one, if that was asked for.
+    changes:
+        What changed from some of these results to the others, if the page is about that.
 
     Attributes
     ----------
@@ -51,15 +51,15 @@ class ReportData:
         subset: Representativeness | None = None,
         ties: float = 0.0,
         explained: Sequence[str] = (),
-        changes: Changes | None = None,
         focus: str | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self.analysis = analysis
         self.ties = ties
         self.subset = subset
         self.explained = explained
-        self.changes = changes
         self.focus = focus
+        self.changes = changes
         self.looks: dict[str, Look] = looks(analysis.optimizers)
         self.numbers = {name: number for number, name in enumerate(self.looks)}
 

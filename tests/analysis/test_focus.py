@@ -102,7 +102,7 @@ def test_where_it_wins_is_by_kind_of_task() -> None:
 def test_it_is_found_on_the_page_and_in_files(skilled: Results, tmp_path: Path) -> None:
     page = write_report(skilled, tmp_path, focus="mine").read_text(encoding="utf-8")
     assert page.index("<b>mine</b> has place") < page.index("has the best mean rank")
-    assert page.index("<h2>Coverage and failures<") < page.index("<h2>Is it better?<")
+    assert page.index("<h2>Coverage and failures") < page.index("<h2>Is it better?")
     written = pd.read_csv(tmp_path / "figures" / "focus.csv", index_col="optimizer")
     assert set(written.index) == {"weak", "strong", "twin"}
     assert "lead over weak" in pd.read_csv(tmp_path / "figures" / "focus_tasks.csv").columns

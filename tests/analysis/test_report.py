@@ -137,7 +137,6 @@ def test_order_of_the_page(report: Path) -> None:
     headings = re.findall(r"<h2>(.*?)<", text_of(report))
     assert headings == [
         "Coverage and failures",
-        "Is it better?",
         "Performance over the budget",
         "Standings",
         "Can they be told apart?",

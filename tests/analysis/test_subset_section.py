@@ -307,7 +307,7 @@ def test_the_command_takes_a_file(
     file = tmp_path / "mine.yaml"
     subset_of({"all": toys[::2]}, chosen_by=["random", "never-run"]).write(file)
     done = in_process("report", tmp_path, "--subset", file, "--out", tmp_path / "report")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     shown = section(tmp_path / "report" / "index.html")
     assert "mine seems to say the same" in shown or "mine says the same" in shown or "mine does not" in shown
     assert '<th scope="col">6 tasks chosen by</th>' in shown

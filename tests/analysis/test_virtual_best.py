@@ -12,7 +12,8 @@ def test_it_is_the_best_of_each_task_by_hand() -> None:
     means = np.array([[0.1, 0.4, 0.9], [0.5, 0.2, 0.3], [0.0, 0.6, 0.6], [0.3, 0.3, 0.5]])
     found = virtual_best(scores_of(means[:, None, :]))
     assert found.score == pytest.approx((0.1 + 0.2 + 0.0 + 0.3) / 4)
-    assert (found.single_name, found.single) == ("o0", pytest.approx(0.9 / 4))
+    assert found.single_name == "o0"
+    assert found.single == pytest.approx(0.9 / 4)
     assert found.parts["tasks"].tolist() == [2.5, 1.5, 0.0]
     assert found.parts["contribution"].tolist() == pytest.approx([(0.3 + 0.6) / 4, 0.1 / 4, 0.0])
     assert np.isnan(found.held_out)
