@@ -13,24 +13,23 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.plots.labels import labels
-from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.charts import GROUP, OPTION_WIDTH, TASK, Chart, control, cuts, name_options
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
+from optathlon.analysis.report.paper.document import write_document
+from optathlon.analysis.report.reader_tables import ChosenColumns
 from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
+from optathlon.analysis.tables.columns import NO_MARKS
 from optathlon.errors import UsageError
 from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
-
-_BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
-"""What is set in bold in the standings."""
 
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
@@ -45,6 +44,7 @@ def write_report(
     subset: Subset | None = None,
     ties: float = 0.0,
     importance: Collection[str] = (),
+    columns: ChosenColumns | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -65,25 +65,30 @@ def write_report(
     importance:
         Tasks (ids or patterns) for which the importance of hyperparameters is estimated, from the trials' `config`; it
         takes about a second each.
+    columns:
+        Columns of the tables for readers, where they aren't those that are shown by default.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs.
     """
+    chosen = columns or ChosenColumns()
     page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance)
     html = page.html(title)
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
-    kept = {*folder.iterdir()}
+    kept, for_readers = {*folder.iterdir()}, list[str]()
     for section in page.sections:
         for figure in section.figures():
             save(figure, folder)
+        marks = section.marks()
         for name, table in section.tables():
-            best = {column: end for column, end in _BEST.items() if column in table}
-            save_table(name, table, folder, best=best if name.startswith("standings") else None)
+            if save_table(name, table, folder, columns=chosen.of(name), marks=marks.get(name, NO_MARKS)):
+                for_readers.append(name)
+    write_document(page.data, for_readers, folder)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
@@ -122,6 +127,11 @@ class Page:
         self.sections = [section for _, sections in self._chapters for section in sections]
         self._charts = {section: _with_views(section.charts()) for section in self.sections}
         self._environment = _environment(data)
+
+    @property
+    def data(self) -> ReportData:
+        """What the sections are made from."""
+        return self._data
 
     def html(self, title: str) -> str:
         """The whole page."""

@@ -42,6 +42,13 @@ def report(
     references: Annotated[
         Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns of the standings in LaTeX and Markdown, NAME,NAME or all; of another table "
+            "TABLE=NAME,NAME. Repeatable."
+        ),
+    ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Optathlon report",
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
@@ -49,7 +56,9 @@ def report(
 ) -> None:
     """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import write_report
+    from optathlon.analysis.report.reader_tables import ChosenColumns
 
+    chosen = ChosenColumns(columns or ())
     found = read_results(
         results,
         optimizers=optimizers,
@@ -68,6 +77,7 @@ def report(
         subset=_subset(subset),
         ties=ties,
         importance=importance or (),
+        columns=chosen,
     )
     show(f"the report is {page}")
 
