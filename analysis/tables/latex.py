@@ -30,6 +30,9 @@ _WIDTHS = {MINUS: 7.8, "<": 13.4, "·": 7.3, ",": 2.8, ".": 2.8, "∞": 10.0}
 _RAISED = {"-": 6.4}
 _RAISED_DIGIT = 4.2
 
+_WIDEST_HEADER = 90.0
+"""Points; a longer name is broken into lines."""
+
 _WIDEST_TEXTS = (125.0, 100.0, 80.0, 60.0, 45.0)
 """Points of columns of text, beyond which it is broken into lines: the first with which all fits is taken."""
 
@@ -88,6 +91,7 @@ def _divided(keys: list[_Fitted], columns: Sequence[_Fitted], factor: float) -> 
 
 
 def _lines(columns: Sequence[_Fitted]) -> int:
+    """About how many lines a panel takes, with its header and rules."""
     return 4 + sum(max(lines) for lines in zip(*(column.lines for column in columns), strict=True))
 
 
@@ -118,7 +122,7 @@ def _panel(columns: Sequence[_Fitted], *, is_long: bool) -> str:
 
 
 def _fitted(column: ShownColumn, widest: float) -> _Fitted:
-    header = max(map(text_width, _header_lines(column.header)))
+    header = min(_WIDEST_HEADER, max(map(text_width, _header_lines(column.header))))
     single = [1] * len(column.cells)
     if column.style.align == "decimal":
         parts = [_parts_widths(cell) for cell in column.cells if cell.is_number]
@@ -134,11 +138,16 @@ def _fitted(column: ShownColumn, widest: float) -> _Fitted:
 
 
 def _header(column: _Fitted) -> str:
-    lines = [latex(line) for line in _header_lines(column.column.header)]
-    align = "c" if column.column.style.align != "left" else "l"
-    stacked = r" \\ ".join(lines)
-    text = rf"\begin{{tabular}}[b]{{@{{}}{align}@{{}}}}{stacked}\end{{tabular}}" if lines[1:] else stacked
-    return text if align == "l" else rf"\multicolumn{{1}}{{c}}{{{text}}}"
+    header, is_left = column.column.header, column.column.style.align == "left"
+    lines = _header_lines(header)
+    if max(map(text_width, lines)) > _WIDEST_HEADER:
+        text = rf"\parbox[b]{{{_WIDEST_HEADER:.0f}pt}}{{\raggedright {latex(header, breakable=True)}}}"
+    elif lines[1:]:
+        stacked = r" \\ ".join(map(latex, lines))
+        text = rf"\begin{{tabular}}[b]{{@{{}}{'l' if is_left else 'c'}@{{}}}}{stacked}\end{{tabular}}"
+    else:
+        text = latex(header)
+    return text if is_left else rf"\multicolumn{{1}}{{c}}{{{text}}}"
 
 
 def _header_lines(header: str) -> list[str]:

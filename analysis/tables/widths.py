@@ -8,8 +8,13 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.ft2font import FT2Font
 
+from optathlon.analysis.tables.latex_text import latex
+
 _LETTER = 7.8
 """Points for a letter that the font lacks, as wide as almost any."""
+
+_NUMBER = 42.0
+"""Points of the number of a letter that LaTeX may not know."""
 
 _BOLD = 1.15
 """How much wider bold letters are."""
@@ -22,6 +27,8 @@ def text_width(text: str, *, bold: bool = False) -> float:
 
 @cache
 def _letter_width(letter: str) -> float:
+    if latex(letter).startswith(r"\ifdefined"):
+        return _NUMBER
     font = _font()
     place = font.get_char_index(ord(letter))
     if not place or not letter.isascii() or letter in "\\_{}|<>":
