@@ -92,7 +92,8 @@ def _divided(keys: list[_Fitted], columns: Sequence[_Fitted], factor: float) -> 
 
 def _lines(columns: Sequence[_Fitted]) -> int:
     """About how many lines a panel takes, with its header and rules."""
-    return 4 + sum(max(lines) for lines in zip(*(column.lines for column in columns), strict=True))
+    rows = zip(*(column.lines for column in columns), strict=True)
+    return 4 + sum(max(map(int, lines)) for lines in rows)
 
 
 def _width(columns: Sequence[_Fitted], factor: float) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optathlon.analysis.analysis import Analysis
@@ -20,8 +20,12 @@ from optathlon.analysis.report.figures import save_table
 from optathlon.analysis.report.paper.document import write_document
 from optathlon.analysis.report.paper.methods import methods
 from optathlon.analysis.report.paper.references import COLLECTIONS, PACKAGES, entries
-from optathlon.analysis.report.reader_tables import PRESENTATIONS, ChosenColumns
+from optathlon.analysis.report.reader_tables import ChosenColumns
 from optathlon.analysis.report.section import ReportData
+from optathlon.analysis.report.sections.all_results import AllResults
+from optathlon.analysis.report.sections.coverage import Coverage
+from optathlon.analysis.report.sections.pairwise import Pairwise
+from optathlon.analysis.report.sections.standings import Standings
 from optathlon.analysis.stats.significance import ALPHA
 from optathlon.analysis.tables.columns import Marks
 from optathlon.errors import UsageError
@@ -38,6 +42,18 @@ LATEX = {
     **{rf"\{character}": character for character in "_%&#${}"},
     r"\allowbreak{}": "",
 }
+
+
+SECTIONS = (AllResults, Coverage, Pairwise, Standings)
+
+PROBLEMS = r"^!.*|^Overfull.*|.*undefined.*"
+"""Of what LaTeX says."""
+
+
+@pytest.fixture(scope="module")
+def written(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Figures and tables of a report."""
+    return write_report(messy, tmp_path_factory.mktemp("report")).parent / "figures"
 
 
 def of_markdown(path: Path) -> list[list[str]]:
@@ -64,6 +80,7 @@ def test_hostile_names_come_out_right(tmp_path: Path) -> None:
     assert [row[0] for row in of_markdown(tmp_path / "t.md")[2:]] == names
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text("<>$|a_5%R&#\\{}~^*[]` \n", min_size=1), min_size=1, max_size=4, unique=True))
 def test_any_name_comes_out_right(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     folder = tmp_path_factory.mktemp("tables")
@@ -121,18 +138,16 @@ def test_the_best_are_bold_and_what_ties_in_the_test_has_a_dagger(tmp_path: Path
     assert r"b & \mathbf{1}.\mathbf{00}" in (tmp_path / "standings.tex").read_text()
 
 
-def test_daggers_are_those_that_the_test_cannot_tell_from_the_leader(messy: Results, tmp_path: Path) -> None:
-    write_report(messy, tmp_path)
+def test_daggers_are_those_that_the_test_cannot_tell_from_the_leader(messy: Results, written: Path) -> None:
     result = Analysis(messy).comparisons[0]
     leader, *others = result.standings.index
     alike = {name for name in others if result.significance.pairwise.loc[leader, name] >= ALPHA}
-    rows = of_markdown(tmp_path / "figures" / "standings.md")[2:]
+    rows = of_markdown(written / "standings.md")[2:]
     assert {row[0].removesuffix("†") for row in rows if row[0].endswith("†")} == alike != set()
 
 
-def test_bold_medians_are_best_in_the_direction_of_the_task(messy: Results, tmp_path: Path) -> None:
-    write_report(messy, tmp_path)
-    header, _, *rows = of_markdown(tmp_path / "figures" / "tasks.md")
+def test_bold_medians_are_best_in_the_direction_of_the_task(messy: Results, written: Path) -> None:
+    header, _, *rows = of_markdown(written / "tasks.md")
     losses = Analysis(messy).final_losses.groupby(level=["task", "optimizer"]).median().unstack("optimizer")
     assert rows
     for task, *cells in rows:
@@ -153,9 +168,6 @@ def test_columns_are_chosen(plain: Results, tmp_path: Path) -> None:
     pairs = of_markdown(tmp_path / "figures" / "pairs.md")
     assert pairs[0] == ["First", "Second", "p"]
     assert len({frozenset(row[:2]) for row in pairs[2:]}) == len(pairs[2:]) == 6
-    write_report(plain, tmp_path, columns=ChosenColumns(["all"]))
-    csv = pd.read_csv(tmp_path / "figures" / "standings.csv")
-    assert len(of_markdown(tmp_path / "figures" / "standings.md")[0]) == csv.shape[1]
 
 
 @pytest.mark.parametrize(
@@ -205,14 +217,21 @@ def compiled(folder: Path, pdflatex: str) -> str:
     return log
 
 
-@pytest.mark.parametrize("columns", [(), ("all", *(f"{name}=all" for name in PRESENTATIONS))])
-def test_tables_compile_within_the_text_width(
-    messy: Results, columns: tuple[str, ...], pdflatex: str, tmp_path: Path
-) -> None:
-    write_report(messy, tmp_path, columns=ChosenColumns(columns))
-    log = compiled(tmp_path / "figures", pdflatex)
-    assert (tmp_path / "figures" / "paper.pdf").read_bytes().startswith(b"%PDF")
-    assert not re.findall(r"^!.*|^Overfull.*|.*undefined.*", log, flags=re.MULTILINE)
+def test_tables_compile_within_the_text_width(written: Path, pdflatex: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(written, tmp_path / "copy")
+    log = compiled(folder, pdflatex)
+    assert (folder / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert not re.findall(PROBLEMS, log, flags=re.MULTILINE)
+
+
+def test_all_columns_compile_within_the_text_width(messy: Results, pdflatex: str, tmp_path: Path) -> None:
+    data = ReportData(Analysis(messy))
+    tables = [(name, table) for section in SECTIONS for name, table in section(data).tables()]
+    shown = [name for name, table in tables if save_table(name, table, tmp_path, columns=("all",))]
+    assert {"standings", "pairs", "coverage"} <= {*shown}
+    assert len(of_markdown(tmp_path / "standings.md")[0]) == pd.read_csv(tmp_path / "standings.csv").shape[1]
+    write_document(data, shown, tmp_path)
+    assert not re.findall(PROBLEMS, compiled(tmp_path, pdflatex), flags=re.MULTILINE)
 
 
 def test_any_names_compile(plain: Results, pdflatex: str, tmp_path: Path) -> None:
@@ -223,4 +242,4 @@ def test_any_names_compile(plain: Results, pdflatex: str, tmp_path: Path) -> Non
     )
     write_document(ReportData(Analysis(plain)), ["t", "u"], tmp_path)
     log = compiled(tmp_path, pdflatex)
-    assert not re.findall(r"^!.*|^Overfull.*|.*undefined.*", log, flags=re.MULTILINE)
+    assert not re.findall(PROBLEMS, log, flags=re.MULTILINE)
