@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +20,12 @@ from matplotlib.figure import Figure
 
 from optathlon.analysis.csv_file import write_csv
 from optathlon.analysis.plots.naming import lay_out
-from optathlon.analysis.plots.style import INK, QUIET, RULE, Best, style
+from optathlon.analysis.plots.style import INK, QUIET, RULE, style
+from optathlon.analysis.report.reader_tables import presentation_of
+from optathlon.analysis.tables.columns import NO_MARKS, Marks, shown_table
+from optathlon.analysis.tables.latex import latex_table
+from optathlon.analysis.tables.markdown import markdown
 from optathlon.task import short_hash
-from optathlon.text import one_line
 
 Format = Literal["svg", "pdf", "png"]
 FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
@@ -31,15 +33,10 @@ FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
 _THEME = {INK: "var(--ink)", QUIET: "var(--quiet)", RULE: "var(--rule)"}
 _PIXELS_PER_INCH = 200
 
-_MOST_ROWS = 200
+_MOST_ROWS, _MOST_CELLS = 200, 2000
 """Longer tables are for programs only."""
 
-_MISSING = "–"
-
 _LONGEST_SUFFIX = 80
-
-_LATEX = {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "*": "{*}"}
-"""What pandas leaves alone though LaTeX's default font encoding shows something else, or the end of a row takes it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +83,17 @@ def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = FORMATS)
     write_csv(shown.data, folder / f"{shown.name}.csv")
 
 
-def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[str, Best] | None = None) -> None:
-    """Write `NAME.csv` in full precision and, of up to 200 rows, `NAME.tex` and `NAME.md` with four digits.
+def save_table(
+    name: str,
+    table: pd.DataFrame,
+    folder: Path,
+    *,
+    columns: Sequence[str] = (),
+    marks: Marks = NO_MARKS,
+) -> bool:
+    """Write `NAME.csv` in full precision and, unless it is empty or long, `NAME.tex` and `NAME.md` for readers.
 
-    The LaTeX needs the package booktabs. Line breaks in cells are kept in the CSV only.
+    Long are more than 200 rows or 2,000 cells. Line breaks in cells are kept in the CSV only.
 
     Parameters
     ----------
@@ -97,15 +101,26 @@ def save_table(name: str, table: pd.DataFrame, folder: Path, *, best: Mapping[st
         Of the files.
     table:
         Its named index levels are columns of the files; an index without a name is in the CSV only.
-    best:
-        By column, which of its numbers are set in bold in the LaTeX and the Markdown.
+    columns:
+        Names of columns for readers, in order; by default those of `presentation_of`.
+    marks:
+        What stands out for readers.
+
+    Returns
+    -------
+    Whether there are files for readers.
     """
     write_csv(table, folder / f"{name}.csv")
-    if len(table) <= _MOST_ROWS:
-        flat = table.reset_index(drop=table.index.names == [None])
-        bold = _bold(flat, best or {})
-        (folder / f"{name}.tex").write_text(_latex(flat, bold), encoding="utf-8")
-        (folder / f"{name}.md").write_text(_markdown(flat, bold), encoding="utf-8")
+    presentation = presentation_of(name)
+    if columns and presentation.best_in_rows:
+        presentation = presentation.unshaped()
+    shaped = presentation.reshaped(table)
+    is_short = 0 < len(shaped) <= _MOST_ROWS and shaped.size <= _MOST_CELLS
+    if is_short:
+        shown = shown_table(shaped, presentation, chosen=columns, marks=marks)
+        (folder / f"{name}.tex").write_text(latex_table(shown), encoding="utf-8")
+        (folder / f"{name}.md").write_text(markdown(shown), encoding="utf-8")
+    return is_short
 
 
 def inline(shown: ReportFigure) -> Markup:
@@ -143,56 +158,3 @@ def _settle(figure: Figure) -> None:
     """Lay out once and for all, not for each format again."""
     lay_out(figure)
     figure.set_layout_engine("none")
-
-
-def _bold(table: pd.DataFrame, best: Mapping[str, Best]) -> pd.DataFrame:
-    """Boolean, as the table: whether a number is among the best of its column."""
-    bold = pd.DataFrame(False, index=table.index, columns=table.columns)
-    for column, end in best.items():
-        bold[column] = table[column] == (table[column].min() if end == "low" else table[column].max())
-    return bold
-
-
-def _latex(table: pd.DataFrame, bold: pd.DataFrame) -> str:
-    clean = table.map(_one_line).rename(columns=_one_line)  # before pandas escapes the backslashes that this brings
-    styler = clean.style.hide(axis="index")
-    styler.format(_latex_cell, escape="latex")
-    styler.format_index(_latex_cell, escape="latex", axis="columns")
-    marks = bold.set_axis(clean.columns, axis="columns").replace({True: "textbf:--rwrap", False: ""})
-    styler.apply(lambda _: marks, axis=None)
-    return str(styler.to_latex(hrules=True))
-
-
-def _latex_cell(value: object) -> str:
-    """What pandas has escaped, and the rest."""
-    text = _shown(value)
-    for character, command in _LATEX.items():
-        text = text.replace(character, command)
-    return text
-
-
-def _one_line(value: object) -> object:
-    return one_line(value) if isinstance(value, str) else value
-
-
-def _markdown(table: pd.DataFrame, bold: pd.DataFrame) -> str:
-    aligned = ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]
-    rows = [
-        [f"**{cell}**" if is_bold else cell for cell, is_bold in zip(map(_markdown_cell, row), bolds, strict=True)]
-        for row, bolds in zip(table.itertuples(index=False), bold.itertuples(index=False), strict=True)
-    ]
-    lines = [[_markdown_cell(name) for name in table.columns], aligned, *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _markdown_cell(value: object) -> str:
-    return re.sub(r"([\\`*_\[\]<>|~$&#])", r"\\\1", _shown(value))
-
-
-def _shown(value: object) -> str:
-    """Numbers with four significant digits, text on one line."""
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return _MISSING
-    if isinstance(value, float):
-        return f"{value:.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"
-    return one_line(str(value))

@@ -13,7 +13,6 @@ from markupsafe import Markup
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.ties import with_ties
 from optathlon.analysis.plots.labels import labels
-from optathlon.analysis.plots.style import Best
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.changes import Changes
@@ -22,20 +21,20 @@ from optathlon.analysis.report.contents import Contents, Entry, link_to
 from optathlon.analysis.report.downloads import Download, download
 from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
+from optathlon.analysis.report.paper.document import write_document
+from optathlon.analysis.report.reader_tables import ChosenColumns
 from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.scope import COMPARISON, KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
 from optathlon.analysis.report.steps import Tell, silent, steps
+from optathlon.analysis.tables.columns import NO_MARKS
 from optathlon.errors import UsageError, unknown
 from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
-
-_BEST: Mapping[str, Best] = {"mean_rank": "low", "regret": "low", "auc": "low"}
-"""What is set in bold in the standings."""
 
 _MANIFEST = "files.txt"
 """The files that the last report wrote beside it, by name."""
@@ -55,6 +54,7 @@ def write_report(
     importance: Collection[str] = (),
     focus: str | None = None,
     changes: Changes | None = None,
+    columns: ChosenColumns | None = None,
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -79,6 +79,8 @@ def write_report(
         An optimizer that a sentence and a table compare with each other one.
     changes:
         What changed from some of these results to the others, which then comes first.
+    columns:
+        Columns of the tables for readers, where they aren't those that are shown by default.
 
     Returns
     -------
@@ -86,17 +88,28 @@ def write_report(
     there are no runs, or none of the optimizer in focus.
     """
     page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus, changes=changes)
-    return write_page(page, out_dir, title=title)
+    return write_page(page, out_dir, title=title, columns=columns)
 
 
-def write_page(page: Page, out_dir: str | Path, *, title: str | None = None, tell: Tell = silent) -> Path:
+def write_page(
+    page: Page,
+    out_dir: str | Path,
+    *,
+    title: str | None = None,
+    columns: ChosenColumns | None = None,
+    tell: Tell = silent,
+) -> Path:
     """Write a page and its files, as `write_report` does."""
+    chosen = columns or ChosenColumns()
     out = Path(out_dir)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
-    downloads = {section: [*_saved(section, folder)] for section in steps("figures and tables", page.sections, tell)}
+    sections = steps("figures and tables", page.sections, tell)
+    downloads = {section: [*_saved(section, folder, chosen)] for section in sections}
+    links = [link for saved in downloads.values() for link in saved]
+    write_document(page.data, [Path(link.files["LaTeX"]).stem for link in links if "LaTeX" in link.files], folder)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
     (folder / _MANIFEST).write_text("\n".join(written) + "\n", encoding="utf-8")
     path = out / "index.html"
@@ -105,14 +118,14 @@ def write_page(page: Page, out_dir: str | Path, *, title: str | None = None, tel
     return path
 
 
-def _saved(section: Section, folder: Path) -> Iterator[Download]:
+def _saved(section: Section, folder: Path, chosen: ChosenColumns) -> Iterator[Download]:
     """What a section has for files, once these are written."""
+    marks = section.marks()
     for figure in section.figures():
         save(figure, folder)
         yield download(figure.caption, figure.name, folder)
     for name, table in section.tables():
-        best = {column: end for column, end in _BEST.items() if column in table}
-        save_table(name, table, folder, best=best if name.startswith("standings") else None)
+        save_table(name, table, folder, columns=chosen.of(name), marks=marks.get(name, NO_MARKS))
         yield download(name.replace("_", " "), name, folder)
 
 
@@ -182,6 +195,11 @@ class Page:
         self._environment = _environment(data)
         self.findings = [sentence for section in self.sections for sentence in section.findings()]
         self.caveats = list(dict.fromkeys(sentence for section in self.sections for sentence in section.caveats()))
+
+    @property
+    def data(self) -> ReportData:
+        """What the sections are made from."""
+        return self._data
 
     def html(self, title: str, downloads: Mapping[Section, Sequence[Download]] | None = None) -> str:
         """The whole page, with links to the files of each section."""

@@ -16,6 +16,7 @@ from optathlon.analysis.report.charts import Chart
 from optathlon.analysis.report.figures import ReportFigure
 from optathlon.analysis.report.groups import ALL_TASKS, Group
 from optathlon.analysis.report.representativeness import Representativeness
+from optathlon.analysis.tables.columns import Marks
 
 
 class ReportData:
@@ -133,6 +134,10 @@ class Section:
     def tables(self) -> Iterable[tuple[str, pd.DataFrame]]:
         """Tables to write to files, by the name of the file."""
         return ()
+
+    def marks(self) -> Mapping[str, Marks]:
+        """What stands out in the tables for readers, by the name of the file."""
+        return {}
 
     def figures(self) -> Iterable[ReportFigure]:
         """Figures to write to files."""

@@ -63,6 +63,13 @@ def report(
     references: Annotated[
         Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns of the standings in LaTeX and Markdown, NAME,NAME or all; of another table "
+            "TABLE=NAME,NAME. Repeatable."
+        ),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page. Default: the name of the experiment.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
@@ -71,8 +78,10 @@ def report(
 ) -> None:
     """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import make_page, write_page
+    from optathlon.analysis.report.reader_tables import ChosenColumns
     from optathlon.cli.steps import StepsDisplay
 
+    chosen = ChosenColumns(columns or ())
     with StepsDisplay("reading results") as tell:
         found = read_results(
             results,
@@ -94,7 +103,7 @@ def report(
             tell=tell,
         )
         part = part_of(optimizers or (), tasks or ())
-        path = write_page(page, out or beside(results, f"report{part}"), title=title, tell=tell)
+        path = write_page(page, out or beside(results, f"report{part}"), title=title, columns=chosen, tell=tell)
     for sentence in (*page.findings, *page.caveats):
         show(_plain(sentence), end="\n\n")
     what = "the report of a part of the results" if part else "the report"

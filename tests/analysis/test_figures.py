@@ -25,26 +25,9 @@ from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.plots.matrices import plot_pairs, plot_task_correlation
 from optathlon.analysis.plots.sensitivity import plot_sensitivity
 from optathlon.analysis.plots.style import Best, looks
-from optathlon.analysis.report.figures import FORMATS, Format, ReportFigure, inline, save, save_table, suffix
+from optathlon.analysis.report.figures import FORMATS, Format, ReportFigure, inline, save, suffix
 
 NAMES = ["a", "b", "<script>alert(1)</script> $x$"]
-HOSTILE = [
-    "<script>x</script>",
-    "$x$",
-    "a|b",
-    "a_b",
-    "50%",
-    "R&D",
-    "#1",
-    "a\\b",
-    "{c}",
-    "~",
-    "x^2",
-    "é – ≤",
-    "*b*",
-    "`c`",
-    "[d]",
-]
 
 
 def bands(names: list[str] = NAMES) -> pd.DataFrame:
@@ -123,104 +106,6 @@ def test_groups_of_an_optimizer_are_in_its_color() -> None:
         groups = root.findall(f".//*[@data-optimizer='{look.number}']")
         text = "".join(ElementTree.tostring(group, encoding="unicode") for group in groups)
         assert [other for other in all_looks if other.color in text] == [look]
-
-
-def of_markdown(path: Path) -> list[list[str]]:
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        cells = re.split(r"(?<!\\)\|", line.strip())[1:-1]
-        rows.append([re.sub(r"\\([!-/:-@[-`{-~])", r"\1", cell.strip()) for cell in cells])
-    return rows
-
-
-LATEX = {
-    **{r"\textbackslash": "\\", r"\textasciitilde": "~", r"\textasciicircum": "^"},
-    **{r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", r"\space": " "},
-    **{"{[}": "[", "{*}": "*"},
-    **{rf"\{character}": character for character in "_%&#${}"},
-}
-
-
-def of_latex(path: Path) -> list[list[str]]:
-    body = path.read_text(encoding="utf-8").partition("\\midrule\n")[2].partition("\\bottomrule")[0]
-    commands = "|".join(re.escape(command) for command in sorted(LATEX, key=len, reverse=True))
-    rows = [re.split(r"(?<!\\) & ", line.removesuffix(r" \\")) for line in body.splitlines()]
-    return [
-        [re.sub(rf"({commands})(?:(?<=[a-z]) )?", lambda match: LATEX[match[1]], cell.strip()) for cell in row]
-        for row in rows
-    ]
-
-
-def test_hostile_names_come_out_right(tmp_path: Path) -> None:
-    table = pd.DataFrame({"score": np.arange(len(HOSTILE)) / 7}, index=pd.Index(HOSTILE, name="optimizer"))
-    save_table("t", table, tmp_path)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv", index_col="optimizer"), table)
-    assert [row[0] for row in of_latex(tmp_path / "t.tex")] == HOSTILE
-    assert [row[0] for row in of_markdown(tmp_path / "t.md")[2:]] == HOSTILE
-    assert [row[1] for row in of_markdown(tmp_path / "t.md")[2:]] == [f"{score:.4g}" for score in table["score"]]
-
-
-@given(st.lists(st.text("".join(HOSTILE) + " \n", min_size=1), min_size=1, max_size=4, unique=True))
-def test_any_name_comes_out_right(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
-    folder = tmp_path_factory.mktemp("tables")
-    save_table("t", pd.DataFrame({"score": 1.5}, index=pd.Index(names, name="optimizer")), folder)
-    read = pd.read_csv(folder / "t.csv", dtype=str, keep_default_na=False)
-    assert read["optimizer"].tolist() == names
-    on_one_line = [" ".join(name.split()) for name in names]
-    assert of_latex(folder / "t.tex") == [[name, "1.5"] for name in on_one_line]
-    assert of_markdown(folder / "t.md")[2:] == [[name, "1.5"] for name in on_one_line]
-
-
-def test_control_characters_are_text_in_latex(tmp_path: Path) -> None:
-    save_table("t", pd.DataFrame({"a\x1bb": ["\x1b[31mred", "\u202eevil"], "n": [1.0, 2.0]}), tmp_path)
-    rows = (tmp_path / "t.tex").read_text()
-    assert re.findall(r"\\textbackslash[ {}]*(\w+)", rows) == ["x1bb", "x1b", "u202eevil"]
-    assert not re.search(r"\\[xu]", rows)
-
-
-def test_no_row_of_latex_starts_with_what_ends_of_rows_take(tmp_path: Path) -> None:
-    save_table("t", pd.DataFrame({"[x]": ["[1cm]", "*", "c"], "*": 1.0}), tmp_path)
-    assert not re.search(r"^[\[*]", (tmp_path / "t.tex").read_text(encoding="utf-8"), flags=re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (1 / 3, "0.3333"),
-        (-12.3456, "-12.35"),
-        (9999.4, "9999"),
-        (9999.7, "10000"),
-        (123456.7, "123457"),
-        (2e-7, "2e-07"),
-        (1e30, "1e+30"),
-        (np.inf, "inf"),
-        (np.nan, "–"),
-        (None, "–"),
-        (1234567, "1234567"),
-    ],
-)
-def test_numbers_are_written_for_readers_but_kept_whole_in_the_csv(value: object, shown: str, tmp_path: Path) -> None:
-    table = pd.DataFrame({"x": [value]}, index=pd.Index(["a"], name="optimizer"))
-    save_table("t", table, tmp_path)
-    assert of_markdown(tmp_path / "t.md")[2] == of_latex(tmp_path / "t.tex")[0] == ["a", shown]
-    read = pd.read_csv(tmp_path / "t.csv", index_col="optimizer")
-    np.testing.assert_array_equal(read["x"].astype(float), table["x"].astype(float))
-
-
-def test_the_best_is_bold_and_ties_are_too(tmp_path: Path) -> None:
-    table = pd.DataFrame({"rank": [2.0, 1.0, 1.0, np.nan]}, index=pd.Index(list("abcd"), name="optimizer"))
-    save_table("t", table, tmp_path, best={"rank": "low"})
-    markdown = (tmp_path / "t.md").read_text(encoding="utf-8").splitlines()[2:]
-    assert ["**" in line for line in markdown] == [False, True, True, False]
-    latex = (tmp_path / "t.tex").read_text(encoding="utf-8").splitlines()
-    assert [line.partition(" &")[0] for line in latex if r"\textbf" in line] == ["b", "c"]
-    assert "–" in markdown[3]
-
-
-def test_long_tables_are_for_programs_only(tmp_path: Path) -> None:
-    save_table("t", pd.DataFrame({"x": np.arange(201) / 3}), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"t.csv"}
-    assert pd.read_csv(tmp_path / "t.csv")["x"].tolist() == (np.arange(201) / 3).tolist()
 
 
 @given(st.integers(3, 7), st.integers(10, 30), st.integers(0, 1000))

@@ -5,27 +5,28 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import scikit_posthocs
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import friedmanchisquare, rankdata
+from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 from optathlon.analysis import friedman_nemenyi
 from optathlon.analysis.stats.nemenyi import critical_difference
 
 
 @given(st.integers(3, 6), st.integers(5, 30), st.integers(0, 2**32 - 1))
-def test_friedman_and_nemenyi_are_the_libraries(optimizers: int, tasks: int, seed: int) -> None:
+def test_friedman_and_nemenyi_are_scipys(optimizers: int, tasks: int, seed: int) -> None:
     scores = np.random.default_rng(seed).integers(0, 6, (tasks, optimizers)).astype(float)
     frame = pd.DataFrame(scores, columns=[f"o{i}" for i in range(optimizers)])
     found = friedman_nemenyi(frame)
     if not found.test or math.isnan(friedman := friedmanchisquare(*scores.T).pvalue):
         return
-    nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(scores).to_numpy()
+    ranks = np.mean([rankdata(row) for row in scores], axis=0)
+    difference = np.abs(np.subtract.outer(ranks, ranks))
+    unit = math.sqrt(optimizers * (optimizers + 1) / (12 * tasks))
+    nemenyi = studentized_range.sf(difference / unit, optimizers, np.inf)
     expected = np.where(np.eye(optimizers), 1.0, np.maximum(nemenyi, friedman))
     assert found.pairwise.to_numpy() == pytest.approx(expected)
-    assert found.mean_ranks.to_numpy() == pytest.approx(np.mean([rankdata(row) for row in scores], axis=0))
-    difference = np.abs(np.subtract.outer(found.mean_ranks.to_numpy(), found.mean_ranks.to_numpy()))
+    assert found.mean_ranks.to_numpy() == pytest.approx(ranks)
     clear = np.abs(difference - found.critical_difference) > 1e-9
     assert ((nemenyi < 0.05) == (difference > found.critical_difference))[clear].all()
 
@@ -53,6 +54,13 @@ def test_demsars_example() -> None:
     found = friedman_nemenyi(-pd.DataFrame(scores, columns=["C4.5", "+m", "+cf", "+m+cf"]))
     assert found.mean_ranks.to_numpy() == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=1e-3)
     assert found.critical_difference == pytest.approx(1.25, abs=0.01)
+    # scikit-posthocs 0.17.1, posthoc_nemenyi_friedman
+    expected = {
+        ("C4.5", "+m"): 0.08867270928888271, ("C4.5", "+cf"): 0.9561771752218107,
+        ("C4.5", "+m+cf"): 0.07418479506874454,
+        ("+m", "+cf"): 0.2592280701547286, ("+m", "+m+cf"): 0.999859449385133, ("+cf", "+m+cf"): 0.22669688602641525,
+    }  # fmt: skip
+    assert {pair: found.pairwise.loc[pair] for pair in expected} == pytest.approx(expected)
     assert "tell no two of the 4 optimizers apart" in found.note
 
 

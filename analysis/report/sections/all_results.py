@@ -12,12 +12,13 @@ from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.final import is_maximised
-from optathlon.analysis.metrics.objectives import objective_label
+from optathlon.analysis.metrics.objectives import objective_label, row_of
 from optathlon.analysis.metrics.references import unreached_references
 from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
 from optathlon.analysis.report.cells import number
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sentences import counted, names, on_tasks
+from optathlon.analysis.tables.columns import Marks
 from optathlon.results.tables import have_tables
 
 
@@ -35,6 +36,11 @@ class AllResults(Section):
         """All results, and the hypervolume references."""
         yield "tasks", self.data.analysis.final_values
         yield "hypervolume_references", self.data.analysis.references
+
+    def marks(self) -> dict[str, Marks]:
+        """Tasks of which higher results are better."""
+        tasks = self.data.analysis.results.tasks
+        return {"tasks": Marks(maximised=[str(name) for name in tasks.index if is_maximised(row_of(tasks, name))])}
 
     def content(self) -> dict[str, Any]:
         """A table per collection."""

@@ -17,7 +17,7 @@ from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import names
 from optathlon.redaction import redacted
 
-_ANALYSED_WITH = ("optathlon", "numpy", "scipy", "pandas", "pyarrow", "moocore", "scikit-posthocs", "matplotlib")
+_ANALYSED_WITH = ("optathlon", "numpy", "scipy", "pandas", "pyarrow", "moocore", "matplotlib")
 
 
 class Provenance(Section):

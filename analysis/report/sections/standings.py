@@ -16,6 +16,9 @@ from optathlon.analysis.report.figures import suffix
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted, names, on_tasks
 from optathlon.analysis.stats.comparison import Comparison
+from optathlon.analysis.stats.significance import ALPHA
+from optathlon.analysis.stats.wilcoxon import SIGN_TEST
+from optathlon.analysis.tables.columns import Marks
 
 _FEW_TASKS = 10
 """Percentile intervals of the bootstrap over fewer tasks hold the truth clearly less often than they say."""
@@ -42,6 +45,10 @@ class Standings(Section):
         """The standings of each comparison."""
         for result, table in self._tables:
             yield f"standings{suffix(result.comparison.name)}", table
+
+    def marks(self) -> dict[str, Marks]:
+        """Optimizers that the test can't tell from the leader."""
+        return {f"standings{suffix(name)}": _marks(result) for name, result in self.data.ranked.items()}
 
     def content(self) -> dict[str, Any]:
         """The same for the page."""
@@ -147,6 +154,16 @@ def _separation(result: ComparisonResult, leader: str) -> Iterator[Markup]:
     else:
         who = "the other" if len(others) == 1 else "any other"
         yield Markup("It can't be told apart statistically from {}.").format(who)
+
+
+def _marks(result: ComparisonResult) -> Marks:
+    """Those that the test can't tell from the leader; none where nothing could be tested."""
+    leader = str(result.standings.index[0])
+    tested = result.significance
+    others = result.standings.index[1:] if tested.test else ()
+    test = SIGN_TEST if tested.test == SIGN_TEST else "Wilcoxon's signed-rank test"
+    meaning = f"not significantly different from {leader} ({test} with Holm's correction at {ALPHA})"
+    return Marks([str(name) for name in others if not tested.differ(leader, name)], meaning)
 
 
 def _of_tasks(comparison: Comparison) -> str:
