@@ -13,10 +13,11 @@ SPAN_multi-objective := random,optuna-mtpe,nevergrad-de
 SPAN_multi-fidelity := random,optuna-tpe,smac-hb
 SPAN_multi-fidelity-objective := random,optuna-tpe,smac-hpo
 SIZE_blackbox := 20
-SIZE_multi-objective := 20
+SIZE_multi-objective := 15
 SIZE_multi-fidelity := 10
 SIZE_multi-fidelity-objective := 8
 STRATA_blackbox := collection
+STRATA_multi-objective := collection
 STRATA_multi-fidelity := collection
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 

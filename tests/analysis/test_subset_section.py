@@ -54,7 +54,7 @@ def quick_selection() -> Iterator[None]:
     """Every size is the first tasks: the search itself is tested elsewhere."""
 
     def select(points: np.ndarray, k: int, **options: object) -> SimpleNamespace:
-        assert options == {"target": "empirical", "seed": 0}
+        assert options == {"target": "empirical", "strata": None, "seed": 0}
         return SimpleNamespace(indices=tuple(range(k)))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -172,7 +172,7 @@ def test_shipped_subsets_are_of_their_type_and_reproducible(name: str) -> None:
     assert set(subset.features.optimizers) <= set(grid["optimizers"])
 
 
-@pytest.mark.parametrize("name", ["blackbox", "multi-fidelity"])
+@pytest.mark.parametrize("name", ["blackbox", "multi-fidelity", "multi-objective"])
 def test_parts_of_shipped_subsets_have_the_shares_of_the_grid(name: str) -> None:
     subset = Subset.read(name)
     grid = yaml.safe_load((Path(__file__).parents[2] / "configs" / f"grid-{name}.yaml").read_text())
@@ -188,7 +188,7 @@ def test_parts_of_shipped_subsets_have_the_shares_of_the_grid(name: str) -> None
 
 @pytest.mark.parametrize(
     ("name", "real", "mixed", "conditional"),
-    [("blackbox", 9, 8, 0), ("multi-fidelity", 7, 7, 4)],
+    [("blackbox", 9, 8, 0), ("multi-fidelity", 8, 8, 5), ("multi-objective", 1, 1, 0)],
 )
 def test_parts_of_shipped_subsets_hold_hyperparameter_optimization(
     name: str, real: int, mixed: int, conditional: int
