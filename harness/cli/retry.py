@@ -68,5 +68,5 @@ def retry(
     }
     execution = Execution.read(None, flags)
     policy = CodePolicy(keep_old=bool(keep_old))
-    with interruptions(folder.path):
+    with interruptions():
         report_summary(retry_runs(folder, statuses, execution, policy, shard=shard, plugins=plugins or ()))

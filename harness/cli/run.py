@@ -145,13 +145,13 @@ def run(
 
 
 @contextmanager
-def interruptions(out: Path) -> Iterator[None]:
-    """Within this block, say what an interruption leaves behind in the results folder."""
+def interruptions(resumable: Path | None = None) -> Iterator[None]:
+    """Within this block, say what an interruption leaves behind, and of a folder that it can be resumed."""
     try:
         yield
     except KeyboardInterrupt:
-        rest = f"`optathlon resume {quoted(out)}`, or the same command, does the rest"
-        show(f"interrupted; finished runs are stored, and {rest}", file=sys.stderr)
+        other = f" or `optathlon resume {quoted(resumable)}`" if resumable else ""
+        show(f"interrupted; finished runs are stored, and the same command{other} does the rest", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 

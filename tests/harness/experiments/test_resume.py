@@ -173,22 +173,25 @@ def test_a_stored_experiment_that_was_broken_by_hand_is_told(in_process: InProce
 
 @pytest.mark.processes
 def test_failed_runs_are_retried_from_anywhere_in_shards_and_by_any_executor(
-    command: Command, in_process: InProcess, lab: Path
+    in_process: InProcess, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = command("run", "-o", "walk.py:Walk", "-t", "nap/task", "--plugin", "walk.py", "--seeds", 6, "--out", "out",
-                     cwd=lab, BAD="1")  # fmt: skip
+    monkeypatch.setenv("BAD", "1")
+    grid = ("run", "-o", "walk.py:Walk", "-t", "nap/task", "--plugin", "walk.py", "--out", "out")
+    failed = in_process(*grid, "--seeds", 6, "--budget", 2)
+    monkeypatch.delenv("BAD")
     assert failed.returncode == 1
     assert "again: optathlon retry out --status crashed\n" in failed.stdout
     assert "again     optathlon retry out --status crashed\n" in in_process("status", "out").stdout
     out = lab / "out"
     parts = [sum(int(run, 16) % 2 == part for run in load(out).runs["run"]) for part in range(2)]
-    first = command("retry", out, "--status", "crashed", "--shard", "1/2", cwd=Path("/"))
+    monkeypatch.chdir("/")
+    first = in_process("retry", out, "--status", "crashed", "--shard", "1/2")
     assert (first.returncode, f"({parts[0]} new): {parts[0]} ok" in first.stdout) == (0, True), first.stderr
-    options = ("--executor", "slurm", "-x", "cluster=debug")
-    second = command("retry", out, "--status", "crashed", *options, cwd=Path("/"))
+    options = ("--executor", "slurm", "-x", "cluster=debug", "-x", "array=1")
+    second = in_process("retry", out, "--status", "crashed", *options)
     assert (second.returncode, f"({parts[1]} new): {parts[1]} ok" in second.stdout) == (0, True), second.stderr
     assert set(load(out).runs["status"]) == {"ok"}
-    assert "again" not in in_process("status", "out").stdout
+    assert "again" not in in_process("status", out).stdout
 
 
 def test_a_retry_says_which_plugin_it_misses(
