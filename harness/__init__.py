@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from optathlon.experiments.driver import run_experiment
     from optathlon.experiments.experiment import Experiment
     from optathlon.results.frames import Results, load
+    from optathlon.running.ask_tell import AskedTrial, AskTell, make_optimizer
     from optathlon.tables.call import table_task
 
 __all__ = [
+    "AskTell",
+    "AskedTrial",
     "Budget",
     "BudgetUnit",
     "Capability",
@@ -41,14 +44,18 @@ __all__ = [
     "Trial",
     "as_task",
     "load",
+    "make_optimizer",
     "run_experiment",
     "table_task",
 ]
 
 _LAZY = {
+    "AskTell": "optathlon.running.ask_tell",
+    "AskedTrial": "optathlon.running.ask_tell",
     "Experiment": "optathlon.experiments.experiment",
     "Results": "optathlon.results.frames",
     "load": "optathlon.results.frames",
+    "make_optimizer": "optathlon.running.ask_tell",
     "run_experiment": "optathlon.experiments.driver",
     "table_task": "optathlon.tables.call",
 }

@@ -66,9 +66,11 @@ def list_known(
 
 
 def load_plugins(plugins: Iterable[Path] | None) -> None:
-    """Register what plugin files bring."""
+    """Register what plugin files bring, as they are now."""
+    from optathlon.registry.editing import reload_edited
     from optathlon.registry.plugins import load_file
 
+    reload_edited()
     for plugin in plugins or ():
         load_file(plugin)
 

@@ -27,6 +27,7 @@ from optathlon.experiments.progress import ProgressDisplay
 from optathlon.redaction import redacted_id
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.code import Code
+from optathlon.registry.editing import reload_edited
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_file
 from optathlon.registry.tasks import make_task
@@ -152,6 +153,7 @@ def retry_runs(
     known (any more), a task has another version now, the GPUs that it needs are not here, or other runs of an optimizer
     stay that other code did, unless the policy keeps them.
     """
+    reload_edited()
     before = FolderContents.of(folder.path)
     stored = folder.finished(_IDENTITY)
     retried = np.array([status in statuses for status in stored["status"].to_pylist()], bool)
@@ -307,6 +309,7 @@ def _contents(experiment: Experiment) -> FolderContents:
 
 
 def _plan(experiment: Experiment, before: FolderContents) -> Plan:
+    reload_edited()
     for plugin in experiment.plugins:
         load_file(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()

@@ -29,6 +29,10 @@ DESCRIPTOR_SUFFIXES = (".yaml", ".yml")
 """How the names of table descriptors end."""
 
 
+Stamps = dict[Path, tuple[int, int] | None]
+"""When files were written, in nanoseconds, and their sizes; `None` of what is not there."""
+
+
 @dataclass
 class Plugins:
     """What plugin files have brought, and the names that were given to optimizers."""
@@ -43,6 +47,10 @@ class Plugins:
     folders: dict[Path, PluginFolder] = field(default_factory=dict)
     descriptors: dict[Path, list[str]] = field(default_factory=dict)
     """The tasks' ids of each table descriptor."""
+    stamps: dict[Path, Stamps] = field(default_factory=dict)
+    """The files of each table descriptor, itself and its tables, as they were when it was read."""
+    sources: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """The texts of optimizers' modules that somebody may be working on, by the module's name."""
     names: dict[str, str] = field(default_factory=dict)
     """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
@@ -128,7 +136,22 @@ def load_descriptor(path: Path) -> list[str]:
         for id, task in tasks.items():
             _register("task", id, task, plugins.tasks, list(plugins.tasks))
         plugins.descriptors[path] = list(tasks)
+        plugins.stamps[path] = stamps(
+            [path, *(path.parent / name for task in tasks.values() for name in task.data_files())]
+        )
     return plugins.descriptors[path]
+
+
+def stamps(files: Iterable[Path]) -> Stamps:
+    """The files as they are now."""
+
+    def stamp(file: Path) -> tuple[int, int] | None:
+        try:
+            return file.stat().st_mtime_ns, file.stat().st_size
+        except OSError:
+            return None
+
+    return {file: stamp(file) for file in files}
 
 
 def load_plugin(path: Path) -> ModuleType:

@@ -80,6 +80,8 @@ class Worker:
         self._began = self._flushed = time.monotonic()
         self._interruptible = False
         self._stopping = False
+        _task.cache_clear()
+        _optimizer.cache_clear()
         settings.plugins.load()
 
     def handle(self, order: Order) -> Iterator[Report]:
