@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from optathlon.cli import (
+    best,
     check,
     compact,
     compare,
@@ -49,6 +50,7 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
 app.command("report")(report.report)
+app.command("best")(best.best)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
 app.add_typer(table.group, name="table")

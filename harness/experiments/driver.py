@@ -153,7 +153,6 @@ def retry_runs(
     known (any more), a task has another version now, the GPUs that it needs are not here, or other runs of an optimizer
     stay that other code did, unless the policy keeps them.
     """
-    reload_edited()
     before = FolderContents.of(folder.path)
     stored = folder.finished(_IDENTITY)
     retried = np.array([status in statuses for status in stored["status"].to_pylist()], bool)
