@@ -21,6 +21,7 @@ from optathlon.cli import (
     env,
     export,
     info,
+    init,
     judge,
     listing,
     merge,
@@ -30,6 +31,7 @@ from optathlon.cli import (
     status,
     subset,
     table,
+    tune,
 )
 from optathlon.cli.exit_codes import BAD_INPUT, HARNESS_FAILED, INTERRUPTED
 from optathlon.cli.output import flush, show
@@ -50,6 +52,7 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("retry")(retry.retry)
 app.command("report")(report.report)
+app.command("tune")(tune.tune)
 app.command("best")(best.best)
 app.command("compare")(compare.compare)
 app.add_typer(subset.group, name="subset")
@@ -58,6 +61,7 @@ app.add_typer(judge.group, name="judge")
 app.command("list")(listing.list_known)
 app.command("info")(info.info)
 app.command("check")(check.check)
+app.command("init")(init.init)
 app.add_typer(data.group, name="data")
 app.add_typer(env.group, name="env")
 app.command("compact")(compact.compact)

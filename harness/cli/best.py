@@ -18,6 +18,7 @@ from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
     from optathlon.results.best import BestConfiguration, BestOfTask
+    from optathlon.results.frames import Results
 
 
 class Form(StrEnum):
@@ -53,6 +54,13 @@ def best(
     if not found:
         raise UsageError(f"{str(results)!r} has no runs yet: see `optathlon status {results}`")
     show("\n".join(_lines(found, Form.json if as_json else form)))
+
+
+def print_best(results: Results) -> None:
+    """Print a table of the best configurations of these results."""
+    from optathlon.results.best import best_configurations
+
+    show("\n".join(_lines(best_configurations(results), Form.table)))
 
 
 def _lines(found: Sequence[BestOfTask], form: Form) -> Iterator[str]:

@@ -55,6 +55,8 @@ _IDENTITY = [
     "clock", "attempt", "code", "versions", "status",
 ]  # fmt: skip
 
+Display = Callable[[int, Path], ProgressDisplay]
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -118,8 +120,14 @@ def plan_experiment(experiment: Experiment) -> Plan:
     return plan
 
 
-def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = lambda plan: None) -> Summary:
+def run_experiment(
+    experiment: Experiment,
+    announce: Callable[[Plan], None] = lambda plan: None,
+    display: Display = ProgressDisplay,
+) -> Summary:
     """Do what is missing of an experiment, and store it; `announce` is told the plan before anything runs.
+
+    `display` makes what shows the progress, from the number of runs and the file to log to.
 
     Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
     can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
@@ -136,7 +144,7 @@ def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = la
         _describe_again(folder, before, plan.tasks)
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = _do(experiment, folder, session, plan.todo, before)
+    elsewhere = _do(experiment, folder, session, plan.todo, before, display)
     ids = {*plan.done, *(spec.id for spec in plan.todo), *(spec.id for spec, _ in plan.skipped)}
     attempted = len(plan.todo) + len(plan.skipped)
     statuses, failures = _outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
@@ -188,7 +196,12 @@ class MachineDriver:
 
 
 def _do(
-    execution: Execution, folder: ResultsFolder, session: Session, runs: list[RunSpec], before: FolderContents
+    execution: Execution,
+    folder: ResultsFolder,
+    session: Session,
+    runs: list[RunSpec],
+    before: FolderContents,
+    display: Display = ProgressDisplay,
 ) -> int:
     """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
     if not runs:
@@ -199,7 +212,7 @@ def _do(
     choice = choose_executor(execution.executor)
     with (
         terminating_as_interrupt(),
-        ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
+        display(len(runs), folder.path / "log.txt") as progress,
         DriverRecord(folder, choice.kind, execution.jobs, len(runs), codes) as record,
     ):
         settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid(), record.id)

@@ -179,6 +179,27 @@ def load_plugin(path: Path) -> ModuleType:
     return module
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What a plugin file has registered, by the names that it has here; optimizers that lack methods are apart."""
+
+    optimizers: dict[str, type[Optimizer]]
+    incomplete: dict[str, type[Optimizer]]
+    collections: dict[str, Collection]
+    tasks: dict[str, Task]
+
+
+def brought_by(path: Path) -> Brought:
+    """What a plugin file brings; it is loaded if it was not. Raises `UsageError` as `load_plugin`."""
+    module = load_plugin(path)
+    items = list(vars(module).values())
+
+    def own(known: dict[str, T]) -> dict[str, T]:
+        return {name: item for name, item in known.items() if any(item is one or type(item) is one for one in items)}
+
+    return Brought(own(plugins.optimizers), own(plugins.incomplete), own(plugins.collections), own(plugins.tasks))
+
+
 def import_plugin(path: Path) -> ModuleType:
     """The module of a Python file, without registering anything of it.
 
