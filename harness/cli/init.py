@@ -36,7 +36,7 @@ def init(
     """Write a commented Python file that is a working optimizer or task, to be made one's own."""
     path = file or Path(_FILES[kind])
     name = _name(path, kind)
-    template = files("optathlon.cli.templates").joinpath(f"{kind}.py").read_text()
+    template = files("optathlon.cli.templates").joinpath(f"{kind}.py").read_text("utf-8")
     text = template.replace(_FILES[kind], path.name).replace("MyOptimizer", name).replace("mine/train", f"mine/{name}")
     try:
         with path.open("x", encoding="utf-8") as stream:

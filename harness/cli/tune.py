@@ -65,7 +65,6 @@ def tune(
     from optathlon.experiments.driver import run_experiment
     from optathlon.experiments.experiment import Experiment
     from optathlon.experiments.trial_progress import TrialProgress
-    from optathlon.registry.optimizers import choose_optimizer
 
     load_plugins(plugins)
     task, file = _task(function)
@@ -73,7 +72,7 @@ def tune(
     experiment = Experiment.read(
         None,
         {
-            "optimizers": [choose_optimizer(optimizer).id if ":" not in optimizer else optimizer],
+            "optimizers": [optimizer],
             "tasks": [task.id],
             "seeds": f"{seed},",
             "budget": budget,
@@ -137,6 +136,9 @@ def _conclude(summary: Summary, task: Task, report: bool) -> None:
     from optathlon.trial import COMPLETE
 
     folder = summary.folder.path
+    if summary.missing:
+        show(f"another process is at it: see optathlon status {shown(folder)}", file=sys.stderr)
+        raise typer.Exit(SOME_FAILED)
     results = load(folder, tasks=[task.id])
     print_best(results)
     for status, reason, _ in summary.failures:

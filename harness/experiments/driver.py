@@ -56,6 +56,7 @@ _IDENTITY = [
 ]  # fmt: skip
 
 Display = Callable[[int, Path], ProgressDisplay]
+"""Makes what shows the progress of so many runs, and logs it to a file."""
 
 
 @dataclass(frozen=True)

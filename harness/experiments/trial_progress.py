@@ -29,8 +29,7 @@ class TrialProgress(ProgressDisplay):
             return super().text()
         if time.monotonic() - self._read > _READ_EVERY_S:
             self._read = time.monotonic()
-            trials = max((read_journal(path, {}) for path in self._journals.glob("*.jsonl")), key=len, default=[])
-            if trials:
+            if trials := read_journal(_latest(self._journals), {}):
                 self._line = self._told(trials)
         return ", ".join(filter(None, [self._line or "no trial yet", self.note]))
 
@@ -60,3 +59,11 @@ class TrialProgress(ProgressDisplay):
 
     def _values(self, values: tuple[float, ...]) -> str:
         return ", ".join(f"{one.name} {value:.6g}" for one, value in zip(self._objectives, values, strict=True))
+
+
+def _latest(folder: Path) -> Path:
+    """The file of the folder that was written last; the folder itself where there is none, which is no journal."""
+    try:
+        return max(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns, default=folder)
+    except FileNotFoundError:  # the run has just ended
+        return folder

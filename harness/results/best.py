@@ -18,6 +18,9 @@ from optathlon.problem import Objective
 from optathlon.results.frames import Results
 from optathlon.results.schema import TRIALS
 
+NEEDED = ("config", "fidelity", "status", "value", "constraint_1", "metrics")
+"""The columns of trials that are looked at, for `optathlon.load`."""
+
 _LABELS = {"optimizer", "task", "collection", "seed"}
 _NO_TRIALS = pd.DataFrame({"config": pd.Series([], dtype="str")})
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
@@ -74,9 +75,9 @@ def make_optimizer(
     Raises `UsageError` for what does not exist, is not installed, or what the optimizer can't do. Warns of what
     it makes no use of, such as constraints.
     """
-    if isinstance(n_workers, bool) or not isinstance(n_workers, int) or n_workers < 1:
+    if isinstance(n_workers, bool) or not isinstance(n_workers, Integral) or n_workers < 1:
         raise UsageError(f"n_workers is {n_workers!r}: give a whole number from 1 on")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise UsageError(f"the seed is {seed!r}: give a whole number from 0 on")
     if isinstance(constraints, str):
         raise UsageError(f"constraints is the text {constraints!r}: give a list of names")
