@@ -58,11 +58,9 @@ def _name(path: Path, kind: Kind) -> str:
 
     if path.suffix != ".py":
         raise UsageError(f"{str(path)!r} is not a Python file: give a name that ends with .py")
-    words = re.findall("[A-Za-z0-9]+", path.stem)
-    if not words or not words[0][0].isalpha():
-        raise UsageError(
-            f"{path.name!r} makes no name: give one that begins with a letter from A to Z, as {_FILES[kind]}"
-        )
+    words = re.findall(r"[^\W_]+", path.stem)
+    if not "".join(words).isidentifier():
+        raise UsageError(f"{path.name!r} makes no name: give one that begins with a letter, as {_FILES[kind]}")
     if kind is Kind.task:
         return "-".join(words).lower()
     name = "".join(word[0].upper() + word[1:] for word in words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -48,4 +49,4 @@ def test_the_example_of_asking_and_telling_works(capsys: pytest.CaptureFixture[s
     exec(code.replace("smac-hpo", "optuna-tpe"), {"my_training": my_training})
     assert len(calls) == 40
     best = min(calls, key=lambda one: my_training(**one))
-    assert capsys.readouterr().out.strip() == str({"solver": best["solver"], "rate": best["rate"]})
+    assert ast.literal_eval(capsys.readouterr().out) == best

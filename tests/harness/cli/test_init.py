@@ -24,6 +24,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["optimizer"], "my_optimizer.py holds the optimizer my-optimizer (class MyOptimizer)"),
         (["optimizer", "my 2nd-walk.py"], "my 2nd-walk.py holds the optimizer my2nd-walk (class My2ndWalk)"),
+        (["optimizer", "größer.py"], "größer.py holds the optimizer größer (class Größer)"),
         (["task"], "train.py holds the task mine/train"),
         (["task", "SVM_fit.py"], "SVM_fit.py holds the task mine/svm-fit"),
     ],
@@ -66,7 +67,7 @@ def test_the_commands_that_it_names_work(in_process: InProcess) -> None:
         (["task", "there.py"], "'there.py' exists already: give another name, as `optathlon init task FILE.py`"),
         (["optimizer", "random.py"], "there is an optimizer 'random' already: give the file another name"),
         (["optimizer", "it.txt"], "'it.txt' is not a Python file"),
-        (["optimizer", "1.py"], "'1.py' makes no name: give one that begins with a letter from A to Z"),
+        (["optimizer", "1.py"], "'1.py' makes no name: give one that begins with a letter"),
         (["task", "no/such/folder.py"], "can't write 'no/such/folder.py': No such file or directory"),
         (["tasks"], "'tasks'"),
         ([], "Choose from: optimizer, task"),
