@@ -62,7 +62,7 @@ class TrialProgress(ProgressDisplay):
 
 
 def _latest(folder: Path) -> Path:
-    """The file of the folder that was written last; the folder itself where there is none, which is no journal."""
+    """The file of the folder that was written last; the folder itself where it has none."""
     try:
         return max(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns, default=folder)
     except FileNotFoundError:  # the run has just ended

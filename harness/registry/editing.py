@@ -91,7 +91,7 @@ def _drop_modules(names: Iterable[str]) -> None:
 
 
 def _texts(module: ModuleType) -> dict[str, bytes]:
-    """The texts of a module and of what it imports; none where its file is no Python at this moment."""
+    """The texts of a module and of what it imports; none where its file is not Python at this moment."""
     try:
         return dict(sources_of(module).texts)
     except (SyntaxError, ValueError):
