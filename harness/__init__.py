@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
     from optathlon.resources import Resources
     from optathlon.results.frames import Results, load
+    from optathlon.running.ask_tell import AskedTrial, AskTell, make_optimizer
     from optathlon.tables.call import table_task
     from optathlon.task import Collection, Task
     from optathlon.trial import Result, Status, Trial
 
 __all__ = [
+    "AskTell",
+    "AskedTrial",
     "Budget",
     "BudgetUnit",
     "Capability",
@@ -45,12 +48,15 @@ __all__ = [
     "Trial",
     "as_task",
     "load",
+    "make_optimizer",
     "plan_experiment",
     "run_experiment",
     "table_task",
 ]
 
 _HOMES = {
+    "AskTell": "running.ask_tell",
+    "AskedTrial": "running.ask_tell",
     "Budget": "budget",
     "BudgetUnit": "budget",
     "Capability": "optimizer",
@@ -74,6 +80,7 @@ _HOMES = {
     "Trial": "trial",
     "as_task": "function_task",
     "load": "results.frames",
+    "make_optimizer": "running.ask_tell",
     "plan_experiment": "experiments.driver",
     "run_experiment": "experiments.driver",
     "table_task": "tables.call",

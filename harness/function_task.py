@@ -27,7 +27,7 @@ from optathlon.trial import Result
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-Objectives = str | Objective | Sequence[Objective]
+Objectives = str | Objective | Sequence[Objective] | Mapping[str, str]
 
 _CHEAP_S, _ENDED_AFTER_S = 0.2, 5.0
 """A function is cheap where the quickest of its first calls takes no longer; a call is ended after the latter."""
@@ -57,7 +57,7 @@ def as_task(
     space:
         A `ConfigurationSpace`, or the dictionary to make one from: `{"x": (0.0, 1.0), "kind": ["a", "b"]}`.
     objectives:
-        `"minimize"`, `"maximize"`, an `Objective`, or several.
+        `"minimize"`, `"maximize"`, an `Objective` or several, or directions by name: `{"error": "minimize"}`.
     fidelity, constraints, budget, version, metadata, resources:
         As in `Problem` and `Task`; constraints by name, the budget as `Budget.parse` reads it.
 
@@ -83,7 +83,7 @@ def as_task(
             function,
             id=id,
             space=space,
-            objectives=_objectives(objectives),
+            objectives=as_objectives(objectives),
             fidelity=fidelity,
             constraints=tuple(Constraint(name) for name in constraints),
             budget=Budget.parse(budget),
@@ -134,7 +134,7 @@ class FunctionTask(Task):
     @cached_property
     def problem(self) -> Problem:
         """What an optimizer may know of the function; `UsageError` where its search space is none."""
-        return Problem(_space(self._space), self._objectives, self._fidelity, self._constraints, self._budget)
+        return Problem(as_space(self._space), self._objectives, self._fidelity, self._constraints, self._budget)
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """Call the function; raises `TypeError` or `KeyError` where it returns something else than declared."""
@@ -227,7 +227,8 @@ class FunctionTask(Task):
                 return Result(values=(_number(returned),))
 
 
-def _space(given: Any) -> ConfigurationSpace:
+def as_space(given: Any) -> ConfigurationSpace:
+    """The search space, or one of the dictionary to make it from; `UsageError` where it is none."""
     from ConfigSpace import ConfigurationSpace
 
     if isinstance(given, ConfigurationSpace):
@@ -273,13 +274,33 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _objectives(objectives: Objectives) -> tuple[Objective, ...]:
+def as_objectives(objectives: Objectives) -> tuple[Objective, ...]:
+    """The objectives, however they were given; `UsageError` where they are none."""
     match objectives:
         case "minimize" | "maximize":
             return (Objective("value", objectives),)
-        case str():
-            raise UsageError(f"objectives is 'minimize', 'maximize' or Objectives, not {objectives!r}")
         case Objective():
             return (objectives,)
+        case Mapping():
+            found = tuple(_objective(name, direction) for name, direction in objectives.items())
+        case str():
+            raise _no_objectives(objectives)
         case _:
-            return tuple(objectives)
+            found = tuple(objectives)
+    names = [one.name for one in found if isinstance(one, Objective)]
+    if not names or len(set(names)) < len(found):
+        raise _no_objectives(objectives)
+    return found
+
+
+def _objective(name: str, direction: str) -> Objective:
+    if direction not in ("minimize", "maximize"):
+        raise UsageError(f"the objective {name!r} is to {direction!r}: write 'minimize' or 'maximize'")
+    return Objective(name, "minimize" if direction == "minimize" else "maximize")
+
+
+def _no_objectives(given: object) -> UsageError:
+    return UsageError(
+        f"objectives is 'minimize', 'maximize', Objectives of different names, or a dictionary such as "
+        f"{{'error': 'minimize'}}, not {given!r}"
+    )

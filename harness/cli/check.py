@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,8 @@ def check(
     id: Annotated[
         str | None,
         typer.Argument(
-            help="Optimizer or task id, a pattern of tasks, module:Class, file.py:Class, or a table descriptor."
+            help="Optimizer or task id, a pattern of tasks, file.py, file.py:Class, file.py:function, module:Class, or "
+            "a table descriptor."
         ),
     ] = None,
     all_optimizers: Annotated[
@@ -38,8 +40,9 @@ def check(
     plugins: Plugins = None,
     yes: Yes = False,
 ) -> None:
-    """Run the conformance checks of an optimizer, of a task, or of the tasks that a pattern matches."""
-    from optathlon.registry.plugins import load_file, optimizer_names
+    """Run the conformance checks of an optimizer, of a task, of all in a file, or of tasks that match a pattern."""
+    from optathlon.cli.listing import load_plugins
+    from optathlon.registry.plugins import optimizer_names
     from optathlon.registry.tasks import described_tasks, is_pattern
     from optathlon.testing.conformance import optimizer_checks, task_checks
 
@@ -48,12 +51,15 @@ def check(
     of_tasks = id is not None and "/" in id and ":" not in id
     if sample is not None and (not of_tasks or sample < 1):
         raise UsageError("--sample is at least 1, and for a pattern of tasks such as 'bbob/*'")
-    for plugin in plugins or ():
-        load_file(plugin)
+    load_plugins(plugins)
     if id is None:
         if yes:
             offer_environments(optimizer_names(), yes)
         failed = _check_many("optimizer", optimizer_names(), optimizer_checks)
+    elif id.endswith(".py"):
+        failed = _check_file(Path(id))
+    elif task := _task_in_file(id):
+        failed = _check_one(task, task_checks(task))
     elif described := described_tasks(id):
         failed = sum([_check_one(task, task_checks(task)) for task in described])
     elif of_tasks and is_pattern(id):
@@ -75,6 +81,62 @@ def _check_one(id: str, checks: list[Check]) -> int:
         show(f"FAILED  {one}\n        {failure}" if failure else f"ok      {one}")
     show(f"{id}: {len(checks) - failed} checks passed, {failed} failed")
     return failed
+
+
+def _check_file(path: Path) -> int:
+    """Say what a file holds, and check all of it; how many checks failed."""
+    from optathlon.registry.plugins import brought_by
+    from optathlon.testing.conformance import collection_checks, optimizer_checks, task_checks
+
+    found = brought_by(path)
+    optimizers = [f"{name} (class {cls.__name__})" for name, cls in found.optimizers.items()]
+    held = [
+        *_listed("optimizer", optimizers),
+        *_listed("collection", found.collections),
+        *_listed("task", found.tasks),
+        *(f"the class {cls.__name__}, which lacks {_lacking(cls)}" for cls in found.incomplete.values()),
+    ]
+    if not held:
+        raise UsageError(
+            f"{str(path)!r} holds no optimizer, no task and no collection: `optathlon init optimizer` and "
+            "`optathlon init task` write files that do"
+        )
+    show(f"{path} holds {'; '.join(held)}")
+    groups: list[tuple[Callable[[str], list[Check]], dict[str, str]]] = [
+        (optimizer_checks, {name: f"{path}:{cls.__name__}" for name, cls in found.optimizers.items()}),
+        (collection_checks, dict.fromkeys(found.collections, "")),
+        (task_checks, dict.fromkeys(found.tasks, "")),
+    ]
+    failed = 0
+    for checks_of, names in groups:
+        for name, place in names.items():
+            try:
+                failed += _check_one(name, checks_of(place or name))
+            except UsageError as error:  # what can't be chosen doesn't keep the others from it
+                show(f"FAILED  {error}")
+                failed += 1
+    return failed
+
+
+def _listed(kind: str, names: Iterable[str]) -> list[str]:
+    """The names with their kind, as one part of a sentence; none where there are none."""
+    known = list(names)
+    return [f"the {kind}{'s' if len(known) > 1 else ''} {', '.join(known)}"] if known else []
+
+
+def _lacking(cls: type) -> str:
+    return ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+
+
+def _task_in_file(id: str) -> str:
+    """The id of the task that `file.py:function` names; empty where it names something else."""
+    from optathlon.registry.plugins import brought_by, load_plugin
+
+    place, _, name = id.rpartition(":")
+    if not place.endswith(".py") or "=" in place:
+        return ""
+    item = vars(load_plugin(Path(place))).get(name)
+    return next((task for task, one in brought_by(Path(place)).tasks.items() if one is item), "")
 
 
 def _check_tasks(pattern: str, sample: int | None, seed: int) -> int:

@@ -96,9 +96,11 @@ def _show_each(kind: str, make: Callable[[str], object], ids: Iterable[str]) -> 
 
 
 def load_plugins(plugins: Iterable[Path] | None) -> None:
-    """Register what plugin files bring."""
+    """Register what plugin files bring, as they are now."""
+    from optathlon.registry.editing import reload_edited
     from optathlon.registry.plugins import load_file
 
+    reload_edited()
     for plugin in plugins or ():
         load_file(plugin)
 

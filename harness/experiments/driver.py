@@ -24,6 +24,7 @@ from optathlon.experiments.stored import store
 from optathlon.html_table import html_table
 from optathlon.redaction import redacted, redacted_id
 from optathlon.registry.code import Code
+from optathlon.registry.editing import reload_edited
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_file
 from optathlon.registry.tasks import make_task
@@ -44,6 +45,9 @@ from optathlon.trial import Status
 
 _ROWS_AT_ONCE = 50_000
 _SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "reason", *CODE_COLUMNS]
+
+Display = Callable[[int, Path], ProgressDisplay]
+"""Makes what shows the progress of so many runs, and logs it to a file."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,14 @@ def plan_experiment(experiment: Experiment) -> Plan:
     return plan
 
 
-def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = lambda plan: None) -> Summary:
+def run_experiment(
+    experiment: Experiment,
+    announce: Callable[[Plan], None] = lambda plan: None,
+    display: Display = ProgressDisplay,
+) -> Summary:
     """Do what is missing of an experiment, and store it; `announce` is told the plan before anything runs.
+
+    `display` makes what shows the progress, from the number of runs and the file to log to.
 
     Raises `UsageError` where the experiment can't be done, and `Interruption` where runs can't go on, as where results
     can't be written. A KeyboardInterrupt (or SIGTERM) ends the workers after they have stored what they finished, and
@@ -133,7 +143,7 @@ def run_experiment(experiment: Experiment, announce: Callable[[Plan], None] = la
         _describe_again(folder, before, plan.tasks)
     bookkeeper = _Bookkeeper(folder, session)
     bookkeeper.store((spec, RunOutcome(Status.SKIPPED, [], 0.0, reason)) for spec, reason in plan.skipped)
-    elsewhere = do_runs(experiment, folder, session, plan.todo, before)
+    elsewhere = do_runs(experiment, folder, session, plan.todo, before, display)
     ids = {spec.id for spec in plan.runs} - {spec.id for spec, _ in plan.unplaced}
     attempted = len(plan.todo) + len(plan.skipped)
     statuses, failures = stored_outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
@@ -158,7 +168,12 @@ class MachineDriver:
 
 
 def do_runs(
-    execution: Execution, folder: ResultsFolder, session: Session, runs: list[RunSpec], before: FolderContents
+    execution: Execution,
+    folder: ResultsFolder,
+    session: Session,
+    runs: list[RunSpec],
+    before: FolderContents,
+    display: Display = ProgressDisplay,
 ) -> int:
     """Do the runs, and store them; `before` is what the folder held. Returns how many other drivers do."""
     if not runs:
@@ -169,7 +184,7 @@ def do_runs(
     choice = choose_executor(execution.executor)
     with (
         terminating_as_interrupt(),
-        ProgressDisplay(len(runs), folder.path / "log.txt") as progress,
+        display(len(runs), folder.path / "log.txt") as progress,
         DriverRecord(folder, choice.kind, execution.jobs, len(runs), codes) as record,
     ):
         settings = WorkerSettings(folder, session, PluginSet.loaded(), execution.limits, os.getpid(), record.id)
@@ -279,6 +294,7 @@ def _contents(experiment: Experiment) -> FolderContents:
 
 
 def _plan(experiment: Experiment, before: FolderContents) -> Plan:
+    reload_edited()
     for plugin in experiment.plugins:
         load_file(plugin)
     gpus = choose_executor(experiment.executor).cls.available_gpus()

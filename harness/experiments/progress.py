@@ -71,7 +71,7 @@ class ProgressDisplay:
     def tick(self) -> None:
         """Refresh what is shown."""
         if self._live:
-            self._live.update(Text(self._text()), refresh=True)
+            self._live.update(Text(self.text()), refresh=True)
         if time.monotonic() - self._last_line > _LINE_EVERY_S:
             self._write_line()
 
@@ -82,14 +82,15 @@ class ProgressDisplay:
 
     def _write_line(self) -> None:
         self._last_line = time.monotonic()
-        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {self._text()}"
+        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {self.text()}"
         with contextlib.suppress(OSError), self._log.open("a") as log:  # no space for results will be said elsewhere
             log.write(line + "\n")
         if not self._live:
             with contextlib.suppress(BrokenPipeError):  # runs go on though nobody reads how far they are
                 print(line, file=sys.stderr, flush=True)
 
-    def _text(self) -> str:
+    def text(self) -> str:
+        """What is shown, in one line."""
         done = self._counts.total()
         seconds = time.monotonic() - self._began
         rate = done / seconds if seconds > 0 else 0.0

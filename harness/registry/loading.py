@@ -28,7 +28,7 @@ class PluginFolder(MetaPathFinder):
     """A folder of plugin files as a package, which takes the place of an earlier one of the same folder."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._name = PLUGIN_PREFIX + _digest(str(path))
         self._texts: dict[str, bytes] = {}
         for name in [name for name in sys.modules if f"{name}.".startswith(f"{self._name}.")]:
@@ -37,6 +37,18 @@ class PluginFolder(MetaPathFinder):
         sys.meta_path.insert(0, self)
         package = sys.modules[self._name] = ModuleType(self._name)
         package.__path__ = [str(path)]
+
+    def is_edited(self) -> bool:
+        """Whether a file has another text now than was read of it, or is gone."""
+        return any(_text_now(path) != text for path, text in self._texts.items())
+
+    def modules_elsewhere(self) -> list[str]:
+        """The names of imported modules in other places whose text was read, if one of them was edited."""
+        elsewhere = {path: text for path, text in self._texts.items() if not Path(path).is_relative_to(self.path)}
+        if all(_text_now(path) == text for path, text in elsewhere.items()):
+            return []
+        modules = [(name, getattr(module, "__file__", None)) for name, module in sys.modules.items()]
+        return [name for name, file in modules if file in elsewhere]
 
     def load(self, path: Path) -> ModuleType:
         """Import one of its files, with those beside it in reach. It sees no command line but its own name.
@@ -87,7 +99,7 @@ class PluginFolder(MetaPathFinder):
             try:
                 return builtins.__import__(name, globals, locals, fromlist or (), level)
             except ModuleNotFoundError as missing:  # a folder without `__init__.py` comes after all else
-                if level or itself or missing.name != top or not (self._path / top).is_dir():
+                if level or itself or missing.name != top or not (self.path / top).is_dir():
                     raise
         module = importlib.import_module(f"{self._name}.{name}")
         if fromlist:
@@ -101,7 +113,7 @@ class PluginFolder(MetaPathFinder):
         return self._texts[path]
 
     def _has(self, top: str) -> bool:
-        return any((self._path / place).is_file() for place in (f"{top}.py", f"{top}/__init__.py"))
+        return any((self.path / place).is_file() for place in (f"{top}.py", f"{top}/__init__.py"))
 
     def _loaded(self, name: str, path: Path) -> ModuleType:
         if name in sys.modules:
@@ -148,6 +160,13 @@ def _as_program(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+def _text_now(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
 
 
 def _digest(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from optathlon.paths import followed, resolved
 from optathlon.problem import Problem
 from optathlon.redaction import note_secrets, refuse_struck
 from optathlon.registry.code import Code, code_of
+from optathlon.registry.editing import note_source
 from optathlon.registry.options import canonical_options, checked_options, parse_options
 from optathlon.registry.plugins import (
     declared,
@@ -79,6 +81,7 @@ def choose_optimizer(id: str) -> OptimizerChoice:
     if not label and reference.rpartition(":")[0].endswith(".py"):
         name = kebab(cls.__name__)
     name = label or name
+    note_source(sys.modules[cls.__module__])
     require(f"the optimizer {name!r}", cls.packages, cls.install)
     require_environment(f"the optimizer {name!r}", cls.environment)
     refuse_struck(options, f"the optimizer {name!r}")

@@ -30,6 +30,10 @@ DESCRIPTOR_SUFFIXES = (".yaml", ".yml")
 """How the names of table descriptors end."""
 
 
+Stamps = dict[Path, tuple[int, int] | None]
+"""When files were written, in nanoseconds, and their sizes; `None` of what is not there."""
+
+
 @dataclass
 class Plugins:
     """What plugin files have brought, and the names that were given to optimizers."""
@@ -46,6 +50,10 @@ class Plugins:
     """The tasks' ids of each table descriptor."""
     adopted: set[str] = field(default_factory=set)
     """Names of optimizers, and ids of tasks, that were given as they are: other processes don't have them."""
+    stamps: dict[Path, Stamps] = field(default_factory=dict)
+    """The files of each table descriptor, itself and its tables, as they were when it was read."""
+    sources: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """The texts of optimizers' modules that somebody may be working on, by the module's name."""
     names: dict[str, str] = field(default_factory=dict)
     """What each given name stands for: `module:Class`, `/path/file.py:Class` or another name."""
 
@@ -131,7 +139,22 @@ def load_descriptor(path: Path) -> list[str]:
         for id, task in tasks.items():
             _register("task", id, task, plugins.tasks, list(plugins.tasks))
         plugins.descriptors[path] = list(tasks)
+        plugins.stamps[path] = stamps(
+            [path, *(path.parent / name for task in tasks.values() for name in task.data_files())]
+        )
     return plugins.descriptors[path]
+
+
+def stamps(files: Iterable[Path]) -> Stamps:
+    """The files as they are now."""
+
+    def stamp(file: Path) -> tuple[int, int] | None:
+        try:
+            return file.stat().st_mtime_ns, file.stat().st_size
+        except OSError:
+            return None
+
+    return {file: stamp(file) for file in files}
 
 
 def load_plugin(path: Path) -> ModuleType:
@@ -157,6 +180,27 @@ def load_plugin(path: Path) -> ModuleType:
             _register("task", item.id, item, plugins.tasks, list(plugins.tasks))
     plugins.registered[path] = module
     return module
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a plugin file has registered, by the names that it has here; optimizers that lack methods are apart."""
+
+    optimizers: dict[str, type[Optimizer]]
+    incomplete: dict[str, type[Optimizer]]
+    collections: dict[str, Collection]
+    tasks: dict[str, Task]
+
+
+def brought_by(path: Path) -> Brought:
+    """What a plugin file brings; it is loaded if it was not. Raises `UsageError` as `load_plugin`."""
+    module = load_plugin(path)
+    items = list(vars(module).values())
+
+    def own(known: dict[str, T]) -> dict[str, T]:
+        return {name: item for name, item in known.items() if any(item is one or type(item) is one for one in items)}
+
+    return Brought(own(plugins.optimizers), own(plugins.incomplete), own(plugins.collections), own(plugins.tasks))
 
 
 def import_plugin(path: Path) -> ModuleType:

@@ -134,6 +134,11 @@ class Accounts:
         return len(self._asked)
 
     @property
+    def records(self) -> list[TrialRecord]:
+        """The trials whose accounts are closed, in the order in which they were told."""
+        return list(self._records.values())
+
+    @property
     def spent(self) -> float:
         """What the run has spent, pending trials included, in the budget's unit."""
         match self._budget.unit:

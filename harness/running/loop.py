@@ -80,7 +80,7 @@ def run_loop(
             trial, result = accounts.next_result()
             doing = "tell"
             began = time.perf_counter()
-            optimizer.tell(trial, _told(optimizer, result))
+            optimizer.tell(trial, told(optimizer, result))
             limit.require_time()
             accounts.record(trial.id, tell_s=time.perf_counter() - began)
     except BaseException as error:  # whatever an optimizer raises is that run's failure, never the experiment's
@@ -92,8 +92,8 @@ def run_loop(
             forget(TimeUp)
 
 
-def _told(optimizer: Optimizer, result: Result) -> Result:
-    """The result without constraint values for an optimizer that doesn't learn from them."""
+def told(optimizer: Optimizer, result: Result) -> Result:
+    """What an optimizer is told: without constraint values, where it doesn't learn from them."""
     if not result.constraints or Capability.CONSTRAINTS in optimizer.capabilities:
         return result
     return replace(result, constraints=())

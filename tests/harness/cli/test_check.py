@@ -148,3 +148,88 @@ def test_bad_samples_are_refused(in_process: InProcess, arguments: tuple[str, ..
     done = in_process("check", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert message in done.stderr
+
+
+HOLDING = (
+    OWN.partition("class Lacking")[0]
+    + """
+from abc import abstractmethod
+
+from optathlon import as_task
+
+
+class Base(RandomSearch):
+    @abstractmethod
+    def more(self): ...
+
+
+class Needy(RandomSearch):
+    def __init__(self, problem, seed, *, size: int):
+        super().__init__(problem, seed)
+
+
+@as_task("own/line", space={"x": (0.0, 1.0)})
+def line(config):
+    return config["x"]
+
+
+@as_task("own/broken", space={"x": (0.0, 1.0)})
+def broken(config):
+    raise ValueError("never")
+"""
+)
+
+
+def test_a_file_says_what_it_holds_and_all_of_it_is_checked(in_process: InProcess, own: Path) -> None:
+    own.write_text(HOLDING)
+    done = in_process("check", own)
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        f"{own} holds the optimizers good (class Good), needy (class Needy); the tasks own/line, own/broken; "
+        "the class Base, which lacks more"
+    )
+    assert [line for line in lines if line.startswith("FAILED  the optimizer 'needy' needs the option 'size'")]
+    ends = {line.partition(":")[0]: line.rpartition(", ")[2] for line in lines if "checks passed" in line}
+    assert {name: end == "0 failed" for name, end in ends.items()} == {
+        "good": True,
+        "own/line": True,
+        "own/broken": False,
+    }
+    assert done.returncode == 1
+
+
+def test_a_task_of_a_file_is_checked_by_its_function(in_process: InProcess, own: Path) -> None:
+    own.write_text(HOLDING)
+    done = in_process("check", f"{own}:line")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "own/line: 11 checks passed, 0 failed")
+    done = in_process("check", f"{own}:Goood")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "unknown optimizer class 'Goood'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "holds no optimizer, no task and no collection: `optathlon init optimizer`"),
+        ("import", "can't import the plugin"),
+        (None, "no plugin file"),
+    ],
+)
+def test_a_file_that_holds_nothing_is_one_line(
+    in_process: InProcess, own: Path, text: str | None, message: str
+) -> None:
+    own.unlink()
+    if text is not None:
+        own.write_text(text)
+    done = in_process("check", own)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert message in done.stderr
+
+
+def test_an_edited_file_is_checked_by_its_new_text(in_process: InProcess, own: Path) -> None:
+    own.write_text(HOLDING.partition("from abc")[0])
+    assert in_process("check", own).returncode == 0
+    own.write_text(OWN.replace("class Good", "class Goods"))
+    done = in_process("check", own)
+    assert "goods (class Goods), lacking (class Lacking), bad (class Bad)" in done.stdout
+    assert done.returncode == 1

@@ -1,0 +1,1 @@
+"""Files that `optathlon init` writes; nothing imports them."""
