@@ -65,7 +65,7 @@ def copy_pages(pages: Path) -> None:
 def settings(pages: Path) -> dict[str, Any]:
     """`mkdocs.yml`, with the pages in order, and the place of the source code."""
     text = (HERE / "mkdocs.yml").read_text("utf-8")
-    found: dict[str, Any] = yaml.safe_load(text.replace("{typing}", str(ROOT / ".typing")))
+    found: dict[str, Any] = yaml.safe_load(text.replace("{root}", str(ROOT)))
     return found | {"nav": navigation((pages / INDEX).read_text("utf-8"))}
 
 

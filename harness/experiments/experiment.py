@@ -142,12 +142,14 @@ class Experiment(Execution):
     ----------
     name:
         A label that is stored with every run.
-    optimizers, tasks:
-        Optimizer ids and task ids or patterns.
+    optimizers:
+        Ids, `FILE.py:CLASS` or `package:CLASS`; `NAME=ID` gives a name of your own.
+    tasks:
+        Ids, patterns, subsets or table descriptors.
     seeds:
         How many seeds (5 means 0 to 4), or which.
     budget:
-        As `Budget.parse` reads it; by default each task's own.
+        Full evaluations (50), time (`600s`, `10min`, `2h`) or cost (`3600cost`); by default each task's own.
     where:
         Only tasks of which this holds, as `"dims <= 10 and conditional"`.
     root_seed:

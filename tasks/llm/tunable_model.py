@@ -24,7 +24,17 @@ DType = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A low-rank adapter (LoRA, Hu et al. 2022) of every linear layer: rank >= 1, α / rank > 0, dropout in [0, 1)."""
+    """A low-rank adapter (LoRA, Hu et al. 2022) of every linear layer.
+
+    Parameters
+    ----------
+    rank:
+        At least 1.
+    alpha_over_rank:
+        The adapter's weight, α / rank, more than 0.
+    dropout:
+        Of the adapter's inputs, in [0, 1).
+    """
 
     rank: Annotated[int, Field(ge=1)]
     alpha_over_rank: Annotated[float, Field(gt=0.0)]
