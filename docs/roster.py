@@ -134,10 +134,15 @@ def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
         for name in sorted({own.name for cls in found[title].values() if (own := environment(cls))}):
             yield from (f"In an environment of its own: `optathlon env create {name}`", "")
         for install in installs:
-            yield from (f"`{install}`", "")
+            yield from (f"`{from_here(install)}`", "")
         for name, cls in found[title].items():
             yield f"- `{name}`: {sentence(method(cls))} {sentence(linked(cls.reference))}".rstrip()
         yield ""
+
+
+def from_here(install: str) -> str:
+    """A command that installs an extra, as it is written in a copy of the repository, with the tested versions."""
+    return install.replace("pip install 'optathlon[", "pip install -c constraints.txt -e '.[")
 
 
 def library(cls: type[Optimizer]) -> str:
@@ -183,4 +188,3 @@ def linked(reference: str) -> str:
         if found:
             break
     return reference
-

@@ -46,7 +46,9 @@ def main() -> int:
         add_reports(pages / "docs" / "gallery.md", out / "gallery")
     (out / "mkdocs.yml").write_text(yaml.safe_dump(settings(pages), sort_keys=False), "utf-8")
     subprocess.run([sys.executable, ROOT / ".typing" / "link.py"], check=True)
-    return subprocess.run([sys.executable, "-m", "zensical", "build", "--strict", "--clean"], cwd=out, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "zensical", "build", "--strict", "--clean"], cwd=out, check=False
+    ).returncode
 
 
 def copy_pages(pages: Path) -> None:
@@ -72,7 +74,11 @@ def settings(pages: Path) -> dict[str, Any]:
 def navigation(index: str) -> list[dict[str, Any]]:
     """The sections of the index, with the pages that each links to, in order; then the reference of Python names."""
     sections = re.split(r"^## +", index, flags=re.MULTILINE)
-    listed = [(title, pages) for title, _, text in (part.partition("\n") for part in sections[1:]) if (pages := list(linked(text)))]
+    listed = [
+        (title, pages)
+        for title, _, text in (part.partition("\n") for part in sections[1:])
+        if (pages := list(linked(text)))
+    ]
     return [
         {"Start": "README.md"},
         {"All pages": INDEX},

@@ -40,4 +40,9 @@ def add_reports(page: Path, folder: Path) -> None:
 def run(commands: str, folder: Path) -> None:
     """Run lines of a shell, with the `optathlon` of this environment; an error ends the build."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env={**os.environ, **pinning(), "PATH": path}, check=True)
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**os.environ, **pinning(), "PATH": path},
+        check=True,
+    )

@@ -19,10 +19,18 @@ from typer.main import get_command
 
 from optathlon.cli import app
 
-SHOWN = [pytest.param(page, words, id=f"{page.stem}: {shlex.join(words)}"[:120]) for page in PAGES for words in commands(page)]
+SHOWN = [
+    pytest.param(page, words, id=f"{page.stem}: {shlex.join(words)}"[:120])
+    for page in PAGES
+    for words in commands(page)
+]
 LOOKS = {"list", "info"}
-PLANNED = [param for param in SHOWN if (words := param.values[1])[:1] == ["run"] or words[:1] and words[0] in LOOKS]
-SNIPPETS = [pytest.param(code, id=f"{page.stem}-{number}") for page in PAGES for number, code in enumerate(blocks(page, "python"))]
+PLANNED = [param for param in SHOWN if (words := param.values[1])[:1] == ["run"] or (words[:1] and words[0] in LOOKS)]
+SNIPPETS = [
+    pytest.param(code, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, code in enumerate(blocks(page, "python"))
+]
 
 
 @pytest.mark.parametrize(("page", "words"), SHOWN)

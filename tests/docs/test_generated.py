@@ -22,7 +22,9 @@ def test_the_page_of_commands_has_those_of_groups_too(heading: str) -> None:
     assert f"# `{heading}`\n" in (DOCS / "command-line.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("key", ["workers_per_run", "requeues", "checkpoint_gigabytes", "alpha_over_rank", "lower_bound"])
+@pytest.mark.parametrize(
+    "key", ["workers_per_run", "requeues", "checkpoint_gigabytes", "alpha_over_rank", "lower_bound"]
+)
 def test_the_page_of_keys_has_those_of_every_kind_of_file(key: str) -> None:
     (row,) = [line for line in (DOCS / "keys.md").read_text("utf-8").splitlines() if f"`{key}`" in line.split(" | ")[0]]
     assert len(row.split(" | ")) == 3

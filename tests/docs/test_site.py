@@ -14,9 +14,16 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 from browser import browser
+from pages import undocumented
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("index.html", "docs/optimizers.html", "docs/command-line.html", "docs/gallery.html", "python/optathlon.analysis.html")
+PAGES = (
+    "index.html",
+    "docs/optimizers.html",
+    "docs/command-line.html",
+    "docs/gallery.html",
+    "python/optathlon.analysis.html",
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -55,7 +62,11 @@ class Anchors(HTMLParser):
 
 
 def test_every_link_leads_somewhere(site: Path) -> None:
-    pages = {page: Anchors(page) for page in site.rglob("*.html") if "gallery" not in page.parts[:-1] and page.name != "404.html"}
+    pages = {
+        page: Anchors(page)
+        for page in site.rglob("*.html")
+        if "gallery" not in page.parts[:-1] and page.name != "404.html"
+    }
     assert len(pages) > 40
     broken = [f"{page.relative_to(site)}: {link}" for page, found in pages.items() for link in lost(page, found, pages)]
     assert broken == []
@@ -74,7 +85,9 @@ def lost(page: Path, found: Anchors, pages: dict[Path, Anchors]) -> Iterator[str
 def test_nothing_comes_from_other_servers(site: Path) -> None:
     loaded = {address for page in site.rglob("*.html") for address in Anchors(page).loaded}
     assert loaded and not [address for address in loaded if urlparse(address).scheme or address.startswith("//")]
-    assert not [sheet for sheet in site.rglob("*.css") if re.search(r"url\(\s*['\"]?(https?:)?//", sheet.read_text("utf-8"))]
+    assert not [
+        sheet for sheet in site.rglob("*.css") if re.search(r"url\(\s*['\"]?(https?:)?//", sheet.read_text("utf-8"))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +136,9 @@ def test_the_gallery_has_reports(site: Path, chromium: Any) -> None:
         page.goto(report)
         assert page.locator("figure svg").first.is_visible()
     page.close()
+
+
+def test_the_tables_of_the_reports_are_documented(site: Path) -> None:
+    folders = [*(site / "docs" / "gallery").glob("*/figures")]
+    assert len(folders) == 4
+    assert sorted({column for folder in folders for column in undocumented(folder)}) == []

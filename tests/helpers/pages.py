@@ -1,7 +1,8 @@
-"""What the pages show: commands and snippets."""
+"""What the pages show: commands, snippets, and the columns of tables."""
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+_DYNAMIC = re.compile(r"p against .*|[\w-]+/.*|")
+"""Columns that are called like an optimizer or a task, and the number of a row."""
 _END = {"|", "||", "&&", ";", "&", ">", "2>"}
 
 
@@ -25,3 +28,18 @@ def commands(page: Path) -> Iterator[list[str]]:
             end = next((place for place, word in enumerate(words) if word in _END), len(words))
             if words and "…" not in words:
                 yield words[1:end]
+
+
+def undocumented(figures: Path) -> list[str]:
+    """The columns of the CSV files of a report that the page doesn't have, with their file."""
+    page = (ROOT / "docs" / "columns.md").read_text("utf-8")
+    shared, _, tables = page.partition("## Tables of the report")[2].partition("| file |")
+    rows = {name: row for row in tables.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    missing = []
+    for file in sorted(figures.glob("*.csv")):
+        with file.open(encoding="utf-8", newline="") as stream:
+            names = next(csv.reader(stream))
+        row = rows.get(file.stem.partition("_of_")[0], rows.get(file.stem, ""))
+        known = {*re.findall(r"`([^`]+)`", shared + row)}
+        missing += [f"{file.name}: {name}" for name in names if name not in known and not _DYNAMIC.fullmatch(name)]
+    return missing
