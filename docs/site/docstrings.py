@@ -1,7 +1,7 @@
 """For mkdocstrings: docstrings whose numpydoc sections say in sentences what numpydoc would have as a list.
 
-Sections `Returns` hold sentences here, without a type, which the signature has. Sentences may also follow the entries of
-a section. Both go before the lists, where numpydoc has its sentences.
+Sections `Returns` hold sentences here, without a type, which the signature has. Sentences may also follow the entries
+of a section. Both go before the lists, where numpydoc has its sentences.
 """
 
 from __future__ import annotations
