@@ -1,7 +1,7 @@
 """Build the documentation as a site: `make docs`, or `python docs/site/build.py`; then open build/docs/site/index.html.
 
-The pages are the repository's own Markdown files, at the places that they have there, so that their links hold. Three
-things are added: the reports of the gallery, which the commands of docs/gallery.md make; the reference of the Python
+The pages are the repository's own Markdown files, at the places that they have there, so that their links hold. Four
+things are added: notebooks as pages; the reports of the gallery, which the commands of docs/gallery.md make; the reference of the Python
 names, from their docstrings; and the order of the pages, which docs/index.md gives. Zensical makes HTML of them. A
 warning, such as a link or an anchor that leads nowhere, ends the build. Nothing is fetched from the network.
 """
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import notebooks
 import yaml
 from gallery import add_reports
 from python_names import MODULES, page_of
@@ -24,7 +25,8 @@ from python_names import MODULES, page_of
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 INDEX = "docs/index.md"
-COPIED = ("*.md", "LICENSE", "CITATION.cff", "docs/*.md", "docs/figures/*", "docs/examples/*", "configs/*.yaml")
+COPIED = ("*.md", "LICENSE", "CITATION.cff", "configs/*.yaml", "docs/*.md")
+FOLDERS = ("examples", "figures", "notebooks", "schemas")
 """What of the repository the pages consist of and link to."""
 
 
@@ -42,6 +44,7 @@ def main() -> int:
         page = pages / python_page(module)
         page.parent.mkdir(exist_ok=True)
         page.write_text(page_of(module), "utf-8")
+    notebooks.add_pages(pages / "docs" / "notebooks")
     if not arguments.without_gallery:
         add_reports(pages / "docs" / "gallery.md", out / "gallery")
     (out / "mkdocs.yml").write_text(yaml.safe_dump(settings(pages), sort_keys=False), "utf-8")
@@ -59,7 +62,7 @@ def html(out: Path) -> int:
 
 def copy_pages(pages: Path) -> None:
     """Put what the pages consist of into the folder `pages`."""
-    for pattern in COPIED:
+    for pattern in (*COPIED, *(f"docs/{folder}/*" for folder in FOLDERS)):
         for file in ROOT.glob(pattern):
             if file.is_file():
                 target = pages / file.relative_to(ROOT)
@@ -95,8 +98,8 @@ def navigation(index: str) -> list[dict[str, Any]]:
 
 def linked(text: str) -> Iterator[str]:
     """The pages that a section of the index links to, each once, as paths from the root of the repository."""
-    targets = re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", text)
-    for target in dict.fromkeys(targets):
+    targets = re.findall(r"\]\(([^)#:]+\.)(?:md|ipynb)(?:#[^)]*)?\)", text)
+    for target in dict.fromkeys(f"{stem}md" for stem in targets):
         yield (ROOT / "docs" / target).resolve().relative_to(ROOT).as_posix()
 
 
