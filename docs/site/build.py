@@ -1,9 +1,10 @@
 """Build the documentation as a site: `make docs`, or `python docs/site/build.py`; then open build/docs/site/index.html.
 
 The pages are the repository's own Markdown files, at the places that they have there, so that their links hold. Four
-things are added: notebooks as pages; the reports of the gallery, which the commands of docs/gallery.md make; the reference of the Python
-names, from their docstrings; and the order of the pages, which docs/index.md gives. Zensical makes HTML of them. A
-warning, such as a link or an anchor that leads nowhere, ends the build. Nothing is fetched from the network.
+things are added: notebooks as pages; the reports of the gallery, which the commands of docs/gallery.md make; the
+reference of the Python names, from their docstrings; and the order of the pages, which docs/index.md gives. Zensical
+makes HTML of them. A warning, such as a link or an anchor that leads nowhere, ends the build. Nothing is fetched from
+the network.
 """
 
 from __future__ import annotations
