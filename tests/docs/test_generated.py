@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 
 
 def test_generated_parts_are_current() -> None:
+    """With the tested version of Typer, which writes the page of commands."""
+    if f"\ntyper=={version('typer')}\n" not in (ROOT / "constraints.txt").read_text("utf-8"):
+        pytest.skip(f"Typer {version('typer')} is not the tested version")
     script = DOCS / "generated.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
