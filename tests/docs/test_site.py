@@ -102,9 +102,10 @@ def test_pages_open_as_files(site: Path, chromium: Any, width: int, scheme: str)
     scope = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = scope.new_page()
     trouble: list[str] = []
+    requests: list[str] = []
     page.on("console", lambda message: trouble.append(message.text))
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("request", lambda request: request.url.startswith("file:") or trouble.append(request.url))
+    page.on("request", lambda request: requests.append(request.url))
     for name in PAGES:
         page.goto((site / name).as_uri())
         assert page.locator("h1").first.is_visible()
@@ -112,6 +113,7 @@ def test_pages_open_as_files(site: Path, chromium: Any, width: int, scheme: str)
         assert page.evaluate("document.body.dataset.mdColorScheme") == {"light": "default", "dark": "slate"}[scheme]
     scope.close()
     assert trouble == []
+    assert {urlparse(request).scheme for request in requests} == {"file"}
 
 
 def test_the_search_finds_pages_and_leads_to_them(site: Path, chromium: Any) -> None:
