@@ -121,8 +121,7 @@ def test_the_search_finds_pages_and_leads_to_them(site: Path, chromium: Any) -> 
     page.goto((site / "index.html").as_uri())
     page.keyboard.press("Control+k")
     page.keyboard.type("virtual clock charge overhead")
-    page.get_by_text("Two clocks").wait_for()
-    page.keyboard.press("Enter")
+    page.get_by_role("option", name="Two clocks").click()
     page.wait_for_url(re.compile(r"/docs/execution\.html.*#two-clocks$"))
     page.close()
 
