@@ -22,7 +22,7 @@ STRATA_multi-fidelity := collection
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rest test-all lint clean subsets $(SUBSETS:%=subset-%)
+.PHONY: help demo test test-rest test-all lint docs pages clean subsets $(SUBSETS:%=subset-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,12 +56,22 @@ lint: $(VENV)/.test ## Style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini --cache-dir .mypy_cache/tests
 
+docs: $(VENV)/.docs ## Build the documentation as a site: build/docs/site/index.html
+	$(BIN)/python docs/site/build.py
+
+pages: $(VENV)/.test ## Renew what pages say of the code: optimizers, commands, keys, extras
+	$(BIN)/python docs/generated.py --write
+
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
 	$(INSTALL) -e ".[smac,optuna,hpobench]"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
+	$(INSTALL) -e ".[docs]"
 	touch $@
 
 $(VENV)/.test: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
@@ -71,7 +81,7 @@ $(VENV)/.test: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
 
 # DEHB and HEBO declare an old numpy and run on the newest; Syne Tune declares xgboost for GPUs, and runs on that for CPUs
 $(VENV)/.all: $(VENV)/.venv $(CONSTRAINTS) pyproject.toml setup.py
-	$(INSTALL) -e ".[all,dev]"
+	$(INSTALL) -e ".[all,dev,docs]"
 	$(BIN)/pip install --quiet --no-deps dehb==0.1.2 hebo==0.3.6 syne-tune==0.16.0
 	touch $@
 

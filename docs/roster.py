@@ -1,4 +1,4 @@
-"""The generated parts of `docs/optimizers.md`: `python docs/roster.py --write`; without `--write` it only compares.
+"""What `docs/optimizers.md` says of optimizers.
 
 All is said by the optimizers' classes: the method by the first line of the docstring, and `capabilities`, `requires`,
 `pending`, `reference`, and `packages`, of which the first is the library. Its version is the tested one, of
@@ -10,8 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from optathlon.registry.optimizers import optimizer_class
 from optathlon.registry.plugins import declared
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "optimizers.md"
 OVERHEAD = ROOT / "benchmarks" / "optimizer_overhead.json"
 
 DISTRIBUTIONS = {
@@ -53,33 +51,16 @@ LINKS = {
 """What of a reference becomes a link."""
 
 
-def main() -> int:
-    """Compare or write; 1 where a comparison differs."""
-    page = PAGE.read_text()
-    current = filled(page)
-    if "--write" in sys.argv:
-        PAGE.write_text(current)
-    elif page != current:
-        print(f"{PAGE} is not current: run python docs/roster.py --write")
-        return 1
-    return 0
-
-
-def filled(page: str) -> str:
-    """The page with its generated parts as they must be now; each stands between `<!-- NAME -->` and `<!-- end -->`."""
+def parts() -> Mapping[str, str]:
+    """What the page says of the optimizers, by the names of its parts."""
     classes = {name: optimizer_class(name) for name in sorted(declared("optathlon.optimizers"))}
     measured = json.loads(OVERHEAD.read_text())
-    parts = {
+    return {
         "count": count(classes),
         "abilities": "\n".join(abilities(classes, measured["milliseconds"])),
         "measured": f"Measured on {measured['machine']}.",
         "libraries": "\n".join(libraries(classes)).strip(),
     }
-    for name, text in parts.items():  # a table begins after a blank line
-        block = rf"(?s)(<!-- {name} -->\n).*?(<!-- end -->)"
-        page, found = re.subn(block, lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", page)
-        assert found == 1, f"{PAGE} has {found} parts {name!r}"
-    return page
 
 
 def count(classes: dict[str, type[Optimizer]]) -> str:
@@ -153,10 +134,15 @@ def libraries(classes: dict[str, type[Optimizer]]) -> Iterator[str]:
         for name in sorted({own.name for cls in found[title].values() if (own := environment(cls))}):
             yield from (f"In an environment of its own: `optathlon env create {name}`", "")
         for install in installs:
-            yield from (f"`{install}`", "")
+            yield from (f"`{from_here(install)}`", "")
         for name, cls in found[title].items():
             yield f"- `{name}`: {sentence(method(cls))} {sentence(linked(cls.reference))}".rstrip()
         yield ""
+
+
+def from_here(install: str) -> str:
+    """A command that installs an extra, as it is written in a copy of the repository, with the tested versions."""
+    return install.replace("pip install 'optathlon[", "pip install -c constraints.txt -e '.[")
 
 
 def library(cls: type[Optimizer]) -> str:
@@ -202,7 +188,3 @@ def linked(reference: str) -> str:
         if found:
             break
     return reference
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -52,7 +52,7 @@ class Dehb(Optimizer):
     )
     requires = frozenset({Capability.MULTI_FIDELITY})
     packages = ("dehb", "distributed", "loguru")
-    install = "pip install 'optathlon[dehb]' && pip install --no-deps dehb"
+    install = "pip install 'optathlon[dehb]' && pip install --no-deps dehb==0.1.2"
     schedule = Schedule.BRACKETS
     pending = Pending.IGNORES
     reference = "Awad et al. 2021, arXiv:2105.09821"

@@ -36,7 +36,7 @@ class _HeboOptimizer(Optimizer):
     """
 
     packages = ("hebo", "torch", "gpytorch", "disjoint_set", "pymoo", "sklearn")
-    install = "pip install 'optathlon[hebo]' && pip install --no-deps hebo"
+    install = "pip install 'optathlon[hebo]' && pip install --no-deps hebo==0.3.6"
 
     def __init__(self, problem: Problem, seed: int, make: Callable[[DesignSpace], AbstractOptimizer]) -> None:
         self._generators = LentGenerators(seed, "numpy", "torch")

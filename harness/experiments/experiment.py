@@ -162,13 +162,15 @@ class Experiment(Execution):
     ----------
     name:
         A label that is stored with every run.
-    optimizers, tasks:
-        Optimizer ids, and task ids or patterns. Python may also give classes of optimizers, and tasks, as they are:
-        these runs are then done in the process that has them (`executor="in-process"`).
+    optimizers:
+        Ids, `FILE.py:CLASS` or `package:CLASS`; `NAME=ID` gives a name of your own. Python may also give classes as they
+        are: their runs are then done in the process that has them (`executor="in-process"`).
+    tasks:
+        Ids, patterns, subsets or table descriptors; from Python also tasks as they are, in the same way.
     seeds:
         How many seeds (5 means 0 to 4), or which.
     budget:
-        As `Budget.parse` reads it; by default each task's own.
+        Full evaluations (50), time (`600s`, `10min`, `2h`) or cost (`3600cost`); by default each task's own.
     where:
         Only tasks of which this holds, as `"dims <= 10 and conditional"`.
     root_seed:

@@ -35,7 +35,7 @@ class SyneTune(Optimizer):
 
     capabilities = frozenset({Capability.CATEGORICALS, Capability.ASYNCHRONOUS})
     packages: ClassVar[tuple[str, ...]] = ("syne_tune", "dill", "sortedcontainers", "statsmodels", "sklearn", "tqdm")
-    install = "pip install 'optathlon[synetune]' && pip install --no-deps syne-tune"
+    install = "pip install 'optathlon[synetune]' && pip install --no-deps syne-tune==0.16.0"
 
     _scheduler: TrialScheduler
 

@@ -110,11 +110,11 @@ class Setup:
         `tiny`, `smol`, a folder in the layout of transformers, a GGUF file, or an id on the Hugging Face hub.
     data:
         The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
-        built-in questions. No prompt may stand in two of them.
+        built-in questions. A prompt may be in only one of them.
     questions:
         Which ones, where there is no `data`: the instructions of `tiny`, or `everyday` ones in plain English.
     judge, test_judge:
-        Calls of judges, for the validation prompts and, where it is another, the test prompts. Files in them are
+        Calls of judges, for the validation prompts and the test prompts; by default the same. Files in them are
         relative to where the command runs.
     reference:
         Hyperparameters of the tuning whose answers are compared with (see `optathlon.tasks.llm.hyperparameters`), or
@@ -145,8 +145,12 @@ class Setup:
         `optathlon.tasks.llm.training.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
-    device, dtype, gradient_checkpointing:
-        See `optathlon.tasks.llm.tunable_model.TunableModel`; `auto` is `cuda` where there is a GPU.
+    device:
+        `cpu`, `cuda`, or `auto`: `cuda` where there is a GPU.
+    dtype:
+        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32`.
+    gradient_checkpointing:
+        Whether activations are computed again in the backward pass, which takes less memory and more time.
     answer_batch:
         Prompts that are answered at once.
     downloads:
@@ -155,8 +159,12 @@ class Setup:
         Disk space for checkpoints of all setups together.
     seconds, memory:
         The coordinates of hypervolumes' reference points: seconds of a trial, bytes.
-    cpus, gpus, trial_seconds, trial_memory:
-        See `optathlon.resources.Resources`.
+    cpus:
+        Cores that the process of a trial is bound to, which is also its number of numerical threads.
+    gpus:
+        GPUs that a trial gets: a share of one (0.25), or a whole number of them.
+    trial_seconds, trial_memory:
+        Seconds and bytes of memory beyond which a trial is ended as `timeout` or `memory`.
     sections:
         What single kinds of tasks need (see `section`).
     """

@@ -25,10 +25,18 @@ ALL_LINEAR = "all-linear"
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A low-rank adapter (LoRA, Hu et al. 2022): rank >= 1, α / rank > 0, dropout in [0, 1).
+    """A low-rank adapter (LoRA, Hu et al. 2022).
 
-    `targets` are the names of the layers that have one, such as `"q_proj, v_proj"`; `all-linear` means every linear
-    layer but the head.
+    Parameters
+    ----------
+    rank:
+        At least 1.
+    alpha_over_rank:
+        The adapter's weight, α / rank, more than 0.
+    dropout:
+        Of the adapter's inputs, in [0, 1).
+    targets:
+        The names of the layers that have one, such as `q_proj, v_proj`; `all-linear`: every linear layer but the head.
     """
 
     rank: Annotated[int, Field(ge=1)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from optathlon.llm.judging import Prompt, ask_both_orders
 from optathlon.registry.plugins import load_plugin
 from optathlon.testing.conformance import Check, optimizer_checks, task_checks
 
@@ -50,3 +52,27 @@ def test_every_optimizer_and_collection_is_documented() -> None:
     tasks = (DOCS / "tasks.md").read_text()
     assert all(f"`{name}`" in optimizers for name in optimizer_names() if name != "local-search")
     assert all(f"## {name}\n" in tasks for name in collection_names() if name != "mine")
+
+
+def test_the_page_shows_the_example_judge_and_it_judges() -> None:
+    page = code_blocks("judges.md")
+    example = without_docstring(DOCS / "examples" / "shorter.py")
+    assert example in [block.strip() for block in page]
+    found: dict[str, Any] = {}
+    exec(example, found)
+    judge = found["Shorter"](margin=2)
+    prompts = [Prompt("a", "?"), Prompt("b", "?"), Prompt("c", "?")]
+    (asked, swapped) = (["1", "12345", "12"], ["1234", "1", "123"])
+    assert ask_both_orders(judge, prompts, asked, swapped).preferences.tolist() == [[1.0, 0.0, 0.5]] * 2
+    assert ask_both_orders(judge, prompts, swapped, asked).preferences.tolist() == [[0.0, 1.0, 0.5]] * 2
+    assert judge.id == "shorter(margin=2)"
+
+
+def test_the_snippet_on_win_rates_at_equal_length_runs() -> None:
+    """The model wins by its length alone: the judge likes it less at equal length than as it is."""
+    (code,) = [block for block in code_blocks("judges.md") if "length_controlled(" in block]
+    found: dict[str, Any] = {}
+    exec(code, found)
+    assert found["found"].identified
+    assert found["found"].length > 0
+    assert found["found"].win_rate < found["model"].preferences.mean()

@@ -29,11 +29,6 @@ def roster() -> ModuleType:
     return module
 
 
-def test_the_page_is_current(roster: ModuleType) -> None:
-    page = roster.PAGE.read_text()
-    assert page == roster.filled(page), "run python docs/roster.py --write"
-
-
 def test_the_page_has_each_optimizer_in_both_lists() -> None:
     page = (DOCS / "optimizers.md").read_text()
     for pattern in (r"^\| `([\w-]+)` \| [✓|]", r"^- `([\w-]+)`: "):
