@@ -54,11 +54,16 @@ class Changes:
     by_task: pd.DataFrame
     notes: list[str]
 
+    def tasks_of(self, optimizer: str) -> pd.DataFrame:
+        """The rows of `by_task` of an optimizer, by task."""
+        ours = self.by_task.index.get_level_values("optimizer") == optimizer
+        return self.by_task[ours].droplevel("optimizer")
+
     @property
     def words(self) -> Iterator[OptimizerChange]:
         """What the numbers say of each optimizer that is in both."""
         for optimizer, row in self.by_optimizer.iterrows():
-            tasks = self.by_task.xs(optimizer, level="optimizer")
+            tasks = self.tasks_of(str(optimizer))
             yield OptimizerChange(str(optimizer), _outcome(row, self.names), [*_details(row, tasks, self.names)])
 
 

@@ -163,8 +163,8 @@ class Experiment(Execution):
     name:
         A label that is stored with every run.
     optimizers:
-        Ids, `FILE.py:CLASS` or `package:CLASS`; `NAME=ID` gives a name of your own. Python may also give classes as they
-        are: their runs are then done in the process that has them (`executor="in-process"`).
+        Ids, `FILE.py:CLASS` or `package:CLASS`; `NAME=ID` gives a name of your own. Python may also give classes as
+        they are: their runs are then done in the process that has them (`executor="in-process"`).
     tasks:
         Ids, patterns, subsets or table descriptors; from Python also tasks as they are, in the same way.
     seeds:

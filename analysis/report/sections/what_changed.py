@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +65,15 @@ def changed(changes: Changes) -> Iterator[Changed]:
     """What the page shows of each optimizer; the interval in percent of a scale of which 0 is the middle."""
     table = changes.by_optimizer
     widest = float(table[["low", "high", "difference"]].abs().to_numpy().max(initial=0.0)) or 1.0
-    for words in changes.words:
-        row = table.loc[words.optimizer]
-        low, middle, high = (50 + 50 * row[name] / widest for name in ("low", "difference", "high"))
-        own = changes.by_task.xs(words.optimizer, level="optimizer").query("difference != 0 or outcome != 'equal'")
-        tasks: list[dict[str, Any]] = own.head(_MOST_TASKS).reset_index().to_dict("records")
+    for words, (_, row) in zip(changes.words, table.iterrows(), strict=True):
+        low, middle, high = (50 + 50 * float(row[name]) / widest for name in ("low", "difference", "high"))
+        own = changes.tasks_of(words.optimizer).query("difference != 0 or outcome != 'equal'")
+        tasks = [{str(key): value for key, value in task.items()} for task in _records(own.head(_MOST_TASKS))]
         yield Changed(words, row, (low, middle, high), tasks, len(own))
+
+
+def _records(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return table.reset_index().to_dict("records")
 
 
 def _of_each(words: list[OptimizerChange]) -> Iterator[Markup]:
