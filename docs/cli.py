@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 import typer
 from typer.cli import get_docs_for_click
-from typer.main import get_command
 
-from optathlon.cli import app
+from optathlon.cli.commands import command as whole_command
 
 LISTED = re.compile(r"^\* `(?P<name>\w[\w-]*)`: .*$", re.MULTILINE)
 """A command in the list of a group, which Typer cuts off after some words."""
@@ -18,7 +17,7 @@ LISTED = re.compile(r"^\* `(?P<name>\w[\w-]*)`: .*$", re.MULTILINE)
 
 def parts() -> Mapping[str, str]:
     """The one part: all commands."""
-    command = get_command(app)
+    command = whole_command()
     context = typer.Context(command, info_name="optathlon")
     text = get_docs_for_click(obj=command, ctx=context, name="optathlon")
     _, _, sections = text.partition("## ")

@@ -17,9 +17,8 @@ import pytest
 import typer
 from pages import PAGES, ROOT, blocks, commands
 from typer.core import TyperGroup
-from typer.main import get_command
 
-from optathlon.cli import app
+from optathlon.cli.commands import command as whole_command
 
 SHOWN = [
     pytest.param(page, words, id=f"{page.stem}: {shlex.join(words)}"[:120])
@@ -46,7 +45,7 @@ SNIPPETS = [
 @pytest.mark.parametrize(("page", "words"), SHOWN)
 def test_the_command_line_knows_what_pages_show(page: Path, words: list[str]) -> None:
     """Every command and option is there, and no argument is missing; nothing is run."""
-    command, name = get_command(app), "optathlon"
+    command, name = whole_command(), "optathlon"
     while isinstance(command, TyperGroup) and words != ["--help"]:
         context = typer.Context(command, info_name=name)
         found, command, words = command.resolve_command(context, words)
