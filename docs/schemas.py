@@ -21,6 +21,7 @@ COMMANDS = {
     "list": json_types.ListDocument,
     "info": json_types.InfoDocument,
     "status": json_types.StatusDocument,
+    "best": json_types.BestDocument,
     "compare": json_types.CompareDocument,
 }
 """What each command prints."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optathlon.cli.flags import path_argument, whole_number
+from optathlon.cli.json_documents import json_text
 from optathlon.cli.output import show
 from optathlon.cli.source import Optimizers, Tasks
 from optathlon.errors import UsageError
@@ -70,7 +70,7 @@ def _lines(found: Sequence[BestOfTask], form: Form) -> Iterator[str]:
                 yield from [""] * (place > 0)
                 yield from _table(one)
         case Form.json:
-            yield json.dumps({"tasks": [asdict(one) for one in found]}, indent=2)
+            yield json_text({"tasks": [asdict(one) for one in found]})
         case Form.python:
             yield from _python(found)
         case Form.yaml:

@@ -46,8 +46,13 @@ D = TypeVar("D")
 
 
 def show_json(document: object) -> None:
-    """Print a document; numbers that are none, or infinite, are null."""
-    show(json.dumps(_plain(document), indent=2, allow_nan=False))
+    """Print a document."""
+    show(json_text(document))
+
+
+def json_text(document: object) -> str:
+    """A document as text; numbers that are none, or infinite, are null."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
 def show_json_list(documents: Iterable[object]) -> None:
@@ -249,6 +254,7 @@ def status_document(folder: Path, state: FolderStatus) -> StatusDocument:
             }
             for driver in state.drivers
         ],
+        "planned": state.planned,
         "left": state.left,
         "journals": state.journals,
         "rate": state.rate,

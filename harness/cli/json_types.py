@@ -246,6 +246,8 @@ class StatusDocument(TypedDict):
     """The most frequent first."""
     drivers: list[DriverDocument]
     """Who is at work."""
+    planned: int | None
+    """Runs of the experiments that are stored in the folder; null where none is."""
     left: int
     """Runs that are still to do, as far as that is known."""
     journals: int
@@ -319,6 +321,46 @@ class CompareDocument(TypedDict):
     """What can't be compared, and why."""
     report: str
     """The page with both side by side."""
+
+
+class BestConfigurationDocument(TypedDict):
+    """A configuration with what its trials gave."""
+
+    config: dict[str, Any]
+    """Its active hyperparameters."""
+    values: dict[str, float]
+    """Of the objectives, by name; the mean over its trials where there are several."""
+    constraints: dict[str, float]
+    metrics: dict[str, float]
+    fidelity: float | None
+    """The level of these trials; null for a task without."""
+    times: int
+    """How many trials there are."""
+    optimizer: str
+    """Whose the first of these trials is."""
+    seed: int
+    trial: int
+
+
+class BestOfTaskDocument(TypedDict):
+    """The best configurations of one version of a task."""
+
+    task: str
+    version: str
+    directions: dict[str, Literal["minimize", "maximize"]]
+    """By objective."""
+    best: list[BestConfigurationDocument]
+    """The best first; of several objectives the Pareto set, by the first objective."""
+    of: int
+    """How many there are, of which `best` may be a part."""
+    note: str
+    """What should be known of it."""
+
+
+class BestDocument(TypedDict):
+    """`optathlon best`."""
+
+    tasks: list[BestOfTaskDocument]
 
 
 ListDocument = list[OptimizerDocument] | list[TaskDocument] | list[CollectionDocument] | list[SubsetDocument]

@@ -21,6 +21,7 @@ from optathlon.experiments.experiment import Execution, parse_shard
 from optathlon.experiments.plan import choose_optimizers
 from optathlon.experiments.stored import load_plugins
 from optathlon.registry.capabilities import mismatch
+from optathlon.registry.editing import reload_edited
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.tasks import make_task
 from optathlon.results.folder import ResultsFolder
@@ -68,6 +69,7 @@ def retry_runs(
     code did, unless the policy keeps them.
     """
     part, parts = parse_shard(shard or "1/1")
+    reload_edited()
     complaints = load_plugins(folder, plugins)
     before = FolderContents.of(folder.path)
     stored = folder.finished(_IDENTITY)
