@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from optathlon.cli.descriptions import not_installed
 from optathlon.cli.output import show
@@ -142,8 +142,8 @@ def task_documents(groups: Iterable[Group]) -> Iterator[TaskDocument]:
 def _task_document(id: str, facts: Facts) -> TaskDocument:
     values = asdict(facts)
     kind = values.pop("kind")
-    document: Any = {"id": id, "kind": "task", "collection": id.partition("/")[0], "evaluation": kind, **values}
-    return document  # type: ignore[no-any-return]
+    document = {"id": id, "kind": "task", "collection": id.partition("/")[0], "evaluation": kind, **values}
+    return cast("TaskDocument", document)
 
 
 def task_details(task: Task) -> TaskDetails:
@@ -279,4 +279,4 @@ def compare_document(
         "notes": list(notes),
         "report": str(page),
     }
-    return document  # type: ignore[no-any-return]
+    return cast("CompareDocument", document)

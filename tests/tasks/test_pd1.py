@@ -165,7 +165,7 @@ def test_the_files_are_recorded_as_used(write: Callable[..., None]) -> None:
     ("lines", "complaint"),
     [
         ([row(1, OTHER)], "has no training of 'imagenet_resnet50,imagenet,resnet,resnet50,512'"),
-        ([row(1, **{"global_step": [1, 2]})], "2 steps, but 20 validation errors"),
+        ([{**row(1), "global_step": [1, 2]}], "2 steps, but 20 validation errors"),
         ([{**row(1), "hps.lr_hparams.power": None}], "TypeError"),
         ([{"study_group": GROUP}], "KeyError"),
     ],
@@ -197,6 +197,7 @@ def test_without_data_there_are_no_ids_and_an_error_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
-    assert list(PD1().ids()) == list(PD1().facts()) == []
+    assert list(PD1().ids()) == []
+    assert list(PD1().facts()) == []
     with pytest.raises(MissingData, match="optathlon data fetch pd1"):
         PD1().make(ID)

@@ -76,7 +76,9 @@ def values(results: Results) -> dict[str, list[float]]:
 def test_cells_run_as_files_do(cell: Cell, typed: Any, tmp_path: Path) -> None:
     for text in (IMPORTS, STEPS.format(step=0.1), CLIMBER, PARABOLA):
         cell(text)
-    here = Experiment(optimizers=[typed.HillClimber, "random"], tasks=[typed.parabola], seeds=3, out=tmp_path / "here")
+    here = Experiment(
+        optimizers=[typed.HillClimber, "random"], tasks=[typed.parabola], seeds=[0, 1, 2], out=tmp_path / "here"
+    )
     assert (here.optimizers, here.tasks, here.executor) == (["hill-climber", "random"], ["mine/parabola"], "in-process")
     assert len(plan_experiment(here).todo) == 6
     summary = run_experiment(here)
@@ -90,7 +92,7 @@ def test_cells_run_as_files_do(cell: Cell, typed: Any, tmp_path: Path) -> None:
         Experiment(
             optimizers=["random", "other-climber"],
             tasks=["file/parabola"],
-            seeds=3,
+            seeds=[0, 1, 2],
             plugins=[file],
             out=tmp_path / "there",
         )
@@ -106,7 +108,7 @@ def test_runs_in_process_are_those_of_workers(tmp_path: Path, timeless: Callable
     for executor in ("in-process", "local"):
         out = tmp_path / executor
         experiment = Experiment(
-            optimizers=["random", "sobol"], tasks=["mfh/h3/*"], seeds=2, budget=4, out=out, executor=executor
+            optimizers=["random", "sobol"], tasks=["mfh/h3/*"], seeds=[0, 1], budget="4", out=out, executor=executor
         )
         assert run_experiment(experiment).statuses == {"ok": 16}
         found.append(timeless(load(out)))
@@ -210,7 +212,12 @@ def test_names_of_others_are_not_taken(cell: Cell, typed: Any) -> None:
 
 def test_results_summaries_and_plans_are_tables_in_a_notebook(tmp_path: Path) -> None:
     experiment = Experiment(
-        optimizers=["random"], tasks=["mfh/h3/good"], seeds=2, budget=3, out=tmp_path / "<b>", executor="in-process"
+        optimizers=["random"],
+        tasks=["mfh/h3/good"],
+        seeds=[0, 1],
+        budget="3",
+        out=tmp_path / "<b>",
+        executor="in-process",
     )
     plan = plan_experiment(experiment)._repr_html_()
     summary = run_experiment(experiment)._repr_html_()

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +46,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_that_is_none_is_refused_in_a_line(root: Path, tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
-    for load in (lambda: load_model(str(path), "cpu", "float32"), lambda: load_tokenizer(str(path))):
+    loads: list[Callable[[], Any]] = [
+        lambda: load_model(str(path), "cpu", "float32"),
+        lambda: load_tokenizer(str(path)),
+    ]
+    for load in loads:
         with pytest.raises(UsageError, match=complaint) as caught:
             load()
         assert "\n" not in str(caught.value)

@@ -65,7 +65,7 @@ def test_repetitions_of_a_configuration_count_by_their_mean(tmp_path: Path) -> N
 
 
 def test_infeasible_and_failed_trials_are_none(tmp_path: Path) -> None:
-    trials = [
+    trials: list[dict[str, Any]] = [
         {"values": (0.0,), "constraints": (0.1, -1.0)},
         {"values": (3.0,), "constraints": (0.0, -1.0)},
         {"values": None, "status": "crashed"},

@@ -120,7 +120,8 @@ def test_trials_may_be_pending_and_told_in_any_order_after_a_journey() -> None:
 def test_levels_are_asked_and_continued_trials_cost_their_increment() -> None:
     epochs = Fidelity("epochs", 1, 9, "int", resumable=True)
     optimizer = make_optimizer("dehb", {"x": (0.0, 1.0)}, fidelity=epochs, budget=6)
-    spent, levels = 0.0, {}
+    spent = 0.0
+    levels: dict[Any, Any] = {}
     while (trial := optimizer.ask()) is not None:
         assert isinstance(trial.fidelity, int)
         continued = levels.get(trial.parent, 0)
