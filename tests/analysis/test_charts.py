@@ -136,7 +136,8 @@ def test_values_and_distances_to_the_optimum_are_both_shown(page: Any, sign: flo
         assert (found["y"]["scale"], found["y"]["best"]) == ("distance", "low")
         np.testing.assert_allclose(found["mid"], DISTANCES, rtol=1e-7)
     found = on_scale(page, view, "linear")
-    assert found["y"] == {**view["y"], "scale": "linear"}
+    axis: Any = view["y"]
+    assert found["y"] == {**axis, "scale": "linear"}
     for part, factor in (("mid", 1.0), ("low", 0.5 if sign > 0 else 2.0), ("high", 2.0 if sign > 0 else 0.5)):
         np.testing.assert_allclose(found[part], optimum + sign * factor * DISTANCES, rtol=0, atol=1e-5)
     assert (np.array(found["low"]) <= found["high"]).all()
