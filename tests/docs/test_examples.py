@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from optathlon.llm.judging import Prompt, ask_both_orders
-from optathlon.registry.plugins import load_plugin
-from optathlon.testing.conformance import Check, optimizer_checks, task_checks
+from optathlon.registry.plugins import load_file, load_plugin
+from optathlon.testing.conformance import Check, collection_checks, optimizer_checks, task_checks
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -45,13 +45,19 @@ def test_the_example_task_conforms_and_has_its_optimum() -> None:
         assert branin({"x": x, "y": y}) == pytest.approx(objective.optimum, abs=1e-12)
 
 
+def test_the_example_collection_and_its_tasks_conform() -> None:
+    load_file(DOCS / "examples" / "quadratics.py")
+    for check in (*collection_checks("quadratics"), *task_checks("quadratics/d3")):
+        check()
+
+
 def test_every_optimizer_and_collection_is_documented() -> None:
     from optathlon.registry.plugins import collection_names, optimizer_names
 
     optimizers = (DOCS / "optimizers.md").read_text()
     tasks = (DOCS / "tasks.md").read_text()
     assert all(f"`{name}`" in optimizers for name in optimizer_names() if name != "local-search")
-    assert all(f"## {name}\n" in tasks for name in collection_names() if name != "mine")
+    assert all(f"## {name}\n" in tasks for name in collection_names() if name not in ("mine", "quadratics"))
 
 
 def test_the_page_shows_the_example_judge_and_it_judges() -> None:
