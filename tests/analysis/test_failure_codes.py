@@ -86,19 +86,21 @@ def test_deterministic_final_scores_are_not_taken_for_failures(tmp_path: Path) -
     assert found(loaded(parts, tmp_path)) == []
 
 
-def test_the_page_names_them_once_per_optimizer_and_the_flag_makes_them_failures(tmp_path: Path) -> None:
+def test_the_page_names_them_once_for_all_optimizers_and_the_flag_makes_them_failures(tmp_path: Path) -> None:
     values = random(60)
     values[2::5] = 100.0
+    others = np.where(values == 100.0, 1007.0, values)
     parts = [rows(name, values, task) for name in ("a", "b") for task in ("t", "u")]
+    parts += [rows("c", others, task) for task in ("t", "u")]
     results = loaded(parts, tmp_path)
 
     def caveats(shown: Results) -> list[str]:
-        return [str(sentence) for sentence in Coverage(ReportData(Analysis(shown))).caveats() if "100" in sentence]
+        return [str(sentence) for sentence in Coverage(ReportData(Analysis(shown))).caveats() if "recur" in sentence]
 
     (first, second) = caveats(results)
-    assert "With <b>a</b>, extreme values recur: 100 in 24 of 120 trials." in first
-    assert "--failure-value 100" in first
-    assert "<b>b</b>" in second
-    (marked,) = with_failure_values(results, values=[100])
+    assert "With <b>a</b> and <b>b</b>, extreme values recur: 100 in 48 of 240 trials." in first
+    assert "--failure-value 100<" in first
+    assert "With <b>c</b>, extreme values recur: 1007 in 24 of 120 trials." in second
+    (marked,) = with_failure_values(results, values=[100, 1007])
     assert caveats(marked) == []
-    assert (marked.trials["status"] == "crashed").sum() == 48
+    assert (marked.trials["status"] == "crashed").sum() == 72

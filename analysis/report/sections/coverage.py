@@ -115,17 +115,24 @@ def _price_of_failure(runs: pd.DataFrame) -> str:
 
 
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
-    """What recurs in whose trials as if it stood for failures: once per optimizer."""
+    """What recurs in whose trials as if it stood for failures: one sentence for all with whom the same does."""
     found = recurring_extremes(analysis.results.trials, analysis.results.tasks)
-    for name, own in found.groupby("optimizer"):
-        shown = own.head(_MOST_CODES)
-        values = [_told(value) for value in shown["value"]]
-        (first, *others) = (f"{value} in {count:,}" for value, count in zip(values, shown["trials"], strict=True))
+    shown = found.groupby("optimizer").head(_MOST_CODES)
+    alike: dict[tuple[float, ...], list[str]] = {}
+    for name, own in shown.groupby("optimizer"):
+        alike.setdefault(tuple(sorted(own["value"])), []).append(str(name))
+    for optimizers in alike.values():
+        rows = shown[shown["optimizer"].isin(optimizers)]
+        trials = rows.groupby("value")["trials"].sum().sort_values(ascending=False, kind="stable")
+        values = [_told(value) for value in trials.index]
+        (first, *others) = (f"{value} in {count:,}" for value, count in zip(values, trials, strict=True))
         text = Markup(
             "With {}, extreme values recur: {}. Where they stand for failures, <code>{}</code> counts them as such."
         )
-        recurring = ", ".join([f"{first} of {counted(int(own['of'].iloc[0]), 'trial')}", *others])
-        yield text.format(names([str(name)]), recurring, " ".join(f"--failure-value {value}" for value in values))
+        of = int(rows.groupby("optimizer")["of"].first().sum())
+        recurring = ", ".join([f"{first} of {counted(of, 'trial')}", *others])
+        codes = " ".join(f"--failure-value {value}" for value in values)
+        yield text.format(names(optimizers), recurring, codes)
 
 
 def _told(value: float) -> str:
