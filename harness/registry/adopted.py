@@ -7,7 +7,6 @@ from typing import Any
 
 from optathlon.errors import UsageError
 from optathlon.optimizer import Optimizer
-from optathlon.registry.options import parse_options
 from optathlon.registry.plugins import kebab, optimizer_names, plugins
 from optathlon.task import Task
 
@@ -49,7 +48,7 @@ def adopt_task(given: object) -> object:
 
 def is_adopted(id: str) -> bool:
     """Whether an optimizer, with or without options, or a task is known to this process alone."""
-    return id in plugins.adopted or (id.endswith("]") and parse_options(id)[0] in plugins.adopted)
+    return id in plugins.adopted or id.partition("[")[0] in plugins.adopted
 
 
 def _shown(given: Any) -> str:

@@ -82,7 +82,8 @@ def test_failing_never_pays(analysis: Analysis) -> None:
         slack = 0.05 if curve.axis.name == "tokens" else 1e-9  # what failed trials don't report is estimated
         assert loss(curve.bands, "mean", curve.bands.index.names[1]) > -slack, (curve.measure.name, curve.axis.name)
     for statistic, table in summaries(group).items():
-        assert table.loc["b", "estimate"] > table.loc["a", "estimate"], statistic.name
+        worse = table.loc["b", "estimate"] - table.loc["a", "estimate"]
+        assert (worse if statistic.best == "low" else -worse) > 0, statistic.name
     assert pair["improvement"] > 0.5
     assert loss(-profiles(group), "share", "threshold") > -1e-9
     assert loss(-distribution(group), "share", "evaluations") > -0.01  # it is drawn

@@ -397,7 +397,7 @@ BAD = [
     ((*SELECT_G, "--target", "normal"), "normal"),
     ((*SELECT_G, "--scale", "square"), "square"),
     ((*SELECT_G, "--strata", "kind"), "kind"),
-    ((*SELECT_G, "--certify", "60"), "can't read the duration '60'"),
+    ((*SELECT_G, "--certify", "soon"), "can't read the duration 'soon'"),
     ((*SELECT_G, "--seconds", "0"), "--seconds"),
     ((*SELECT_G, "--seconds", "nan"), "--seconds"),
     ((*SELECT_G, "--seed", "-1"), "--seed"),
