@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from optathlon.results.causes import same_cause
+from optathlon.results.causes import causes
 from optathlon.results.drivers import Driver, drivers
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.planned import planned_runs, unfinished
 from optathlon.trial import COMPLETE, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WINDOW_S = 600.0
 """The rate is that of the runs which ended in so many last seconds."""
@@ -81,14 +83,18 @@ def folder_status(folder: ResultsFolder) -> FolderStatus:
 
 def status_of(folder: ResultsFolder, finished: pa.Table, planned: pa.Table | None) -> FolderStatus:
     """The status of a folder with these finished runs (with `COLUMNS`), and these planned ones."""
-    runs = finished.to_pandas()
-    statuses, reasons = runs["status"].astype(str), runs["reason"].fillna("")
+    runs = _plain(finished)
+    ended: Counter[tuple[str, str | None]] = Counter()
+    statuses: Counter[str] = Counter()
+    for row in _rows(runs.group_by(["status", "reason"]).aggregate([([], "count_all")])):
+        ended[row["status"], row["reason"]] += row["count_all"]
+        statuses[row["status"]] += row["count_all"]
     sizes = list(_sizes(folder.path))
     at_work = list(drivers(folder).values())
     left = sum(driver.left for driver in at_work) if planned is None else len(unfinished(planned, finished))
     return FolderStatus(
-        statuses=Counter(statuses),
-        failures=failures_by_cause(Counter(zip(statuses, reasons, strict=True))),
+        statuses=statuses,
+        failures=failures_by_cause(ended),
         planned=None if planned is None else len(planned),
         left=left,
         drivers=at_work,
@@ -120,26 +126,45 @@ def is_failure(statuses: pd.Series) -> pd.Series:
 def failures_by_cause(ended: Counter[tuple[str, str | None]]) -> list[tuple[str, str, int]]:
     """The failures among so many runs by status and reason: status, cause and number, the most frequent first."""
     failed = {(status, reason or ""): count for (status, reason), count in ended.items() if status not in _NO_FAILURES}
-    causes = same_cause(pd.Series([reason for _, reason in failed], dtype=object), pd.Series([*failed.values()]))
+    reasons: Counter[str] = Counter()
+    for (_, reason), count in failed.items():
+        reasons[reason] += count
+    cause_of = causes(reasons)
     counts: Counter[tuple[str, str]] = Counter()
-    for (status, _), cause, count in zip(failed, causes, failed.values(), strict=True):
-        counts[status, cause] += count
+    for (status, reason), count in failed.items():
+        counts[status, cause_of[reason]] += count
     return [(status, cause, count) for (status, cause), count in counts.most_common()]
 
 
-def _rate(runs: pd.DataFrame, now: float) -> float:
+def _plain(finished: pa.Table) -> pa.Table:
+    """With texts as such. To compare them with one of Python, Arrow would load pandas."""
+    for name in ("optimizer", "status", "reason"):
+        finished = finished.set_column(finished.column_names.index(name), name, finished[name].cast(pa.string()))
+    return finished
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _rate(runs: pa.Table, now: float) -> float:
     """Runs per second since the first of those that ended lately began, or since the window opened."""
-    if runs.empty:
+    if not len(runs):
         return 0.0
-    began = runs["started"].astype("datetime64[ns, UTC]").astype(np.int64).to_numpy() / 1e9
+    began = runs["started"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy() / 1e6
     lately = (now - WINDOW_S < began + runs["seconds"].to_numpy()) & (began <= now)
     if not lately.any():
         return 0.0
     return float(lately.sum() / max(now - max(began[lately].min(), now - WINDOW_S), 1e-3))
 
 
-def _slowest(runs: pd.DataFrame) -> list[tuple[str, float, int]]:
-    done = runs[runs["status"] != "skipped"]
-    seconds = done.groupby(done["optimizer"].astype(str))["seconds"].agg(["mean", "size"])
-    slowest = seconds.sort_values("mean", ascending=False, kind="stable").head(_SLOWEST)
-    return list(zip(slowest.index, slowest["mean"].tolist(), slowest["size"].tolist(), strict=True))
+def _slowest(runs: pa.Table) -> list[tuple[str, float, int]]:
+    seconds: dict[str, float] = {}
+    done: Counter[str] = Counter()
+    for row in _rows(runs.group_by(["optimizer", "status"]).aggregate([("seconds", "sum"), ([], "count_all")])):
+        if row["status"] != Status.SKIPPED:
+            seconds[row["optimizer"]] = seconds.get(row["optimizer"], 0.0) + row["seconds_sum"]
+            done[row["optimizer"]] += row["count_all"]
+    means = [(name, total / done[name], done[name]) for name, total in seconds.items()]
+    return sorted(means, key=lambda one: (-one[1], one[0]))[:_SLOWEST]
