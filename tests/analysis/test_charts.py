@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import opened
+from browser import opened, until
 from chart_page import (
     END_F1,
     HOSTILE,
@@ -279,7 +279,7 @@ def test_nothing_overflows_a_phone(chromium: Any, path: Path) -> None:
 
 def test_charts_follow_the_width_of_the_window(page: Any) -> None:
     page.set_viewport_size({"width": 800, "height": 3000})
-    page.wait_for_function("document.querySelector('[data-chart=end] .drawing > svg').width.baseVal.value < 800")
+    until(page, "document.querySelector('[data-chart=end] .drawing > svg').width.baseVal.value < 800")
     np.testing.assert_allclose(
         [y for _, y in drawn(page, 0)[0]], expected(LINEAR[0], ticks(page, "progress", "y")), atol=0.03
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,14 @@ def opened(chromium: Any, path: Path, *, address: str = "", **context: Any) -> I
     scope.close()
     assert trouble == []
     assert set(requests) == {path.as_uri()}
+
+
+def until(page: Any, holds: str | Callable[[], bool], *, seconds: float = 30.0) -> None:
+    """Wait until an expression of JavaScript, or a function, is true.
+
+    Playwright's own `wait_for_function` looks again by `eval`, which the policy of our pages forbids.
+    """
+    end = time.monotonic() + seconds
+    while not (page.evaluate(holds) if isinstance(holds, str) else holds()):
+        assert time.monotonic() < end, f"not within {seconds:g} seconds: {holds}"
+        page.wait_for_timeout(20)

@@ -115,7 +115,7 @@ def test_the_command_ends_with_that_line(
     )
     assert done.returncode == 2
     assert "optathlon: broken.jsonl, line 2 is not JSON" in done.stderr.splitlines()[-1]
-    assert not list((tmp_path / "out").rglob("*.parquet"))
+    assert not list((tmp_path / "out" / "runs").glob("*.parquet"))
 
 
 PAUSE = """
