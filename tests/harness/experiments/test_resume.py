@@ -66,7 +66,7 @@ def test_a_folder_tells_what_is_left_after_a_kill_and_does_it_without_flags(
     command: Command, start_command: Start, lab: Path, timeless: Timeless, chance: int
 ) -> None:
     at_least = random.Random(chance).randrange(1, 30)
-    process = start_command(*GRID, "--out", "out", cwd=lab, NAP="0.01")
+    process = start_command(*GRID, "--out", "out", cwd=lab, NAP="0.1")
     wait_for(lambda: stored_runs(lab / "out") >= at_least, f"{at_least} stored runs")
     process.send_signal(signal.SIGKILL)
     process.communicate()
