@@ -80,6 +80,8 @@ STUDIES: Mapping[str, str] = {
 
 _COLUMNS = ("hps.lr_hparams.initial_value", "hps.lr_hparams.power", "hps.lr_hparams.decay_steps_factor")
 _MOMENTUM = "hps.opt_hparams.momentum"
+_ROUNDING = 1e-9
+"""A checkpoint so little after a share of the steps, relative to it, is not after it."""
 _KEPT = 8
 """How many studies (a few MB each) a process keeps in memory."""
 
@@ -108,11 +110,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Study:
-    """The trainings of a study, and what finds the nearest; `steps` is how many a full training has."""
+    """The trainings of a study, what finds the nearest, and the steps of a full training's checkpoints."""
 
     configs: Scattered
     trainings: Sequence[Training]
-    steps: float
+    checkpoints: np.ndarray
 
 
 class PD1Task(Task):
@@ -134,17 +136,19 @@ class PD1Task(Task):
         )
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
-        """The nearest training at the first checkpoint not before that share of the steps; there is no noise."""
+        """The nearest training at the last checkpoint not after that share of the steps; there is no noise.
+
+        A share before the first checkpoint is answered by that one.
+        """
         import numpy as np
 
         study = load_study(self._study, data_root())
         training = study.trainings[study.configs.nearest(config)]
-        wanted = study.steps * (1.0 if fidelity is None else fidelity)
-        place = int(np.searchsorted(training.steps, wanted * (1 - 1e-9)))
-        if place == len(training.steps):
-            if training.diverged:
-                return Result(status=Status.DIVERGED, error="the training diverged")
-            place -= 1
+        paid = study.checkpoints[-1] * (1.0 if fidelity is None else fidelity) * (1 + _ROUNDING)
+        checkpoint = study.checkpoints[max(0, int(np.searchsorted(study.checkpoints, paid, side="right")) - 1)]
+        if training.diverged and not (training.steps >= checkpoint).any():
+            return Result(status=Status.DIVERGED, error="the training diverged")
+        place = max(0, int(np.searchsorted(training.steps, checkpoint, side="right")) - 1)
         test = float(training.test_errors[place])
         return Result((float(training.errors[place]),), metrics={} if np.isnan(test) else {"test/valid_error": test})
 
@@ -226,10 +230,15 @@ def load_study(study: str, root: Path) -> Study:
                 found.setdefault(config, training)
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
             raise MissingData(f"{path} can't be used ({type(error).__name__}: {error}): {REMEDY}") from None
-    longest = max((training.steps[-1] for training in found.values() if len(training.steps)), default=0.0)
-    if not longest:
+    longest = max((training.steps for training in found.values() if len(training.steps)), key=_end, default=None)
+    if longest is None:
         raise MissingData(f"{root / FOLDER} has no training of {STUDIES[study]!r}: {REMEDY}")
-    return Study(Scattered(RANGES, np.array(list(found))), list(found.values()), float(longest))
+    return Study(Scattered(RANGES, np.array(list(found))), list(found.values()), longest)
+
+
+def _end(steps: np.ndarray) -> tuple[float, int]:
+    """How long a training is, and of equally long ones which has the most checkpoints."""
+    return float(steps[-1]), len(steps)
 
 
 def _trainings(path: Path, group: str) -> Iterator[tuple[tuple[float, ...], Training]]:
@@ -253,6 +262,8 @@ def _training(row: Mapping[str, Any]) -> Training:
     test = np.array(row.get("test/error_rate") or [None] * len(steps), dtype=float)
     known = np.isfinite(valid)
     steps, valid, test = steps[known], valid[known], test[known]
+    if (np.diff(steps) <= 0).any():
+        raise ValueError("the steps of the checkpoints don't rise")
     errors = np.minimum.accumulate(valid)
     first = np.searchsorted(-errors, -errors)
     return Training(steps, errors, test[first], diverged=row["status"] == "diverged")

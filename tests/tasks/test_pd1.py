@@ -77,12 +77,12 @@ def test_at_the_end_the_objective_is_what_the_paper_minimises(write: Callable[..
         assert ask(line).values == (line["best_valid/error_rate"],)
 
 
-def test_a_share_of_the_steps_knows_only_the_checkpoints_so_far(write: Callable[..., None]) -> None:
+def test_a_share_of_the_steps_buys_no_later_checkpoint(write: Callable[..., None]) -> None:
     lines = [row(seed) for seed in range(10)]
     write(lines)
     for line in lines:
         for share in (0.05, 0.1, 0.33, 0.5, 0.99, 1.0):
-            known = math.ceil(20 * share - 1e-9)
+            known = math.floor(20 * share + 1e-9)
             valid = line["valid/error_rate"][:known]
             result = ask(line, share)
             assert result.values == (min(valid),)
@@ -119,7 +119,8 @@ def test_a_diverged_training_fails_from_its_last_checkpoint_on(write: Callable[.
     diverged, at_once = row(1, checkpoints=4, status="diverged"), row(2, checkpoints=0, status="diverged")
     at_once["valid/error_rate"] = at_once["global_step"] = at_once["test/error_rate"] = None
     write([row(3), diverged, at_once])
-    assert ask(diverged, 0.2).values == (min(diverged["valid/error_rate"]),)
+    for share in (0.2, 0.24):
+        assert ask(diverged, share).values == (min(diverged["valid/error_rate"]),)
     for line, share in ((diverged, 0.25), (diverged, None), (at_once, 0.05), (at_once, None)):
         assert ask(line, share).status is Status.DIVERGED
 
@@ -138,6 +139,12 @@ def test_checkpoints_that_were_not_measured_are_passed_over(write: Callable[...,
     result = ask(line)
     assert result.values == (min(value for value in line["valid/error_rate"] if value is not None),)
     assert result.metrics == {}
+
+
+def test_a_share_before_the_first_checkpoint_is_answered_by_that(write: Callable[..., None]) -> None:
+    line = row(1, checkpoints=4)
+    write([line])
+    assert ask(line, 0.05).values == (line["valid/error_rate"][0],)
 
 
 def test_ids_facts_and_problem(write: Callable[..., None]) -> None:
@@ -166,6 +173,7 @@ def test_the_files_are_recorded_as_used(write: Callable[..., None]) -> None:
     [
         ([row(1, OTHER)], "has no training of 'imagenet_resnet50,imagenet,resnet,resnet50,512'"),
         ([{**row(1), "global_step": [1, 2]}], "2 steps, but 20 validation errors"),
+        ([{**row(1), "global_step": [*range(1, 20), 5]}], "the steps of the checkpoints don't rise"),
         ([{**row(1), "hps.lr_hparams.power": None}], "TypeError"),
         ([{"study_group": GROUP}], "KeyError"),
     ],
