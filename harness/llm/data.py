@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 from optathlon.errors import MissingData, MissingDependency, UsageError, unknown
 from optathlon.foreign_file import parse_json, read_text
-from optathlon.llm.instruction_checks import parse_checks
 from optathlon.llm.judging import Prompt
-from optathlon.llm.matching import MATCHINGS
+from optathlon.llm.matching import MATCHINGS, objection
 from optathlon.paths import expanded
 
 DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
@@ -263,8 +262,8 @@ def _matching(row: Mapping[Any, Any], where: str) -> str:
     matching = row.get("matching", "exact")
     if matching not in MATCHINGS:
         raise unknown("matching", str(matching), MATCHINGS, where=where)
-    if matching == "checks" and row.get("answer") is not None:
-        parse_checks(str(row["answer"]))
+    if row.get("answer") is not None and (complaint := objection(str(row["answer"]), str(matching))):
+        raise UsageError(f"{where}: the answer {complaint}, which `matching: {matching}` needs")
     return str(matching)
 
 

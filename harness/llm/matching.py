@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from optathlon.errors import unknown
-from optathlon.llm.instruction_checks import follows
+from optathlon.llm.instruction_checks import follows, parse_checks
 
 _MARKER = re.compile(r".*(?:\banswer is\b|####)[:\s]*", re.DOTALL | re.IGNORECASE)
 """All up to where the answer proper begins: after the last `answer is`, or the last `####` as in GSM8K (Cobbe et al.
@@ -18,7 +18,7 @@ _AFTER = f"{_BEFORE}."
 _DIGITS = r"(?P<sign>[-+]?)\$?(?P<digits>(\d{1,3}(,\d{3})+|\d+)(\.\d+)?|\.\d+)"
 _NUMBER = re.compile(_DIGITS.replace(r"(\.\d+)?", r"(\.\d*)?"))
 _NUMBERS = re.compile(rf"(?<![\w.]){_DIGITS}(?![\w])")
-_CHOICE = re.compile(r"(?<![A-Za-z'])\(?([A-Z])\)?(?=[\s).:,;*]|$)")
+_CHOICE = re.compile(r"(?<![A-Za-z'])\(?(?!I [a-z])([A-Z])\)?(?=[\s).:,;*]|$)")
 _BOXED = "\\boxed{"
 
 
@@ -39,6 +39,20 @@ def is_right(answer: str, truth: str, matching: str = "exact") -> bool:
     if matching not in MATCHINGS:
         raise unknown("matching", matching, MATCHINGS)
     return MATCHINGS[matching](answer, truth)
+
+
+def objection(truth: str, matching: str) -> str:
+    """Why nothing, or everything, would match a right answer; empty where all is well. Raises as `is_right`."""
+    match matching:
+        case "contains" | "boxed" if not truth.strip():
+            return "is empty"
+        case "number" if _number(_normalised(truth)) is None:
+            return f"is {truth[:40]!r}, not a number"
+        case "choice" if not re.fullmatch(r"\(?[A-Za-z]\)?\.?", truth.strip()):
+            return f"is {truth[:40]!r}, not a letter"
+        case "checks":
+            parse_checks(truth)
+    return ""
 
 
 def exact(answer: str, truth: str) -> bool:

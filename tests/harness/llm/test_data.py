@@ -133,6 +133,9 @@ def test_rows_say_how_their_answers_are_compared(tmp_path: Path) -> None:
     for change, complaint in (
         ({"matching": "numbers"}, "unknown matching 'numbers' in a.jsonl, line 1: did you mean 'number'"),
         ({"answer": "be short"}, "'be short' is not a check of an answer"),
+        ({"matching": "number", "answer": "seven"}, "line 1: the answer is 'seven', not a number, which `matching: nu"),
+        ({"matching": "choice", "answer": "Paris"}, "line 1: the answer is 'Paris', not a letter"),
+        ({"matching": "contains", "answer": " "}, "line 1: the answer is empty"),
     ):
         (tmp_path / "a.jsonl").write_text(json.dumps(row | change))
         with pytest.raises(UsageError, match=complaint):

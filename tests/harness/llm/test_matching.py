@@ -25,6 +25,8 @@ from optathlon.llm.matching import MATCHINGS, is_right
         ("choice", "B", "B", True),
         ("choice", "The answer is B) because A is wrong", "b", True),
         ("choice", "I think A. No, C.", "C", True),
+        ("choice", "B, I think", "B", True),
+        ("choice", "(I)", "I", True),
         ("choice", "Both are fine", "B", False),
         ("choice", "It's A's turn", "A", False),
         ("number", "3 + 4 = 7", "7", True),
