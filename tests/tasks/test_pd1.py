@@ -119,8 +119,8 @@ def test_a_diverged_training_fails_from_its_last_checkpoint_on(write: Callable[.
     diverged, at_once = row(1, checkpoints=4, status="diverged"), row(2, checkpoints=0, status="diverged")
     at_once["valid/error_rate"] = at_once["global_step"] = at_once["test/error_rate"] = None
     write([row(3), diverged, at_once])
-    for share in (0.2, 0.24):
-        assert ask(diverged, share).values == (min(diverged["valid/error_rate"]),)
+    for early in (0.2, 0.24):
+        assert ask(diverged, early).values == (min(diverged["valid/error_rate"]),)
     for line, share in ((diverged, 0.25), (diverged, None), (at_once, 0.05), (at_once, None)):
         assert ask(line, share).status is Status.DIVERGED
 
