@@ -156,7 +156,7 @@ def _chosen(ours: pd.DataFrame, theirs: pd.DataFrame, asked: set[str]) -> tuple[
     for name, runs in alike.groupby(alike["optimizer"].astype(str)):
         if (runs["status"].astype(str) == Status.SKIPPED).all():
             left_out[str(name)] = f"it can't do these tasks: {runs['reason'].iloc[0]}"
-    cells = pd.Series(_pairs(done), index=done.index)
+    cells = pd.Series([*_pairs(done)], index=done.index, dtype=object)
     optimizer = done["optimizer"].astype(str)
     share = cells.value_counts() / max(optimizer.nunique(), 1)
     wanted = {*share.index[share >= _SHARE]}

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from optathlon.cli.flags import path_argument, path_option
+from optathlon.cli.exit_codes import SOME_FAILED
+from optathlon.cli.flags import LAST_SEED, Plugins, path_argument, path_option
 from optathlon.cli.output import show
 
 group = typer.Typer(help="Pack results into baselines, list those that ship, and check an entry.")
@@ -51,3 +52,28 @@ def list_tables(tables: TablesFolder = None) -> None:
             f"{name}  {found.optimizers} optimizers, {found.tasks} of {found.tasks_of_part} tasks, "
             f"{found.seeds} seeds: {found.runs:,} runs{missing}"
         )
+
+
+@group.command("check")
+def check(
+    results: Annotated[Path, path_argument(help="The entry: a results folder.")],
+    sample: Annotated[int, typer.Option(min=0, help="Trials that are evaluated again at most.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Seeds the choice of these trials.")] = 0,
+    plugins: Plugins = None,
+) -> None:
+    """Say whether an entry can be packed: whole, with honest seeds, of known tasks and code, no value edited.
+
+    1: it can't, for the reasons that are printed.
+    """
+    from optathlon.archive.checking import faults
+    from optathlon.registry.plugins import load_file
+
+    for plugin in plugins or ():
+        load_file(plugin)
+    found = 0
+    for line in faults(results, sample=sample, seed=seed):
+        found += 1
+        show(line)
+    if found:
+        raise typer.Exit(SOME_FAILED)
+    show(f"{results} can be packed: `optathlon archive pack {results} --out FOLDER`")

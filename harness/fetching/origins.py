@@ -37,6 +37,10 @@ class Published:
         """Download it, or have pip do that."""
         if isinstance(part, Wheel):
             _by_pip(part, partial)
+        elif not part.url:
+            raise FetchError(
+                f"{part.name} is published nowhere yet: take it from a mirror or a folder (--mirror, --from)"
+            )
         else:
             _by_http(part.url, part, partial, tell)
 
