@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from itertools import chain, product
 from types import MappingProxyType
 
-from optathlon.archive.known import known_runs
 from optathlon.budget import Budget
 from optathlon.errors import UsageError
 from optathlon.experiments.experiment import Experiment, parse_shard
@@ -175,6 +174,8 @@ def _require_version(task: Task) -> None:
 
 def _shipped(experiment: Experiment, optimizers: Mapping[str, OptimizerChoice], tasks: Sequence[str]) -> Container[str]:
     """The ids of runs that the experiment leaves out as they ship."""
+    from optathlon.archive.known import known_runs  # which loads pandas
+
     patterns = [name.strip() for name in (experiment.baselines or "").split(",")]
     left = [id for id in optimizers if any(fnmatchcase(id, pattern.replace("[", "[[]")) for pattern in patterns)]
     return known_runs(tasks, {id: optimizers[id].code for id in left})
