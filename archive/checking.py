@@ -8,9 +8,10 @@ give: a sample of its trials is evaluated again, on tasks for which that is quic
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from optathlon.archive.packing import why_left_out
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import MissingDependency, Unknown, UsageError
 from optathlon.facts import Evaluation
+from optathlon.registry.facts import known_facts
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.tasks import make_task
 from optathlon.results.damage import damaged_part
@@ -40,7 +42,11 @@ SAMPLE = 200
 """Trials that are evaluated again."""
 
 _QUICK = frozenset({Evaluation.FUNCTION, Evaluation.TABLE, Evaluation.SURROGATE})
-_ROUNDING = 1e-9
+_SLACK = 1e-9
+
+
+Row = Mapping[Any, Any]
+"""A row of a frame, by column."""
 
 
 def faults(path: Path, *, sample: int = SAMPLE, seed: int = 0) -> Iterator[str]:
@@ -97,18 +103,18 @@ def _unfit_runs(runs: pd.DataFrame) -> Iterator[str]:
 
 def _other_ids(runs: pd.DataFrame) -> Iterator[str]:
     """Runs that are not what their id, a hash of what identifies them, says."""
-    for row in runs.itertuples():
+    for row in _rows(runs):
         spec = RunSpec(
-            str(row.optimizer),
-            str(row.task),
-            str(row.task_version),
-            int(row.seed),
-            int(row.root_seed),
-            Budget(float(row.budget), BudgetUnit(str(row.budget_unit))),
-            int(row.n_workers),
-            Clock(str(row.clock)),
+            str(row["optimizer"]),
+            str(row["task"]),
+            str(row["task_version"]),
+            int(row["seed"]),
+            int(row["root_seed"]),
+            Budget(float(row["budget"]), BudgetUnit(str(row["budget_unit"]))),
+            int(row["n_workers"]),
+            Clock(str(row["clock"])),
         )
-        if spec.id != row.run:
+        if spec.id != row["run"]:
             yield f"{_called(row)}: its id is not that of this optimizer, task, version, seed and budget: it was edited"
 
 
@@ -117,12 +123,12 @@ def _other_counts(results: Results) -> Iterator[str]:
     trials = results.trials
     by_run = trials.groupby(trials["run"].astype(str))
     counts, spent, highest = by_run.size(), by_run["evaluations"].sum(), by_run["trial"].max()
-    for row in results.runs.itertuples():
-        count = int(counts.get(row.run, 0))
-        if count != row.trials or (count and highest[row.run] != count - 1):
-            yield f"{_called(row)}: it says that it has {row.trials} trials, and has {count}"
-        elif row.budget_unit == "evaluations" and abs(spent.get(row.run, 0.0) - row.spent) > _ROUNDING * row.budget:
-            yield f"{_called(row)}: it says that it spent {row.spent:g} evaluations, its trials {spent[row.run]:g}"
+    for row in _rows(results.runs):
+        run, count = str(row["run"]), int(counts.get(row["run"], 0))
+        if count != row["trials"] or (count and highest[run] != count - 1):
+            yield f"{_called(row)}: it says that it has {row['trials']} trials, and has {count}"
+        elif row["budget_unit"] == "evaluations" and count and abs(spent[run] - row["spent"]) > _SLACK * row["budget"]:
+            yield f"{_called(row)}: it says that it spent {row['spent']:g} evaluations, its trials {spent[run]:g}"
 
 
 def _other_tasks(runs: pd.DataFrame, tasks: dict[str, Task]) -> Iterator[str]:
@@ -207,13 +213,13 @@ def _gaps(runs: pd.DataFrame) -> Iterator[str]:
 
 def _other_values(results: Results, tasks: dict[str, Task], sample: int, seed: int) -> Iterator[str]:
     """Trials that are evaluated again and give something else."""
-    quick = [id for id, task in tasks.items() if task.facts().kind in _QUICK]
+    quick = [id for id, facts in known_facts(tasks).items() if facts.kind in _QUICK]
     trials = results.trials
     candidates = trials[trials["task"].astype(str).isin(quick).to_numpy() & (trials["status"] == "ok").to_numpy()]
     roots = results.runs.set_index("run")["root_seed"]
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(candidates), min(sample, len(candidates)), replace=False)
-    for row in candidates.iloc[np.sort(chosen)].to_dict("records"):
+    for row in _rows(candidates.iloc[np.sort(chosen)]):
         task = tasks[str(row["task"])]
         root = _root_trial(trials, row)
         noise = next(islice(noise_seeds(int(roots[row["run"]]), task.id, int(row["seed"])), root, None))
@@ -222,27 +228,31 @@ def _other_values(results: Results, tasks: dict[str, Task], sample: int, seed: i
         names = [f"value{f'_{number}' if number > 1 else ''}" for number in range(1, len(result.values) + 1)]
         names += [f"constraint_{number}" for number in range(1, len(result.constraints) + 1)]
         for name, value in zip(names, [*result.values, *result.constraints], strict=True):
-            if not np.isclose(row[name], value, rtol=_ROUNDING, atol=0.0):
+            if not np.isclose(row[name], value, rtol=_SLACK, atol=0.0):
                 yield (
                     f"run {row['run']} of {row['optimizer']} on {row['task']}, trial {row['trial']}: its {name} is "
                     f"{row[name]!r}, and evaluated again {value!r}: it was edited, or the task is not deterministic"
                 )
 
 
-def _root_trial(trials: pd.DataFrame, row: dict[str, object]) -> int:
+def _root_trial(trials: pd.DataFrame, row: Row) -> int:
     """The number of the trial whose noise a trial has: its own, or that of the first one that it continues."""
-    number, parent = int(str(row["trial"])), float(str(row["parent"]))
+    number, parent = int(row["trial"]), float(row["parent"])
     if np.isnan(parent):
         return number
     own = trials[(trials["run"] == row["run"]).to_numpy()].set_index("trial")["parent"]
     while not np.isnan(parent):
-        number, parent = int(parent), float(own[int(parent)])
+        number, parent = int(parent), float(own.loc[int(parent)])
     return number
 
 
-def _called(row: object) -> str:
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    return [*frame.to_dict("records")]
+
+
+def _called(row: Row) -> str:
     """How messages call a run."""
-    return f"run {row.run} of {row.optimizer} on {row.task}, seed {row.seed}"  # type: ignore[attr-defined]
+    return f"run {row['run']} of {row['optimizer']} on {row['task']}, seed {row['seed']}"
 
 
 def _canonical(name: str) -> str:

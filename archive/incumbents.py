@@ -46,7 +46,7 @@ def incumbents(results: Results) -> pd.DataFrame:
     decides = _improves(labelled, trials) | _is_on_a_front(labelled, trials, ordered.run, counts)
     last = np.append(ordered.run[1:] != ordered.run[:-1], True)[: len(trials)]
     numbers = trials.filter(regex=rf"^(value(_\d+)?|constraint_\d+|{_TEST}.*)$").astype(float)
-    tests = [name for name in numbers if name.startswith(_TEST)]
+    tests = [name for name in numbers.columns.astype(str) if name.startswith(_TEST)]
     numbers.loc[~decides] = np.nan
     numbers.loc[~_is_last_that(decides, ordered.run), tests] = np.nan
     spent = {f"{SPENT}{axis}": ordered.spent(axis) for axis in COUNTED}

@@ -160,10 +160,12 @@ def _chosen(ours: pd.DataFrame, theirs: pd.DataFrame, asked: set[str]) -> tuple[
     optimizer = done["optimizer"].astype(str)
     share = cells.value_counts() / max(optimizer.nunique(), 1)
     wanted = {*share.index[share >= _SHARE]}
+    skipped = alike[(alike["status"].astype(str) == Status.SKIPPED).to_numpy()]
     for name, own_cells in cells.groupby(optimizer):
-        lacking = len(wanted - {*own_cells})
-        if lacking and name not in asked:
-            left_out[str(name)] = f"it lacks {lacking} of {len(wanted)} runs that most others have"
+        if name not in asked and (lacking := wanted - {*own_cells}):
+            own_skipped = skipped[(skipped["optimizer"].astype(str) == name).to_numpy()]
+            why = f": {own_skipped['reason'].iloc[0]}" if len(own_skipped) else ""
+            left_out[str(name)] = f"it lacks {len(lacking)} of {len(wanted)} runs that most others have{why}"
     kept = done[~optimizer.isin([*left_out]).to_numpy()]
     return left_out, kept
 

@@ -37,7 +37,7 @@ from optathlon.results.frames import Results, load
 from optathlon.results.schema import TASKS
 from optathlon.running.clocks import Clock
 
-_ORDER = ["task", "optimizer", "seed", "root_seed"]
+_ORDER = ["task", "optimizer", "seed", "root_seed", "task_version"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _tables_of(source: Path, left_out: Counter[str]) -> Iterator[tuple[TableName
 
 def as_table(results: Results, tasks: list[dict[str, str]]) -> Table:
     """Results with all trials as a table; `tasks` are the rows of `TASKS` that describe theirs."""
-    runs = results.runs.astype(dict.fromkeys(_ORDER[:2], str)).sort_values([*_ORDER, "run"], ignore_index=True)
+    labels = ["task", "optimizer", "task_version"]
+    runs = results.runs.astype(dict.fromkeys(labels, str)).sort_values(_ORDER, ignore_index=True)
     failed = (results.trials["status"].astype(str) != "ok").groupby(results.trials["run"].astype(str)).sum()
     thinking = results.trials[["ask_s", "tell_s"]].astype(float).sum(axis=1, min_count=1)
     seconds = thinking.groupby(results.trials["run"].astype(str)).sum(min_count=1)
@@ -126,7 +127,7 @@ def as_table(results: Results, tasks: list[dict[str, str]]) -> Table:
         failed_trials=failed.reindex(runs["run"].astype(str)).fillna(0).to_numpy(dtype=np.int32),
         optimizer_seconds=seconds.reindex(runs["run"].astype(str)).to_numpy(dtype=np.float32),
     )
-    sessions = results.provenance[results.provenance.index.isin(runs["provenance"].astype(str))]
+    sessions = results.provenance[results.provenance.index.isin(runs["provenance"].astype(str))].sort_index()
     return Table(
         pa.Table.from_pandas(facts[KEPT_RUNS.names], schema=KEPT_RUNS, preserve_index=False).replace_schema_metadata(),
         _incumbents_table(results, runs),
@@ -136,9 +137,10 @@ def as_table(results: Results, tasks: list[dict[str, str]]) -> Table:
 
 
 def _incumbents_table(results: Results, runs: pd.DataFrame) -> pa.Table:
-    found = incumbents(results).dropna(axis="columns", how="all")
-    row = pd.Index(runs["run"].astype(str)).get_indexer(found["run"].astype(str))
-    numbers = [name for name in found if name.partition("_")[0] in ("value", "constraint") or name.startswith("test/")]
+    found = incumbents(results)
+    row = pd.Index(runs["run"].astype(str)).get_indexer(pd.Index(found["run"].astype(str)))
+    kinds = [name for name in found.columns.astype(str) if name.startswith(("value", "constraint_", "test/"))]
+    numbers = sorted(name for name in kinds if found[name].notna().any())
     schema = incumbents_schema(numbers)
     ordered = found.assign(row=row).sort_values("row", kind="stable", ignore_index=True)
     absent = {name: np.nan for name in schema.names if name not in ordered}
@@ -174,7 +176,7 @@ def _stacked(first: Table, second: Table) -> Table:
     order = pc.sort_indices(keys, [(name, "ascending") for name in _ORDER]).to_numpy()
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    numbers = list(dict.fromkeys([*numbers_of(first.incumbents), *numbers_of(second.incumbents)]))
+    numbers = sorted({*numbers_of(first.incumbents), *numbers_of(second.incumbents)})
     schema = incumbents_schema(numbers)
     parts = [conformed(table.incumbents, schema) for table in (first, second)]
     both = pa.concat_tables(parts).unify_dictionaries().combine_chunks()

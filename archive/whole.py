@@ -10,6 +10,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -91,8 +92,7 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
         for name in table_names(tables):
             described = _pack(sources, folder / f"{name}.tar", name)
             if described is not None:
-                text = yaml.safe_dump(asdict(described), sort_keys=False)
-                write_atomically(tables / f"{name}{_SUFFIX}", lambda file, text=text: file.write_text(text))
+                write_atomically(tables / f"{name}{_SUFFIX}", partial(_write_yaml, described))
                 yield described
 
 
@@ -101,9 +101,14 @@ def archives(tables: Path = SHIPPED) -> list[WholeArchive]:
     return [_described(path) for path in sorted(tables.glob(f"*{_SUFFIX}"))]
 
 
+def _write_yaml(described: WholeArchive, path: Path) -> None:
+    path.write_text(yaml.safe_dump(asdict(described), sort_keys=False), encoding="utf-8")
+
+
 def _described(path: Path) -> WholeArchive:
+    content = read_yaml(path, "description of an archive")
     try:
-        return WholeArchive(**read_yaml(path, "description of an archive"))
+        return WholeArchive(**content if isinstance(content, dict) else {})
     except TypeError:
         raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
 
