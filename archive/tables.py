@@ -207,26 +207,3 @@ def _write(table: pa.Table, path: Path) -> None:
         column_encoding=dict.fromkeys(exact, "BYTE_STREAM_SPLIT") or None,
         write_page_checksum=True,
     )
-
-
-def _canonical(table: pa.Table) -> pa.Table:
-    """The same with labels numbered as they occur, so that equal tables give equal files."""
-    labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    numbered = {name: table[name].cast(pa.string()).combine_chunks().dictionary_encode() for name in labels}
-    columns = [numbered.get(field.name, table[field.name]) for field in table.schema]
-    return pa.table([_whole(column) for column in columns], schema=table.schema)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def _damaged(path: Path) -> UsageError:
-    return UsageError(f"{str(path)!r} is missing or damaged: install Optathlon again, or pack the results again")
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    stamped = _canonical(table).replace_schema_metadata({_FORMAT_KEY: json.dumps(FORMAT).encode()})
-    pq.write_table(
-        stamped, path, compression="zstd", compression_level=_LEVEL, use_dictionary=True, write_page_checksum=True
-    )

@@ -96,9 +96,9 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
                 yield described
 
 
-def archives(tables: Path = SHIPPED) -> list[WholeArchive]:
-    """Those that are described beside the tables of a folder, by name."""
-    return [_described(path) for path in sorted(tables.glob(f"*{_SUFFIX}"))]
+def archives(tables: Path | None = None) -> list[WholeArchive]:
+    """Those that are described beside the tables of a folder, by name; by default beside those that ship."""
+    return [_described(path) for path in sorted((tables or SHIPPED).glob(f"*{_SUFFIX}"))]
 
 
 def _write_yaml(described: WholeArchive, path: Path) -> None:

@@ -223,8 +223,11 @@ def announce(plan: Plan) -> None:
 def _shipped_lines(plan: Plan) -> Iterator[str]:
     """A line for each optimizer of which runs ship, and so needn't be done."""
     every = Counter(spec.optimizer for spec in (*plan.runs, *plan.shipped))
-    for optimizer, count in Counter(spec.optimizer for spec in plan.shipped).items():
+    shipped = Counter(spec.optimizer for spec in plan.shipped)
+    for optimizer, count in [*shipped.items()][:_REASONS_SHOWN]:
         yield f"{redacted(optimizer)}: {count} of {every[optimizer]} runs ship as baselines and needn't be done"
+    if len(shipped) > _REASONS_SHOWN:
+        yield f"and runs of {len(shipped) - _REASONS_SHOWN} further optimizers: {shipped.total()} runs in all"
 
 
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:
