@@ -6,8 +6,8 @@
     NAME.tasks.parquet        descriptions of the tasks, as in a results folder
     NAME.sessions.parquet     sessions of the harness by id: packages, machine and command, as JSON
 
-Runs are in order of task, optimizer and seed, which makes files small. Numbers are kept exactly, but for seconds. The
-runs are written last; without them the others don't count.
+Runs are in order of task, optimizer and seed, which makes files small. Numbers are kept exactly, but for seconds. All
+four have one stamp, a hash of the runs: those of a pack that was ended half-way don't.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from optathlon.results.frames import SPENT
 from optathlon.results.schema import RUNS, TASKS
 from optathlon.running.clocks import Clock
 from optathlon.running.runs import RunSpec
+from optathlon.task import short_hash
 
 FORMAT = 1
-_FORMAT_KEY = b"optathlon.archive"
+_KEY = b"optathlon.archive"
+"""Of the metadata: the format, and a stamp that all files of a table have."""
 
 _FOLLOW = ("run", "collection")
 """Columns of results that follow from others."""
@@ -88,27 +90,26 @@ def table_names(folder: Path) -> list[TableName]:
 
 def read_table(folder: Path, name: TableName, wanted: Wanted | None = None) -> Table:
     """A table, or its runs that are asked for; `UsageError` where a file is missing, damaged or of another format."""
-    runs = _read(folder, name, "runs")
-    stored = _read(folder, name, "incumbents")
-    rows = stored["row"].to_numpy()
-    if np.any(np.diff(rows) < 0) or np.any(rows < 0) or np.any(rows >= len(runs)):
+    stored = {part: _read(folder, name, part) for part in _PARTS}
+    if len({stamp for _, stamp in stored.values()}) > 1:
+        raise UsageError(
+            f"the files of {name} in {str(folder)!r} are not of one pack, which was ended: remove them, and pack again"
+        )
+    table = Table(**{part: content for part, (content, _) in stored.items()})
+    rows = table.incumbents["row"].to_numpy()
+    if np.any(np.diff(rows) < 0) or np.any(rows < 0) or np.any(rows >= len(table.runs)):
         raise _damaged(_path(folder, name, "incumbents"))
-    table = Table(runs, stored, _read(folder, name, "tasks"), _read(folder, name, "sessions"))
-    return table if wanted is None else chosen(table, wanted(runs))
-
-
-def read_tasks(folder: Path, name: TableName) -> pa.Table:
-    """The descriptions of a table's tasks alone."""
-    return _read(folder, name, "tasks")
+    return table if wanted is None else chosen(table, wanted(table.runs))
 
 
 def write_table(folder: Path, name: TableName, table: Table) -> None:
     """Write a table, in the place of one of that name; `StorageError` where that can't be done."""
+    stamp = short_hash(" ".join(run_ids(table.runs)))
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for part in _PARTS:
             content: pa.Table = getattr(table, part)
-            write_atomically(_path(folder, name, part), partial(_write, content))
+            write_atomically(_path(folder, name, part), partial(_write, content, stamp))
 
 
 def chosen(table: Table, rows: np.ndarray) -> Table:
@@ -163,20 +164,21 @@ def _path(folder: Path, name: TableName, part: str) -> Path:
     return folder / f"{name}.{part}.parquet"
 
 
-def _read(folder: Path, name: TableName, part: str) -> pa.Table:
+def _read(folder: Path, name: TableName, part: str) -> tuple[pa.Table, str]:
+    """A file, and the stamp of the table that it is a part of."""
     path = _path(folder, name, part)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            stated = json.loads((file.schema_arrow.metadata or {}).get(_FORMAT_KEY, b"0"))
+            form, stamp = json.loads(file.schema_arrow.metadata[_KEY])
             table = file.read(use_threads=False)
-    except UNREADABLE:
+    except (*UNREADABLE, TypeError):
         raise _damaged(path) from None
-    if stated != FORMAT:
-        raise UsageError(f"{str(path)!r} has format {stated}, this version of Optathlon reads {FORMAT}: pack it again")
+    if form != FORMAT:
+        raise UsageError(f"{str(path)!r} has format {form}, this version of Optathlon reads {FORMAT}: pack it again")
     schema = {"runs": KEPT_RUNS, "tasks": TASKS, "sessions": SESSIONS}.get(part)
     if schema is None:
         schema = incumbents_schema(numbers_of(table))
-    return conformed(table.replace_schema_metadata(None), schema).combine_chunks()
+    return conformed(table.replace_schema_metadata(None), schema).combine_chunks(), stamp
 
 
 def _canonical(table: pa.Table) -> pa.Table:
@@ -195,11 +197,11 @@ def _damaged(path: Path) -> UsageError:
     return UsageError(f"{str(path)!r} is missing or damaged: install Optathlon again, or pack the results again")
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write(table: pa.Table, stamp: str, path: Path) -> None:
     labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     exact = [field.name for field in table.schema if pa.types.is_float64(field.type)]
     pq.write_table(
-        _canonical(table).replace_schema_metadata({_FORMAT_KEY: json.dumps(FORMAT).encode()}),
+        _canonical(table).replace_schema_metadata({_KEY: json.dumps([FORMAT, stamp]).encode()}),
         path,
         compression="zstd",
         compression_level=_LEVEL,

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from optathlon.archive.names import TableName
 from optathlon.archive.packing import table_of, why_left_out
@@ -106,10 +107,9 @@ def _write_yaml(described: WholeArchive, path: Path) -> None:
 
 
 def _described(path: Path) -> WholeArchive:
-    content = read_yaml(path, "description of an archive")
     try:
-        return WholeArchive(**content if isinstance(content, dict) else {})
-    except TypeError:
+        return TypeAdapter(WholeArchive).validate_python(read_yaml(path, "description of an archive"))
+    except ValidationError:
         raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
 
 

@@ -158,3 +158,13 @@ def test_what_ships_can_be_read_and_is_small() -> None:
     found: Results = baselines()
     assert found.trials["run"].isin(found.runs["run"]).all()
     assert sum(path.stat().st_size for path in SHIPPED.iterdir() if path.is_file()) < 10 * 2**20
+
+
+def test_files_of_two_packs_are_not_taken_for_a_table(entry: Path, grid: Grid, tmp_path: Path) -> None:
+    """As a pack leaves them that is killed between two files."""
+    pack_incumbents([entry], tmp_path)
+    before = (tmp_path / f"{NAME}.runs.parquet").read_bytes()
+    pack_incumbents([grid("halton")], tmp_path)
+    (tmp_path / f"{NAME}.runs.parquet").write_bytes(before)
+    with pytest.raises(UsageError, match="not of one pack"):
+        baselines(folder=tmp_path)

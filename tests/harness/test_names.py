@@ -16,7 +16,7 @@ NAME = re.compile(r"(?<![\w/.-])optathlon((?:\.[A-Za-z_]\w*)+)")
 ROOMS_BESIDE_THE_HARNESS = ("analysis", "archive", "configs", "optimizers", "subsets", "tasks")
 FILES = {"json"}
 """`optathlon.json` is the mark of a results folder."""
-KEYS = {"format", "seal"}
+KEYS = {"archive", "format", "seal"}
 """Of the metadata of its Parquet files."""
 
 
