@@ -36,7 +36,7 @@ from optathlon.task import Task, agree
 from optathlon.trial import Status
 
 FEWEST_SEEDS = 3
-"""With fewer seeds, chance can't be told from skill."""
+"""With fewer seeds, luck looks like skill."""
 
 SAMPLE = 200
 """Trials that are evaluated again."""

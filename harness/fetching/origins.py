@@ -38,9 +38,7 @@ class Published:
         if isinstance(part, Wheel):
             _by_pip(part, partial)
         elif not part.url:
-            raise FetchError(
-                f"{part.name} is published nowhere yet: take it from a mirror or a folder (--mirror, --from)"
-            )
+            raise FetchError(f"{part.name} is published nowhere yet: give --mirror URL or --from FOLDER")
         else:
             _by_http(part.url, part, partial, tell)
 
