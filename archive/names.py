@@ -39,3 +39,8 @@ def parts_of_tasks() -> dict[str, tuple[str, str]]:
             for task in content.tasks:
                 found.setdefault(task, (subset, part))
     return found
+
+
+def tasks_in(subset: str, part: str) -> list[str]:
+    """The tasks of a part of a shipped subset, in its order."""
+    return [task for task, place in parts_of_tasks().items() if place == (subset, part)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,9 @@ import pyarrow as pa
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from optathlon.archive.names import TableName
+from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.packing import table_of, why_left_out
-from optathlon.archive.tables import SHIPPED, table_names
+from optathlon.archive.tables import SHIPPED
 from optathlon.data_source import Archive, DataSource
 from optathlon.errors import UsageError, storage_errors
 from optathlon.fetching.store import checksum
@@ -35,6 +35,8 @@ COLLECTION = "archive"
 
 _LICENCE = "Apache-2.0"
 _SUFFIX = ".whole.yaml"
+_DECIDE = ("task", "budget", "budget_unit", "n_workers", "clock")
+"""Columns that say which table a run belongs to."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,14 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
     The descriptions go beside the tables. Equal runs give equal files. Raises `UsageError` where a source can't be
     read, and `StorageError` where an archive can't be written.
     """
+    names = {source: _names_in(source) for source in map(ResultsFolder.open, sources)}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in table_names(tables):
-            described = _pack(sources, folder / f"{name}.tar", name)
-            if described is not None:
-                write_atomically(tables / f"{name}{_SUFFIX}", partial(_write_yaml, described))
-                yield described
+        for name in sorted(set().union(*names.values())):
+            having = [source for source, of_source in names.items() if name in of_source]
+            described = _pack(having, folder / f"{name}.tar", name)
+            write_atomically(tables / f"{name}{_SUFFIX}", partial(_write_yaml, described))
+            yield described
 
 
 def archives(tables: Path | None = None) -> list[WholeArchive]:
@@ -113,49 +116,62 @@ def _described(path: Path) -> WholeArchive:
         raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
 
 
-def _pack(sources: Sequence[Path], target: Path, name: TableName) -> WholeArchive | None:
-    """`None` where no source has any of its runs, and there is no earlier archive."""
+def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> WholeArchive:
+    """Write one archive, task by task, so that there is never more than a task's trials in memory."""
     with TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as work:
         earlier = _unpacked(target, Path(work) / "earlier")
-        parts = ResultsFolder.create(Path(work) / "parts")
-        for number, source in enumerate([*earlier, *sources]):
-            _copy(ResultsFolder.open(source), parts, name, f"{number:08d}.parquet")
-        if not list((parts.path / "runs").iterdir()):
-            return None
         whole = ResultsFolder.create(Path(work) / str(name))
-        runs, trials = parts.read()
-        tasks = parts.on_shards(parts.task_rows)
-        shard = f"{short_hash(''.join(sorted(runs['run'].to_pylist())))}.parquet"
-        write_shard(whole, shard, runs, [trials], [tasks[key] for key in sorted(tasks)])
-        for id in sorted(set(runs["provenance"].cast(pa.string()).to_pylist())):
-            shutil.copyfile(parts.path / "provenance" / f"{id}.json", whole.path / "provenance" / f"{id}.json")
+        counts = np.zeros(2, dtype=int)
+        for number, task in enumerate(tasks_in(name.subset, name.part)):
+            parts = ResultsFolder.create(Path(work) / f"task-{number}")
+            for place, source in enumerate([*earlier, *sources]):
+                _copy(source, parts, f"{place:08d}.parquet", partial(_is_of, task, name))
+            runs, trials = parts.read()
+            if len(runs):
+                shard = f"{short_hash(' '.join(sorted(runs['run'].to_pylist())))}.parquet"
+                _write(whole, shard, runs, trials, parts)
+                counts += len(runs), len(trials)
+            shutil.rmtree(parts.path)
         files = sorted(path for path in whole.path.rglob("*") if path.is_file())
         write_atomically(target, lambda file: _write_tar(file, whole.path, files))
         unpacked = sum(path.stat().st_size for path in files)
-        return WholeArchive(target.name, target.stat().st_size, unpacked, checksum(target), len(runs), len(trials))
+        return WholeArchive(target.name, target.stat().st_size, unpacked, checksum(target), *counts.tolist())
 
 
-def _unpacked(archive: Path, folder: Path) -> list[Path]:
+def _unpacked(archive: Path, folder: Path) -> list[ResultsFolder]:
     """The results folder in an earlier archive; none where there is no archive."""
     if not archive.exists():
         return []
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    return [folder / archive.name.removesuffix(".tar")]
+    return [ResultsFolder.open(folder / archive.name.removesuffix(".tar"))]
 
 
-def _copy(source: ResultsFolder, target: ResultsFolder, name: TableName, shard: str) -> None:
-    """Copy the runs of a table, with their trials, descriptions and sessions, as a shard; none where there are none."""
+def _names_in(source: ResultsFolder) -> set[TableName]:
+    """The tables that a results folder has runs of."""
+    runs = source.finished(_DECIDE).to_pandas()
+    kept = runs[(why_left_out(runs) == "").to_numpy()][["task", "budget"]].astype({"task": str}).drop_duplicates()
+    return {table_of(task, budget) for task, budget in kept.itertuples(index=False)}
 
-    def wanted(runs: pa.Table) -> np.ndarray:
-        frame = runs.select(["task", "budget", "budget_unit", "n_workers", "clock"]).to_pandas()
-        fits = (why_left_out(frame) == "").to_numpy()
-        labels = zip(frame["task"].astype(str), frame["budget"], fits, strict=True)
-        return np.array([is_in and table_of(task, budget) == name for task, budget, is_in in labels], dtype=bool)
 
+def _is_of(task: str, name: TableName, runs: pa.Table) -> np.ndarray:
+    """Shape (runs,), boolean: those on a task that belong to a table."""
+    frame = runs.select(_DECIDE).to_pandas()
+    mask: np.ndarray = (
+        (frame["task"].astype(str) == task) & (frame["budget"] == name.budget) & (why_left_out(frame) == "")
+    ).to_numpy()
+    return mask
+
+
+def _copy(source: ResultsFolder, target: ResultsFolder, shard: str, wanted: Callable[[pa.Table], np.ndarray]) -> None:
+    """Copy runs, with all that belongs to them, as a shard; nothing where none is wanted."""
     runs, trials = source.read(wanted)
-    if not len(runs):
-        return
+    if len(runs):
+        _write(target, shard, runs, trials, source)
+
+
+def _write(target: ResultsFolder, shard: str, runs: pa.Table, trials: pa.Table, source: ResultsFolder) -> None:
+    """Write runs of a source with their trials, descriptions and sessions."""
     ran = set(zip(*(runs[label].cast(pa.string()).to_pylist() for label in ("task", "task_version")), strict=True))
     tasks = source.on_shards(source.task_rows)
     write_shard(target, shard, runs, [trials], [tasks[key] for key in sorted(ran)])
