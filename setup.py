@@ -2,7 +2,7 @@
 
 from setuptools import find_packages, setup
 
-FOLDERS = ("optimizers", "tasks", "subsets", "analysis", "configs")
+FOLDERS = ("optimizers", "tasks", "subsets", "analysis", "archive", "configs")
 package_dir = {"optathlon": "harness"} | {f"optathlon.{folder}": folder for folder in FOLDERS}
 packages = [
     name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / ".typing" / "optathlon"
-FOLDERS = ("optimizers", "tasks", "subsets", "analysis", "configs")
+FOLDERS = ("optimizers", "tasks", "subsets", "analysis", "archive", "configs")
 
 
 def wanted() -> dict[str, str]:

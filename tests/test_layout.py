@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("harness", "optimizers", "tasks", "subsets", "analysis", "configs")
+FOLDERS = ("harness", "optimizers", "tasks", "subsets", "analysis", "archive", "configs")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
