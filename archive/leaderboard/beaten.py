@@ -45,4 +45,4 @@ def beats_random(final_losses: pd.Series) -> pd.DataFrame:
     """
     if BASELINE not in final_losses.index.unique("optimizer"):
         return pd.DataFrame(index=final_losses.index.unique("task").sort_values())
-    return (1 + rank_leads(final_losses, BASELINE)) / 2
+    return (1 - rank_leads(final_losses, BASELINE)) / 2

@@ -76,7 +76,8 @@ def boards(regime: Regime, milliseconds: Mapping[str, float]) -> Iterator[Board]
         if facet.group.nunique() > 1:
             known = facet.group.dropna()
             on_known = losses[losses.index.get_level_values("task").isin(known.index)]
-            yield from _boards(regime, facet.name, on_known, known)
+            found = [*_boards(regime, facet.name, on_known, known)]
+            yield from sorted(found, key=lambda board: facet.order.index(board.title))
     names = losses.index.get_level_values("optimizer")
     costs = names.map(lambda name: milliseconds.get(str(name), np.inf)).to_numpy(dtype=float)
     for limit in OVERHEADS:

@@ -10,6 +10,8 @@ ALL = "all tasks"
 
 _DIMENSIONS = {5: "up to 5 hyperparameters", 10: "6 to 10 hyperparameters", 20: "11 to 20 hyperparameters"}
 _MORE = "over 20 hyperparameters"
+_SPACES = ("numbers only", "with choices", "with conditions")
+_ORDER = (*_SPACES, *_DIMENSIONS.values(), _MORE)
 _TYPES = {"multi-fidelity-objective": "multi-fidelity and multi-objective"}
 OVERHEADS = (1.0, 10.0, 100.0)
 """Milliseconds per trial up to which optimizers have a board of their own."""
@@ -22,6 +24,12 @@ class Facet:
     name: str
     title: str
     group: pd.Series
+
+    @property
+    def order(self) -> list[str]:
+        """The groups that occur, as they are shown."""
+        known = {str(name) for name in self.group.dropna()}
+        return [name for name in _ORDER if name in known] + sorted(known - {*_ORDER})
 
 
 def facets(features: pd.DataFrame) -> list[Facet]:
@@ -41,11 +49,11 @@ def facets(features: pd.DataFrame) -> list[Facet]:
 
 
 def _space(task: pd.Series) -> str | None:
-    if task["hyperparameters"] is None:
+    if not isinstance(task["hyperparameters"], str):
         return None
     if task["conditional"]:
-        return "with conditions"
-    return "numbers only" if task["hyperparameters"] == "numerical" else "with choices"
+        return _SPACES[2]
+    return _SPACES[0] if task["hyperparameters"] == "numerical" else _SPACES[1]
 
 
 def _size(dimension: float) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from optathlon.analysis.metrics.coverage import run_failures
 from optathlon.analysis.metrics.normalisation import BASELINE
 from optathlon.analysis.plots.style import looks
 from optathlon.analysis.report.charts import Chart, Option, View, control, lines
+from optathlon.analysis.report.sentences import counted
 from optathlon.analysis.stats.focus import mean_effects
 from optathlon.archive.leaderboard.boards import Board
 from optathlon.archive.leaderboard.facets import ALL
@@ -72,7 +73,7 @@ class Kinds:
         for facet in self._regime.facets:
             if facet.group.nunique() > 1:
                 members = facet.group.dropna().groupby(facet.group.dropna()).groups
-                groups += [(facet.title, str(title), index) for title, index in sorted(members.items())]
+                groups += [(facet.title, title, members[title]) for title in facet.order]
         for facet_title, title, index in groups:
             here = beaten.reindex(beaten.index.intersection(index))
             if len(here):
@@ -115,27 +116,35 @@ class OnTask:
 
 def on_tasks(regime: Regime, name: str) -> list[OnTask]:
     """Its tasks, those first on which it beats most of the others."""
-    values = regime.analysis.final_values
-    own = regime.beaten[name].dropna() if name in regime.beaten else pd.Series(dtype=float)
-    ends = regime.courses.iloc[:, -1]
-    found = []
-    for task, share in own.items():
-        here = regime.beaten.loc[task].dropna()
-        regret = ends.loc[task]
-        found.append(
-            OnTask(
-                task=str(task),
-                regime=regime.title,
-                median=float(values.at[(task, name), "median"]),
-                place=1 + int((here > share + 1e-12).sum()),
-                of=len(here),
-                beaten=float(share),
-                regret=float(regret[name]),
-                rest=float(regret.drop(name).median()),
-                runs=int(regime.ran.at[task, name]),
-            )
+    if name not in regime.beaten:
+        return []
+    own = regime.beaten.columns.get_loc(name)
+    ends, rest = regime.courses[:, own, -1], _rest(regime, name)[:, -1]
+    of = regime.beaten.notna().sum(axis=1)
+    found = [
+        OnTask(
+            task=str(task),
+            regime=regime.title,
+            median=float(regime.medians.iat[row, own]),
+            place=int(regime.places.iat[row, own]),
+            of=int(of.iat[row]),
+            beaten=float(regime.beaten.iat[row, own]),
+            regret=float(ends[row]),
+            rest=float(rest[row]),
+            runs=int(regime.ran.at[task, name]),
         )
+        for row, task in enumerate(regime.beaten.index)
+        if pd.notna(regime.beaten.iat[row, own])
+    ]
     return sorted(found, key=lambda one: (-one.beaten, one.task))
+
+
+def _rest(regime: Regime, name: str) -> np.ndarray:
+    """Shape (tasks, points): the median regret of the other optimizers that ran a task."""
+    others = regime.courses[:, regime.beaten.columns != name]
+    with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        median: np.ndarray = np.nanmedian(others, axis=1)
+    return median
 
 
 def course_chart(found: Sequence[Regime], name: str) -> tuple[Chart, list[str]]:
@@ -144,8 +153,9 @@ def course_chart(found: Sequence[Regime], name: str) -> tuple[Chart, list[str]]:
     numbers = {each: number for number, each in enumerate(shown)}
     views: dict[str, View] = {}
     for regime in found:
+        courses = _courses(regime, name)
         for title, tasks in _groups(regime, name):
-            views[f"{regime.name}|{title}"] = _view(regime.courses, name, tasks, numbers)
+            views[f"{regime.name}|{title}"] = _view(regime, courses, tasks, numbers)
     titles = dict.fromkeys(key.partition("|")[2] for key in views)
     controls = [
         control("Budget", [Option(regime.name, regime.title) for regime in found], "regime"),
@@ -155,33 +165,40 @@ def course_chart(found: Sequence[Regime], name: str) -> tuple[Chart, list[str]]:
 
 
 def _groups(regime: Regime, name: str) -> Iterator[tuple[str, pd.Index]]:
-    if name not in regime.ran or not regime.ran[name].any():
+    if name not in regime.beaten:
         return
-    own = regime.ran.index[regime.ran[name] > 0]
+    own = regime.beaten.index[regime.beaten[name].notna()]
     yield ALL, own
     for facet in regime.facets[:2]:
         group = facet.group.reindex(own).dropna()
         if facet.group.nunique() > 1:
-            yield from ((str(title), members) for title, members in sorted(group.groupby(group).groups.items()))
+            members = group.groupby(group).groups
+            yield from ((title, members[title]) for title in facet.order if title in members)
 
 
-def _view(courses: pd.DataFrame, name: str, tasks: pd.Index, numbers: dict[str, int]) -> View:
-    here = courses[courses.index.get_level_values("task").isin(tasks)]
-    names = here.index.get_level_values("optimizer")
-    lines_of = {
-        name: here[names == name].mean(),
-        REST: here[names != name].groupby(level="task").median().mean(),
-        BASELINE: here[names == BASELINE].mean(),
-    }
-    kept = {each: lines_of[each] for each in numbers if lines_of[each].notna().any()}
-    bands = pd.concat(kept, names=["optimizer", "fraction"]).rename("mean").to_frame()
+def _courses(regime: Regime, name: str) -> dict[str, np.ndarray]:
+    """By line, shape (tasks, points): the optimizer itself, the median of the others, and random search."""
+    if name not in regime.beaten:
+        return {}
+    found = {name: regime.courses[:, regime.beaten.columns.get_loc(name)], REST: _rest(regime, name)}
+    if regime.has_random:
+        found[BASELINE] = regime.courses[:, regime.beaten.columns.get_loc(BASELINE)]
+    return found
+
+
+def _view(regime: Regime, courses: dict[str, np.ndarray], tasks: pd.Index, numbers: dict[str, int]) -> View:
+    rows = regime.beaten.index.isin(tasks)
+    points = pd.Index(regime.points, name="fraction")
+    means = {each: pd.DataFrame(courses[each][rows], columns=points).mean() for each in numbers if each in courses}
+    means = {each: mean for each, mean in means.items() if mean.notna().any()}
+    bands = pd.concat(means, names=["optimizer"]).rename("mean").to_frame()
     return {
         "kind": "lines",
-        "x": {"label": "share of the budget", "scale": "percent", "values": [*map(float, courses.columns)]},
+        "x": {"label": "share of the budget", "scale": "percent", "values": regime.points},
         "y": {"label": "mean regret", "scale": "linear", "best": "low"},
         "shape": "step",
-        "note": f"Regret: 0 is the best loss with which any run on the task ended, 1 the worst, 2 without a result. Mean "
-        f"over the {len(tasks)} {'task' if len(tasks) == 1 else 'tasks'} that it ran.",
+        "note": "Regret: 0 is the best loss with which any run on the task ended, 1 the worst, 2 without a result. "
+        f"Mean over the {counted(len(tasks), 'task')} that it ran.",
         **lines(bands, "mean", numbers),
     }
 
@@ -197,9 +214,5 @@ def chart_data(chart: Chart, shown: Sequence[str], id: str) -> dict[str, Any]:
 
 def failures(found: Sequence[Regime], name: str) -> list[dict[str, Any]]:
     """Its runs that failed or were skipped, by cause."""
-    parts = [run_failures(_of(regime.analysis.results.runs, name)).assign(regime=regime.title) for regime in found]
+    parts = [regime.failures[regime.failures["optimizer"] == name].assign(regime=regime.title) for regime in found]
     return cast("list[dict[str, Any]]", pd.concat(parts).to_dict("records"))
-
-
-def _of(runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    return runs[(runs["optimizer"] == name).to_numpy()]

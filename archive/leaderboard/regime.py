@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from optathlon.analysis.analysis import Analysis
+from optathlon.analysis.metrics.coverage import run_failures
 from optathlon.analysis.metrics.normalisation import BASELINE, BEST_TO_WORST
 from optathlon.analysis.report.task_curves import TaskCurves
 from optathlon.archive.leaderboard.beaten import beaten, beats_random
@@ -53,11 +55,33 @@ class Regime:
         """Tasks x optimizers: the chance of beating random search (see `beats_random`)."""
         return beats_random(self.analysis.final_losses)
 
+    @property
+    def points(self) -> list[float]:
+        """The shares of the budget at which `courses` are known."""
+        return [*map(float, self.analysis.losses.columns)]
+
     @cached_property
-    def courses(self) -> pd.DataFrame:
-        """Index (`task`, `optimizer`), one column per share of the budget: the mean regret over seeds, 0 is best."""
+    def courses(self) -> np.ndarray:
+        """Shape (tasks, optimizers, points), as `beaten` has them: mean regret over seeds; NaN without runs."""
         regret = BEST_TO_WORST(self.analysis.losses, self.analysis.results.tasks)
-        return regret.groupby(level=["task", "optimizer"]).mean()
+        means = regret.groupby(level=["task", "optimizer"]).mean()
+        cells = pd.MultiIndex.from_product([self.beaten.index, self.beaten.columns])
+        return means.reindex(cells).to_numpy().reshape(*self.beaten.shape, -1)
+
+    @cached_property
+    def medians(self) -> pd.DataFrame:
+        """Tasks x optimizers: the median over seeds at the end, in the user's units."""
+        return self.analysis.final_values["median"].unstack("optimizer").reindex_like(self.beaten)
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """Tasks x optimizers: 1 for who beats most of the others, and so on; NaN without runs."""
+        return self.beaten.round(12).rank(axis=1, ascending=False, method="min")
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """Runs that failed or were skipped, by optimizer and cause (see `run_failures`)."""
+        return run_failures(self.analysis.results.runs)
 
     @cached_property
     def curves(self) -> TaskCurves:
@@ -75,8 +99,10 @@ def regimes(results: Results, seed: int) -> list[Regime]:
     runs = results.runs
     text = runs["budget"].map("{:g}".format)
     unit = runs["budget_unit"].astype(str)
-    order = pd.DataFrame({"unit": unit, "budget": runs["budget"], "text": text}).drop_duplicates().sort_values(
-        ["unit", "budget"], kind="stable"
+    order = (
+        pd.DataFrame({"unit": unit, "budget": runs["budget"], "text": text})
+        .drop_duplicates()
+        .sort_values(["unit", "budget"], kind="stable")
     )
     if len(order) > _MOST:
         return [Regime("own", "budgets of their own", results, seed)]

@@ -155,13 +155,12 @@ class _Site:
     @cached_property
     def _scope(self) -> list[tuple[str, str]]:
         runs = sum(len(regime.analysis.losses) for regime in self._regimes)
-        facts = [
+        return [
             (f"{len(self._optimizers):,}", "optimizers"),
             (f"{len(self._tasks):,}", "tasks"),
             (f"{runs:,}", "runs"),
             (" and ".join(regime.title for regime in self._regimes), "budget"),
         ]
-        return facts
 
     def _choices(self, regime: Regime, links: Mapping[int, str]) -> list[tuple[str, list[tuple[str, str]]]]:
         """By kind of board, the boards of a regime with their addresses."""
@@ -184,9 +183,7 @@ class _Site:
             name=name,
             milliseconds=[*zip(OBSERVATIONS, overheads().get(name.partition("[")[0], ()), strict=False)],
             places=[
-                place
-                for regime in self._regimes
-                for place in optimizer_page.places(regime, self._boards[regime], name)
+                place for regime in self._regimes for place in optimizer_page.places(regime, self._boards[regime], name)
             ],
             kinds=known,
             extremes=optimizer_page.extremes([kind for kind in known if kind.regime == self._regimes[0].title]),
@@ -226,10 +223,15 @@ class _Site:
         regime = next(each for each in self._regimes if task in each.analysis.results.tasks.index)
         finals = [each.curves.best_first(task) for each in self._regimes if task in each.curves.finals]
         features = regime.analysis.features.loc[task]
-        return {"name": task, "features": features, "best": [names[0] for names in finals], "optimizers": len(finals[0])}
+        return {
+            "name": task,
+            "features": features,
+            "best": [names[0] for names in finals],
+            "optimizers": max(map(len, finals)),
+        }
 
-    def _page(self, template: str, name: str, **known: Any) -> str:
-        return self._environment.get_template(template).render(root="../" * name.count("/"), **known)
+    def _page(self, template: str, file: str, /, **known: Any) -> str:
+        return self._environment.get_template(template).render(root="../" * file.count("/"), **known)
 
 
 def _of(runs: pd.DataFrame, name: str) -> pd.DataFrame:
