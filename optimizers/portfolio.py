@@ -71,7 +71,7 @@ def _default(space: ConfigurationSpace) -> dict[str, Value]:
 
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
-    """The configurations of a file; `UsageError` in one line where it is no portfolio."""
+    """The configurations of a file; `UsageError` in one line where it is not a portfolio."""
     where = f"the portfolio {str(path)!r}"
     content = parse_json(read_text(expanded(path), "portfolio", most_bytes=_LARGEST_BYTES), where, hint=_HINT)
     found = content.get("configurations") if isinstance(content, dict) else None

@@ -265,7 +265,7 @@ def _remove_earlier(out: Path) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not manifest.is_file() or "optimizers.html" not in manifest.read_text(encoding="utf-8").splitlines():
-        raise UsageError(f"{str(out)!r} is there, and is no leaderboard: give a folder that is empty or not there yet")
+        raise UsageError(f"{str(out)!r} is not a leaderboard: give a folder that is empty or not there yet")
     for name in manifest.read_text(encoding="utf-8").splitlines():
         path = out / name
         if path.resolve().is_relative_to(out.resolve()):

@@ -77,7 +77,7 @@ def _validation(found: Candidates, left_out: Sequence[LeftOut | None]) -> Iterat
     """What portfolios made without a task do on it, and what as many random candidates would."""
     judged = {task: one for task, one in zip(found.tasks, left_out, strict=True) if one is not None}
     if not judged or len(found.tasks) < 2:
-        yield "there is no other task: whether it is good on a new one can't be told"
+        yield "there is only one task: whether it is good on a new one can't be said"
         return
     width = max(map(len, judged))
     yield "made without a task, and judged on it:"

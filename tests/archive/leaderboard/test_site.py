@@ -85,7 +85,7 @@ def test_an_earlier_leaderboard_makes_room(plain: Results, tmp_path: Path) -> No
 
 def test_a_folder_of_something_else_is_refused(plain: Results, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("mine")
-    with pytest.raises(UsageError, match="is no leaderboard"):
+    with pytest.raises(UsageError, match="is not a leaderboard"):
         write_leaderboard(plain, tmp_path)
     assert (tmp_path / "index.html").read_text() == "mine"
 
@@ -128,6 +128,6 @@ def test_the_command(in_process: InProcess, tmp_path: Path) -> None:
     index = (tmp_path / "site" / "index.html").read_text()
     assert "3 optimizers are ranked on the 9 tasks that all of them ran" in index and "<h1>Mine</h1>" in index
     again = in_process("leaderboard", tmp_path / "one", "--out", tmp_path / "one")
-    assert again.returncode == 2 and "is no leaderboard" in again.stderr
+    assert again.returncode == 2 and "is not a leaderboard" in again.stderr
     missing = in_process("leaderboard", tmp_path / "none", "--out", tmp_path / "other")
     assert missing.returncode == 2 and missing.stderr.count("\n") == 1

@@ -117,7 +117,7 @@ def test_what_is_not_feasible_is_no_candidate(in_process: InProcess, plugin: Pat
     assert done.returncode == 0, done.stderr
     written = json.loads(file.read_text())["configurations"]
     assert written and all(config["x"] <= 0.9 and config["kind"] != "c" for config in written)
-    assert "no other task" in done.stdout
+    assert "only one task" in done.stdout
 
 
 @pytest.mark.parametrize(
