@@ -176,10 +176,10 @@ def against_random(regime: Regime) -> Iterator[str]:
     tasks = regime.beats_random.notna().sum().reindex(effects.index)
     known = effects[tasks >= ENOUGH_TASKS]
     better, worse = known[known["low"] > 0.5], known[known["high"] < 0.5]
+    unknown = len(known) - len(better) - len(worse)
     yield (
-        f"Of {len(known)} optimizers with {ENOUGH_TASKS} tasks or more beside `random`, {len(better)} beat it more often "
-        f"than not by their 95 % interval, {len(worse)} less often than not, and of {len(known) - len(better) - len(worse)} "
-        "it can't be said."
+        f"Of {len(known)} optimizers with {ENOUGH_TASKS} tasks or more beside `random`, {len(better)} beat it more "
+        f"often than not by their 95 % interval, {len(worse)} less often than not, and of {unknown} it can't be said."
     )
     quick = [name for name in better.sort_values("estimate", ascending=False).index if overhead_of(name) <= 1.0]
     if quick:
