@@ -21,8 +21,10 @@ STRATA_multi-objective := collection
 STRATA_multi-fidelity := collection
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 
+BASELINES := $(patsubst configs/baselines-%.yaml,%,$(wildcard configs/baselines-*.yaml))
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rest test-all lint docs pages clean subsets $(SUBSETS:%=subset-%)
+.PHONY: help demo test test-rest test-all lint docs pages clean baselines $(BASELINES:%=baselines-%) subsets $(SUBSETS:%=subset-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,12 @@ $(SUBSETS:%=subset-%): subset-%: $(VENV)/.test
 	$(BIN)/optathlon subset select grids/$* -k $(SIZE_$*) --optimizers $(SPAN_$*) --type $* --dev --test \
 		$(STRATA_$*:%=--strata %) --certify 60s --out subsets/shipped/$*.yaml
 	$(BIN)/optathlon subset validate grids/$* subsets/shipped/$*.yaml
+
+baselines: $(BASELINES:%=baselines-%) ## Do the runs that don't ship yet, and add them (days; it can be repeated)
+
+$(BASELINES:%=baselines-%): baselines-%: $(VENV)/.all
+	$(BIN)/optathlon run configs/baselines-$*.yaml --baselines --yes -j $(JOBS) --out baselines/$* || test $$? = 1
+	$(BIN)/optathlon archive pack baselines/$* --out baselines/whole --tables archive/shipped
 
 lint: $(VENV)/.test ## Style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ from optathlon.analysis.stats.ranking import ranks, task_ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.standings import standings
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
-from optathlon.results.frames import matching
+from optathlon.results.frames import has_all_trials, matching
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -85,6 +85,19 @@ class Analysis:
     def optimizers(self) -> list[str]:
         """All optimizers, by name."""
         return sorted(self.results.runs["optimizer"].unique())
+
+    @cached_property
+    def whole_trials(self) -> pd.DataFrame:
+        """The trials of runs of which all are there: not those of baselines."""
+        trials = self.results.trials
+        whole = has_all_trials(trials)
+        return trials if whole.all() else trials[whole]
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """The optimizers of which only incumbents are known, by name."""
+        trials = self.results.trials
+        return sorted(trials.loc[~has_all_trials(trials), "optimizer"].astype(str).unique())
 
     @cached_property
     def has_course(self) -> bool:
@@ -192,7 +205,7 @@ class Analysis:
     def trials_of(self, task: str) -> pd.DataFrame:
         """The trials on one task: `config`, and the `loss` of the first objective, NaN of trials that don't count."""
         require_columns(self.results.trials, ["config"])
-        trials = self.results.trials[(self.results.trials["task"] == task).to_numpy()]
+        trials = self.whole_trials[(self.whole_trials["task"] == task).to_numpy()]
         loss = signs(row_of(self.results.tasks, task))[0] * trials["value"]
         return pd.DataFrame({"config": trials["config"], "loss": loss.where(countable(trials, self.results.tasks))})
 

@@ -65,8 +65,8 @@ def side_by_side(first: Results, second: Results, *, names: tuple[str, str]) -> 
     one, other = (_renamed(side, name, shared, tasks) for side, name in zip((first, second), names, strict=True))
     return replace(
         first,
-        runs=_stacked(one.runs, _paired_roots(other.runs, one.runs)),
-        trials=_stacked(one.trials, other.trials),
+        runs=stacked(one.runs, _paired_roots(other.runs, one.runs)),
+        trials=stacked(one.trials, other.trials),
         tasks=tasks,
         provenance=pd.concat([one.provenance, other.provenance]),
     )
@@ -296,7 +296,7 @@ def _paired_roots(runs: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(root_seed=others["root_seed"].iloc[0]) if single else runs
 
 
-def _stacked(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+def stacked(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """The rows of both; labels that are categorical in both stay so, their categories sorted."""
     labels = {
         name: union_categoricals([first[name], second[name]], sort_categories=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from optathlon.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from optathlon.archive.frames import baselines
     from optathlon.budget import Budget, BudgetUnit
     from optathlon.errors import SearchSpaceExhausted
     from optathlon.experiments.driver import Summary, plan_experiment, run_experiment
@@ -47,6 +48,7 @@ __all__ = [
     "TaskType",
     "Trial",
     "as_task",
+    "baselines",
     "load",
     "make_optimizer",
     "plan_experiment",
@@ -79,6 +81,7 @@ _HOMES = {
     "TaskType": "problem",
     "Trial": "trial",
     "as_task": "function_task",
+    "baselines": "archive.frames",
     "load": "results.frames",
     "make_optimizer": "running.ask_tell",
     "plan_experiment": "experiments.driver",

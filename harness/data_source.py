@@ -51,7 +51,7 @@ class Archive:
     name:
         What mirrors and folders of downloads call it, with its ending: `"pd1.tar.gz"`.
     url:
-        Where it is published.
+        Where it is published; empty where only mirrors and folders have it.
     size:
         In bytes; at most, where the checksum is not known.
     members:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.countable import at_full_fidelity
+from optathlon.results.frames import SPENT
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -99,13 +100,14 @@ class OrderedTrials:
             case "simulated":
                 spent = np.where(self._of_run("clock") == "real", np.nan, self._clock)
             case "full_fidelity_trials":
-                spent = self._total(at_full_fidelity(self._trials, self._tasks)[self.rows].astype(float))
+                counted = self._total(at_full_fidelity(self._trials, self._tasks)[self.rows].astype(float))
+                spent = self._told(axis, counted)
             case "compute":
                 parts = np.array([self.column(name) for name in ("ask_s", "tell_s", "evaluate_s")])
                 known = ~np.isnan(parts).all(axis=0)
                 spent = self._total(np.where(known, np.nansum(parts, axis=0), np.nan))
             case "evaluations":
-                spent = self._total(np.nan_to_num(self.column("evaluations")))
+                spent = self._told(axis, self._total(np.nan_to_num(self.column("evaluations"))))
             case "cost":
                 spent = self._total(self._with_failed(self.column("cost")))
             case _:
@@ -135,7 +137,8 @@ class OrderedTrials:
         spent = np.full(len(self), np.nan)
         for name in ("evaluations", "cost"):
             if (unit == name).any():
-                spent = np.where(unit == name, np.nan_to_num(self._total(self.column(name))), spent)
+                total = self._told(name, self._total(self.column(name)))
+                spent = np.where(unit == name, np.nan_to_num(total), spent)
         spent = np.where(np.isin(unit, ["evaluations", "cost"]), spent, self._clock)
         fraction: np.ndarray = np.clip(spent / budget, 0.0, 1.0)
         return fraction
@@ -155,6 +158,11 @@ class OrderedTrials:
             return totals
         known = pd.Series(np.isfinite(amounts)).groupby(self.run).transform("any").to_numpy()
         return np.where(known, totals, np.nan)
+
+    def _told(self, axis: str, counted: np.ndarray) -> np.ndarray:
+        """What was counted, or what trials say themselves where others of their run are not there."""
+        told = self.metric(f"{SPENT}{axis}")
+        return np.where(np.isnan(told), counted, told)
 
     def _of_run(self, column: str) -> np.ndarray:
         values = self.runs[column]

@@ -55,6 +55,7 @@ def write_report(
     focus: str | None = None,
     changes: Changes | None = None,
     columns: ChosenColumns | None = None,
+    remarks: Sequence[str] = (),
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
 
@@ -81,13 +82,24 @@ def write_report(
         What changed from some of these results to the others, which then comes first.
     columns:
         Columns of the tables for readers, where they aren't those that are shown by default.
+    remarks:
+        Sentences on where these results come from, for its head.
 
     Returns
     -------
     The path of `index.html`. Figures that an earlier report left in the folder are removed. Raises `UsageError` where
     there are no runs, or none of the optimizer in focus.
     """
-    page = make_page(results, seed=seed, subset=subset, ties=ties, importance=importance, focus=focus, changes=changes)
+    page = make_page(
+        results,
+        seed=seed,
+        subset=subset,
+        ties=ties,
+        importance=importance,
+        focus=focus,
+        changes=changes,
+        remarks=remarks,
+    )
     return write_page(page, out_dir, title=title, columns=columns)
 
 
@@ -139,6 +151,7 @@ def make_page(
     focus: str | None = None,
     tell: Tell = silent,
     changes: Changes | None = None,
+    remarks: Sequence[str] = (),
 ) -> Page:
     """The page of a report, of which nothing is written yet; arguments and errors are those of `write_report`."""
     if results.runs.empty:
@@ -149,7 +162,9 @@ def make_page(
     if focus is not None and focus not in analysis.optimizers:
         raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
     found = None if subset is None else subset_study(results, subset, seed=seed)
-    data = ReportData(analysis, subset=found, ties=ties, explained=explained, focus=focus, changes=changes)
+    data = ReportData(
+        analysis, subset=found, ties=ties, explained=explained, focus=focus, changes=changes, remarks=remarks
+    )
     return Page(data, tell)
 
 

@@ -32,7 +32,7 @@ def scope(analysis: Analysis) -> list[tuple[str, str]]:
         (f"{runs['task'].nunique():,}", "tasks"),
         (f"{runs['seed'].nunique():,}", "seeds"),
         (f"{len(runs):,}", "runs"),
-        (f"{len(analysis.results.trials):,}", "trials"),
+        (f"{int(runs['trials'].sum()):,}", "trials"),
         (_budget(runs) if analysis.has_course else "", "budget"),
         (" to ".join(days), "started (UTC)"),
     ]

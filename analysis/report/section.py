@@ -36,6 +36,8 @@ class ReportData:
         The optimizer that is compared with each other one, if that was asked for.
     changes:
         What changed from some of these results to the others, if the page is about that.
+    remarks:
+        Sentences on where the results come from.
 
     Attributes
     ----------
@@ -54,6 +56,7 @@ class ReportData:
         explained: Sequence[str] = (),
         focus: str | None = None,
         changes: Changes | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         self.analysis = analysis
         self.ties = ties
@@ -61,6 +64,7 @@ class ReportData:
         self.explained = explained
         self.focus = focus
         self.changes = changes
+        self.remarks = remarks
         self.looks: dict[str, Look] = looks(analysis.optimizers)
         self.numbers = {name: number for number, name in enumerate(self.looks)}
 

@@ -33,6 +33,7 @@ ROWS = [
         Room("report", "page, sections", "read", 0.29),
         Room("testing", "conformance", "run", 0.29),
     ],
+    [Room("archive", "baselines that ship: packing, joining, checking", "read")],
     [Room("subsets", "selection, proof, validation of representative tasks", "read")],
     [Room("analysis", "metrics → stats → plots, comparison, export", "read")],
     [Room("results", "folder, schema, writer, frames, merge, status", "base")],

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.flags import OPTIONAL_VALUES
 from optathlon.cli.help import HELP_FLAGS, in_plain_words
 from optathlon.cli.output import flush, show
 from optathlon.errors import OptathlonError, UsageError
@@ -43,6 +44,7 @@ COMMANDS = {
     "judge": "judge:group",
     "data": "data:group",
     "env": "env:group",
+    "archive": "archive:group",
     "completion": "completion:completion",
 }
 """The module of this folder that each command is in, and its function there, or its group of commands."""
@@ -138,10 +140,15 @@ def run_command() -> NoReturn:
         sys.exit(HARNESS_FAILED)
 
 
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments, where a flag that may have a value has one."""
+    return [OPTIONAL_VALUES.get(argument, argument) for argument in arguments]
+
+
 def _exit_code(arguments: Sequence[str]) -> Any:
     """Do the command. Where nobody reads a help, which rich takes for a failure, all is well."""
     try:
-        return command()(arguments, standalone_mode=False)
+        return command()(_with_values(arguments), standalone_mode=False)
     except SystemExit as end:
         return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
 

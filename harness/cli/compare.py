@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED, Json, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Baselines, Json, path_argument, path_option
 from optathlon.cli.output import show
-from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results
+from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results, with_shipped
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def compare(
     maximize: Maximize = False,
     failure_values: FailureValues = None,
     ties: Ties = 0.0,
+    baselines: Baselines = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
@@ -58,11 +59,15 @@ def compare(
     one, other = with_failure_values(one, other, values=failure_values or ())
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
+    remarks: list[str] = []
+    if baselines is not None:
+        both, remarks = with_shipped(both, baselines)
     found = changes_between(one, other, names=called, ties=ties, seed=seed)
     if not as_json:
         show("\n".join([*_table(found.by_optimizer, called), *_sentences(found), *found.notes]))
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
-    page = write_report(both, folder, title=f"{called[0]} and {called[1]}", seed=seed, ties=ties, changes=found)
+    title = f"{called[0]} and {called[1]}"
+    page = write_report(both, folder, title=title, seed=seed, ties=ties, changes=found, remarks=remarks)
     if as_json:
         show_json(compare_document(called, found.by_optimizer, found.by_task, found.notes, page))
     else:

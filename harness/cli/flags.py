@@ -77,6 +77,17 @@ KeepOld = Annotated[
     bool | None, typer.Option("--keep-old", help="Keep results of the same optimizers that other code gave.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, as docs/json.md describes it.")]
+OPTIONAL_VALUES = {"--baselines": "--baselines=*"}
+"""Flags that need no value, with the one that they have without."""
+
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        "--baselines",
+        help="Beside the results that ship, of all optimizers or of NAME,NAME (patterns): --baselines=optuna-*,smac-*.",
+        metavar="[=NAMES]",
+    ),
+]
 Isolate = Annotated[bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")]
 Executor = Annotated[str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")]
 ExecutorOptions = Annotated[

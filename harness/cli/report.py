@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Baselines, path_argument, path_option
 from optathlon.cli.output import show
-from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, beside, read_results
+from optathlon.cli.source import (
+    FailureValues,
+    Maximize,
+    Optimizers,
+    Tasks,
+    Ties,
+    beside,
+    read_results,
+    with_shipped,
+)
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
 from optathlon.redaction import without_known_secrets
@@ -71,6 +80,7 @@ def report(
         ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page. Default: the name of the experiment.")] = None,
+    baselines: Baselines = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
@@ -91,6 +101,9 @@ def report(
             failure_values=failure_values,
             configurations=bool(importance),
         )
+        remarks: list[str] = []
+        if baselines is not None:
+            found, remarks = with_shipped(found, baselines)
         if references is not None:
             found = _frozen(found, references)
         page = make_page(
@@ -100,6 +113,7 @@ def report(
             ties=ties,
             importance=importance or (),
             focus=focus,
+            remarks=remarks,
             tell=tell,
         )
         part = part_of(optimizers or (), tasks or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +101,14 @@ def run(
     name: Annotated[str | None, typer.Option(help="A label stored with every run.")] = None,
     fresh: Fresh = None,
     keep_old: KeepOld = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(
+            "--baselines",
+            help="Leave out runs that ship as baselines, of all optimizers or of NAME,NAME (patterns).",
+            metavar="[=NAMES]",
+        ),
+    ] = None,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
@@ -133,6 +142,7 @@ def run(
         "name": name,
         "fresh": fresh,
         "keep_old": keep_old,
+        "baselines": baselines,
     }
     experiment = Experiment.read(file, flags)
     if not dry_run:
@@ -187,6 +197,10 @@ def _print_plan(plan: Plan) -> None:
     show(f"  to do    {len(plan.todo)}" + (f" ({again} again)" if again else ""))
     show(f"  skipped  {len(plan.skipped)}")
     _print_reasons(plan.skipped)
+    if plan.shipped:
+        show(f"  shipped  {len(plan.shipped)}")
+        for line in _shipped_lines(plan):
+            show(f"    {line}")
     if plan.unplaced:
         show(f"  no GPU   {len(plan.unplaced)}")
         _print_reasons(plan.unplaced)
@@ -202,8 +216,18 @@ def _print_plan(plan: Plan) -> None:
 
 def announce(plan: Plan) -> None:
     """Tell what should be known before anything runs."""
-    for line in (*plan.absent, *_reason_lines(plan.remarks)):
+    for line in (*plan.absent, *_shipped_lines(plan), *_reason_lines(plan.remarks)):
         show(f"note: {line}", file=sys.stderr)
+
+
+def _shipped_lines(plan: Plan) -> Iterator[str]:
+    """A line for each optimizer of which runs ship, and so needn't be done."""
+    every = Counter(spec.optimizer for spec in (*plan.runs, *plan.shipped))
+    shipped = Counter(spec.optimizer for spec in plan.shipped)
+    for optimizer, count in [*shipped.items()][:_REASONS_SHOWN]:
+        yield f"{redacted(optimizer)}: {count} of {every[optimizer]} runs ship as baselines and needn't be done"
+    if len(shipped) > _REASONS_SHOWN:
+        yield f"and runs of {len(shipped) - _REASONS_SHOWN} further optimizers: {shipped.total()} runs in all"
 
 
 def _print_reasons(runs: list[tuple[RunSpec, str]]) -> None:

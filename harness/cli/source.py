@@ -81,6 +81,14 @@ def read_results(
     return with_failure_values(found, values=failure_values or ())[0]
 
 
+def with_shipped(results: Results, patterns: str) -> tuple[Results, list[str]]:
+    """The results beside the baselines that ship and that these patterns name, and what to say of those."""
+    from optathlon.archive.joining import with_baselines
+
+    found = with_baselines(results, [name.strip() for name in patterns.split(",")])
+    return found.results, [*found.lines()]
+
+
 def read_flags(maximize: bool, failure_values: Sequence[float] | None) -> list[str]:
     """The flags with which a command reads the same results again."""
     values = [("--failure-value", f"{value:.17g}") for value in failure_values or ()]

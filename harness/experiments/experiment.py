@@ -191,6 +191,8 @@ class Experiment(Execution):
         Optimizers (ids, names without options, or patterns with `*`) whose runs by other code are done again.
     keep_old:
         Whether results of other code of the same optimizers may stay beside new ones; by default they are refused.
+    baselines:
+        Optimizers (patterns, with commas between them) whose runs are left out where they ship as baselines.
     """
 
     name: str = ""
@@ -208,6 +210,7 @@ class Experiment(Execution):
     out: Path = Field(default=Path("out"), validate_default=True)
     fresh: list[str] = []
     keep_old: bool = False
+    baselines: str | None = None
 
     @model_validator(mode="before")
     @classmethod

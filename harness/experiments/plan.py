@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import chain, product
 from types import MappingProxyType
 
@@ -57,6 +58,8 @@ class Plan:
         Of each optimizer that uses fidelities, on a task that has one, which levels it will ask for.
     absent:
         What is asked for and not here, a line each; no run stands for it.
+    shipped:
+        Runs that ship as baselines, where the experiment leaves these out. They are neither done nor recorded.
     """
 
     optimizers: dict[str, OptimizerChoice]
@@ -68,6 +71,7 @@ class Plan:
     remarks: list[tuple[RunSpec, str]]
     levels: list[tuple[RunSpec, str]]
     absent: list[str]
+    shipped: list[RunSpec] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: how many runs are to do, and why some are not done."""
@@ -80,11 +84,12 @@ class Plan:
     @property
     def total(self) -> int:
         """How many runs the experiment has."""
-        return len(self.done) + len(self.todo) + len(self.skipped) + len(self.unplaced)
+        undone = len(self.skipped) + len(self.unplaced) + len(self.shipped)
+        return len(self.done) + len(self.todo) + undone
 
     @property
     def runs(self) -> Iterator[RunSpec]:
-        """All of them."""
+        """All of them but those that ship."""
         skipped, unplaced = (spec for spec, _ in self.skipped), (spec for spec, _ in self.unplaced)
         return chain(self.done, self.todo, skipped, unplaced)
 
@@ -125,11 +130,12 @@ def make_plan(
     done: list[RunSpec] = []
     unplaced: list[tuple[RunSpec, str]] = []
     begun: dict[str, tuple[Task, Problem]] = {}
+    shipped: list[RunSpec] = []
+    known = _shipped(experiment, optimizers, tasks) if experiment.baselines else frozenset()
     part, parts = parse_shard(experiment.shard or "1/1")
     for id in tasks:
         task = make_task(id)
-        if not (isinstance(task.version, str) and task.version.isprintable()):
-            raise UsageError(f"the version of the task {id!r} is {task.version!r}: give a text such as '2'")
+        _require_version(task)
         problem = _problem(task, budget, experiment)
         at_once = problem.n_workers if experiment.run_clock is Clock.REAL else 1
         no_room = gpu_shortage(task.resources.gpus, at_once, gpus)
@@ -143,6 +149,8 @@ def make_plan(
                 spec = replace(spec, attempt=attempts[run] + 1)  # noqa: PLW2901
             if run in finished and run not in attempts:
                 done.append(spec)
+            elif run in known:
+                shipped.append(spec)
             elif reason:
                 skipped.append((spec, reason))
             elif no_room:
@@ -156,7 +164,21 @@ def make_plan(
     remarks = list(_remarks(first, optimizers, begun))
     levels = [(spec, text) for spec in first if (text := levels_line(optimizers[spec.optimizer], begun[spec.task][1]))]
     absent = list(filter(None, map(left_out, experiment.tasks)))
-    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks, levels, absent)
+    return Plan(optimizers, tasks, todo, skipped, done, unplaced, remarks, levels, absent, shipped)
+
+
+def _require_version(task: Task) -> None:
+    if not (isinstance(task.version, str) and task.version.isprintable()):
+        raise UsageError(f"the version of the task {task.id!r} is {task.version!r}: give a text such as '2'")
+
+
+def _shipped(experiment: Experiment, optimizers: Mapping[str, OptimizerChoice], tasks: Sequence[str]) -> Container[str]:
+    """The ids of runs that the experiment leaves out as they ship."""
+    from optathlon.archive.known import known_runs  # which loads pandas
+
+    patterns = [name.strip() for name in (experiment.baselines or "").split(",")]
+    left = [id for id in optimizers if any(fnmatchcase(id, pattern.replace("[", "[[]")) for pattern in patterns)]
+    return known_runs(tasks, {id: optimizers[id].code for id in left})
 
 
 def _first_runs(todo: Iterable[RunSpec]) -> list[RunSpec]:

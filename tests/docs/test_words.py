@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-FOLDERS = ("harness", "optimizers", "tasks", "subsets", "analysis", "configs", "docs")
+FOLDERS = ("harness", "optimizers", "tasks", "subsets", "analysis", "archive", "configs", "docs")
 SHOWN = {".py", ".yaml", ".html", ".js", ".md"}
 
 DIALECT = {

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("analysis", "benchmarks", "configs", "docs", "harness", "optimizers", "subsets", "tasks")
+FOLDERS = ("analysis", "archive", "benchmarks", "configs", "docs", "harness", "optimizers", "subsets", "tasks")
 NAME = re.compile(r"(?<![\w/.-])optathlon((?:\.[A-Za-z_]\w*)+)")
-ROOMS_BESIDE_THE_HARNESS = ("analysis", "configs", "optimizers", "subsets", "tasks")
+ROOMS_BESIDE_THE_HARNESS = ("analysis", "archive", "configs", "optimizers", "subsets", "tasks")
 FILES = {"json"}
 """`optathlon.json` is the mark of a results folder."""
-KEYS = {"format", "seal"}
+KEYS = {"archive", "format", "seal"}
 """Of the metadata of its Parquet files."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, has_failed, run_failures, trial_failures
@@ -43,6 +43,8 @@ class Coverage(Section):
 
     def caveats(self) -> Iterator[Markup]:
         """Failures, and runs that are shorter than others."""
+        yield from map(escape, self.data.remarks)
+        yield from _unseen(self.data.analysis)
         yield from _failures(self.data.analysis)
         yield from _failure_codes(self.data.analysis)
         yield from _shorter_runs(self.data.analysis)
@@ -54,7 +56,7 @@ class Coverage(Section):
         results = self.data.analysis.results
         yield "coverage", coverage(results.runs)
         yield "run_failures", run_failures(results.runs)
-        yield "trial_failures", trial_failures(results.trials)
+        yield "trial_failures", trial_failures(self.data.analysis.whole_trials)
 
     def content(self) -> dict[str, Any]:
         """The same for the page, the most frequent failures only."""
@@ -64,7 +66,7 @@ class Coverage(Section):
             "collections": collections,
             "coverage": rows,
             "run_failures": run_failures(results.runs).head(_MOST_FAILURES).to_dict("records"),
-            "trial_failures": trial_failures(results.trials).head(_MOST_FAILURES).to_dict("records"),
+            "trial_failures": trial_failures(self.data.analysis.whole_trials).head(_MOST_FAILURES).to_dict("records"),
         }
 
 
@@ -91,8 +93,17 @@ def _coverage_cell(counts: pd.Series) -> CoverageCell:
     return CoverageCell(kind, ", ".join(parts) or MISSING)
 
 
+def _unseen(analysis: Analysis) -> Iterator[Markup]:
+    """Which sections are not about baselines, of which only incumbents are known."""
+    if analysis.baselines:
+        yield Markup(
+            "Of baselines only incumbents are known: failed trials, seconds of optimizers and evaluations, recurring "
+            "values, and the importance of hyperparameters are told of the other optimizers alone."
+        )
+
+
 def _failures(analysis: Analysis) -> Iterator[Markup]:
-    runs, trials = analysis.results.runs, analysis.results.trials
+    runs, trials = analysis.results.runs, analysis.whole_trials
     if analysis.without_results:
         text = Markup("Without a single result, and so not ranked: {}.")
         yield text.format(names(analysis.without_results))
@@ -116,7 +127,7 @@ def _price_of_failure(runs: pd.DataFrame) -> str:
 
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
     """What recurs in whose trials as if it stood for failures: one sentence for all with whom the same does."""
-    found = recurring_extremes(analysis.results.trials, analysis.results.tasks)
+    found = recurring_extremes(analysis.whole_trials, analysis.results.tasks)
     shown = found.groupby("optimizer").head(_MOST_CODES)
     alike: dict[tuple[float, ...], list[str]] = {}
     for name, own in shown.groupby("optimizer"):

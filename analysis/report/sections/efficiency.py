@@ -68,7 +68,7 @@ def efficiency(group: Group) -> pd.DataFrame:
     regret = group.regret.to_frame("regret").rename_axis(columns="measure")
     bands = bootstrap_means(regret, analysis.curves.resampling(regret)).droplevel("measure")
     runs = analysis.results.runs
-    seconds = pd.DataFrame({"optimizer_seconds": overhead_of_runs(analysis.results.trials, runs)})
+    seconds = pd.DataFrame({"optimizer_seconds": overhead_of_runs(analysis.whole_trials, runs)})
     seconds["total_seconds"] = analysis.spent["compute"].reindex(runs["run"]).to_numpy()
     by_task = seconds.loc[group.comparison.runs.unique()].groupby(level=["task", "optimizer"]).mean()
     means = by_task.groupby(level="optimizer").mean()

@@ -28,7 +28,7 @@ class Overhead(Section):
 
     @cached_property
     def _figures(self) -> list[ReportFigure]:
-        table = overhead(self.data.analysis.results.trials).dropna(subset="mean")
+        table = overhead(self.data.analysis.whole_trials).dropna(subset="mean")
         if table.empty or not table["mean"].gt(0).any():
             return []
         caption = "Seconds of ask and tell per trial, by optimizer"

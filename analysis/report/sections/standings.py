@@ -71,7 +71,7 @@ class Standings(Section):
 
 def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFrame:
     """The standings with failures and overhead, and below them, unranked, the optimizers not compared."""
-    runs, trials = analysis.results.runs, analysis.results.trials
+    runs, trials = analysis.results.runs, analysis.whole_trials
     status = runs.groupby("optimizer")["status"]
     seconds = overhead(trials)
     facts = pd.DataFrame(

@@ -1,0 +1,41 @@
+"""What a table of baselines has, and what is missing until it is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from optathlon.archive.names import TableName, parts_of_tasks
+from optathlon.archive.tables import read_table
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Counts of a table.
+
+    Attributes
+    ----------
+    runs, optimizers, tasks, seeds:
+        How many there are, skipped runs included.
+    tasks_of_part:
+        How many tasks the part of the subset has.
+    """
+
+    runs: int
+    optimizers: int
+    tasks: int
+    seeds: int
+    tasks_of_part: int
+
+    @property
+    def missing(self) -> int:
+        """How many runs are missing of all optimizers on all tasks of the part with all seeds."""
+        return self.optimizers * self.tasks_of_part * self.seeds - self.runs
+
+
+def inventory(folder: Path, name: TableName) -> Inventory:
+    """Look at a table in a folder; `UsageError` where it is damaged."""
+    runs = read_table(folder, name).runs
+    optimizers, tasks, seeds = (len(runs[label].unique()) for label in ("optimizer", "task", "seed"))
+    of_part = sum(place == (name.subset, name.part) for place in parts_of_tasks().values())
+    return Inventory(len(runs), optimizers, tasks, seeds, of_part)

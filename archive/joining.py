@@ -1,0 +1,247 @@
+"""Baselines beside other results: which of them can be compared with these, and why others can't."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pandas as pd
+
+from optathlon.analysis.compare import stacked
+from optathlon.archive.frames import baselines_on
+from optathlon.errors import UsageError, unknown
+from optathlon.results.frames import Results
+from optathlon.task import agree
+from optathlon.trial import Status
+
+_CONDITIONS = {"budget": "another budget", "n_workers": "other workers", "clock": "another clock"}
+_SHARE = 0.5
+"""A task and a seed that at least this share of the baselines has is one that all should have."""
+
+_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Results with baselines.
+
+    Attributes
+    ----------
+    results:
+        All of them.
+    baselines:
+        The optimizers that came from the archive, by name.
+    left_out:
+        Why others of the archive did not come, by name.
+    remarks:
+        Sentences on what to know before relying on the comparison.
+    """
+
+    results: Results
+    baselines: list[str]
+    left_out: dict[str, str]
+    remarks: list[str]
+
+    def lines(self) -> Iterator[str]:
+        """What to print: how many came, and for each reason who did not."""
+        yield f"{len(self.baselines)} baselines{f': {_listed(self.baselines)}' if self.baselines else ''}"
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            by_reason.setdefault(reason, []).append(name)
+        for reason, names in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
+            yield f"left out: {', '.join(names)}: {reason}"
+        yield from self.remarks
+
+
+def with_baselines(results: Results, patterns: Sequence[str] = ("*",), *, folder: Path | None = None) -> Joined:
+    """Results beside the baselines of the same tasks, budgets and seeds.
+
+    Runs of the archive are taken on the tasks that the results have, with the same budget, workers, clock, root seed
+    and seeds. An optimizer of the archive is left out where the results have their own runs of it, where it could not
+    do these tasks, and, unless a pattern names it, where it lacks runs that most of the others have.
+
+    Parameters
+    ----------
+    results:
+        As `optathlon.load` returns them.
+    patterns:
+        Names of optimizers of the archive, or patterns with `*`.
+    folder:
+        A folder of tables; by default those that ship with Optathlon.
+
+    Raises
+    ------
+    UsageError
+        Where the archive has other versions or fingerprints of the results' tasks, none of their tasks, or no optimizer
+        of such a name.
+    """
+    archive = baselines_on(set(results.runs["task"].astype(str)), folder=folder)
+    if archive is None:
+        raise UsageError(
+            "no baselines are of the tasks of these results: they are of the shipped subsets, such as `optathlon run "
+            "--task subset:blackbox/dev`"
+        )
+    _refuse_other_tasks(results, archive)
+    named = _named(archive, patterns)
+    candidates = archive.runs[archive.runs["optimizer"].astype(str).isin(named).to_numpy()]
+    left_out, kept = _chosen(results.runs, candidates, {*patterns})
+    found = _runs_of(archive, kept)
+    both = joined(results, found) if len(kept) else results
+    present = sorted(kept["optimizer"].astype(str).unique())
+    return Joined(both, present, left_out, [*_remarks(results, found, present)])
+
+
+def joined(results: Results, baselines: Results) -> Results:
+    """Both as one, where no run is in both."""
+    tasks = pd.concat([results.tasks, baselines.tasks])
+    again = pd.MultiIndex.from_arrays([tasks.index, tasks["version"].astype(str)]).duplicated()
+    sessions = pd.concat([results.provenance, baselines.provenance])
+    return replace(
+        results,
+        runs=stacked(results.runs, baselines.runs),
+        trials=stacked(results.trials, baselines.trials[[*_columns(results.trials, baselines.trials)]]),
+        tasks=tasks[~again].sort_index(kind="stable"),
+        provenance=sessions[~sessions.index.duplicated()],
+    )
+
+
+def _columns(trials: pd.DataFrame, others: pd.DataFrame) -> Iterator[str]:
+    """The columns of the others that say something, or that both have."""
+    for name in others:
+        if name in trials or others[name].notna().any():
+            yield str(name)
+
+
+def _refuse_other_tasks(results: Results, archive: Results) -> None:
+    """Raise `UsageError` where a task is another one in the archive; an unknown fingerprint may be any."""
+    ours = zip(results.tasks.index, results.tasks["version"].astype(str), results.tasks["fingerprint"], strict=True)
+    for task, version, fingerprint in ours:
+        theirs = archive.tasks[archive.tasks.index == task]
+        known = dict(zip(theirs["version"].astype(str), theirs["fingerprint"].astype(str), strict=True))
+        if known and version not in known:
+            raise UsageError(
+                f"the baselines are of version {max(known)} of the task {task!r}, these results of version {version}: "
+                "do the runs again with this version of Optathlon"
+            )
+        if known and not agree(known[version], fingerprint or ""):
+            raise UsageError(
+                f"the task {task!r} is not that of the baselines: its fingerprint is {fingerprint}, theirs "
+                f"{known[version]}: its data or its code differ, so compare other tasks (--task)"
+            )
+
+
+def _named(archive: Results, patterns: Sequence[str]) -> list[str]:
+    known = sorted(archive.runs["optimizer"].astype(str).unique())
+    found = []
+    for pattern in patterns:
+        matches = [name for name in known if name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))]
+        if not matches:
+            raise unknown("baseline", pattern, known)
+        found += matches
+    return sorted({*found})
+
+
+def _chosen(ours: pd.DataFrame, theirs: pd.DataFrame, asked: set[str]) -> tuple[dict[str, str], pd.DataFrame]:
+    """Why optimizers are left out, and the runs of the others that go beside ours."""
+    left_out: dict[str, str] = {}
+    own = {*ours["optimizer"].astype(str)}
+    everyone = sorted(theirs["optimizer"].astype(str).unique())
+    left_out |= {name: "these results have their own runs of it" for name in everyone if name in own}
+    alike, reasons = _alike(ours, theirs[~theirs["optimizer"].astype(str).isin(own).to_numpy()])
+    left_out |= reasons
+    done = alike[(alike["status"].astype(str) != Status.SKIPPED).to_numpy()]
+    for name, runs in alike.groupby(alike["optimizer"].astype(str)):
+        if (runs["status"].astype(str) == Status.SKIPPED).all():
+            left_out[str(name)] = f"it can't do these tasks: {runs['reason'].iloc[0]}"
+    cells = pd.Series([*_pairs(done)], index=done.index, dtype=object)
+    optimizer = done["optimizer"].astype(str)
+    share = cells.value_counts() / max(optimizer.nunique(), 1)
+    wanted = {*share.index[share >= _SHARE]}
+    skipped = alike[(alike["status"].astype(str) == Status.SKIPPED).to_numpy()]
+    for name, own_cells in cells.groupby(optimizer):
+        if name not in asked and (lacking := wanted - {*own_cells}):
+            own_skipped = skipped[(skipped["optimizer"].astype(str) == name).to_numpy()]
+            why = f": {own_skipped['reason'].iloc[0]}" if len(own_skipped) else ""
+            left_out[str(name)] = f"it lacks {len(lacking)} of {len(wanted)} runs that most others have{why}"
+    kept = done[~optimizer.isin([*left_out]).to_numpy()]
+    return left_out, kept
+
+
+def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Their runs under conditions that ours have, too; and why optimizers have none of these."""
+    reasons: dict[str, str] = {}
+    keys = ["task", "task_version"]
+    left = theirs
+    for columns, reason in (
+        ([], "another version of the tasks"),
+        *(([name], text) for name, text in _CONDITIONS.items()),
+        (["root_seed"], "another root seed"),
+        (["seed"], "other seeds"),
+    ):
+        keys = [*keys, *columns]
+        known = pd.MultiIndex.from_frame(ours[keys].astype(object).astype(dict.fromkeys(keys, str)).drop_duplicates())
+        texts = left[keys].astype(object).astype(dict.fromkeys(keys, str))
+        remaining = left[pd.MultiIndex.from_frame(texts).isin(known)]
+        gone = {*left["optimizer"].astype(str)} - {*remaining["optimizer"].astype(str)}
+        reasons |= dict.fromkeys(sorted(gone), reason)
+        left = remaining
+    return left, reasons
+
+
+def _pairs(runs: pd.DataFrame) -> pd.MultiIndex:
+    """The task and the seed of each run."""
+    return pd.MultiIndex.from_arrays([runs["task"].astype(str), runs["seed"]])
+
+
+def _runs_of(archive: Results, runs: pd.DataFrame) -> Results:
+    """What the archive has of these runs."""
+    runs = runs.reset_index(drop=True)
+    trials = archive.trials[archive.trials["run"].isin(runs["run"]).to_numpy()].reset_index(drop=True)
+    versions = pd.MultiIndex.from_arrays([archive.tasks.index, archive.tasks["version"].astype(str)])
+    ran = pd.MultiIndex.from_arrays([runs["task"].astype(str), runs["task_version"].astype(str)])
+    sessions = archive.provenance[archive.provenance.index.isin(runs["provenance"].astype(str))]
+    return Results(runs, trials, archive.tasks[versions.isin(ran)], sessions)
+
+
+def _remarks(results: Results, found: Results, names: list[str]) -> Iterator[str]:
+    """What differs between them, and what is not known of baselines."""
+    if not names:
+        return
+    if differing := _other_versions(results, found):
+        yield f"library versions differ from those of the baselines: {'; '.join(differing)}"
+    ours, theirs = (set(_pairs(frame)) for frame in (results.runs, found.runs))
+    tasks = {task for task, _ in ours} - {task for task, _ in theirs}
+    if tasks:
+        yield f"no baselines on {len(tasks)} of {results.runs['task'].nunique()} tasks: {_listed(sorted(tasks))}"
+    elif ours - theirs:
+        yield f"no baselines of {len(ours - theirs)} of {len(ours)} pairs of task and seed"
+
+
+def _other_versions(results: Results, found: Results) -> list[str]:
+    """The distributions behind the baselines that the sessions of the results had in other versions."""
+    here: dict[str, set[str]] = {}
+    for packages in results.provenance.get("packages", pd.Series(dtype=object)):
+        for name, version in packages.items() if isinstance(packages, dict) else ():
+            here.setdefault(_canonical(name), set()).add(version)
+    there: dict[str, set[str]] = {}
+    for text in found.runs["versions"].dropna().astype(str).unique():
+        for name, version in json.loads(text or "{}").items():
+            there.setdefault(name, set()).add(version)
+    return [
+        f"{name} {'/'.join(sorted(versions))}, here {'/'.join(sorted(here[_canonical(name)]))}"
+        for name, versions in sorted(there.items())
+        if _canonical(name) in here and versions != here[_canonical(name)]
+    ]
+
+
+def _canonical(name: str) -> str:
+    """A distribution's name as folders of metadata and people write it."""
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -1,0 +1,79 @@
+"""`optathlon archive`: baselines that ship, made from results folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optathlon.cli.exit_codes import SOME_FAILED
+from optathlon.cli.flags import LAST_SEED, Plugins, path_argument, path_option
+from optathlon.cli.output import show
+
+group = typer.Typer(help="Pack results into baselines, list those that ship, and check an entry.")
+
+TablesFolder = Annotated[Path | None, path_option("--tables", help="The folder with the tables of incumbents.")]
+
+
+@group.command("pack")
+def pack(
+    results: Annotated[list[Path], path_argument(help="Results folders; they may still grow.")],
+    out: Annotated[Path, path_option(help="Where archives of whole trials go; an existing folder is extended.")],
+    tables: TablesFolder = None,
+) -> None:
+    """Add runs to the tables of incumbents, and to the archives of whole trials.
+
+    The tables are in OUT/tables unless --tables says where. Repeating the command adds what is new and nothing else.
+    """
+    from optathlon.archive.packing import pack_incumbents
+    from optathlon.archive.whole import pack_whole
+
+    packed = pack_incumbents(results, tables or out / "tables")
+    for name, runs in packed.runs.items():
+        show(f"{name}: {runs:,} runs, {packed.new.get(name, 0):,} new")
+    for reason, count in packed.left_out.items():
+        show(f"left out: {count:,} runs {reason}")
+    for archive in pack_whole(results, out, tables or out / "tables"):
+        show(f"{archive.file}: {archive.size:,} bytes, SHA-256 {archive.sha256}")
+
+
+@group.command("list")
+def list_tables(tables: TablesFolder = None) -> None:
+    """List the baselines that are here: a line for each part of a subset and each budget, and what is missing."""
+    from optathlon.archive.inventory import inventory
+    from optathlon.archive.tables import SHIPPED, table_names
+
+    folder = tables or SHIPPED
+    for name in table_names(folder):
+        found = inventory(folder, name)
+        missing = f", {found.missing:,} runs missing" if found.missing else ""
+        show(
+            f"{name}  {found.optimizers} optimizers, {found.tasks} of {found.tasks_of_part} tasks, "
+            f"{found.seeds} seeds: {found.runs:,} runs{missing}"
+        )
+
+
+@group.command("check")
+def check(
+    results: Annotated[Path, path_argument(help="The entry: a results folder.")],
+    sample: Annotated[int, typer.Option(min=0, help="Trials that are evaluated again at most.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Seeds the choice of these trials.")] = 0,
+    plugins: Plugins = None,
+) -> None:
+    """Say whether an entry can be packed: whole, with honest seeds, of known tasks and code, no value edited.
+
+    1: it can't, for the reasons that are printed.
+    """
+    from optathlon.archive.checking import faults
+    from optathlon.registry.plugins import load_file
+
+    for plugin in plugins or ():
+        load_file(plugin)
+    found = 0
+    for line in faults(results, sample=sample, seed=seed):
+        found += 1
+        show(line)
+    if found:
+        raise typer.Exit(SOME_FAILED)
+    show(f"{results} can be packed: `optathlon archive pack {results} --out FOLDER`")
