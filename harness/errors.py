@@ -41,6 +41,10 @@ class MissingEnvironment(UsageError):
     """An optimizer needs a virtual environment of its own that is not there."""
 
 
+class MissingOption(UsageError):
+    """An optimizer has an option without a default, and is asked for without it."""
+
+
 class MissingData(UsageError):
     """A collection needs data files that are absent or differ from what was published."""
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from optathlon.running.environment import pinning
 
 ROOT = Path(__file__).resolve().parents[2]
-MADE = re.compile(r"^optathlon (?:report|compare) .*--out (\S+)$", re.MULTILINE)
-"""A command that makes a report, and the folder of the report."""
+MADE = re.compile(r"^optathlon (?:report|compare|leaderboard) .*--out (\S+)$", re.MULTILINE)
+"""A command that makes a report or a leaderboard, and its folder."""
 
 
 def add_reports(page: Path, folder: Path) -> None:

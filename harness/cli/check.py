@@ -16,7 +16,7 @@ from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import SOME_FAILED
 from optathlon.cli.flags import Plugins, whole_number
 from optathlon.cli.output import show
-from optathlon.errors import MissingData, MissingDependency, UsageError
+from optathlon.errors import MissingData, MissingDependency, MissingOption, UsageError
 
 if TYPE_CHECKING:
     from optathlon.testing.conformance import Check
@@ -155,7 +155,7 @@ def _check_tasks(pattern: str, sample: int | None, seed: int) -> int:
 
 
 def _check_many(kind: str, names: Sequence[str], checks_of: Callable[[str], list[Check]]) -> int:
-    """Show a line for each, and what failed; how many did. Those whose library or data are not here are skipped."""
+    """Show a line for each, and what failed; how many did. Those that lack a library, data or an option are skipped."""
     width = max(map(len, names))
     told = Counter[str]()
     for name in names:
@@ -163,7 +163,7 @@ def _check_many(kind: str, names: Sequence[str], checks_of: Callable[[str], list
         failures: dict[Check, str] = {}
         try:
             checks = checks_of(name)
-        except (MissingDependency, MissingData) as missing:
+        except (MissingDependency, MissingData, MissingOption) as missing:
             word, text = "skipped", str(missing)
         except UsageError as error:
             word, text = "FAILED", str(error)

@@ -38,6 +38,8 @@ COMMANDS = {
     "merge": "merge:merge",
     "export": "export:export",
     "subset": "subset:group",
+    "portfolio": "portfolio:portfolio",
+    "leaderboard": "leaderboard:leaderboard",
     "table": "table:group",
     "judge": "judge:group",
     "data": "data:group",

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optathlon.errors import UsageError, unknown
+from optathlon.errors import MissingOption, UsageError, unknown
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.paths import followed, resolved
 from optathlon.problem import Problem
@@ -130,7 +130,7 @@ def _require_complete(name: str, cls: type[Optimizer], options: Collection[str])
         raise UsageError(f"the optimizer {name!r} can't start: {cls.__name__}.__init__ must take problem and seed")
     for one in parameters[2:]:
         if one.default is one.empty and one.kind not in several and one.name not in options:
-            raise UsageError(f"the optimizer {name!r} needs the option {one.name!r}: give {name}[{one.name}=VALUE]")
+            raise MissingOption(f"the optimizer {name!r} needs the option {one.name!r}: give {name}[{one.name}=VALUE]")
 
 
 def _split_name(text: str) -> tuple[str, str]:

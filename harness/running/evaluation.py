@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from optathlon.errors import Interruption
+from optathlon.errors import Interruption, UsageError
 from optathlon.problem import Constraint, Objective, Problem
 from optathlon.running.interruption import is_from_outside
 from optathlon.task import Task
@@ -134,6 +134,18 @@ def evaluate(task: Task, trial: Trial, seed: int) -> Result:
         if is_from_outside(error):
             raise
         return Result(status=Status.CRASHED, error=last_lines())
+
+
+def fingerprint_of(task: Task) -> str:
+    """The task's fingerprint; empty where the task fails on the probes, so that its trials can fail one by one."""
+    try:
+        return task.fingerprint()
+    except UsageError:
+        raise
+    except BaseException as error:  # a user's objective may raise anything
+        if is_from_outside(error):
+            raise
+        return ""
 
 
 def last_lines() -> str:

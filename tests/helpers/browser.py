@@ -29,8 +29,8 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def opened(chromium: Any, path: Path, *, address: str = "", **context: Any) -> Iterator[Any]:
-    """A page opened from a file, that must neither ask for anything else nor complain of anything."""
+def opened(chromium: Any, path: Path, *, address: str = "", site: Path | None = None, **context: Any) -> Iterator[Any]:
+    """A page opened from a file, that must neither ask for anything else, outside its `site`, nor complain."""
     trouble: list[str] = []
     requests: list[str] = []
     scope = chromium.new_context(**context)
@@ -42,7 +42,8 @@ def opened(chromium: Any, path: Path, *, address: str = "", **context: Any) -> I
     yield page
     scope.close()
     assert trouble == []
-    assert set(requests) == {path.as_uri()}
+    assert path.as_uri() in requests
+    assert all(url == path.as_uri() or (site and url.startswith(site.as_uri() + "/")) for url in requests)
 
 
 def until(page: Any, holds: str | Callable[[], bool], *, seconds: float = 30.0) -> None:

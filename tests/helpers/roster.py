@@ -24,7 +24,11 @@ from optathlon.registry.options import canonical_options, checked_options
 from optathlon.registry.tasks import make_task
 from optathlon.remote.environments import missing
 
-CLASSES: dict[str, Any] = {point.name: point.load() for point in entry_points(group="optathlon.optimizers")}
+CLASSES: dict[str, Any] = {
+    point.name: point.load()
+    for point in entry_points(group="optathlon.optimizers")
+    if point.name != "portfolio"  # which needs a file: tests/optimizers/test_portfolio.py
+}
 
 _SHORTER = {
     r"init|startup|warmup|min_samples|kernels|generations": 2,

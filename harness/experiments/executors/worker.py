@@ -36,8 +36,9 @@ from optathlon.results.drivers import OtherDrivers, shard_files
 from optathlon.results.rows import run_row
 from optathlon.results.writer import ShardWriter
 from optathlon.running.accounting import RunOutcome
+from optathlon.running.evaluation import fingerprint_of
 from optathlon.running.evaluators import Processes, isolated_fingerprint, make_evaluator
-from optathlon.running.interruption import Ending, forget, held, interrupt, is_from_outside
+from optathlon.running.interruption import Ending, forget, held, interrupt
 from optathlon.running.isolation import EvaluationProcess
 from optathlon.running.journal import DoneElsewhere, Journal, journal_path, salvaged
 from optathlon.running.limits import TimeLimit, TimeUp
@@ -248,7 +249,7 @@ class Worker:
         if task.id not in self._fingerprints:
             here = not resources.needs_process
             self._fingerprints[task.id] = (
-                _fingerprint(task) if here else isolated_fingerprint(task, resources, processes[0])
+                fingerprint_of(task) if here else isolated_fingerprint(task, resources, processes[0])
             )
         return self._fingerprints[task.id]
 
@@ -261,15 +262,3 @@ def _task(task_id: str) -> Task:
 @cache
 def _optimizer(optimizer_id: str) -> OptimizerChoice:
     return choose_optimizer(optimizer_id)
-
-
-def _fingerprint(task: Task) -> str:
-    """The task's fingerprint; empty where the task fails on the probes, so that its trials can fail one by one."""
-    try:
-        return task.fingerprint()
-    except UsageError:
-        raise
-    except BaseException as error:  # a user's objective may raise anything
-        if is_from_outside(error):
-            raise
-        return ""

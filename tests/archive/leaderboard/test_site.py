@@ -1,0 +1,133 @@
+"""The site as files: links, determinism, what is refused; and the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from optathlon.archive.leaderboard import facts, write_leaderboard
+from optathlon.errors import UsageError
+from optathlon.optimizer import Capability
+from optathlon.results.frames import Results
+
+ROOT = Path(__file__).resolve().parents[3]
+InProcess = Callable[..., SimpleNamespace]
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if name in ("href", "src") and value is not None:
+                self.found.append(value)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def site(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_leaderboard(messy, tmp_path_factory.mktemp("site"), title="All of <them>").parent
+
+
+def test_every_link_leads_to_a_file(site: Path) -> None:
+    pages = [*site.rglob("*.html")]
+    reached = {site / "index.html"}
+    for page in pages:
+        links = Links()
+        links.feed(page.read_text())
+        targets = {(page.parent / link).resolve() for link in links.found}
+        assert targets, page
+        assert all(target.is_file() and target.is_relative_to(site) for target in targets), page
+        reached |= targets
+    assert {page.resolve() for page in pages} <= {page.resolve() for page in reached}, "no page is without a link"
+
+
+def test_every_optimizer_and_every_task_has_a_page(site: Path, messy: Results) -> None:
+    assert len([*(site / "optimizers").iterdir()]) == messy.runs["optimizer"].nunique()
+    ran = messy.runs[messy.runs["status"] != "skipped"]
+    assert len([*(site / "tasks").iterdir()]) == ran["task"].nunique()
+
+
+def test_names_can_do_no_harm(site: Path) -> None:
+    index = (site / "index.html").read_text()
+    assert "All of &lt;them&gt;" in index
+    for page in site.rglob("*.html"):
+        assert "<script>alert" not in page.read_text() and "<b>bold" not in page.read_text()
+
+
+def test_the_same_results_give_the_same_bytes(site: Path, messy: Results, tmp_path: Path) -> None:
+    shuffled = replace(messy, runs=messy.runs.sample(frac=1, random_state=3))
+    write_leaderboard(shuffled, tmp_path / "again", title="All of <them>")
+    assert contents(tmp_path / "again") == contents(site)
+
+
+def test_an_earlier_leaderboard_makes_room(plain: Results, tmp_path: Path) -> None:
+    write_leaderboard(plain, tmp_path)
+    assert (tmp_path / "optimizers" / "a.html").is_file()
+    own = tmp_path / "CNAME"
+    own.write_text("leaderboard.example.org")
+    without = plain.runs[plain.runs["optimizer"].astype(str) != "a"]
+    write_leaderboard(replace(plain, runs=without), tmp_path)
+    assert not (tmp_path / "optimizers" / "a.html").exists() and (tmp_path / "optimizers" / "b.html").is_file()
+    assert own.exists(), "what it did not write stays"
+
+
+def test_a_folder_of_something_else_is_refused(plain: Results, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="is not a leaderboard"):
+        write_leaderboard(plain, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "mine"
+
+
+def test_nothing_to_rank_is_one_line(plain: Results, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="hold no runs"):
+        write_leaderboard(replace(plain, runs=plain.runs[:0]), tmp_path / "site")
+    alone = plain.runs[plain.runs["optimizer"].astype(str) == "a"]
+    with pytest.raises(UsageError, match="no two optimizers ran the same task"):
+        write_leaderboard(replace(plain, runs=alone), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_the_overheads_are_those_that_were_measured() -> None:
+    copy = ROOT / "archive" / "leaderboard" / "overhead.json"
+    measured = (ROOT / "benchmarks" / "optimizer_overhead.json").read_text()
+    assert copy.read_text() == measured, "cp benchmarks/optimizer_overhead.json archive/leaderboard/overhead.json"
+    milliseconds = json.loads(measured)["milliseconds"]
+    assert facts.overhead_of("ax") == milliseconds["ax"][0], "where only few were measured"
+    assert facts.overhead_of("dehb") == milliseconds["dehb"][1]
+    assert facts.overhead_of("smac-bb[acquisition=ei]") == facts.overhead_of("smac-bb")
+    assert facts.overhead_of("mine") != facts.overhead_of("mine"), "NaN"
+
+
+def test_facts_are_those_of_the_class() -> None:
+    known = facts.facts_of("optuna-nsga2[population_size=10]")
+    assert known.library == "optuna" and "several objectives" in known.abilities and known.method
+    assert facts.facts_of("dehb").needs == ("fidelities",) or "fidelities" in facts.facts_of("dehb").abilities
+    assert facts.facts_of("somebodys-own") == facts.Facts()
+    assert set(facts._ABILITIES) <= set(Capability)
+
+
+def test_the_command(in_process: InProcess, tmp_path: Path) -> None:
+    for part, optimizers in (("one", ("random", "sobol")), ("two", ("lhs",))):
+        given = [word for name in optimizers for word in ("-o", name)]
+        run = ("run", "-t", "bbob/f?/d2/i1", *given, "--seeds", "2", "--budget", "6", "--out", tmp_path / part)
+        assert in_process(*run, "--executor", "in-process").returncode == 0
+    done = in_process("leaderboard", tmp_path / "one", tmp_path / "two", "--out", tmp_path / "site", "--title", "Mine")
+    assert done.returncode == 0, done.stderr
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "3 optimizers are ranked on the 9 tasks that all of them ran" in index and "<h1>Mine</h1>" in index
+    again = in_process("leaderboard", tmp_path / "one", "--out", tmp_path / "one")
+    assert again.returncode == 2 and "is not a leaderboard" in again.stderr
+    missing = in_process("leaderboard", tmp_path / "none", "--out", tmp_path / "other")
+    assert missing.returncode == 2 and missing.stderr.count("\n") == 1
