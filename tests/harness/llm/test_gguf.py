@@ -74,15 +74,33 @@ def test_without_its_model_smol_is_not_listed_and_says_how_to_get_it(root: Path)
         load_model("smol", "cpu", "float32")
 
 
+RECOMMENDED_JUDGES = ("verifier", SMOL.judge)
+"""Those that the setup can be judged by, as far as they run on a CPU."""
 TRIALS = """
-import json
+import json, sys
+from dataclasses import replace
+from optathlon.llm.judging import compare, make_judge
+from optathlon.llm.matching import is_right
 from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.loaded_setup import loaded_setup
+from optathlon.tasks.llm.setups import SMOL
+from optathlon.tasks.llm.parts import SCORED
+
 task = LLM().make("llm/sft/smol/win-rate")
 config = {"method": "lora", "batch_size": 4, "optimizer": "adamw", "schedule": "linear", "warmup": 0.1,
           "weight_decay": 0.01, "rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0}
+prompts = [example.prompt for side in SCORED for example in SMOL.examples(side)]
+said, told = [], []
 for rate in (1e-5, 3e-3):
-    result = task.evaluate({**config, "learning_rate": rate}, fidelity=None, seed=0)
-    print(json.dumps([result.values[0], result.metrics["1-exact_match"], result.metrics["test/1-exact_match"]]))
+    tuned = {**config, "learning_rate": rate}
+    result = task.evaluate(tuned, fidelity=None, seed=0)
+    told.append([result.values[0], result.metrics["1-exact_match"], result.metrics["test/1-exact_match"]])
+    loaded = loaded_setup(SMOL)
+    with loaded.tuned(loaded.train, loaded.loss, tuned, until=SMOL.epochs, epochs=SMOL.epochs, seed=0) as (model, _):
+        said.append([text for side in SCORED for text in loaded.answer(model, loaded.prompts(side)).texts])
+right = [sum(is_right(text, prompt.answer) for text, prompt in zip(texts, prompts)) for texts in said]
+preferred = [float(compare(make_judge(call), prompts, said[1], said[0]).preferences.mean()) for call in sys.argv[1:]]
+print(json.dumps([told, right, preferred]))
 """
 
 
@@ -94,9 +112,16 @@ def test_the_published_model_learns_and_judges_agree_that_it_does(root: Path) ->
     assert source.conditions() == {FILE: Condition.GOOD}
     assert SMOL.name in setup_names()
     done = subprocess.run(
-        [sys.executable, "-c", TRIALS], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, check=True
+        [sys.executable, "-c", TRIALS, *RECOMMENDED_JUDGES],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=True,
     )
-    low, high = (json.loads(line) for line in done.stdout.decode().splitlines()[-2:])
+    (low, high), (few, many), preferred = json.loads(done.stdout.decode().splitlines()[-1])
     assert low[1] > 0.9 > high[1] + 0.2, "only the higher rate learns to end in the answer"
-    assert high[2] < low[2] - 0.3, "on questions that nobody was told of either"
-    assert high[0] < low[0], "the judge of the setup says so too"
+    assert high[2] < low[2] - 0.2, "on questions that nobody was told of either"
+    assert high[0] < low[0], "the judge of the setup says so too, of both against the reference"
+    assert many - few == round((low[1] - high[1] + low[2] - high[2]) * 18)
+    for judge, preference in zip(RECOMMENDED_JUDGES, preferred, strict=True):
+        assert preference > 0.5, f"{judge} prefers the answers of which fewer are right"
+    assert b"%|" not in done.stderr, "unpacking shows no bar of progress"
