@@ -28,7 +28,7 @@ else:
     np = lazy_module("numpy")
 
 CANDIDATES, EXIT_SHARE, CONFIDENCE, NGRAM = (1, 10), (0.1, 0.9), (0.0, 0.9), (1, 4)
-_PROMPTS = {"tiny": 64, "everyday": 8}
+_PROMPTS = {"tiny": 64, "everyday": 4}
 """Of each side, for built-in questions."""
 LEAST_PROMPTS = 1 / 8
 _COST_REFERENCE = 4.0

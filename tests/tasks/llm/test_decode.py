@@ -157,7 +157,7 @@ def test_a_setup_says_how_many_prompts_are_decoded(llm_cache: Path, tmp_path: Pa
     assert tokens[0] == tokens[2] < tokens[1]
     with pytest.raises(UsageError, match="decode: prompts: "):
         make_setup("mine", {**keys, "decode": {"prompts": 0}}, tmp_path, SECTIONS)
-    assert [setup.section(DecodeSection).prompts for setup in (TINY, SMOL)] == [64, 8]
+    assert [setup.section(DecodeSection).prompts for setup in (TINY, SMOL)] == [64, 4]
 
 
 def test_drafts_have_their_own_hyperparameters() -> None:
