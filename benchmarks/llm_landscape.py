@@ -23,17 +23,25 @@ NAMES = {
 
 
 def main(table: str, path: Path) -> None:
-    """Exact match on the test prompts over the learning rate, one line for each setting of all else."""
+    """Exact match on the test prompts, over the learning rate and over what the judge says.
+
+    There is a line for each setting of all but the rate, and a point for each configuration.
+    """
     with as_file(files("optathlon.tasks.llm.table") / f"{table}.parquet") as stored:
         trials = pd.read_parquet(stored)
     trials = trials[trials["epochs"] == trials["epochs"].max()]
-    trials = trials.assign(exact_match=1 - trials["test/1-exact_match"], rank=trials["rank"].fillna(0))
+    trials = trials.assign(
+        exact_match=1 - trials["test/1-exact_match"],
+        win_rate=1 - trials["1-win_rate"],
+        rank=trials["rank"].fillna(0),
+    )
     by_panel, by_colour = VIEWS[table]
     panels = sorted(trials[by_panel].unique())
     plt.rcParams.update({"svg.hashsalt": "optathlon", "font.size": 9, "svg.fonttype": "none"})
-    figure, axes = plt.subplots(1, len(panels), figsize=(8, 3.4), sharey=True, layout="constrained", squeeze=False)
-    for axis, panel in zip(axes[0], panels, strict=True):
-        for (colour, marker), kind in zip(STYLES, trials[by_colour].unique(), strict=False):
+    kinds = dict(zip(trials[by_colour].unique(), STYLES, strict=False))
+    figure, axes = plt.subplots(1, len(panels) + 1, figsize=(10, 3.4), sharey=True, layout="constrained")
+    for axis, panel in zip(axes, panels, strict=False):
+        for kind, (colour, marker) in kinds.items():
             group = trials[(trials[by_panel] == panel) & (trials[by_colour] == kind)]
             means = group.groupby(VARIED)["exact_match"].mean()
             for _, line in means.groupby(level=VARIED[:-1]):
@@ -44,7 +52,12 @@ def main(table: str, path: Path) -> None:
         axis.set(xscale="log", xlabel="learning rate", title=title, ylim=(0, 1))
         axis.grid(alpha=0.25)
         axis.legend(frameon=False, title="best of all, with")
-    axes[0, 0].set_ylabel("exact match, test prompts")
+    for kind, (colour, marker) in kinds.items():
+        points = trials[trials[by_colour] == kind].groupby(VARIED)[["win_rate", "exact_match"]].mean()
+        axes[-1].plot(*points.to_numpy().T, marker, color=colour, alpha=0.5, markersize=4, linewidth=0)
+    axes[-1].set(xlabel="win rate by the judge, validation prompts", title="verified and judged")
+    axes[-1].grid(alpha=0.25)
+    axes[0].set_ylabel("exact match, test prompts")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
