@@ -45,11 +45,10 @@ class LLMTable(Collection):
     description: ClassVar[str] = "Tables of real tunings of small language models, multi-fidelity, also multi-objective"
 
     def ids(self) -> Iterator[str]:
-        """One for each of the objectives that the optimizer can learn of without noise of the clock, and two pairs."""
-        for table in TABLES:
-            yield f"{self.name}/{table}"
-            for objectives in ("win-rate", "exact-match", "loss", "lc-win-rate+length", "lc-win-rate+seconds"):
-                yield f"{self.name}/{table}/{objectives}"
+        """Those of the default, and of the objectives that each table lists."""
+        for name, table in TABLES.items():
+            yield f"{self.name}/{name}"
+            yield from (f"{self.name}/{name}/{objectives}" for objectives in table.listed)
 
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""

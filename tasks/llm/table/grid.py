@@ -80,6 +80,8 @@ class Table:
         The number of grids that are wholly in the file; the last of them is offered.
     seeds:
         Of the trials of each configuration.
+    listed:
+        The objectives of its tasks that are listed, several joined by `+`.
     """
 
     setup: Setup
@@ -87,6 +89,7 @@ class Table:
     grids: tuple[Grid, ...]
     stored: int
     seeds: tuple[int, ...]
+    listed: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -146,6 +149,8 @@ _SMOL_GRIDS = _growing(
     {"learning_rates": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)},
 )
 
+_WITHOUT_CLOCK = ("win-rate", "exact-match", "loss", "lc-win-rate+length")
+
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
@@ -156,6 +161,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 grids=(_TINY_GRID,),
                 stored=1,
                 seeds=(0, 1),
+                listed=(*_WITHOUT_CLOCK, "lc-win-rate+seconds"),
             ),
             Table(
                 setup=SMOL,
@@ -163,6 +169,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 grids=_SMOL_GRIDS,
                 stored=4,
                 seeds=(0,),
+                listed=_WITHOUT_CLOCK,
             ),
         )
     }
