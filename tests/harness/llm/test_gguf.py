@@ -74,15 +74,27 @@ def test_without_its_model_smol_is_not_listed_and_says_how_to_get_it(root: Path)
         load_model("smol", "cpu", "float32")
 
 
+RECOMMENDED_JUDGES = ("verifier", SMOL.judge)
+"""Those that the setup can be judged by, as far as they run on a CPU."""
 TRIALS = """
-import json
-from optathlon.tasks.llm import LLM
-task = LLM().make("llm/sft/smol/win-rate")
+import json, sys
+from optathlon.llm.judging import compare, make_judge
+from optathlon.tasks.llm.loaded_setup import loaded_setup
+from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.setups import SMOL
+
 config = {"method": "lora", "batch_size": 4, "optimizer": "adamw", "schedule": "linear", "warmup": 0.1,
           "weight_decay": 0.01, "rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0}
+loaded, epochs, said, told = loaded_setup(SMOL), SMOL.epochs, [], []
 for rate in (1e-5, 3e-3):
-    result = task.evaluate({**config, "learning_rate": rate}, fidelity=None, seed=0)
-    print(json.dumps([result.values[0], result.metrics["1-exact_match"], result.metrics["test/1-exact_match"]]))
+    tuned = {**config, "learning_rate": rate}
+    with loaded.tuned(loaded.train, loaded.loss, tuned, until=epochs, epochs=epochs, seed=0) as (model, _):
+        answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in SCORED}
+    told.append(loaded.score(answers, seed=0))
+    said.append([text for side in SCORED for text in answers[side]])
+prompts = [example.prompt for side in SCORED for example in SMOL.examples(side)]
+preferred = [float(compare(make_judge(call), prompts, said[1], said[0]).preferences.mean()) for call in sys.argv[1:]]
+print(json.dumps([told, preferred]))
 """
 
 
@@ -94,9 +106,16 @@ def test_the_published_model_learns_and_judges_agree_that_it_does(root: Path) ->
     assert source.conditions() == {FILE: Condition.GOOD}
     assert SMOL.name in setup_names()
     done = subprocess.run(
-        [sys.executable, "-c", TRIALS], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, check=True
+        [sys.executable, "-c", TRIALS, *RECOMMENDED_JUDGES],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=True,
     )
-    low, high = (json.loads(line) for line in done.stdout.decode().splitlines()[-2:])
-    assert low[1] > 0.9 > high[1] + 0.2, "only the higher rate learns to end in the answer"
-    assert high[2] < low[2] - 0.3, "on questions that nobody was told of either"
-    assert high[0] < low[0], "the judge of the setup says so too"
+    (low, high), preferred = json.loads(done.stdout.decode().splitlines()[-1])
+    assert low["1-exact_match"] > 0.9 > high["1-exact_match"] + 0.2, "only the higher rate learns to end in the answer"
+    assert high["test/1-exact_match"] < low["test/1-exact_match"] - 0.2, "on questions that nobody was told of either"
+    assert high["1-win_rate"] < low["1-win_rate"], "the judge of the setup says so too, of both against the reference"
+    assert high["test/1-win_rate"] < low["test/1-win_rate"], "and the judge of the test"
+    for judge, preference in zip(RECOMMENDED_JUDGES, preferred, strict=True):
+        assert preference > 0.5, f"{judge} prefers the answers of which fewer are right"
+    assert b"%|" not in done.stderr, "unpacking shows no bar of progress"
