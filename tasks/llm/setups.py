@@ -28,10 +28,10 @@ from optathlon.resources import Resources
 from optathlon.tasks.llm.built_in import BUILT_IN, Questions
 from optathlon.tasks.llm.hyperparameters import Fixed, checked
 from optathlon.tasks.llm.parts import PARTS
+from optathlon.tasks.llm.recipe import OptimizerName
 from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
-OptimizerName = Literal["adamw", "sgd"]
 Name = TypeVar("Name", bound=str)
 Count = Annotated[Whole, Field(ge=1)]
 Positive = Annotated[Real, Field(gt=0.0)]
@@ -139,10 +139,10 @@ class Setup:
     lora_learning_rates:
         Bounds of the learning rate of low-rank tunings, where they are others: it is a hyperparameter of its own then.
     optimizers:
-        `adamw`, `sgd`, or both.
+        Some of `adamw`, `sgd` and, on a GPU, `adamw-8bit`.
     fixed:
         Hyperparameters that all tunings have and no optimizer searches (the fields of
-        `optathlon.tasks.llm.training.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
+        `optathlon.tasks.llm.recipe.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device:
@@ -151,6 +151,12 @@ class Setup:
         What is computed in. For `bfloat16` the weights that are tuned are kept in `float32`.
     gradient_checkpointing:
         Whether activations are computed again in the backward pass, which takes less memory and more time.
+    micro_batch_tokens:
+        Tokens that are trained on at once at most, padding included; fewer where the memory is too small.
+    packing:
+        Whether short training examples share rows, in which they don't see each other, instead of being padded.
+    compile:
+        Whether each layer is compiled by torch when it is first computed.
     answer_batch:
         Prompts that are answered at once.
     downloads:
@@ -197,6 +203,9 @@ class Setup:
     device: str = "auto"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     gradient_checkpointing: bool = False
+    micro_batch_tokens: Count = 16_384
+    packing: bool = False
+    compile: bool = False
     answer_batch: Count = 64
     downloads: bool = False
     checkpoint_gigabytes: NotNegative = 50.0
