@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOGITS_BYTES = 2**28
 """Logits in `float32` that are there at once; those of more are computed again in the backward pass."""
 
+_TRIED = 4
+"""Tokens: the embedding of one that pads may be nought, of which all heads make nought."""
 _plain: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
@@ -56,7 +58,7 @@ def head_losses(core: Any, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
 def has_plain_head(core: Any) -> bool:
     """Whether logits are what the head makes of the decoder's output, unlike where they are scaled or capped.
 
-    It is found out by one token, when it is first asked.
+    It is found out by some tokens, when it is first asked.
     """
     if core not in _plain:
         _plain[core] = _tried(core)
@@ -71,12 +73,12 @@ def _tried(core: Any) -> bool:
     if head is None:
         return False
     hook = head.register_forward_hook(lambda _, inputs, output: seen.extend((inputs[0], output)))
-    token = torch.zeros((1, 1), dtype=torch.long, device=core.device)
+    tokens = torch.arange(_TRIED, device=core.device)[None]
     core.eval()
     try:
         with torch.no_grad():
-            logits = core(input_ids=token, use_cache=False).logits
-            hidden = core.get_decoder()(input_ids=token, use_cache=False).last_hidden_state
+            logits = core(input_ids=tokens, use_cache=False).logits
+            hidden = core.get_decoder()(input_ids=tokens, use_cache=False).last_hidden_state
     finally:
         hook.remove()
         core.train(training)
