@@ -35,7 +35,7 @@ from optathlon.tasks.llm.tunable_model import TunableModel
 if TYPE_CHECKING:
     import numpy as np
 
-    from optathlon.tasks.llm.tunable_model import Weights
+    from optathlon.tasks.llm.placed import Weights
 else:
     np = lazy_module("numpy")
 
@@ -51,6 +51,8 @@ class LoadedSetup:
         self.setup = setup
         self.device = best_device() if setup.device == "auto" else existing_device(setup.device)
         self.checkpoints = Checkpoints(round(setup.checkpoint_gigabytes * 1e9))
+        self._encoded: dict[str, tuple[Encoded, ...]] = {}
+        self._prompts: dict[tuple[str, str], list[tuple[int, ...]]] = {}
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -83,7 +85,14 @@ class LoadedSetup:
     @cached_property
     def train(self) -> tuple[Encoded, ...]:
         """The training examples."""
-        return tuple(self.template.encode(example, self.setup.max_tokens) for example in self.setup.examples("train"))
+        return self.encoded("train")
+
+    def encoded(self, part: str) -> tuple[Encoded, ...]:
+        """The examples of a part with their responses. Raises as `Template.encode`."""
+        if part not in self._encoded:
+            examples = self.setup.examples(part)
+            self._encoded[part] = tuple(self.template.encode(example, self.setup.max_tokens) for example in examples)
+        return self._encoded[part]
 
     @cached_property
     def key(self) -> str:
@@ -151,7 +160,10 @@ class LoadedSetup:
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
         """The prompts of a side as token numbers, with something added to their instructions."""
-        return [self.template.prompt(_with(example, addition)) for example in self.setup.examples(side)]
+        if (side, addition) not in self._prompts:
+            examples = self.setup.examples(side)
+            self._prompts[side, addition] = [self.template.prompt(_with(example, addition)) for example in examples]
+        return self._prompts[side, addition]
 
     def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
         """A model's answers to prompts."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +15,15 @@ from pydantic import Field
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.llm.models import checksum, load_model
 from optathlon.tasks.llm.layers import layers_of
+from optathlon.tasks.llm.placed import Placed, Quantised, copied, stored
+from optathlon.tasks.llm.recipe import require_bitsandbytes
 
 if TYPE_CHECKING:
     import torch
 
-    Weights = Mapping[str, torch.Tensor]
+    from optathlon.tasks.llm.placed import Weights
 
-DType = Literal["float32", "bfloat16"]
+DType = Literal["float32", "bfloat16", "nf4"]
 ALL_LINEAR = "all-linear"
 
 
@@ -60,7 +61,8 @@ class TunableModel:
     model, device, downloads:
         As in `load_model`.
     dtype:
-        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32` (autocast).
+        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32` (autocast). For `nf4` those
+        below adapters have 4 bits (QLoRA, Dettmers et al. 2023, arXiv 2305.14314), and not all can be tuned.
     gradient_checkpointing:
         Compute activations again in the backward pass, which takes less memory and more time.
     compiled:
@@ -77,6 +79,8 @@ class TunableModel:
         gradient_checkpointing: bool = False,
         compiled: bool = False,
     ) -> None:
+        if dtype == "nf4":
+            require_bitsandbytes("dtype: nf4", device)
         self.device = device
         self.dtype = dtype
         self._checkpointing = gradient_checkpointing
@@ -133,7 +137,9 @@ class TunableModel:
 
         Within this block it can't be trained.
         """
-        if hasattr(tuned, "merge_adapter"):
+        if self.dtype == "nf4":  # to merge would round again
+            yield tuned
+        elif hasattr(tuned, "merge_adapter"):
             tuned.merge_adapter()
             try:
                 yield tuned
@@ -167,24 +173,34 @@ class TunableModel:
         return half
 
     @cached_property
-    def _full(self) -> _Placed:
-        """All of whose weights are tuned."""
+    def _full(self) -> Placed:
+        """All of whose weights are tuned. Raises `UsageError` where these have 4 bits."""
+        if self.dtype == "nf4":
+            raise UsageError(
+                "weights of 4 bits can't be tuned in full: write `methods: [lora]`, also for the reference"
+            )
         return self._placed("float32")
 
     @cached_property
-    def _computed(self) -> _Placed:
+    def _computed(self) -> Placed:
         """Whose weights are of the type that is computed in."""
-        return self._full if self.dtype == "float32" else self._placed(self.dtype)
+        match self.dtype:
+            case "float32":
+                return self._full
+            case "bfloat16":
+                return self._placed("bfloat16")
+            case "nf4":
+                return Quantised(self._host, self.device)
 
-    def _placed(self, dtype: str) -> _Placed:
-        model = _copied(self._host, self.device, dtype)
+    def _placed(self, dtype: str) -> Placed:
+        model = copied(self._host, self.device, dtype)
         if self._compiled:
             for layer in layers_of(model):
                 layer.compile(dynamic=True)
-        return _Placed(model, self.weights)
+        return Placed(model, self.weights)
 
     @contextmanager
-    def _used(self, placed: _Placed, weights: Weights) -> Iterator[Any]:
+    def _used(self, placed: Placed, weights: Weights) -> Iterator[Any]:
         if self._in_use:
             raise OptathlonError("the model is in use: the weights that its user works with would be lost")
         self._in_use = True
@@ -218,36 +234,6 @@ class TunableModel:
                 module.merged_adapters.clear()
 
 
-class _Placed:
-    """A model on a device, and whose weights it holds; `held` is `None` where they have been changed."""
-
-    def __init__(self, model: Any, held: Weights) -> None:
-        self.model = model
-        self.held: Weights | None = held
-
-    def hold(self, weights: Weights) -> None:
-        """Take these weights, without gradients."""
-        import torch
-
-        if self.held is weights:
-            return
-        self.held = None
-        with torch.no_grad():
-            for name, tensor in stored(self.model).items():
-                tensor.copy_(weights[name], non_blocking=True)
-        self.model.zero_grad(set_to_none=True)
-        self.model.requires_grad_(False)
-        self.held = weights
-
-
-def stored(model: Any) -> dict[str, torch.Tensor]:
-    """The tensors that make a model, by name; those that are tied are there once."""
-    tensors: dict[int, tuple[str, torch.Tensor]] = {}
-    for name, tensor in model.state_dict().items():
-        tensors.setdefault(tensor.data_ptr(), (name, tensor))
-    return dict(tensors.values())
-
-
 def delta(module: Any) -> torch.Tensor:
     """What the adapter of a layer adds to its weights."""
     import torch
@@ -261,18 +247,6 @@ def _adapted_layers(tuned: Any) -> Iterator[tuple[str, Any]]:
     for name, module in tuned.get_base_model().named_modules():
         if hasattr(module, "get_delta_weight"):
             yield f"{name}.weight", module
-
-
-def _copied(model: Any, device: str, dtype: str) -> Any:
-    """A copy elsewhere, whose weights have another type; what it computes positions with stays as it is."""
-    import torch
-
-    kind = getattr(torch, dtype)
-    weights = {
-        id(weight): torch.nn.Parameter(weight.detach().to(device, kind, copy=True), requires_grad=False)
-        for weight in model.parameters()
-    }
-    return copy.deepcopy(model, weights).to(device)
 
 
 def _adapted(model: Any, adapter: Adapter, seed: int) -> Any:

@@ -166,6 +166,5 @@ def _answered(loaded: LoadedSetup, model: Any, side: str) -> tuple[tuple[str, ..
     }
     examples = loaded.setup.examples(side)
     if all(example.response for example in examples):
-        encoded = [loaded.template.encode(example, loaded.setup.max_tokens) for example in examples]
-        measured["loss"] = float(np.mean(loaded.losses(model, encoded)))
+        measured["loss"] = float(np.mean(loaded.losses(model, loaded.encoded(side))))
     return answers.texts, measured

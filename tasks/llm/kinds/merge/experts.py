@@ -20,11 +20,11 @@ from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import loaded_setup, reference_hyperparameters
 from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.placed import stored
 from optathlon.tasks.llm.setups import Count, Section, Setup
-from optathlon.tasks.llm.tunable_model import stored
 
 if TYPE_CHECKING:
-    from optathlon.tasks.llm.tunable_model import Weights
+    from optathlon.tasks.llm.placed import Weights
 
 
 _EPOCHS = {"tiny": 12, "everyday": 4}
