@@ -21,8 +21,8 @@ from optathlon.subsets.subset import FeatureRecord, Part, Subset
 from optathlon.tasks.llm.kinds.decode import DecodeSection
 from optathlon.tasks.llm.kinds.merge.experts import MergeSection
 from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
+from optathlon.tasks.llm.recipe import Recipe
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.training import Recipe
 from optathlon.tasks.llm.tunable_model import Adapter
 
 HIDDEN = {Setup: {"name", "folder", "sections"}}

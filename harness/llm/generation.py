@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optathlon.llm.chat import left_padded
 from optathlon.llm.memory import in_batches
+from optathlon.llm.refilling import can_be_refilled, write_refilled
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +86,19 @@ def write(
     scores:
         What is maximised at each step; `None` for the logits.
 
-    Prompts of like length are answered together; the order is restored.
+    Prompts of like length are answered together; the order is restored. Where nothing is drawn, the next prompt takes
+    the place of an answer that has ended.
     """
+    if scores is None and can_be_refilled(model):
+        return write_refilled(
+            model,
+            prompts,
+            pad=tokenizer.pad_token_id,
+            ends=ends,
+            max_new_tokens=max_new_tokens,
+            batch_size=batch_size,
+            device=device,
+        )
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
 
     def generate(batch: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optathlon.llm.chat import IGNORED, Encoded, right_padded
+from optathlon.llm.batches import padded
+from optathlon.llm.chat import Encoded
+from optathlon.llm.head import token_losses
 from optathlon.llm.memory import in_batches
 
 
@@ -23,9 +25,6 @@ def response_losses(model: Any, encoded: Sequence[Encoded], pad: int, batch_size
 def _mean_losses(model: Any, batch: Sequence[Encoded], pad: int, device: str) -> list[float]:
     import torch
 
-    tensors = right_padded(batch, pad, device)
-    labels = tensors.pop("labels")[:, 1:]
-    logits = model(**tensors, use_cache=False).logits[:, :-1].float()
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-    means: list[float] = (losses.sum(dim=1) / (labels != IGNORED).sum(dim=1)).tolist()
+    losses = token_losses(model, padded(batch, pad, device)).split([len(example.response) for example in batch])
+    means: list[float] = torch.stack([part.mean() for part in losses]).tolist()
     return means

@@ -106,7 +106,9 @@ def checksum(model: torch.nn.Module) -> str:
 
     sums = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        bits = tensor.detach().contiguous().view(torch.int32 if tensor.element_size() == 4 else torch.int16).flatten()
+        bits = tensor.detach().contiguous().flatten()
+        if bits.element_size() > 1:
+            bits = bits.view(torch.int32 if bits.element_size() == 4 else torch.int16)
         places = torch.arange(len(bits), device=bits.device) % 8191 + 1
         sums.update(f"{name} {int((bits * places).sum())}".encode())
     return sums.hexdigest()[:16]

@@ -30,14 +30,29 @@ def versions() -> str:
 
 def remembered(kind: str, key: str, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """What is kept under a key, or else made and then kept; JSON values. What raises is not kept."""
-    path = cache_root() / "llm" / kind / key[:2] / f"{key}.json"
-    try:
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        made = dict(make())
-        _write(path, json.dumps(made))
-        return made
+    known = recalled(kind, key)
+    if known is None:
+        known = dict(make())
+        keep(kind, key, known)
     return known
+
+
+def recalled(kind: str, key: str) -> dict[str, Any] | None:
+    """What is kept under a key, if anything."""
+    try:
+        known: dict[str, Any] = json.loads(_path(kind, key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known
+
+
+def keep(kind: str, key: str, value: Mapping[str, Any]) -> None:
+    """Keep JSON values under a key."""
+    _write(_path(kind, key), json.dumps(value))
+
+
+def _path(kind: str, key: str) -> Path:
+    return cache_root() / "llm" / kind / key[:2] / f"{key}.json"
 
 
 def _write(path: Path, text: str) -> None:

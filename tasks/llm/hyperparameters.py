@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from optathlon.errors import UsageError, first_complaint, unknown
-from optathlon.tasks.llm.training import Recipe
+from optathlon.tasks.llm.recipe import Recipe
 from optathlon.tasks.llm.tunable_model import Adapter
 
 Given = dict[str, str | int | float]

@@ -7,16 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from optathlon.errors import UsageError
-
-
-def without_wrapper(model: Any) -> Any:
-    """The model of transformers inside that of peft, adapters included; other models as they are."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+from optathlon.llm.head import without_wrapper
 
 
 def depth(model: Any) -> int:
     """The number of layers."""
-    return len(_layers(model))
+    return len(layers_of(model))
 
 
 def share_of_layers(share: float, layers: int) -> int:
@@ -27,7 +23,7 @@ def share_of_layers(share: float, layers: int) -> int:
 @contextmanager
 def leaving_after(model: Any, layers: int) -> Iterator[None]:
     """Within this block, the model's head reads what the first `layers` layers have made."""
-    _layers(model)
+    layers_of(model)
     config = without_wrapper(model).get_decoder().config
     before = config.num_hidden_layers
     config.num_hidden_layers = layers
@@ -50,7 +46,7 @@ class LayerCalls:
     @contextmanager
     def of(self, model: Any) -> Iterator[None]:
         """Count within this block."""
-        hooks = [layer.register_forward_hook(self._called) for layer in _layers(model)]
+        hooks = [layer.register_forward_hook(self._called) for layer in layers_of(model)]
         hooks.append(without_wrapper(model).get_decoder().register_forward_hook(self._passed))
         try:
             yield
@@ -65,8 +61,8 @@ class LayerCalls:
         self.passes += 1
 
 
-def _layers(model: Any) -> Any:
-    """Raises `UsageError` for architectures that can't be left early."""
+def layers_of(model: Any) -> Any:
+    """The layers in their order. Raises `UsageError` for architectures that can't be left early."""
     decoder = without_wrapper(model).get_decoder()
     if not (hasattr(decoder, "layers") and hasattr(decoder, "norm") and hasattr(decoder.config, "num_hidden_layers")):
         raise UsageError(

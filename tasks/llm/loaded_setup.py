@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,6 @@ from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
-from optathlon.llm.memory import halved
 from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
@@ -28,13 +28,14 @@ from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
+from optathlon.tasks.llm.token_budget import TokenBudget, memory_of
 from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
-from optathlon.tasks.llm.tunable_model import TunableModel, tuned_weights
+from optathlon.tasks.llm.tunable_model import TunableModel
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from optathlon.tasks.llm.tunable_model import Weights
+    from optathlon.tasks.llm.placed import Weights
 else:
     np = lazy_module("numpy")
 
@@ -50,6 +51,8 @@ class LoadedSetup:
         self.setup = setup
         self.device = best_device() if setup.device == "auto" else existing_device(setup.device)
         self.checkpoints = Checkpoints(round(setup.checkpoint_gigabytes * 1e9))
+        self._encoded: dict[str, tuple[Encoded, ...]] = {}
+        self._prompts: dict[tuple[str, str], list[tuple[int, ...]]] = {}
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -76,12 +79,20 @@ class LoadedSetup:
             self.setup.dtype,
             downloads=self.setup.downloads,
             gradient_checkpointing=self.setup.gradient_checkpointing,
+            compiled=self.setup.compile,
         )
 
     @cached_property
     def train(self) -> tuple[Encoded, ...]:
         """The training examples."""
-        return tuple(self.template.encode(example, self.setup.max_tokens) for example in self.setup.examples("train"))
+        return self.encoded("train")
+
+    def encoded(self, part: str) -> tuple[Encoded, ...]:
+        """The examples of a part with their responses. Raises as `Template.encode`."""
+        if part not in self._encoded:
+            examples = self.setup.examples(part)
+            self._encoded[part] = tuple(self.template.encode(example, self.setup.max_tokens) for example in examples)
+        return self._encoded[part]
 
     @cached_property
     def key(self) -> str:
@@ -134,7 +145,7 @@ class LoadedSetup:
     @cached_property
     def loss(self) -> ResponseLoss:
         """The loss of instruction tuning."""
-        return ResponseLoss(self.tokenizer.pad_token_id, self.device)
+        return ResponseLoss(self.tokenizer.pad_token_id, self.device, self.setup.packing)
 
     def prepare(self) -> None:
         """Load what every trial needs, so that none is charged for it: data, the reference's answers, their judgements.
@@ -149,34 +160,35 @@ class LoadedSetup:
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
         """The prompts of a side as token numbers, with something added to their instructions."""
-        return [self.template.prompt(_with(example, addition)) for example in self.setup.examples(side)]
+        if (side, addition) not in self._prompts:
+            examples = self.setup.examples(side)
+            self._prompts[side, addition] = [self.template.prompt(_with(example, addition)) for example in examples]
+        return self._prompts[side, addition]
 
     def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
         """A model's answers to prompts."""
-        with self.base.autocast():
-            return answer(
-                model,
-                self.tokenizer,
-                prompts,
-                ends=self.template.ends,
-                max_new_tokens=self.setup.max_new_tokens,
-                batch_size=self.setup.answer_batch,
-                device=self.device,
-            )
+        return answer(
+            model,
+            self.tokenizer,
+            prompts,
+            ends=self.template.ends,
+            max_new_tokens=self.setup.max_new_tokens,
+            batch_size=self.setup.answer_batch,
+            device=self.device,
+        )
 
     def draw(self, model: Any, prompts: Sequence[Sequence[int]], scores: Scores) -> list[list[int]]:
         """The tokens of answers to prompts, by what is to be maximised at each step."""
-        with self.base.autocast():
-            return write(
-                model,
-                self.tokenizer,
-                prompts,
-                ends=self.template.ends,
-                max_new_tokens=self.setup.max_new_tokens,
-                batch_size=self.setup.answer_batch,
-                device=self.device,
-                scores=scores,
-            )
+        return write(
+            model,
+            self.tokenizer,
+            prompts,
+            ends=self.template.ends,
+            max_new_tokens=self.setup.max_new_tokens,
+            batch_size=self.setup.answer_batch,
+            device=self.device,
+            scores=scores,
+        )
 
     def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
         """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
@@ -231,22 +243,32 @@ class LoadedSetup:
         """
         complete = {**self.setup.fixed, **config}
         how, low_rank = recipe(complete), adapter(complete)
-        size = how.batch_size
+        budget = self._budget(loss, "full" if low_rank is None else "lora")
+        began = time.perf_counter()
         while True:
             with self.base.tunable(low_rank, seed, start) as model:
                 training = Training(model, items, loss, how, epochs=epochs, seed=seed, autocast=self.base.autocast)
                 if key and (state := self.checkpoints.latest(key, until)) is not None:
                     training.load(state)
+                resumed, lost = training.epoch, time.perf_counter() - began
                 try:
-                    resumed = training.epoch
-                    training.run(until, size)
+                    training.run(until, budget.tokens)
                 except (MemoryError, RuntimeError) as error:
-                    size = halved(size, error)
-                else:
-                    if key and resumed < until < epochs:
-                        self.checkpoints.save(key, until, training.state())
-                    yield model, training
-                    return
+                    budget.halve(*training.tried(), error)
+                    continue
+                budget.keep()
+                training.seconds += lost if budget.halved else 0.0
+                if key and resumed < until < epochs:
+                    self.checkpoints.save(key, until, training.state())
+                with self.base.answering(model) as answering:
+                    yield answering, training
+                return
+
+    def _budget(self, loss: Loss[Any], method: str) -> TokenBudget:
+        """How many tokens are trained on at once."""
+        setup, memory = self.setup, memory_of(self.device)
+        what = self.base.checksum, type(loss).__name__, method, setup.dtype, setup.gradient_checkpointing
+        return TokenBudget(setup.micro_batch_tokens, *what, self.device_name, memory)
 
     @cached_property
     def _sides(self) -> Mapping[str, Side]:
@@ -295,26 +317,24 @@ class LoadedSetup:
 
         Raises `UsageError` where the setup's reference is a file of answers.
         """
-        config = reference_hyperparameters(self.setup)
-        epochs = self.setup.reference_epochs
-        key = key_of(self.key, "reference")
-        with self.tuned(self.train, self.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
-            model,
-            training,
-        ):
-            self.keep(key, training)
+        with self.base.with_weights(self.reference_weights) as model:
             yield model
-
-    def keep(self, key: str, training: Training[Any]) -> None:
-        """Keep the state that a training has come to, so that one alike is loaded instead."""
-        if not self.checkpoints.has(key, training.epoch):
-            self.checkpoints.save(key, training.epoch, training.state())
 
     @cached_property
     def reference_weights(self) -> Weights:
         """The weights by the setup's reference tuning, any adapter merged. Raises as `reference_tuned`."""
-        with self.reference_tuned() as model:
-            return tuned_weights(model)
+        config, epochs = reference_hyperparameters(self.setup), self.setup.reference_epochs
+        return self.tuned_once(self.train, config, epochs, key_of(self.key, "reference"))
+
+    def tuned_once(self, items: Sequence[Encoded], config: Mapping[str, Any], epochs: int, key: str) -> Weights:
+        """The weights after a whole instruction tuning, any adapter merged; what was tuned is kept under `key`."""
+        with self.tuned(items, self.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
+            _,
+            training,
+        ):
+            if not self.checkpoints.has(key, epochs):
+                self.checkpoints.save(key, epochs, training.state())
+            return self.base.tuned_weights(training.model)
 
     def _made_reference(self) -> dict[str, Any]:
         additions = {"plain": "", "concise": self.setup.concise, "verbose": self.setup.verbose}
@@ -343,7 +363,7 @@ class LoadedSetup:
 
         from optathlon.llm.likelihoods import response_losses
 
-        with torch.inference_mode(), self.base.autocast():
+        with torch.inference_mode():
             return response_losses(model, encoded, self.tokenizer.pad_token_id, self.setup.answer_batch, self.device)
 
 

@@ -28,10 +28,11 @@ from optathlon.resources import Resources
 from optathlon.tasks.llm.built_in import BUILT_IN, Questions
 from optathlon.tasks.llm.hyperparameters import Fixed, checked
 from optathlon.tasks.llm.parts import PARTS
+from optathlon.tasks.llm.recipe import OptimizerName
+from optathlon.tasks.llm.tunable_model import DType
 from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
-OptimizerName = Literal["adamw", "sgd"]
 Name = TypeVar("Name", bound=str)
 Count = Annotated[Whole, Field(ge=1)]
 Positive = Annotated[Real, Field(gt=0.0)]
@@ -67,6 +68,12 @@ def _parsed(value: Any) -> Any:
     except ValueError:
         return value
     return parsed if isinstance(parsed, bool | int | float) else value
+
+
+def _one_at_most(gpus: float) -> float:
+    if gpus > 1.0:
+        raise ValueError(f"a trial computes on one GPU, not on {gpus:g}: write 1, and fill more of them by `-j`")
+    return gpus
 
 
 Rates = Annotated[tuple[Positive, Positive], AfterValidator(_increasing)]
@@ -139,18 +146,25 @@ class Setup:
     lora_learning_rates:
         Bounds of the learning rate of low-rank tunings, where they are others: it is a hyperparameter of its own then.
     optimizers:
-        `adamw`, `sgd`, or both.
+        Some of `adamw`, `sgd` and, on a GPU, `adamw-8bit`.
     fixed:
         Hyperparameters that all tunings have and no optimizer searches (the fields of
-        `optathlon.tasks.llm.training.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
+        `optathlon.tasks.llm.recipe.Recipe` and `optathlon.tasks.llm.tunable_model.Adapter`).
     learning_rate_scale:
         What published learning rates are multiplied by: small models need larger ones.
     device:
         `cpu`, `cuda`, or `auto`: `cuda` where there is a GPU.
     dtype:
-        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32`.
+        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32`. `nf4` is `bfloat16` with
+        weights of 4 bits below the adapters (QLoRA), on GPUs, where all tunings are low-rank.
     gradient_checkpointing:
         Whether activations are computed again in the backward pass, which takes less memory and more time.
+    micro_batch_tokens:
+        Tokens that are trained on at once at most, padding included; fewer where the memory is too small.
+    packing:
+        Whether short training examples share rows, in which they don't see each other, instead of being padded.
+    compile:
+        Whether each layer is compiled by torch when it is first computed.
     answer_batch:
         Prompts that are answered at once.
     downloads:
@@ -162,7 +176,7 @@ class Setup:
     cpus:
         Cores that the process of a trial is bound to, which is also its number of numerical threads.
     gpus:
-        GPUs that a trial gets: a share of one (0.25), or a whole number of them.
+        GPUs that a trial gets: a share of one (0.25), or 1. A trial computes on one, so that more are refused.
     trial_seconds, trial_memory:
         Seconds and bytes of memory beyond which a trial is ended as `timeout` or `memory`.
     sections:
@@ -195,15 +209,18 @@ class Setup:
     ranks: Annotated[tuple[Count, Count], AfterValidator(_ordered)] = (1, 128)
     learning_rate_scale: Positive = 1.0
     device: str = "auto"
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    dtype: DType = "bfloat16"
     gradient_checkpointing: bool = False
+    micro_batch_tokens: Count = 16_384
+    packing: bool = False
+    compile: bool = False
     answer_batch: Count = 64
     downloads: bool = False
     checkpoint_gigabytes: NotNegative = 50.0
     seconds: Positive = 3600.0
     memory: Positive = 80e9
     cpus: Count | None = None
-    gpus: NotNegative = 0.0
+    gpus: Annotated[NotNegative, AfterValidator(_one_at_most)] = 0.0
     trial_seconds: Positive | None = None
     trial_memory: Count | None = None
     folder: str = ""

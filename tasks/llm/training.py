@@ -10,16 +10,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.chat import IGNORED, Encoded, right_padded
+from optathlon.llm.batches import packed, padded
+from optathlon.llm.chat import Encoded
+from optathlon.llm.head import token_losses
+from optathlon.tasks.llm.micro_batches import by_length, by_rows, in_rows
+from optathlon.tasks.llm.recipe import Recipe, make_optimizer
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+    from optathlon.llm.batches import Batch
 else:
     np = lazy_module("numpy")
 
@@ -27,74 +31,12 @@ Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
+_GPU_STEPS_UNCHECKED = 16
+"""After so many steps a GPU's losses are looked at: to look at each, the host would have to wait for it."""
+
+
 class Diverged(Exception):
     """The loss or its gradient is not a number any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How weights are optimised.
-
-    Parameters
-    ----------
-    learning_rate:
-        Its peak, more than 0.
-    batch_size:
-        Examples per step, at least 1.
-    optimizer:
-        AdamW, or stochastic gradient descent with momentum.
-    schedule:
-        How the learning rate falls after the warm-up: not at all, or linearly or by half a cosine.
-    warmup:
-        The share of steps, in [0, 1), over which it rises linearly from 0.
-    weight_decay:
-        Decoupled for AdamW; of matrices only; at least 0.
-    minimum_rate:
-        What the learning rate falls to, as a share of its peak, in [0, 1].
-    warmup_from:
-        `"above-zero"`: the first step already has a part of the peak, and the warm-up may end between two steps.
-        `"zero"`: as in transformers, the first step has the rate 0, and the warm-up takes a whole number of steps,
-        rounded up. With few steps the sums of all rates differ by up to a half.
-    beta1, beta2, epsilon:
-        Of AdamW.
-    momentum:
-        Of stochastic gradient descent.
-    clip:
-        Gradients of a larger norm are scaled down to it; more than 0.
-    """
-
-    learning_rate: Annotated[float, Field(gt=0.0)]
-    batch_size: Annotated[int, Field(ge=1)]
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    minimum_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    warmup_from: Literal["above-zero", "zero"] = "above-zero"
-    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
-    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
-    epsilon: Annotated[float, Field(gt=0.0)] = 1e-8
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
-    clip: Annotated[float, Field(gt=0.0)] = 1.0
-
-    def rate(self, step: int, steps: int) -> float:
-        """The learning rate of step `step`, from 0, of `steps`."""
-        from_zero = self.warmup_from == "zero"
-        rising = math.ceil(self.warmup * steps) if from_zero else self.warmup * steps
-        if step < rising:
-            return self.learning_rate * (step / rising if from_zero else (step + 1) / (rising + 1))
-        left = self._left((step - rising) / max(1.0, steps - rising))
-        return self.learning_rate * (self.minimum_rate + (1.0 - self.minimum_rate) * left)
-
-    def _left(self, done: float) -> float:
-        """How much of the fall is left when a share `done` of the steps after the warm-up is done, in [0, 1]."""
-        match self.schedule:
-            case "constant":
-                return 1.0
-            case "linear":
-                return 1.0 - done
-            case "cosine":
-                return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 class Loss(Protocol[Item_contra]):
@@ -103,34 +45,63 @@ class Loss(Protocol[Item_contra]):
     def weight(self, items: Sequence[Item_contra]) -> float:
         """What the items count, e.g. their tokens."""
 
+    def tokens(self, items: Sequence[Item_contra]) -> int:
+        """How many tokens are computed for these items at once, padding included."""
+
     def total(self, model: Any, items: Sequence[Item_contra]) -> torch.Tensor:
         """The sum of the items' losses, not divided by anything; a scalar."""
+
+    def parts(self, items: Sequence[Item_contra], budget: int) -> list[list[int]]:
+        """The numbers of the items that are computed at once, of `budget` tokens at most or a single one."""
+        return by_length([self.tokens([item]) for item in items], budget)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseLoss(Loss[Encoded]):
-    """Cross-entropy of the responses' tokens, in nats a token."""
+    """Cross-entropy of the responses' tokens, in nats a token.
+
+    Parameters
+    ----------
+    pad:
+        The token that fills rows up.
+    device:
+        Where the model is.
+    packing:
+        Whether a row holds several examples, which don't see each other.
+    """
 
     pad: int
     device: str
+    packing: bool = False
 
     def weight(self, items: Sequence[Encoded]) -> float:
         """The number of the responses' tokens."""
         return float(sum(len(item.response) for item in items))
 
+    def tokens(self, items: Sequence[Encoded]) -> int:
+        """Those of all rows, which are as wide as the longest example."""
+        width = max(len(item.tokens) for item in items)
+        return width * (len(_rows(items)) if self.packing else len(items))
+
     def total(self, model: Any, items: Sequence[Encoded]) -> torch.Tensor:
         """Their cross-entropy, summed."""
-        batch = right_padded(items, self.pad, self.device)
-        labels = batch.pop("labels")
-        return cross_entropy(model(**batch, use_cache=False).logits, labels)
+        return token_losses(model, self.batch(items)).sum()
+
+    def parts(self, items: Sequence[Encoded], budget: int) -> list[list[int]]:
+        """Items of like length, or those that fill rows."""
+        split = by_rows if self.packing else by_length
+        return split([len(item.tokens) for item in items], budget)
+
+    def batch(self, items: Sequence[Encoded]) -> Batch:
+        """The items as tensors."""
+        if self.packing:
+            return packed(items, _rows(items), self.pad, self.device)
+        return padded(items, self.pad, self.device)
 
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Summed over the tokens that bear a loss; `logits` (examples, tokens, vocabulary) predict the next token."""
-    import torch
-
-    following = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)  # to move the logits would copy them
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), following.flatten(), reduction="sum")
+def _rows(items: Sequence[Encoded]) -> list[list[int]]:
+    lengths = [len(item.tokens) for item in items]
+    return in_rows(lengths, max(lengths))
 
 
 class Training(Generic[Item]):
@@ -165,50 +136,58 @@ class Training(Generic[Item]):
         seed: int,
         autocast: Callable[[], Any],
     ) -> None:
-        self._model = model
+        self.model = model
         self._items = items
         self._loss = loss
         self._recipe = recipe
         self._seed = seed
         self._autocast = autocast
         self._weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self._optimizer = _optimizer(self._weights, recipe)
+        self._optimizer = make_optimizer(self._weights, recipe)
         self._steps_per_epoch = math.ceil(len(items) / recipe.batch_size)
+        self._epochs = epochs
         self._steps = epochs * self._steps_per_epoch
+        self._tried: Sequence[Item] = ()
+        self._unchecked: list[torch.Tensor] = []
         self._generator_state = _seeded_generators(self._device, seed)
         self.epoch = 0
         self.seconds = 0.0
         self.losses: list[float] = []
         """The mean loss of each epoch so far."""
 
-    def run(self, until: int, micro_batch: int) -> None:
-        """Train up to the end of epoch `until`, `micro_batch` items at a time.
+    def run(self, until: int, budget: int) -> None:
+        """Train up to the end of epoch `until`, with at most `budget` tokens at once or one item.
 
         Raises `Diverged` where the loss or gradient is not finite, and `torch.OutOfMemoryError` or `MemoryError` where
-        so many items don't fit; the training can't be used any more then.
+        so much doesn't fit (`tried` tells what); the training can't be used any more then.
         """
         import torch
 
         began = time.perf_counter()
         with torch.random.fork_rng(devices=_cuda_devices(self._device)):
             _set_generators(self._device, self._generator_state)
-            self._model.train()
+            self.model.train()
             while self.epoch < until:
-                self._run_epoch(micro_batch)
-            self._model.eval()
+                self._run_epoch(budget)
+            self.model.eval()
             self._generator_state = _generators(self._device)
         self.seconds += time.perf_counter() - began
 
+    def tried(self) -> tuple[int, int]:
+        """The number of items that were last computed at once, and their tokens."""
+        return len(self._tried), self._loss.tokens(self._tried)
+
     def state(self) -> dict[str, Any]:
-        """All that `load` needs to go on in a training that was made alike."""
-        return {
+        """All that `load` needs to go on in a training that was made alike; of one that is over, its weights alone."""
+        state = {
             "weights": [weight.detach().cpu() for weight in self._weights],
-            "optimizer": self._optimizer.state_dict(),
-            "generators": self._generator_state,
             "epoch": self.epoch,
             "seconds": self.seconds,
             "losses": list(self.losses),
         }
+        if self.epoch < self._epochs:
+            state |= {"optimizer": self._optimizer.state_dict(), "generators": self._generator_state}
+        return state
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
@@ -217,8 +196,9 @@ class Training(Generic[Item]):
         with torch.no_grad():
             for weight, saved in zip(self._weights, state["weights"], strict=True):
                 weight.copy_(saved)
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._generator_state = state["generators"]
+        if "optimizer" in state:
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._generator_state = state["generators"]
         self.epoch, self.seconds, self.losses = state["epoch"], state["seconds"], list(state["losses"])
 
     @property
@@ -226,18 +206,21 @@ class Training(Generic[Item]):
         device: torch.device = self._weights[0].device
         return device
 
-    def _run_epoch(self, micro_batch: int) -> None:
+    def _run_epoch(self, budget: int) -> None:
         order = np.random.default_rng([self._seed, self.epoch]).permutation(len(self._items))
         size = self._recipe.batch_size
-        total = 0.0
+        every = _GPU_STEPS_UNCHECKED if self._device.type == "cuda" else 1
+        losses: list[float] = []
         for number in range(self._steps_per_epoch):
             batch = [self._items[index] for index in order[number * size : (number + 1) * size]]
-            step = self.epoch * self._steps_per_epoch + number
-            total += self._step(batch, step, micro_batch) * len(batch)
+            self._step(batch, self.epoch * self._steps_per_epoch + number, budget)
+            if len(self._unchecked) == every or number == self._steps_per_epoch - 1:
+                losses += self._checked(self.epoch * self._steps_per_epoch + number + 1)
+        sizes = [min(size, len(order) - start) for start in range(0, len(order), size)]
         self.epoch += 1
-        self.losses.append(total / len(self._items))
+        self.losses.append(sum(loss * count for loss, count in zip(losses, sizes, strict=True)) / len(order))
 
-    def _step(self, batch: Sequence[Item], step: int, micro_batch: int) -> float:
+    def _step(self, batch: Sequence[Item], step: int, budget: int) -> None:
         import torch
 
         for group in self._optimizer.param_groups:
@@ -245,30 +228,27 @@ class Training(Generic[Item]):
         self._optimizer.zero_grad(set_to_none=True)
         weight = self._loss.weight(batch)
         parts = []
-        for start in range(0, len(batch), micro_batch):
+        for numbers in self._loss.parts(batch, budget):
+            self._tried = [batch[number] for number in numbers]
             with self._autocast():
-                part = self._loss.total(self._model, batch[start : start + micro_batch]) / weight
+                part = self._loss.total(self.model, self._tried) / weight
             part.backward()
             parts.append(part.detach())
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self._recipe.clip)
-        loss, size = torch.stack([torch.stack(parts).sum(), norm]).tolist()
-        if not (math.isfinite(loss) and math.isfinite(size)):
-            raise Diverged(f"the loss is {loss:g} and its gradient's norm {size:g} at step {step + 1} of {self._steps}")
+        self._unchecked.append(torch.stack([torch.stack(parts).sum(), norm]))
         self._optimizer.step()
-        return float(loss)
 
+    def _checked(self, done: int) -> list[float]:
+        """The losses of the last steps of those that are `done`. Raises `Diverged` where one is not a number."""
+        import torch
 
-def _optimizer(weights: Sequence[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    import torch
-
-    groups = [
-        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
-        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "adamw":
-        betas = (recipe.beta1, recipe.beta2)
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.epsilon, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+        first = done - len(self._unchecked) + 1
+        found = torch.stack(self._unchecked).tolist()
+        self._unchecked.clear()
+        for step, (loss, norm) in enumerate(found, start=first):
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                raise Diverged(f"the loss is {loss:g} and its gradient's norm {norm:g} at step {step} of {self._steps}")
+        return [loss for loss, _ in found]
 
 
 def _cuda_devices(device: torch.device) -> list[torch.device]:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from optathlon.errors import OptathlonError, UsageError
 from optathlon.llm.models import checksum, load_model
+from optathlon.tasks.llm.layers import layers_of
+from optathlon.tasks.llm.placed import Placed, Quantised, copied, stored
+from optathlon.tasks.llm.recipe import require_bitsandbytes
 
 if TYPE_CHECKING:
     import torch
 
-    Weights = Mapping[str, torch.Tensor]
+    from optathlon.tasks.llm.placed import Weights
 
-DType = Literal["float32", "bfloat16"]
+DType = Literal["float32", "bfloat16", "nf4"]
 ALL_LINEAR = "all-linear"
 
 
@@ -48,26 +52,44 @@ class Adapter:
 class TunableModel:
     """A model that is tuned again and again: what a tuning has changed is taken back by the next.
 
+    It lies on the device at most twice, when it is needed: with weights in `float32`, all of which are tuned, and with
+    weights of the type that is computed in, to which adapters are attached and which answer. For `float32` these are
+    one.
+
     Parameters
     ----------
     model, device, downloads:
         As in `load_model`.
     dtype:
-        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32` (autocast).
+        What is computed in. For `bfloat16` the weights that are tuned are kept in `float32` (autocast). For `nf4` those
+        below adapters have 4 bits (QLoRA, Dettmers et al. 2023, arXiv 2305.14314), and not all can be tuned.
     gradient_checkpointing:
         Compute activations again in the backward pass, which takes less memory and more time.
+    compiled:
+        Compile each layer when it is first computed (`torch.compile`).
     """
 
     def __init__(
-        self, model: str, device: str, dtype: DType, *, downloads: bool = False, gradient_checkpointing: bool = False
+        self,
+        model: str,
+        device: str,
+        dtype: DType,
+        *,
+        downloads: bool = False,
+        gradient_checkpointing: bool = False,
+        compiled: bool = False,
     ) -> None:
+        if dtype == "nf4":
+            require_bitsandbytes("dtype: nf4", device)
         self.device = device
         self.dtype = dtype
         self._checkpointing = gradient_checkpointing
-        self._model = load_model(model, device, "float32", downloads=downloads)
-        self.weights: Weights = {name: _pinned(tensor, device) for name, tensor in stored(self._model).items()}
-        self.checksum = checksum(self._model)
-        self._held: Weights | None = self.weights
+        self._compiled = compiled
+        self._host = load_model(model, "cpu", "float32", downloads=downloads)
+        if device != "cpu":
+            _pin(self._host)
+        self.weights: Weights = stored(self._host)
+        self.checksum = checksum(self._host)
         self._in_use = False
 
     @contextmanager
@@ -79,14 +101,8 @@ class TunableModel:
     @contextmanager
     def with_weights(self, weights: Weights) -> Iterator[Any]:
         """The model with these weights, which are named as in `weights`. Raises `OptathlonError` while it is in use."""
-        if self._in_use:
-            raise OptathlonError("the model is in use: the weights that its user works with would be lost")
-        self._in_use = True
-        try:
-            self._hold(weights)
-            yield self._model.eval()
-        finally:
-            self._in_use = False
+        with self._used(self._computed, weights) as model:
+            yield model
 
     @contextmanager
     def tunable(self, adapter: Adapter | None, seed: int, start: Weights | None = None) -> Iterator[Any]:
@@ -95,27 +111,58 @@ class TunableModel:
         It starts from the weights `start`, or else from those that it was loaded with. Afterwards the adapter is gone,
         and what is below it as it was; raises `OptathlonError` if it isn't.
         """
-        with self.with_weights(self.weights if start is None else start):
+        placed = self._full if adapter is None else self._computed
+        with self._used(placed, self.weights if start is None else start) as model:
             if adapter is None:
-                self._held = None
-                self._model.requires_grad_(True)
-                with self._trained():
-                    yield self._model
+                placed.held = None
+                model.requires_grad_(True)
+                with self._trained(model):
+                    yield model
                 return
-            before = checksum(self._model)
-            tuned = _adapted(self._model, adapter, seed)
+            before = checksum(model)
+            tuned = _adapted(model, adapter, seed)
             try:
-                with self._trained():
+                with self._trained(model):
                     yield tuned
             finally:
                 tuned.unload()
-                _forget_adapter(self._model)
-            if checksum(self._model) != before:
-                self._held = None
+                _forget_adapter(model)
+            if checksum(model) != before:
+                placed.held = None
                 raise OptathlonError("an adapter has changed the base model; the process is not to be trusted any more")
 
+    @contextmanager
+    def answering(self, tuned: Any) -> Iterator[Any]:
+        """A tuned model as it answers fastest: its adapter merged, its weights in the type that is computed in.
+
+        Within this block it can't be trained.
+        """
+        if self.dtype == "nf4":  # to merge would round again
+            yield tuned
+        elif hasattr(tuned, "merge_adapter"):
+            tuned.merge_adapter()
+            try:
+                yield tuned
+            finally:
+                self._take_out(tuned)
+        elif self._full is self._computed:
+            yield tuned
+        else:
+            self._computed.hold(stored(tuned))
+            try:
+                yield self._computed.model.eval()
+            finally:
+                self._computed.held = None
+
+    def tuned_weights(self, tuned: Any) -> Weights:
+        """The weights of a tuned model in `float32`, any adapter added to what is below it; named as in `weights`."""
+        if not hasattr(tuned, "merge_adapter"):
+            return {name: tensor.detach().to("cpu", copy=True) for name, tensor in stored(tuned).items()}
+        below = self._computed.held or {}
+        return {**below, **{name: below[name] + delta(module).to("cpu") for name, module in _adapted_layers(tuned)}}
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The context to compute in."""
+        """The context to train in."""
         import torch
 
         if self.dtype == "float32":
@@ -125,58 +172,81 @@ class TunableModel:
         )
         return half
 
+    @cached_property
+    def _full(self) -> Placed:
+        """All of whose weights are tuned. Raises `UsageError` where these have 4 bits."""
+        if self.dtype == "nf4":
+            raise UsageError(
+                "weights of 4 bits can't be tuned in full: write `methods: [lora]`, also for the reference"
+            )
+        return self._placed("float32")
+
+    @cached_property
+    def _computed(self) -> Placed:
+        """Whose weights are of the type that is computed in."""
+        match self.dtype:
+            case "float32":
+                return self._full
+            case "bfloat16":
+                return self._placed("bfloat16")
+            case "nf4":
+                return Quantised(self._host, self.device)
+
+    def _placed(self, dtype: str) -> Placed:
+        model = copied(self._host, self.device, dtype)
+        if self._compiled:
+            for layer in layers_of(model):
+                layer.compile(dynamic=True)
+        return Placed(model, self.weights)
+
     @contextmanager
-    def _trained(self) -> Iterator[None]:
+    def _used(self, placed: Placed, weights: Weights) -> Iterator[Any]:
+        if self._in_use:
+            raise OptathlonError("the model is in use: the weights that its user works with would be lost")
+        self._in_use = True
+        try:
+            placed.hold(weights)
+            yield placed.model.eval()
+        finally:
+            self._in_use = False
+
+    @contextmanager
+    def _trained(self, model: Any) -> Iterator[None]:
         if not self._checkpointing:
             yield
             return
         with _no_word_of_a_new_name():
-            self._model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.gradient_checkpointing_enable({"use_reentrant": False})
         try:
             yield
         finally:
             with _no_word_of_a_new_name():
-                self._model.gradient_checkpointing_disable()
+                model.gradient_checkpointing_disable()
 
-    def _hold(self, weights: Weights) -> None:
+    def _take_out(self, tuned: Any) -> None:
+        """Undo a merge exactly: subtraction would leave rounding errors behind."""
         import torch
 
-        if self._held is weights:
-            return
-        self._held = None
+        below = self._computed.held or {}
         with torch.no_grad():
-            for name, tensor in stored(self._model).items():
-                tensor.copy_(weights[name], non_blocking=True)
-        self._model.zero_grad(set_to_none=True)
-        self._model.requires_grad_(False)
-        self._held = weights
+            for name, module in _adapted_layers(tuned):
+                module.weight.copy_(below[name])
+                module.merged_adapters.clear()
 
 
-def stored(model: Any) -> dict[str, torch.Tensor]:
-    """The tensors that make a model, by name; those that are tied are there once."""
-    tensors: dict[int, tuple[str, torch.Tensor]] = {}
-    for name, tensor in model.state_dict().items():
-        tensors.setdefault(tensor.data_ptr(), (name, tensor))
-    return dict(tensors.values())
-
-
-def tuned_weights(model: Any) -> Weights:
-    """Copies of the weights of a tuned model, any adapter merged into them, by the names that the base has for them."""
+def delta(module: Any) -> torch.Tensor:
+    """What the adapter of a layer adds to its weights."""
     import torch
 
-    adapted = getattr(model, "peft_config", None) is not None
-    core = model.get_base_model() if adapted else model
     with torch.no_grad():
-        weights = {
-            name.replace(".base_layer", ""): tensor.detach().to("cpu", copy=True)
-            for name, tensor in stored(core).items()
-            if ".lora_" not in name
-        }
-        for name, module in core.named_modules():
-            if adapted and hasattr(module, "get_delta_weight"):
-                for active in module.active_adapters:
-                    weights[f"{name}.weight"] += module.get_delta_weight(active).cpu()
-    return weights
+        return torch.stack([module.get_delta_weight(name) for name in module.active_adapters]).sum(dim=0)
+
+
+def _adapted_layers(tuned: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that have an adapter, by the names of their weights in the base."""
+    for name, module in tuned.get_base_model().named_modules():
+        if hasattr(module, "get_delta_weight"):
+            yield f"{name}.weight", module
 
 
 def _adapted(model: Any, adapter: Adapter, seed: int) -> Any:
@@ -194,9 +264,21 @@ def _adapted(model: Any, adapter: Adapter, seed: int) -> Any:
     with torch.random.fork_rng(), _no_word_of_a_new_name():
         torch.manual_seed(seed)
         try:
-            return get_peft_model(model, settings)
+            adapted = get_peft_model(model, settings)
         except ValueError as error:  # no layer has such a name
             raise UsageError(f"the LoRA targets {adapter.targets!r}: {str(error).splitlines()[0]}") from None
+    _refuse_shared_weights(adapted, adapter.targets)
+    return adapted
+
+
+def _refuse_shared_weights(adapted: Any, targets: str) -> None:
+    """Raise `UsageError` for an adapter of a head that reads its weights from the input, where it can't be merged."""
+    own = stored(adapted.get_base_model())
+    for name, _ in _adapted_layers(adapted):
+        layer = name.removesuffix(".weight")
+        if f"{layer}.base_layer.weight" not in own:
+            adapted.unload()
+            raise UsageError(f"the LoRA targets {targets!r}: {layer} has no weights of its own: leave it out")
 
 
 def _target_modules(targets: str) -> str | list[str]:
@@ -219,7 +301,7 @@ def _forget_adapter(model: Any) -> None:
             delattr(model, mark)
 
 
-def _pinned(tensor: torch.Tensor, device: str) -> torch.Tensor:
-    """A copy in the host's memory, which a GPU can read fast."""
-    copy = tensor.detach().to("cpu", copy=True)
-    return copy if device == "cpu" else copy.pin_memory()
+def _pin(model: Any) -> None:
+    """Keep a model's weights where a GPU can read them fast."""
+    for weight in model.parameters():
+        weight.data = weight.data.pin_memory()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from optathlon.lazy import lazy_module
 from optathlon.llm.generation import as_text, greedily
+from optathlon.llm.head import without_wrapper
 from optathlon.problem import Fidelity, Objective
-from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper
+from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Count, Section, Setup
@@ -189,7 +190,7 @@ def _decoded(loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, An
     prompts = prompts[: max(1, round(share * len(prompts)))]
     calls = LayerCalls()
     began = time.perf_counter()
-    with calls.of(model), loaded.base.autocast():
+    with calls.of(model):
         written = speculate(
             model,
             prompts,

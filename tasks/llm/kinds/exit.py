@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.chat import Encoded, right_padded
+from optathlon.llm.batches import Batch
+from optathlon.llm.chat import Encoded
+from optathlon.llm.head import head_losses, without_wrapper
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers, without_wrapper
+from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
-from optathlon.tasks.llm.training import Loss, cross_entropy
+from optathlon.tasks.llm.training import ResponseLoss
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Exit(LLMTask):
         usage = Usage(loaded.device)
         until, epochs = int(level or self.setup.epochs), self.setup.epochs
         trained = {name: value for name, value in config.items() if name != "exit"}
-        loss = SortedLoss(loaded.tokenizer.pad_token_id, loaded.device, exit_weights(config))
+        loss = SortedLoss(loaded.tokenizer.pad_token_id, loaded.device, weights=exit_weights(config))
         key = key_of(loaded.key, self.kind, trained, seed, epochs)
         with (
             loaded.tuned(loaded.train, loss, config, until=until, epochs=epochs, seed=seed, key=key) as (
@@ -99,45 +101,36 @@ class Exit(LLMTask):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SortedLoss(Loss[Encoded]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedLoss(ResponseLoss):
     """Cross-entropy of the responses' tokens in nats a token, averaged over exits by weights.
 
     Parameters
     ----------
-    pad, device:
-        As in `optathlon.tasks.llm.training.ResponseLoss`.
     weights:
         Of every exit, by its share of the layers; not negative, their sum is positive.
     """
 
-    pad: int
-    device: str
     weights: Mapping[float, float]
-
-    def weight(self, items: Sequence[Encoded]) -> float:
-        """The number of the responses' tokens."""
-        return float(sum(len(item.response) for item in items))
 
     def total(self, model: Any, items: Sequence[Encoded]) -> torch.Tensor:
         """Their cross-entropy, summed over tokens and averaged over exits."""
         import torch
 
-        batch = right_padded(items, self.pad, self.device)
-        labels = batch.pop("labels")
         weighed = {share: weight for share, weight in self.weights.items() if weight > 0.0}
-        logits = logits_at_exits(model, batch, list(weighed))
-        losses = [weight * cross_entropy(one, labels) for one, weight in zip(logits, weighed.values(), strict=True)]
+        found = losses_at_exits(model, self.batch(items), list(weighed))
+        losses = [weight * one.sum() for one, weight in zip(found, weighed.values(), strict=True)]
         return torch.stack(losses).sum() / math.fsum(weighed.values())
 
 
-def logits_at_exits(model: Any, batch: Mapping[str, torch.Tensor], shares: Sequence[float]) -> list[torch.Tensor]:
-    """What one pass predicts after each share of the layers; each of shape (examples, tokens, vocabulary)."""
+def losses_at_exits(model: Any, batch: Batch, shares: Sequence[float]) -> list[torch.Tensor]:
+    """After each share of the layers, the cross-entropy of each of the responses' tokens, in one pass; shape (n,)."""
     core, layers = without_wrapper(model), depth(model)
-    made = core.get_decoder()(**batch, use_cache=False, output_hidden_states=True)
-    head, norm = core.get_output_embeddings(), core.get_decoder().norm
+    made = core.get_decoder()(**batch.inputs, use_cache=False, output_hidden_states=True)
+    norm = core.get_decoder().norm
     counts = [share_of_layers(share, layers) for share in shares]
-    return [head(made.last_hidden_state if count == layers else norm(made.hidden_states[count])) for count in counts]
+    read = (made.last_hidden_state if count == layers else norm(made.hidden_states[count]) for count in counts)
+    return [head_losses(core, hidden, batch) for hidden in read]
 
 
 def exit_space(setup: Setup) -> ConfigurationSpace:
@@ -173,6 +166,5 @@ def _answered(loaded: LoadedSetup, model: Any, side: str) -> tuple[tuple[str, ..
     }
     examples = loaded.setup.examples(side)
     if all(example.response for example in examples):
-        encoded = [loaded.template.encode(example, loaded.setup.max_tokens) for example in examples]
-        measured["loss"] = float(np.mean(loaded.losses(model, encoded)))
+        measured["loss"] = float(np.mean(loaded.losses(model, loaded.encoded(side))))
     return answers.texts, measured

@@ -104,8 +104,7 @@ class SFT(LLMTask):
         examples = self.setup.examples(side)[:count]
         if not all(example.response for example in examples):
             return None
-        encoded = [self.loaded.template.encode(example, self.setup.max_tokens) for example in examples]
-        return float(np.mean(self.loaded.losses(model, encoded)))
+        return float(np.mean(self.loaded.losses(model, self.loaded.encoded(side)[:count])))
 
 
 class SFTByData(SFT):

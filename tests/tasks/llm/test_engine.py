@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,7 +20,8 @@ from optathlon.llm.data import Example, Turn
 from optathlon.llm.judging import Prompt
 from optathlon.llm.memory import in_batches
 from optathlon.tasks.llm.checkpoints import Checkpoints
-from optathlon.tasks.llm.training import Diverged, Recipe, ResponseLoss, Training
+from optathlon.tasks.llm.recipe import Recipe
+from optathlon.tasks.llm.training import Diverged, ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
@@ -52,12 +54,14 @@ def weights_of(model: Any) -> list[Any]:
     return [weight.detach().clone() for weight in model.parameters() if weight.requires_grad]
 
 
-def train(loaded: Any, adapter: Adapter | None, recipe: Recipe, *, until: int, seed: int = 1, micro: int = 64) -> Any:
+def train(
+    loaded: Any, adapter: Adapter | None, recipe: Recipe, *, until: int, seed: int = 1, budget: int = 10_000
+) -> Any:
     with loaded.base.tunable(adapter, seed) as model:
         training = Training(
             model, loaded.train[:64], loaded.loss, recipe, epochs=3, seed=seed, autocast=loaded.base.autocast
         )
-        training.run(until, micro)
+        training.run(until, budget)
         return weights_of(model), training.state(), training
 
 
@@ -314,7 +318,7 @@ def test_a_step_is_that_of_torch(loaded: Any, base: Any) -> None:
 def test_micro_batches_leave_the_effective_batch_as_it_is(loaded: Any, base: Any, adapter: Adapter | None) -> None:
     recipe = Recipe(1e-2, 16, "sgd", schedule="constant")
     whole, _, _ = train(loaded, adapter, recipe, until=1)
-    split, _, _ = train(loaded, adapter, recipe, until=1, micro=3)
+    split, _, _ = train(loaded, adapter, recipe, until=1, budget=40)
     for one, other in zip(whole, split, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
 
@@ -332,7 +336,7 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
     with base.tunable(adapter, 1) as model:
         training = Training(model, loaded.train[:64], loaded.loss, recipe, epochs=3, seed=1, autocast=nullcontext)
         training.load(torch.load(tmp_path / "state.pt", weights_only=True))
-        training.run(3, 64)
+        training.run(3, 10_000)
         continued = weights_of(model)
     assert training.losses == uninterrupted.losses
     assert all(torch.equal(one, other) for one, other in zip(whole, continued, strict=True))
@@ -366,7 +370,7 @@ def test_a_loss_that_is_no_number_ends_the_training(loaded: Any, base: Any) -> N
         with torch.no_grad():
             next(model.parameters()).fill_(float("nan"))
         training = Training(model, loaded.train[:64], loaded.loss, RECIPE, epochs=3, seed=1, autocast=nullcontext)
-        training.run(1, 8)
+        training.run(1, 10_000)
 
 
 def test_an_adapter_that_spoils_the_base_is_noticed(loaded: Any) -> None:
@@ -403,15 +407,13 @@ def test_weights_in_use_are_not_replaced(loaded: Any, base: Any) -> None:
 
 @pytest.mark.parametrize("adapter", [None, ADAPTER])
 def test_a_tuned_models_weights_can_be_tuned_again(loaded: Any, base: Any, adapter: Adapter | None) -> None:
-    from optathlon.tasks.llm.tunable_model import tuned_weights
-
     batch = right_padded(loaded.train[:8], 0, "cpu")
     with base.tunable(adapter, 1) as model, torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
                 weight.add_(0.01 * torch.randn_like(weight))
         expected = model.eval()(**batch).logits
-        weights = tuned_weights(model)
+        weights = base.tuned_weights(model)
     assert weights.keys() == base.weights.keys()
     for again in (None, ADAPTER):
         with base.tunable(again, 1, weights) as model, torch.no_grad():
@@ -452,27 +454,57 @@ def test_one_that_is_too_much_is_out_of_memory_and_other_errors_are_themselves()
 
 def test_a_training_that_does_not_fit_is_done_in_smaller_parts(loaded: Any, base: Any) -> None:
     class Narrow(ResponseLoss):
-        sizes: ClassVar[list[int]] = []
+        sizes: ClassVar[list[tuple[int, int]]] = []
 
         def total(self, model: Any, items: Any) -> Any:
-            self.sizes.append(len(items))
-            if len(items) > 5:
+            tokens = len(items) * max(len(item.tokens) for item in items)
+            self.sizes.append((len(items), tokens))
+            if tokens > 60:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().total(model, items)
 
     config = {"learning_rate": 1e-2, "batch_size": 16, "optimizer": "sgd", "schedule": "constant"}
     items = loaded.train[:64]
-    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
-        roomy = weights_of(model)
+
+    def tuned(loss: Any) -> list[Any]:
+        with loaded.tuned(items, loss, config, until=1, epochs=3, seed=1) as (model, _):
+            return weights_of(model)
+
+    roomy = tuned(loaded.loss)
     narrow = Narrow(loaded.tokenizer.pad_token_id, "cpu")
-    with loaded.tuned(items, narrow, config, until=1, epochs=3, seed=1) as (model, _):
-        tight = weights_of(model)
-    assert narrow.sizes[:3] == [16, 8, 4] and set(narrow.sizes[3:]) == {4}
-    with loaded.tuned(items, loaded.loss, config, until=1, epochs=3, seed=1) as (model, _):
-        after = weights_of(model)
-    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "no trial depends on others"
+    tight = tuned(narrow)
+    first = next(place for place, (_, tokens) in enumerate(narrow.sizes) if tokens <= 60)
+    done = narrow.sizes[first:]
+    assert narrow.sizes[0][0] == 16 and first <= 5
+    assert max(tokens for _, tokens in done) <= 60
+    assert sum(count for count, _ in done) == len(items), "what was lost is done again from the beginning"
+    narrow.sizes.clear()
+    again = tuned(narrow)
+    assert narrow.sizes == done, "what has fitted is remembered"
+    assert all(torch.equal(one, other) for one, other in zip(tight, again, strict=True))
+    after = tuned(loaded.loss)
+    assert all(torch.equal(one, other) for one, other in zip(roomy, after, strict=True)), "other losses are others"
     for one, other in zip(roomy, tight, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
+
+
+def test_what_was_tried_in_vain_is_charged(loaded: Any, base: Any) -> None:
+    class Late(ResponseLoss):
+        failed: ClassVar[list[float]] = []
+
+        def total(self, model: Any, items: Any) -> Any:
+            if not self.failed:
+                time.sleep(0.2)
+                self.failed.append(0.2)
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().total(model, items)
+
+    config = {"learning_rate": 1e-2, "batch_size": 16}
+    loss = Late(loaded.tokenizer.pad_token_id, "cpu")
+    began = time.perf_counter()
+    with loaded.tuned(loaded.train[:16], loss, config, until=1, epochs=3, seed=1) as (_, training):
+        passed = time.perf_counter() - began
+    assert 0.2 <= training.seconds <= passed
 
 
 # Checkpoints

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from optathlon.llm.chat import right_padded
+from optathlon.llm.batches import padded
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.kinds.exit import EXITS, SortedLoss, exit_space, exit_weights, logits_at_exits
+from optathlon.tasks.llm.kinds.exit import EXITS, SortedLoss, exit_space, exit_weights, losses_at_exits
 from optathlon.tasks.llm.layers import leaving_after, share_of_layers
 from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.tunable_model import Adapter
@@ -41,20 +41,23 @@ def model(loaded: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
         yield tunable.eval()
 
 
-def test_one_pass_gives_the_logits_of_truncated_models(loaded: Any, model: Any) -> None:
-    batch = right_padded(loaded.train[:6], 0, "cpu")
-    batch.pop("labels")
+def test_one_pass_gives_the_losses_of_truncated_models(loaded: Any, model: Any) -> None:
+    items = loaded.train[:6]
     with torch.inference_mode():
-        found = logits_at_exits(model, batch, SHARES)
-        for logits, layers in zip(found, (1, 2, 3), strict=True):
+        found = losses_at_exits(model, padded(items, 0, "cpu"), SHARES)
+        for losses, layers in zip(found, (1, 2, 3), strict=True):
             with leaving_after(model, layers):
-                assert torch.allclose(logits, model(**batch).logits, atol=1e-5)
+                logits = [model(torch.tensor([item.tokens])).logits[0, item.asked - 1 : -1] for item in items]
+            expected = torch.nn.functional.cross_entropy(
+                torch.cat(logits), torch.tensor([token for item in items for token in item.response]), reduction="none"
+            )
+            torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(found[0], found[1], atol=1e-2)
 
 
 def test_with_the_last_exit_alone_the_loss_is_that_of_instruction_tuning(loaded: Any, model: Any) -> None:
     items = loaded.train[:6]
-    loss = SortedLoss(0, "cpu", {1 / 3: 0.0, 1.0: 0.5})
+    loss = SortedLoss(0, "cpu", weights={1 / 3: 0.0, 1.0: 0.5})
     assert loss.total(model, items).item() == pytest.approx(loaded.loss.total(model, items).item(), rel=1e-5)
     assert loss.weight(items) == loaded.loss.weight(items)
 
@@ -67,14 +70,14 @@ def test_the_loss_is_the_weighted_mean_of_those_of_truncated_models(loaded: Any,
             parts.append(loaded.loss.total(model, items).item())
     weights = exit_weights({"early_weight": 0.5, "middle_weight": 2.0})
     expected = (0.5 * parts[0] + 2.0 * parts[1] + parts[2]) / 3.5
-    loss = SortedLoss(0, "cpu", weights)
+    loss = SortedLoss(0, "cpu", weights=weights)
     assert loss.total(model, items).item() == pytest.approx(expected, rel=1e-5)
     split = loss.total(model, items[:2]).item() + loss.total(model, items[2:]).item()
     assert split == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_exit_trains_no_layer_behind_it(loaded: Any, model: Any) -> None:
-    SortedLoss(0, "cpu", {1 / 3: 1.0, 1.0: 0.0}).total(model, loaded.train[:2]).backward()
+    SortedLoss(0, "cpu", weights={1 / 3: 1.0, 1.0: 0.0}).total(model, loaded.train[:2]).backward()
     moved = {name for name, weight in model.named_parameters() if weight.grad is not None and weight.grad.any()}
     assert any(".layers.0." in name for name in moved)
     assert not any(".layers.1." in name or ".layers.2." in name for name in moved)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.torch
 
 from optathlon.tasks.llm import LLM  # noqa: E402
 from optathlon.tasks.llm.kinds import SECTIONS  # noqa: E402
-from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged, task_vector, uniform  # noqa: E402
+from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, Merged, task_vector, uniform  # noqa: E402
 
 BASE = {"a": torch.linspace(-1, 1, 600).reshape(20, 30), "b": torch.linspace(0, 2, 50)}
 EXPERTS = {
@@ -35,7 +35,7 @@ NOTHING = {"x": Dropping(0.0, rescaled=True), "y": Dropping(0.0, rescaled=True)}
 
 
 def merge(rate: float, *, rescaled: bool = True, scale: float = 1.0, seed: int = 0) -> Mapping[str, Any]:
-    return merged(BASE, VECTORS, dict.fromkeys(VECTORS, Dropping(rate, rescaled)), scale=scale, seed=seed)
+    return Merged(BASE, VECTORS, dict.fromkeys(VECTORS, Dropping(rate, rescaled)), scale=scale, seed=seed)
 
 
 def settings(rate: float = 0.0, scale: float = 0.5, rescaling: str = "on", **rates: float) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def make(objectives: str = "exact-match") -> Any:
 
 def test_nothing_dropped_of_one_expert_is_the_expert() -> None:
     for name, weights in EXPERTS.items():
-        only = merged(BASE, VECTORS, {name: NOTHING[name]}, scale=1.0, seed=0)
+        only = Merged(BASE, VECTORS, {name: NOTHING[name]}, scale=1.0, seed=0)
         assert only.keys() == BASE.keys()
         for tensor in BASE:
             torch.testing.assert_close(only[tensor], weights[tensor], rtol=0, atol=3e-7)
@@ -74,7 +74,7 @@ def test_the_scale_zero_leaves_the_base_exactly(rate: float) -> None:
 def test_a_loop_over_all_entries_gives_the_same(rescaled: bool) -> None:
     rates = {"x": 0.3, "y": 0.8}
     droppings = {name: Dropping(rate, rescaled) for name, rate in rates.items()}
-    ours = merged(BASE, VECTORS, droppings, scale=0.7, seed=5)
+    ours = Merged(BASE, VECTORS, droppings, scale=0.7, seed=5)
     for name, weight in BASE.items():
         expected = weight.clone().flatten()
         for expert, rate in rates.items():
@@ -89,7 +89,7 @@ def test_a_loop_over_all_entries_gives_the_same(rescaled: bool) -> None:
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_as_many_entries_are_dropped_as_the_rate_says(rate: float) -> None:
     vector = {"x": {"a": torch.ones(100, 1000)}}
-    kept = merged({"a": torch.zeros(100, 1000)}, vector, {"x": Dropping(rate, False)}, scale=1.0, seed=1)["a"]
+    kept = Merged({"a": torch.zeros(100, 1000)}, vector, {"x": Dropping(rate, False)}, scale=1.0, seed=1)["a"]
     assert set(kept.unique().tolist()) <= {0.0, 1.0}
     assert float(kept.mean()) == pytest.approx(1 - rate, abs=4 * np.sqrt(rate * (1 - rate) / 1e5))
 
@@ -118,8 +118,8 @@ def test_experts_tensors_and_seeds_drop_independently() -> None:
 
 def test_the_order_of_experts_does_not_matter() -> None:
     droppings = {name: Dropping(0.5, True) for name in VECTORS}
-    ours = merged(BASE, VECTORS, droppings, scale=1.0, seed=3)
-    theirs = merged(BASE, VECTORS, dict(reversed(droppings.items())), scale=1.0, seed=3)
+    ours = Merged(BASE, VECTORS, droppings, scale=1.0, seed=3)
+    theirs = Merged(BASE, VECTORS, dict(reversed(droppings.items())), scale=1.0, seed=3)
     for name in BASE:
         torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
 
@@ -178,7 +178,7 @@ def test_an_expert_that_is_dropped_is_missed_where_it_was_needed() -> None:
     shares = []
     for rates in ({}, {"items": 0.99}):
         config = settings(rescaling="off", **rates)
-        weights = merged(
+        weights = Merged(
             task.loaded.base.weights,
             task.experts.vectors,
             {name: Dropping(config[f"drop_rate_{name}"], rescaled=False) for name in TOPICS},
@@ -207,7 +207,7 @@ def test_tied_weights_are_merged_once() -> None:
     task = make()
     base = task.loaded.base
     tensor = "model.embed_tokens.weight"
-    weights = merged(base.weights, task.experts.vectors, {"lists": Dropping(0.0, True)}, scale=0.5, seed=0)
+    weights = Merged(base.weights, task.experts.vectors, {"lists": Dropping(0.0, True)}, scale=0.5, seed=0)
     expected = base.weights[tensor] + 0.5 * task.experts.vectors["lists"][tensor]
     with base.with_weights(weights) as model:
         assert model.lm_head.weight is model.get_input_embeddings().weight
@@ -278,7 +278,7 @@ def test_one_expert_with_nothing_dropped_answers_as_it_does(tmp_path: Path) -> N
         theirs = task.loaded.answer(model, prompts).texts
     ours = of_own(tmp_path, merge={"experts": {"tuned": "tuned"}})
     base = task.loaded.base
-    weights = merged(base.weights, ours.experts.vectors, {"tuned": Dropping(0.0, True)}, scale=1.0, seed=0)
+    weights = Merged(base.weights, ours.experts.vectors, {"tuned": Dropping(0.0, True)}, scale=1.0, seed=0)
     with base.with_weights(weights) as model:
         assert task.loaded.answer(model, prompts).texts == theirs
     with base.untuned() as model:

@@ -180,10 +180,10 @@ def test_a_diverged_training_and_a_judge_that_never_parses_are_told(
 
     rate = Training._step
 
-    def spoiled(self: Any, *given: Any) -> float:
+    def spoiled(self: Any, *given: Any) -> None:
         with __import__("torch").no_grad():
             self._weights[0].fill_(float("inf"))
-        return rate(self, *given)
+        rate(self, *given)
 
     monkeypatch.setattr(Training, "_step", spoiled)
     result = task.evaluate(GOOD, fidelity=1, seed=12)

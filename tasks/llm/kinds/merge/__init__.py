@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from optathlon.errors import UsageError
 from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
-from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, merged
+from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, Merged
 from optathlon.tasks.llm.objectives import training_objectives
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
@@ -73,9 +73,11 @@ class Merge(LLMTask):
         usage = Usage(loaded.device)
         began = time.perf_counter()
         droppings = {name: Dropping(config[f"drop_rate_{name}"], config["rescaling"] == "on") for name in vectors}
-        weights = merged(loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed)
-        merging = time.perf_counter() - began
+        weights = Merged(
+            loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed, device=loaded.device
+        )
         with loaded.base.with_weights(weights) as model:
+            merging = time.perf_counter() - began
             answers = {side: loaded.answer(model, loaded.prompts(side)) for side in SCORED}
         scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
         seconds = time.perf_counter() - began

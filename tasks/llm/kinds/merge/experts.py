@@ -18,13 +18,13 @@ from optathlon.tasks.llm.built_in import BUILT_IN
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
-from optathlon.tasks.llm.loaded_setup import REFERENCE_SEED, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.loaded_setup import loaded_setup, reference_hyperparameters
 from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.placed import stored
 from optathlon.tasks.llm.setups import Count, Section, Setup
-from optathlon.tasks.llm.tunable_model import stored, tuned_weights
 
 if TYPE_CHECKING:
-    from optathlon.tasks.llm.tunable_model import Weights
+    from optathlon.tasks.llm.placed import Weights
 
 
 _EPOCHS = {"tiny": 12, "everyday": 4}
@@ -126,13 +126,7 @@ class Experts:
         config, epochs = section.tuning or reference_hyperparameters(setup), section.epochs
         origin = short_hash(f"{dict(config)} {epochs} {examples}")
         items = [loaded.template.encode(example, setup.max_tokens) for example in examples]
-        key = key_of(loaded.key, "expert", origin)
-        with loaded.tuned(items, loaded.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
-            model,
-            training,
-        ):
-            loaded.keep(key, training)
-            weights = tuned_weights(model)
+        weights = loaded.tuned_once(items, config, epochs, key_of(loaded.key, "expert", origin))
         return Expert(task_vector(weights, loaded.base.weights), origin)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-    from optathlon.tasks.llm.tunable_model import Weights
+    from optathlon.tasks.llm.placed import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ def task_vector(tuned: Weights, base: Weights) -> Weights:
     return {name: tuned[name] - weight for name, weight in base.items()}
 
 
-def merged(
-    base: Weights, vectors: Mapping[str, Weights], droppings: Mapping[str, Dropping], *, scale: float, seed: int
-) -> Weights:
+class Merged(Mapping[str, "torch.Tensor"]):
     """The base plus the scaled sum of task vectors (Ilharco et al. 2023, arXiv 2212.04089), each dropped in part.
+
+    A tensor is computed where the model lies, when it is read: there is no second model in the memory.
 
     Parameters
     ----------
@@ -55,25 +55,50 @@ def merged(
     seed:
         Of what is dropped. Each tensor of each expert has uniform numbers of its own, and those below the rate drop
         their entries: what a rate drops, a higher one drops as well.
+    device:
+        Where it is computed; another one draws other numbers.
     """
 
-    def change(name: str) -> torch.Tensor | int:
-        return sum(
-            _kept(vectors[expert][name], dropping, f"{seed} {expert} {name}") for expert, dropping in droppings.items()
-        )
+    def __init__(
+        self,
+        base: Weights,
+        vectors: Mapping[str, Weights],
+        droppings: Mapping[str, Dropping],
+        *,
+        scale: float,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self._base = base
+        self._vectors = vectors
+        self._droppings = droppings
+        self._scale = scale
+        self._seed = seed
+        self._device = device
 
-    return {name: weight + scale * change(name) for name, weight in base.items()}
+    def __getitem__(self, name: str) -> torch.Tensor:
+        change: torch.Tensor | int = sum(
+            _kept(self._vectors[expert][name].to(self._device), dropping, f"{self._seed} {expert} {name}")
+            for expert, dropping in self._droppings.items()
+        )
+        return self._base[name].to(self._device) + self._scale * change
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._base)
+
+    def __len__(self) -> int:
+        return len(self._base)
 
 
 def _kept(vector: torch.Tensor, dropping: Dropping, stream: str) -> torch.Tensor:
     if dropping.rate == 0.0:
         return vector
-    return vector * (uniform(vector.shape, stream) >= dropping.rate) * dropping.factor
+    return vector * (uniform(vector.shape, stream, vector.device) >= dropping.rate) * dropping.factor
 
 
-def uniform(shape: torch.Size, stream: str) -> torch.Tensor:
-    """Numbers in [0, 1) that depend on the name of their stream only."""
+def uniform(shape: torch.Size, stream: str, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Numbers in [0, 1) that depend on the name of their stream, and on the kind of the device."""
     import torch
 
     number = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:7])
-    return torch.rand(shape, generator=torch.Generator().manual_seed(number))
+    return torch.rand(shape, generator=torch.Generator(device).manual_seed(number), device=device)

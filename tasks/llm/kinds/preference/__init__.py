@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from optathlon.errors import UsageError
-from optathlon.llm.chat import IGNORED, right_padded
+from optathlon.llm.batches import moved, padded
+from optathlon.llm.chat import Encoded
+from optathlon.llm.head import token_losses
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
@@ -169,39 +171,28 @@ class PreferenceLoss(Loss[Pair]):
         """The number of pairs."""
         return float(len(items))
 
+    def tokens(self, items: Sequence[Pair]) -> int:
+        """Two rows for each pair, as wide as the longest response with its prompt."""
+        return 2 * len(items) * max(len(one.tokens) for pair in items for one in (pair.chosen, pair.rejected))
+
     def total(self, model: Any, items: Sequence[Pair]) -> torch.Tensor:
         """Summed over pairs."""
         import torch
 
         responses = [*(pair.chosen for pair in items), *(pair.rejected for pair in items)]
-        batch = right_padded(responses, self.pad, self.device)
-        labels = batch.pop("labels")
-        logs = response_logs(model(**batch, use_cache=False).logits, labels).reshape(2, -1)
-        lengths = (labels != IGNORED).sum(dim=1).reshape(2, -1)
-        reference = torch.tensor([pair.reference for pair in items], device=logs.device).T
+        logs = response_logs(model, responses, self.pad, self.device).reshape(2, -1)
+        lengths = moved(torch.tensor([len(one.response) for one in responses]), self.device).reshape(2, -1)
+        reference = moved(torch.tensor([pair.reference for pair in items]), self.device).T
         losses = -torch.nn.functional.logsigmoid(self.contrast.margins(logs, reference, lengths))
         return (losses - self.sft_weight * logs[0] / lengths[0]).sum()
 
 
-def response_logs(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The logarithm of each response's probability, in nats.
-
-    Parameters
-    ----------
-    logits:
-        Shape (examples, tokens, vocabulary); each predicts the next token.
-    labels:
-        Shape (examples, tokens), as `right_padded` makes them.
-
-    Returns
-    -------
-    Shape (examples,).
-    """
+def response_logs(model: Any, responses: Sequence[Encoded], pad: int, device: str) -> torch.Tensor:
+    """The logarithm of each response's probability, in nats; shape (responses,)."""
     import torch
 
-    return -torch.nn.functional.cross_entropy(
-        logits[:, :-1].transpose(1, 2).float(), labels[:, 1:], ignore_index=IGNORED, reduction="none"
-    ).sum(dim=1)
+    losses = token_losses(model, padded(responses, pad, device))
+    return -torch.stack([part.sum() for part in losses.split([len(one.response) for one in responses])])
 
 
 def preference_space(setup: Setup) -> ConfigurationSpace:
