@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -16,6 +16,9 @@ _SHAPE = 2.0
 """Shape of the inverse gamma distribution of the variances within tasks."""
 _LEAST_VARIANCE = 1e-9
 """The least level of the variances within tasks that is taken for possible, against the mean square of differences."""
+
+_CACHED = 20_000
+"""Tasks x pairs that are sampled at once: as many as a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,20 @@ class _Observed:
     squares: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Chances:
+    """Standard random numbers of every draw, the same for all pairs: shape (draws,) or (draws, tasks, 1)."""
+
+    precision: np.ndarray
+    level: np.ndarray
+    mixing: np.ndarray
+    centre: np.ndarray
+    effects: np.ndarray
+    factor: np.ndarray
+    variance: np.ndarray
+    stretch: np.ndarray
+
+
 def gibbs(differences: Sequence[np.ndarray], *, least_scale: float, samples: int, rng: np.random.Generator) -> Chain:
     """Sample the posterior of the hierarchical model of Corani et al. (2017), with independent seeds.
 
@@ -54,6 +71,9 @@ def gibbs(differences: Sequence[np.ndarray], *, least_scale: float, samples: int
     All conditional distributions are conjugate, by parameter expansion and by t as a scale mixture of normals (Gelman
     et al. 2013, "Bayesian Data Analysis", section 12.1). A generalised Gibbs step (Liu and Sabatti 2000, Biometrika
     87:353-369) moves along what the expansion leaves free.
+
+    All pairs share their random numbers: the chain of each is what it would be alone, so its error is the same, but
+    the errors of pairs are alike.
 
     Parameters
     ----------
@@ -69,9 +89,33 @@ def gibbs(differences: Sequence[np.ndarray], *, least_scale: float, samples: int
     square = np.mean([np.mean(task**2, axis=0) for task in differences], axis=0)
     unit = np.maximum(np.sqrt(square), least_scale)
     unit[unit == 0] = 1.0
-    draws = _draws(_observe([task / unit for task in differences]), _WARM_UP + samples, rng)
-    centres, scales = (np.array(drawn[_WARM_UP:]) * unit for drawn in zip(*draws, strict=True))
+    chances = _draw_chances(np.array([len(task) for task in differences]), _WARM_UP + samples, rng)
+    parts = np.array_split(np.arange(len(unit)), -(-len(unit) * len(differences) // _CACHED))
+    chains = [_chain(_observe([task[:, part] / unit[part] for task in differences]), chances) for part in parts]
+    centres, scales = (np.concatenate(drawn, axis=1) * unit for drawn in zip(*chains, strict=True))
     return Chain(centres, scales)
+
+
+def _draw_chances(seeds: np.ndarray, draws: int, rng: np.random.Generator) -> _Chances:
+    """From the number of seeds of each task."""
+    tasks = len(seeds)
+    of_tasks = (draws, tasks, 1)
+    return _Chances(
+        precision=rng.standard_gamma(np.broadcast_to(_SHAPE + seeds[:, None] / 2, of_tasks)),
+        level=rng.standard_gamma(0.5 + tasks * _SHAPE, size=draws),
+        mixing=rng.standard_gamma((FREEDOM + 1) / 2, size=of_tasks),
+        centre=rng.standard_normal(draws),
+        effects=rng.standard_normal(of_tasks),
+        factor=rng.standard_normal(draws),
+        variance=rng.standard_gamma((1 + tasks) / 2, size=draws),
+        stretch=rng.standard_exponential(draws),
+    )
+
+
+def _chain(observed: _Observed, chances: _Chances) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and scales after warming up, of shape (samples, pairs)."""
+    centres, scales = zip(*_draws(observed, chances), strict=True)
+    return np.array(centres[_WARM_UP:]), np.array(scales[_WARM_UP:])
 
 
 def _observe(differences: list[np.ndarray]) -> _Observed:
@@ -80,37 +124,36 @@ def _observe(differences: list[np.ndarray]) -> _Observed:
     return _Observed(np.array([[len(task)] for task in differences]), means, squares)
 
 
-def _draws(observed: _Observed, count: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The centre and the scale, each of shape (pairs,), `count` times.
+def _draws(observed: _Observed, chances: _Chances) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The centre and the scale, each of shape (pairs,), of every draw.
 
     A task's mean is `centre + factor * effect`; effects have the variance `variance / mixing`.
     """
     seeds, means = observed.seeds, observed.means
-    tasks, pairs = means.shape
+    pairs = means.shape[1]
     centre, factor, variance, level = means.mean(axis=0), np.ones(pairs), np.ones(pairs), np.ones(pairs)
     effects = means - centre
-    shapes = np.broadcast_to(_SHAPE + seeds / 2, means.shape)
-    for _ in range(count):
+    for drawn in map(_Chances, *astuple(chances)):
         residuals = observed.squares + seeds * (means - centre - factor * effects) ** 2
-        precision = rng.standard_gamma(shapes) / (level + residuals / 2)
-        level = rng.standard_gamma(0.5 + tasks * _SHAPE, size=pairs) / (0.5 + precision.sum(axis=0))
+        precision = drawn.precision / (level + residuals / 2)
+        level = drawn.level / (0.5 + precision.sum(axis=0))
         level = np.maximum(level, _LEAST_VARIANCE)
-        mixing = rng.standard_gamma((FREEDOM + 1) / 2, size=means.shape) / ((FREEDOM + effects**2 / variance) / 2)
+        mixing = drawn.mixing / ((FREEDOM + effects**2 / variance) / 2)
         weights = seeds * precision
         # the centre whatever the effects, then the effects given the centre: together a draw of both at once
         marginal = 1 / (factor**2 * variance / mixing + 1 / weights)
-        centre = _normal(marginal.sum(axis=0), (marginal * means).sum(axis=0), rng)
+        centre = _normal(marginal.sum(axis=0), (marginal * means).sum(axis=0), drawn.centre)
         above = weights * (means - centre)
-        effects = _normal(factor**2 * weights + mixing / variance, factor * above, rng)
-        factor = _normal(1 + (weights * effects**2).sum(axis=0), (above * effects).sum(axis=0), rng)
-        variance = (1 + (mixing * effects**2).sum(axis=0)) / 2 / rng.standard_gamma((1 + tasks) / 2, size=pairs)
+        effects = _normal(factor**2 * weights + mixing / variance, factor * above, drawn.effects)
+        factor = _normal(1 + (weights * effects**2).sum(axis=0), (above * effects).sum(axis=0), drawn.factor)
+        variance = (1 + (mixing * effects**2).sum(axis=0)) / 2 / drawn.variance
         # where tasks differ much, only this moves the factor; it leaves the tasks' means and the scale as they are
-        stretch = np.sqrt(2 * rng.standard_exponential(pairs) / (factor**2 + 1 / variance))
+        stretch = np.sqrt(2 * drawn.stretch / (factor**2 + 1 / variance))
         factor, effects, variance = factor * stretch, effects / stretch, variance / stretch**2
         yield centre, np.abs(factor) * np.sqrt(variance)
 
 
-def _normal(precision: np.ndarray, pull: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draws from normal distributions with means `pull / precision`."""
-    drawn: np.ndarray = pull / precision + rng.standard_normal(precision.shape) / np.sqrt(precision)
+def _normal(precision: np.ndarray, pull: np.ndarray, standard: np.ndarray) -> np.ndarray:
+    """Draws from normal distributions with means `pull / precision`, given such of the standard one."""
+    drawn: np.ndarray = pull / precision + standard / np.sqrt(precision)
     return drawn
