@@ -38,17 +38,18 @@ def validate(
     """Compare a judge, and the people with each other, with what most people say.
 
     Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz. Without a judge, only people are
-    compared. A judge that is asked sees both orders of the answers.
+    compared. A judge that is asked sees both orders of the answers. The exit code is 1 where nothing that the judge
+    said could be understood.
     """
     from optathlon.llm.labelled_pairs import read_labelled_pairs
 
-    if answers and judge:
+    if answers is not None and judge is not None:
         raise UsageError("give --answers or --judge, not both")
     items = read_labelled_pairs(data)
     lines = [*_about_people(items)]
-    if answers:
+    if answers is not None:
         lines += _about_judge(_stored(answers, items), items, failures, seed)
-    elif judge:
+    elif judge is not None:
         lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
     show("\n".join(lines))
 
@@ -74,7 +75,9 @@ def _asked(call: str, items: LabelledPairs, seed: int) -> _Judged:
     from optathlon.llm.labelled_pairs import labels_of
 
     judge = make_judge(call)
-    orders = ask_both_orders(judge, items.prompts, items.first, items.second, seed=seed).preferences
+    asked = ask_both_orders(judge, items.prompts, items.first, items.second, seed=seed)
+    asked.require_one(call)
+    orders = asked.preferences
     position = None if judge.symmetric else position_consistency(labels_of(orders[0]), labels_of(orders[1]))
     return _Judged(call, orders, position)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
 from optathlon.errors import OptathlonError, Unavailable, UsageError
+from optathlon.llm.judging import make_judge
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -69,7 +70,13 @@ class LLMTask(Task):
         self._objectives = tuple(offered[name] for name in objectives)
         self._names = objectives
         self.resources = setup.resources
-        self.metadata = {"setup": setup.name, "model": setup.model, "judge": setup.judge, "test_judge": setup.scored_by}
+        self.metadata = {
+            "setup": setup.name,
+            "model": setup.model,
+            "judge": setup.judge,
+            "judge_template": make_judge(setup.judge).template_hash,
+            "test_judge": setup.scored_by,
+        }
 
     @classmethod
     def require(cls, setup: Setup) -> None:
