@@ -58,7 +58,9 @@ class LLMTask(Task):
     clocked: ClassVar[frozenset[str]] = frozenset()
     """Which objectives depend on the machine and what else it does: trials that have one are measured every time."""
     section: ClassVar[type[Section] | None] = None
-    """What the kind needs of a setup under its own name, if anything."""
+    """What the kind needs of a setup, if anything."""
+    section_key: ClassVar[str] = ""
+    """Its key in the setup's YAML, where that is not the kind's name."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
     """What each example must have for an objective, beside its prompt."""
 
@@ -103,6 +105,16 @@ class LLMTask(Task):
     def ingredients(self) -> str:
         """A hash of what results come from beside setup and model, the same on all machines; by default nothing."""
         return ""
+
+    @property
+    def basis(self) -> str:
+        """What all results depend on beside `ingredients`."""
+        return self.loaded.key
+
+    @property
+    def substance(self) -> str:
+        """A hash of all that is loaded or made before trials, the same on all machines but for the weights."""
+        return self.loaded.substance
 
     @property
     def loaded(self) -> LoadedSetup:
@@ -158,7 +170,7 @@ class LLMTask(Task):
 
         if not self.clocked.isdisjoint(self._names):
             return measure()
-        key = key_of(self.loaded.key, self.kind, self.version, self.ingredients, dict(config), level, seed)
+        key = key_of(self.basis, self.kind, self.version, self.ingredients, dict(config), level, seed)
         return remembered("results", key, measure)
 
     def fingerprint(self) -> str:
@@ -171,7 +183,7 @@ class LLMTask(Task):
         """
         self.prepare()
         space = json.dumps(self.problem.space.to_serialized_dict(), sort_keys=True, default=str)
-        return short_hash(f"{self.loaded.substance} {self.ingredients} {space}")
+        return short_hash(f"{self.substance} {self.ingredients} {space}")
 
 
 class ReferenceTask(LLMTask):
