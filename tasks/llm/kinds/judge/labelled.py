@@ -32,7 +32,7 @@ PUBLISHED = "testset-v1.json"
 """PandaLM's test set, as its repository calls it; in the folder `llm` of the data folder, with or without gzip."""
 
 _BUILT_IN = "tiny"
-_TINY_INSTRUCTIONS, _TINY_SEED = 60, 20261130
+_TINY_INSTRUCTIONS, _TINY_SEED = 96, 20261130
 _SEPARATED = "{task} ( {first} ) ( {second} )"
 
 
