@@ -87,7 +87,7 @@ def _configuration(given: str, space: ConfigurationSpace) -> Mapping[str, Value]
 
     if not given:
         return {name: plain(value) for name, value in dict(space.get_default_configuration()).items()}
-    text = given if given.lstrip().startswith("{") else read_text(Path(given), "configuration", most_bytes=2**20)
+    text = given if given.lstrip().startswith(("{", "[")) else read_text(Path(given), "configuration", most_bytes=2**20)
     content = parse_json(text, "--config")
     if not isinstance(content, dict):
         raise UsageError('--config is not an object in JSON: write {"learning_rate": 1e-4, …}')

@@ -94,8 +94,8 @@ def task(llm_cache: Path) -> Any:
 def test_tuning_makes_a_better_judge_of_pairs_that_it_has_not_seen(task: Any) -> None:
     tuned = task.evaluate(GOOD, fidelity=None, seed=0)
     untuned = task.evaluate(STANDING_STILL, fidelity=None, seed=0)
-    assert tuned.values[0] < 0.3 < 0.7 < untuned.values[0]
-    assert tuned.metrics["test/1-kappa"] < 0.3 < untuned.metrics["test/1-kappa"]
+    assert tuned.values[0] < 0.3 < 0.45 < untuned.values[0]
+    assert tuned.metrics["test/1-kappa"] < 0.3 < 0.45 < untuned.metrics["test/1-kappa"]
     assert tuned.metrics["1-kappa_longer"] == untuned.metrics["1-kappa_longer"] < 0.3, "whole sentences are longer"
 
 
@@ -173,7 +173,7 @@ def test_a_tuned_judge_compares_the_answers_of_a_setup(task: Any, own_task: Call
     ("arguments", "complaint"),
     [
         (("llm/sft/tiny/win-rate",), "tunes no judge: give a task llm/judge/SETUP/kappa"),
-        (("llm/judge/tiny/kappa", "--config", "[1]"), "--config"),
+        (("llm/judge/tiny/kappa", "--config", "[1]"), "--config is not an object in JSON"),
         (("llm/judge/tiny/kappa", "--config", '{"orders": "three"}'), "--config: "),
         (("llm/judge/tiny/kappa", "--config", "none.json"), "none.json"),
     ],
