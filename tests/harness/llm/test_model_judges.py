@@ -227,13 +227,16 @@ def test_what_exceeds_the_context_is_cut_or_not_understood(language_model: tuple
 
 
 @pytest.mark.torch
-def test_a_model_is_loaded_once(language_model: tuple[str, Any, Any]) -> None:
+def test_a_model_is_loaded_once_whatever_it_is_called(
+    language_model: tuple[str, Any, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from optathlon.llm.judges.loading import loaded
 
-    Likelihood(language_model[0], template="alpaca").prefer(ASKED, OURS, THEIRS, seed=0)
-    before = loaded.cache_info()
-    Likelihood(language_model[0], per="answer", template="alpaca").prefer(ASKED, OURS, THEIRS, seed=0)
-    assert loaded.cache_info().misses == before.misses
+    folder = Path(language_model[0])
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder.parent)
+    first, *others = (loaded(name) for name in (str(folder), f"./{folder.name}", str(tmp_path / "link")))
+    assert all(other is first for other in others)
 
 
 @pytest.mark.torch

@@ -129,7 +129,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
             weights = tuned_weights(model)
         named = self.setup.template in ("model", "alpaca", "chatml")
         asking = Asking(
-            request=section.request,
+            request=section.wording.request,
             verdicts=section.verdicts,
             template=self.setup.template if named else TEMPLATE_FILE,
             template_arguments=self.setup.template_arguments,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -61,8 +61,8 @@ class LabelledSection(Section):
     seed:
         Of the split.
     request, verdicts:
-        What the model is asked, with the fields `{task}`, `{first}` and `{second}`; and what it is to say: for a tie,
-        if the first answer is better, and if the second one is.
+        What the model is asked, with the fields `{task}`, `{first}` and `{second}`, by default as the judge `endpoint`
+        asks; and what it is to say: for a tie, if the first answer is better, and if the second one is.
     """
 
     pairs: str = ""
@@ -71,7 +71,7 @@ class LabelledSection(Section):
     most_pairs: Annotated[Whole, Field(ge=1)] | None = None
     max_tokens: Annotated[Whole, Field(ge=1)] = 512
     seed: Annotated[Whole, Field(ge=0)] = 0
-    request: Request = TEMPLATE
+    request: Request | Literal[""] = ""
     verdicts: Annotated[tuple[str, str, str], AfterValidator(_distinct)] = ("Tie", "1", "2")
 
     @classmethod
@@ -79,12 +79,12 @@ class LabelledSection(Section):
         """Generated pairs for the tiny model; some short ones of PandaLM's for the other."""
         if questions == _BUILT_IN:
             return cls(pairs=_BUILT_IN, folds=3, max_tokens=64, request=_SEPARATED, verdicts=("0", "1", "2"))
-        return cls(folds=3, most_pairs=90, max_tokens=320)
+        return cls(folds=3, most_pairs=60, max_tokens=256)
 
     @property
     def wording(self) -> Wording:
         """The words of question and verdict."""
-        return Wording(self.request, self.verdicts)
+        return Wording(self.request or TEMPLATE, self.verdicts)
 
     def load(self, setup: Setup) -> LabelledPairs:
         """The labelled pairs. Raises `UsageError` where they can't be read."""
