@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from optathlon.analysis.metrics.task_features import task_features as task_features
     from optathlon.analysis.metrics.trajectory import trajectories as trajectories
     from optathlon.analysis.stats.aggregates import aggregates as aggregates
-    from optathlon.analysis.stats.agreement import cohens_kappa as cohens_kappa
     from optathlon.analysis.stats.agreement import judge_quality as judge_quality
     from optathlon.analysis.stats.agreement import kappas as kappas
     from optathlon.analysis.stats.agreement import label_counts as label_counts
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
     from optathlon.analysis.stats.virtual_best import virtual_best as virtual_best
     from optathlon.analysis.stats.wilcoxon import wilcoxon_holm as wilcoxon_holm
     from optathlon.analysis.stats.wilcoxon import wilcoxon_of_scores as wilcoxon_of_scores
+    from optathlon.llm.agreement import cohens_kappa as cohens_kappa
 
 _HOMES = {
     "aggregates": "stats.aggregates",

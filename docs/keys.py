@@ -19,6 +19,7 @@ from optathlon.experiments.executors.slurm import SlurmOptions
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.subsets.subset import FeatureRecord, Part, Subset
 from optathlon.tasks.llm.kinds.decode import DecodeSection
+from optathlon.tasks.llm.kinds.judge.labelled import LabelledSection
 from optathlon.tasks.llm.kinds.merge.experts import MergeSection
 from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
 from optathlon.tasks.llm.recipe import Recipe
@@ -44,6 +45,7 @@ def parts() -> Mapping[str, str]:
         "preference": table(PreferenceSection),
         "merge": table(MergeSection),
         "decode": table(DecodeSection),
+        "labelled": table(LabelledSection),
         "subset": table(Subset),
         "features": table(FeatureRecord),
         "part": table(Part),

@@ -24,6 +24,10 @@ class UsageError(OptathlonError):
     """The user asked for something that does not exist or can't be done; nothing has run."""
 
 
+class FailedCheck(UsageError):
+    """What the user named was tried and is of no use: the exit code is that of failed checks."""
+
+
 class Unknown(UsageError):
     """The user named something that is not known here; `kind` says what, as "optimizer"."""
 

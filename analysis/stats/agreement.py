@@ -12,6 +12,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from optathlon.llm import agreement
+from optathlon.llm.agreement import cohens_kappa
 from optathlon.llm.labelled_pairs import NOT_UNDERSTOOD
 
 NAMES = MappingProxyType({0: "tie", 1: "first better", 2: "second better", NOT_UNDERSTOOD: "not understood"})
@@ -79,10 +81,7 @@ def majority(annotations: pd.DataFrame) -> np.ndarray:
     annotations:
         Items x annotators: labels 0, 1 or 2.
     """
-    labels = annotations.to_numpy()
-    votes = (labels[:, :, None] == labels[:, None, :]).sum(axis=2)
-    chosen: np.ndarray = labels[np.arange(len(labels)), votes.argmax(axis=1)]
-    return chosen
+    return agreement.majority(annotations.to_numpy())
 
 
 def label_counts(labels: pd.DataFrame) -> pd.DataFrame:
@@ -99,17 +98,6 @@ def label_counts(labels: pd.DataFrame) -> pd.DataFrame:
     """
     counts = {name: (labels == label).sum() for label, name in NAMES.items()}
     return pd.DataFrame(counts, index=labels.columns)
-
-
-def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float:
-    """Cohen's κ (1960): agreement beyond chance, in [-1, 1]; NaN where both always give the same single label.
-
-    Parameters
-    ----------
-    first, second:
-        Shape (items,): labels of the same items.
-    """
-    return float(_kappa(_confusion(first, second)))
 
 
 def kappas(labels: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +123,7 @@ def judge_quality(judged: np.ndarray, truth: np.ndarray, *, resamples: int = 200
     -------
     NaN everywhere where the judge was never understood.
     """
-    confusion = _confusion(truth, judged)
+    confusion = agreement.confusion(truth, judged)
     right, given, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     occurs = given + true > 0
     drawn = _resampled(confusion, resamples, seed)
@@ -145,9 +133,9 @@ def judge_quality(judged: np.ndarray, truth: np.ndarray, *, resamples: int = 200
         precision=_mean((right / given.clip(1))[occurs]),
         recall=_mean((right / true.clip(1))[occurs]),
         f1=_mean((2 * right / (given + true).clip(1))[occurs]),
-        kappa=float(_kappa(confusion)),
+        kappa=float(agreement.kappa_of(confusion)),
         accuracy_interval=_interval(_accuracy(drawn)),
-        kappa_interval=_interval(_kappa(drawn)),
+        kappa_interval=_interval(agreement.kappa_of(drawn)),
         confusion=pd.DataFrame(confusion, index=names, columns=names),
     )
 
@@ -178,27 +166,11 @@ def position_consistency(shown: np.ndarray, swapped: np.ndarray) -> PositionCons
     return PositionConsistency(pairs, float((shown == swapped).mean()), float(ahead / (2 * pairs)))
 
 
-def _confusion(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Shape (3, 3): how often each two labels, 0 to 2, occur together."""
-    known = (rows != NOT_UNDERSTOOD) & (columns != NOT_UNDERSTOOD)
-    counts: np.ndarray = np.bincount(3 * rows[known] + columns[known], minlength=9).reshape(3, 3)
-    return counts
-
-
 def _accuracy(confusion: np.ndarray) -> np.ndarray:
     """Of each of the matrices (..., 3, 3)."""
     with np.errstate(invalid="ignore"):
         accuracy: np.ndarray = np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
     return accuracy
-
-
-def _kappa(confusion: np.ndarray) -> np.ndarray:
-    """Of each of the matrices (..., 3, 3)."""
-    total = confusion.sum(axis=(-2, -1))
-    by_chance = (confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1)
-    with np.errstate(invalid="ignore"):
-        kappa: np.ndarray = (np.trace(confusion, axis1=-2, axis2=-1) * total - by_chance) / (total**2 - by_chance)
-    return kappa
 
 
 def _resampled(confusion: np.ndarray, resamples: int, seed: int) -> np.ndarray:

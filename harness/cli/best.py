@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from optathlon.results.frames import Results
 
 
+_ACCURACY = "judge/accuracy"
+"""The metric of how often a judge of answers preferred the right one of a right and a wrong one."""
+
+
 class Form(StrEnum):
     """How configurations are printed."""
 
@@ -82,10 +86,14 @@ def _table(found: BestOfTask) -> Iterator[str]:
     yield f"{_named(found)}: {_objectives(found)}{_how_many(found)}"
     if found.note:
         yield f"  {found.note}"
-    rows = [["", *found.directions, "optimizer", "seed", "trial", "configuration"]] if found.best else []
+    judged = any(_ACCURACY in one.metrics for one in found.best)
+    head = ["", *found.directions, *["judge right"] * judged, "optimizer", "seed", "trial", "configuration"]
+    rows = [head] if found.best else []
     for place, one in enumerate(found.best, start=1):
         config = ", ".join(f"{name}={value!r}" for name, value in one.config.items())
         numbers = [f"{value:.6g}" for value in one.values.values()]
+        if judged:
+            numbers.append(f"{one.metrics[_ACCURACY]:.0%}" if _ACCURACY in one.metrics else "unknown")
         repeated = f" (of {one.times})" if one.times > 1 else ""
         rows.append([str(place), *numbers, one.optimizer, str(one.seed), f"{one.trial}{repeated}", config])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

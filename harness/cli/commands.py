@@ -13,11 +13,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTERRUPTED
+from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import OPTIONAL_VALUES
 from optathlon.cli.help import HELP_FLAGS, in_plain_words
 from optathlon.cli.output import flush, show
-from optathlon.errors import OptathlonError, UsageError
+from optathlon.errors import FailedCheck, OptathlonError, UsageError
 from optathlon.redaction import redacted
 
 COMMANDS = {
@@ -130,6 +130,8 @@ def run_command() -> NoReturn:
         sys.exit(code)
     except typer.TyperException as error:
         _complain(_with_commands(error), BAD_INPUT)
+    except FailedCheck as error:
+        _complain(str(error), SOME_FAILED)
     except UsageError as error:
         _complain(str(error), BAD_INPUT)
     except OptathlonError as error:

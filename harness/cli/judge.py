@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,17 +11,19 @@ import typer
 
 from optathlon.cli.flags import LAST_SEED, path_argument, path_option
 from optathlon.cli.output import show
-from optathlon.errors import UsageError
+from optathlon.errors import InvalidConfiguration, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from ConfigSpace import ConfigurationSpace
 
     from optathlon.analysis.stats.agreement import PositionConsistency
     from optathlon.llm.judging import Failures
     from optathlon.llm.labelled_pairs import LabelledPairs
+    from optathlon.trial import Value
 
-group = typer.Typer(help="Check judges, which tell the better of two answers, against people.")
+group = typer.Typer(help="Judges, which tell the better of two answers: check them against people, and tune one.")
 
 
 @group.command("validate")
@@ -38,19 +40,61 @@ def validate(
     """Compare a judge, and the people with each other, with what most people say.
 
     Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz. Without a judge, only people are
-    compared. A judge that is asked sees both orders of the answers.
+    compared. A judge that is asked sees both orders of the answers. The exit code is 1 where nothing that the judge
+    said could be understood.
     """
     from optathlon.llm.labelled_pairs import read_labelled_pairs
 
-    if answers and judge:
+    if answers is not None and judge is not None:
         raise UsageError("give --answers or --judge, not both")
     items = read_labelled_pairs(data)
     lines = [*_about_people(items)]
-    if answers:
+    if answers is not None:
         lines += _about_judge(_stored(answers, items), items, failures, seed)
-    elif judge:
+    elif judge is not None:
         lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
     show("\n".join(lines))
+
+
+@group.command("tune")
+def tune(
+    task: Annotated[str, typer.Argument(help="Whose model and pairs, e.g. llm/judge/mine/kappa.")],
+    out: Annotated[Path, path_option(help="The folder to write, which is then called as tuned('FOLDER').")],
+    config: Annotated[
+        str, typer.Option(help="Hyperparameters as JSON, or a JSON file; by default those of the search space.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the training.")] = 0,
+) -> None:
+    """Tune a judge, and write it to a folder.
+
+    It is tuned on all folds of the task, and compared with people on the pairs that no fold has.
+    """
+    from optathlon.llm.judges.tuned import JudgeTuner
+    from optathlon.registry.tasks import make_task
+
+    made = make_task(task)
+    if not isinstance(made, JudgeTuner):
+        raise UsageError(f"{task!r} tunes no judge: give a task llm/judge/SETUP/kappa")
+    found = made.save_judge(_configuration(config, made.problem.space), out, seed=seed)
+    show("\n".join(f"{name:16} {value:.4g}" for name, value in found.items()))
+    show(f"name it as judge: tuned({str(out)!r})")
+
+
+def _configuration(given: str, space: ConfigurationSpace) -> Mapping[str, Value]:
+    """The configuration that a JSON text or file holds, or the space's default one."""
+    from optathlon.foreign_file import parse_json, read_text
+    from optathlon.space import active_checker, plain
+
+    if not given:
+        return {name: plain(value) for name, value in dict(space.get_default_configuration()).items()}
+    text = given if given.lstrip().startswith(("{", "[")) else read_text(Path(given), "configuration", most_bytes=2**20)
+    content = parse_json(text, "--config")
+    if not isinstance(content, dict):
+        raise UsageError('--config is not an object in JSON: write {"learning_rate": 1e-4, …}')
+    try:
+        return active_checker(space)(content)
+    except InvalidConfiguration as error:
+        raise UsageError(f"--config: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +118,9 @@ def _asked(call: str, items: LabelledPairs, seed: int) -> _Judged:
     from optathlon.llm.labelled_pairs import labels_of
 
     judge = make_judge(call)
-    orders = ask_both_orders(judge, items.prompts, items.first, items.second, seed=seed).preferences
+    asked = ask_both_orders(judge, items.prompts, items.first, items.second, seed=seed)
+    asked.require_one(call)
+    orders = asked.preferences
     position = None if judge.symmetric else position_consistency(labels_of(orders[0]), labels_of(orders[1]))
     return _Judged(call, orders, position)
 

@@ -12,7 +12,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,18 +88,25 @@ class Client:
     deadline: float
     at_once: int
 
-    def post_all(self, bodies: Sequence[Body]) -> list[Body | None]:
-        """The answers to requests, in their order; `None` where the model can't read so much at once.
+    def post_all(self, bodies: Sequence[Body], arrived: Callable[[int, Body | None], None]) -> None:
+        """Send requests, and tell of each answer as soon as it is there.
+
+        Parameters
+        ----------
+        bodies:
+            The requests.
+        arrived:
+            Called with the number of a request, from 0, and its answer: `None` where the model can't read so much at
+            once.
 
         The first request that fails ends the others. Raises `UsageError` for what no retry fixes, which is a `Refusal`
         where other requests may be answered, and `Unavailable` where all retries failed, or the deadline is over.
         """
         self._headers()
         with start_blocking_portal() as portal:  # a thread: there may be an event loop in this one already
-            return portal.call(self._post_all, bodies)
+            portal.call(self._post_all, bodies, arrived)
 
-    async def _post_all(self, bodies: Sequence[Body]) -> list[Body | None]:
-        answers: list[Body | None] = [None] * len(bodies)
+    async def _post_all(self, bodies: Sequence[Body], arrived: Callable[[int, Body | None], None]) -> None:
         failures: list[OptathlonError] = []
         todo = iter(enumerate(bodies))
         async with (
@@ -110,7 +117,7 @@ class Client:
             async def work(todo: Iterator[tuple[int, Body]]) -> None:
                 try:
                     for number, body in todo:
-                        answers[number] = await self._post(http, body)
+                        arrived(number, await self._post(http, body))
                 except OptathlonError as failure:
                     failures.append(failure)
                     group.cancel_scope.cancel()
@@ -119,7 +126,6 @@ class Client:
                 group.start_soon(work, todo)
         if failures:
             raise failures[0]
-        return answers
 
     async def _post(self, http: AsyncClient, body: Body) -> Body | None:
         tries = AsyncRetrying(
@@ -177,7 +183,7 @@ class Client:
         except TimeoutError:
             failure = _Trouble(f"timed out, with no whole answer within {self.timeout:g} s")
         except HTTPError as error:
-            failure = _Trouble(self._shown(_reason(error)))
+            failure = _Trouble(self.shown(_reason(error)))
         except Unreadable as error:
             failure = self._foreign(str(error))
         except InvalidURL:
@@ -207,7 +213,7 @@ class Client:
         code = response.status_code
         if 300 <= code < 400:
             return UsageError(f"{self.url} redirects ({code}), and a key goes to no other address: give the final one")
-        message = self._shown(await complaint(response))
+        message = self.shown(await complaint(response))
         said = f"{code}: {message}" if message else f"{code}"
         if code in _TRY_AGAIN or code >= 500:
             return _Trouble(said, _seconds(response.headers.get("Retry-After", "")))
@@ -222,7 +228,7 @@ class Client:
             return _TooLong(message)
         return Refusal(f"{self.url} refuses the request ({said}): change what it complains of")
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
         """A text from elsewhere as part of an error: in one line, printable, short, without the key."""
         secret = self._secret()
         clean = one_line(text.replace(secret, "***") if secret else text)

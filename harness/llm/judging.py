@@ -21,13 +21,16 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from optathlon.entries import load_entry
-from optathlon.errors import UsageError, first_complaint, unknown
+from optathlon.errors import FailedCheck, UsageError, first_complaint, unknown
+from optathlon.text import shortened
 
 Failures = Literal["apart", "ties"]
 """What becomes of judgements that were not understood: they are left out and counted apart, or count as ties, as in
 PandaLM's own evaluation."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_LONGEST_CALL, _LONGEST_SHOWN = 5_000, 160
+"""Characters of a judge's call, and of what is shown of it in messages."""
 _EXAMPLE = "write NAME or NAME(argument, option=value), e.g. noisy(verifier, p_flip=0.1)"
 
 
@@ -63,11 +66,12 @@ class Verdicts(NamedTuple):
 
     `preferences`, of shape (n,), has the probability that the candidate's answer is the better one: 0.5 is a tie, NaN
     where what the judge said could not be understood. `metrics` has what the judging took, summed, e.g.
-    `"judge/dollars"`.
+    `"judge/dollars"`. `unclear` is an example of why something was not understood, such as "it said 'maybe'".
     """
 
     preferences: np.ndarray
     metrics: Mapping[str, float] = MappingProxyType({})
+    unclear: str = ""
 
 
 class Judge(ABC):
@@ -132,6 +136,8 @@ class Comparison:
         How many pairs the judge was asked about; identical answers are ties without asking.
     metrics:
         What the judging took, summed.
+    unclear:
+        An example of why something was not understood; empty where all was.
     """
 
     preferences: np.ndarray
@@ -139,6 +145,7 @@ class Comparison:
     agreement: float
     judged: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    unclear: str = ""
 
     @property
     def win_rate(self) -> float:
@@ -151,11 +158,19 @@ class BothOrders(NamedTuple):
     """What a judge says of n pairs of answers, with the first answer shown first, and with the second one shown first.
 
     `preferences`, of shape (2, n), has the probability that the first answer is the better one, in either order; NaN
-    where what the judge said could not be understood. `metrics` has what the judging took, summed.
+    where what the judge said could not be understood. `metrics` has what the judging took, summed, and `unclear` is as
+    in `Verdicts`.
     """
 
     preferences: np.ndarray
     metrics: Mapping[str, float]
+    unclear: str = ""
+
+    def require_one(self, judge: str) -> None:
+        """Raise `FailedCheck` where there are pairs, and of the judge of that name nothing was understood."""
+        pairs = self.preferences.shape[1]
+        if pairs and np.isnan(self.preferences).all():
+            raise FailedCheck(nothing_understood(pairs, judge, self.unclear))
 
 
 def ask(
@@ -181,7 +196,7 @@ def ask(
         )
     if (outside := preferences[(preferences < 0.0) | (preferences > 1.0)]).size:
         raise UsageError(f"the judge {judge.id} gave the preference {outside[0]:g}, which is not a probability: fix it")
-    return Verdicts(preferences, verdicts.metrics)
+    return Verdicts(preferences, verdicts.metrics, verdicts.unclear)
 
 
 def ask_both_orders(
@@ -202,13 +217,14 @@ def ask_both_orders(
     """
     shown = ask(judge, prompts, first, second, seed=2 * seed)
     if judge.symmetric:
-        return BothOrders(np.array([shown.preferences, shown.preferences]), shown.metrics)
+        return BothOrders(np.array([shown.preferences, shown.preferences]), shown.metrics, shown.unclear)
     swapped = ask(judge, prompts, second, first, seed=2 * seed + 1)
     metrics = {
         name: shown.metrics.get(name, 0.0) + swapped.metrics.get(name, 0.0)
         for name in {**shown.metrics, **swapped.metrics}
     }
-    return BothOrders(np.array([shown.preferences, 1.0 - swapped.preferences]), metrics)
+    both = np.array([shown.preferences, 1.0 - swapped.preferences])
+    return BothOrders(both, metrics, shown.unclear or swapped.unclear)
 
 
 def decided(orders: np.ndarray, failures: Failures) -> np.ndarray:
@@ -248,7 +264,7 @@ def compare(
     if not differ:
         return Comparison(np.full(len(prompts), 0.5), failures=0, agreement=float("nan"), judged=0)
     ours, theirs = [candidate[index] for index in differ], [reference[index] for index in differ]
-    orders, metrics = ask_both_orders(judge, [prompts[index] for index in differ], ours, theirs, seed=seed)
+    orders, metrics, unclear = ask_both_orders(judge, [prompts[index] for index in differ], ours, theirs, seed=seed)
     preferences = np.full(len(prompts), 0.5)
     preferences[differ] = decided(orders, failures)
     understood = ~np.isnan(orders).any(axis=0)
@@ -259,7 +275,14 @@ def compare(
         agreement=float(same.mean()) if len(same) else float("nan"),
         judged=len(differ),
         metrics=metrics,
+        unclear=unclear,
     )
+
+
+def nothing_understood(pairs: int, judge: str, unclear: str) -> str:
+    """The message for a judge of whose judgements none could be understood; `unclear` as in `Verdicts`."""
+    example = f" ({unclear})" if unclear else ""
+    return f"none of {pairs} judgements of {judge} could be understood{example}: is it a judge at all?"
 
 
 def make_judge(call: str) -> Judge:
@@ -268,13 +291,18 @@ def make_judge(call: str) -> Judge:
     Arguments are judges, texts in quotes, numbers, `True`, `False` or `None`. Raises `UsageError` for a call that can't
     be read, unknown judges and options (with the nearest match), and arguments of the wrong kind.
     """
+    if len(call) > _LONGEST_CALL:
+        raise UsageError(f"a judge's call has at most {_LONGEST_CALL:,} characters, not {len(call):,}: {_EXAMPLE}")
     try:
         tree = ast.parse(call.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise UsageError(f"can't read the judge {call!r}: {_EXAMPLE}") from None
-    made = _value(tree, call)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UsageError(f"can't read the judge {_shown(call)}: {_EXAMPLE}") from None
+    try:
+        made = _value(tree, call)
+    except RecursionError:
+        raise UsageError(f"the judge {_shown(call)} is nested too deep: {_EXAMPLE}") from None
     if not isinstance(made, Judge):
-        raise UsageError(f"{call!r} is not a judge: {_EXAMPLE}")
+        raise UsageError(f"{_shown(call)} is not a judge: {_EXAMPLE}")
     return made
 
 
@@ -296,26 +324,32 @@ def _value(node: ast.expr, call: str) -> Any:
             if None not in names and len({*names}) == len(names):
                 options = {str(keyword.arg): _value(keyword.value, call) for keyword in keywords}
                 return _made(name, [_value(argument, call) for argument in arguments], options, call)
-    raise UsageError(f"can't read {ast.unparse(node)!r} in the judge {call!r}: {_EXAMPLE}")
+    raise UsageError(f"can't read {_shown(ast.unparse(node))} in the judge {_shown(call)}: {_EXAMPLE}")
+
+
+def _shown(call: str) -> str:
+    return shortened(repr(call), _LONGEST_SHOWN)
 
 
 def _made(name: str, arguments: Sequence[Any], options: Mapping[str, Any], call: str) -> Judge:
     if name not in _entries():
-        raise unknown("judge", name, _entries(), where=repr(call))
+        raise unknown("judge", shortened(name, _LONGEST_SHOWN), _entries(), where=_shown(call))
     factory = load_entry(_entries()[name])
     signature = inspect.signature(factory, eval_str=True)
     known = [known for known, parameter in signature.parameters.items() if parameter.kind not in _VARIADIC]
     for option in options:
         if option not in known:
-            raise unknown("option", option, known, where=f"the judge {name!r}")
+            raise unknown("option", shortened(option, _LONGEST_SHOWN), known, where=f"the judge {name!r}")
     try:
         bound = signature.bind(*arguments, **options)
     except TypeError as error:
-        raise UsageError(f"the judge {name!r} of {call!r}: {error}; it takes {', '.join(known) or 'judges'}") from None
+        raise UsageError(
+            f"the judge {name!r} of {_shown(call)}: {error}; it takes {', '.join(known) or 'judges'}"
+        ) from None
     for argument, value in bound.arguments.items():
         parameter = signature.parameters[argument]
         for each in value if parameter.kind in _VARIADIC else [value]:
-            _check(each, parameter, f"{argument} of the judge {name!r} in {call!r}")
+            _check(each, parameter, f"{argument} of the judge {name!r} in {_shown(call)}")
     return cast(Judge, factory(*arguments, **options))
 
 
@@ -328,4 +362,4 @@ def _check(value: object, parameter: inspect.Parameter, where: str) -> None:
         adapter.validate_python(value)
     except ValidationError as error:
         _, complaint = first_complaint(error)
-        raise UsageError(f"{where} can't be {value!r}: {complaint}") from None
+        raise UsageError(f"{where} can't be {shortened(repr(value), _LONGEST_SHOWN)}: {complaint}") from None

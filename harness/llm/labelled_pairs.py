@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from optathlon.errors import UsageError
+from optathlon.errors import FailedCheck, UsageError
 from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.judging import Prompt
+from optathlon.text import shortened
 
 NOT_UNDERSTOOD = -1
 """The label of a judgement that can't be read."""
 
 _LABELS = {0: 0, 1: 1, 2: 2, "0": 0, "1": 1, "2": 2, "tie": 0}
 _ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+_SHOWN = 120
+"""Characters of what a judge said, in messages."""
 _LARGEST_BYTES = 256 * 2**20
 """Of a file, once unpacked: a hundred times PandaLM's test set."""
 
@@ -115,7 +118,8 @@ def read_answers(path: str | Path, items: LabelledPairs) -> np.ndarray:
     -------
     Shape (n,), in the order of the items: 1 or 2 for the better answer, 0 for a tie, -1 for what is not understood.
 
-    Raises `UsageError` where the file can't be read or doesn't answer each item once.
+    Raises `UsageError` where the file can't be read or doesn't answer each item once, and `FailedCheck` where none of
+    its answers is understood.
     """
     records = _records(Path(path))
     _refuse_repeated(records)
@@ -128,7 +132,11 @@ def read_answers(path: str | Path, items: LabelledPairs) -> np.ndarray:
     for id in ids:
         if id not in answers:
             raise UsageError(f"{str(path)!r} has no answer to the item with idx {id}: give one, if only an empty one")
-    return np.array([answers[id] for id in ids])
+    labels = np.array([answers[id] for id in ids])
+    if (labels == NOT_UNDERSTOOD).all():
+        said = shortened(repr(records[0][_result_field(records[0])]), _SHOWN)
+        raise FailedCheck(f"none of the answers in {str(path)!r} is 0, 1, 2 or tie; the first is {said}")
+    return labels
 
 
 def labels_of(preferences: np.ndarray) -> np.ndarray:

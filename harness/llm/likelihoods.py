@@ -8,7 +8,24 @@ from typing import Any
 from optathlon.llm.batches import padded
 from optathlon.llm.chat import Encoded
 from optathlon.llm.head import token_losses
-from optathlon.llm.memory import in_batches
+from optathlon.llm.memory import in_batches, total_memory
+
+_MOST = 64
+"""Responses at once, however large the memory."""
+_SHARE_OF_MEMORY = 8
+"""A batch takes this part of the device's memory at most."""
+_COPIES = 3
+"""Of the logits in float32: they themselves, their logarithms of probabilities, and what is converted."""
+
+
+def fitting_batch(model: Any, encoded: Sequence[Encoded]) -> int:
+    """How many responses to read at once: as many of the longest as a part of the device's memory has room for.
+
+    It depends on the size of that memory and not on what is free, so that a machine always comes to the same numbers.
+    """
+    longest = max((len(one.tokens) for one in encoded), default=1)
+    bytes_each: int = longest * model.config.get_text_config().vocab_size * 4 * _COPIES
+    return max(1, min(_MOST, total_memory(model.device) // _SHARE_OF_MEMORY // bytes_each))
 
 
 def response_losses(model: Any, encoded: Sequence[Encoded], pad: int, batch_size: int, device: str) -> list[float]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import torch
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -25,6 +28,16 @@ def in_batches(work: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence
         except (MemoryError, RuntimeError) as error:
             size = halved(len(batch), error)
     return made
+
+
+def total_memory(device: torch.device) -> int:
+    """Bytes of a GPU's memory, or of the host's."""
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(psutil.virtual_memory().total)
 
 
 def halved(size: int, error: BaseException) -> int:

@@ -77,7 +77,12 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
 
 def same_folder(first: str, second: str) -> bool:
     """Whether two models that are here are one. Raises as `load_model`."""
-    return _folder(first, downloads=False).resolve() == _folder(second, downloads=False).resolve()
+    return located(first) == located(second)
+
+
+def located(model: str) -> Path:
+    """Where a model that is here lies: one place, however it is named. Raises as `load_model`."""
+    return _folder(model, downloads=False).resolve()
 
 
 def best_device() -> str:

@@ -22,6 +22,8 @@ from optathlon.tasks.llm.task import LLMTask
 
 _SECONDS = {TINY.name: 5.0, SMOL.name: 40.0}
 """About how long a full trial of a built-in setup takes."""
+_LONGER = {f"judge/{SMOL.name}": 600.0}
+"""The same where a kind of task takes longer."""
 
 
 class LLM(Collection):
@@ -61,7 +63,7 @@ class LLM(Collection):
                     description=f"Tunes {KINDS[kind].tunes}, with the model and data of the setup {setup}. Measured on "
                     f"prompts for validation: {measures}.",
                     noisy=True,
-                    seconds=_SECONDS.get(setup),
+                    seconds=_LONGER.get(f"{kind}/{setup}", _SECONDS.get(setup)),
                     download=setup != TINY.name,
                     recommended=setup in _SECONDS,
                     licence="Apache-2.0" if setup in _SECONDS else "unstated",

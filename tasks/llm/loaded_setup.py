@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from optathlon.errors import UsageError
+from optathlon.errors import FailedCheck, UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.data import Example
@@ -287,7 +287,7 @@ class LoadedSetup:
                     understood(judge, prompts, variant, plain, seed=stream << 32).preferences for variant in variants
                 ]
             except NotUnderstood as complaint:
-                raise UsageError(str(complaint)) from None
+                raise FailedCheck(str(complaint)) from None
             return {"preferences": [list(preferred) for preferred in found]}
 
         known = remembered("variants", key_of(self.key, name_in_hashes(name)), preferences)["preferences"]

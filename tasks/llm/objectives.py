@@ -25,6 +25,8 @@ MEANINGS: Mapping[str, str] = {
     "lc-win-rate": "the judge's mean preference for the reference's answers, controlled for their lengths",
     "exact-match": "the share of wrong answers",
     "loss": "the loss of the given responses in nats a token",
+    "kappa": "the disagreement with people, 1 - Cohen's kappa",
+    "accuracy": "the share of pairs that people judge otherwise",
     "length": "the mean characters of an answer",
     "seconds": "the seconds of a trial",
     "layers": "the share of layers that are computed",

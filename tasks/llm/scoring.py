@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare
+from optathlon.llm.judging import Comparison, Judge, Prompt, Refusal, compare, nothing_understood
 from optathlon.llm.matching import is_right
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.llm.win_rate import Judged, length_controlled, win_rate
@@ -83,8 +82,6 @@ class Side:
             "judge/judged": float(comparison.judged),
             "judge/agreement": comparison.agreement,
             **agreement_with_answers(prompts, comparison.preferences, answers, reference),
-            "judge/template": float(int(self.judge.template_hash, 16)),
-            "judge/id": float(int(hashlib.sha256(self.judge.id.encode()).hexdigest()[:12], 16)),
             **comparison.metrics,
         }
         return described | {name: value for name, value in measured.items() if not math.isnan(value)}
@@ -115,10 +112,7 @@ def understood(
     except Refusal as refusal:
         raise NotUnderstood(str(refusal), len(prompts)) from None
     if comparison.judged and np.isnan(comparison.preferences).sum() == comparison.judged:
-        raise NotUnderstood(
-            f"none of {comparison.judged} judgements of {judge.id} could be understood: is it a judge at all?",
-            comparison.judged,
-        )
+        raise NotUnderstood(nothing_understood(comparison.judged, judge.id, comparison.unclear), comparison.judged)
     return comparison
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
 from optathlon.errors import OptathlonError, Unavailable, UsageError
+from optathlon.llm.judging import make_judge
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -57,7 +58,9 @@ class LLMTask(Task):
     clocked: ClassVar[frozenset[str]] = frozenset()
     """Which objectives depend on the machine and what else it does: trials that have one are measured every time."""
     section: ClassVar[type[Section] | None] = None
-    """What the kind needs of a setup under its own name, if anything."""
+    """What the kind needs of a setup, if anything."""
+    section_key: ClassVar[str] = ""
+    """Its key in the setup's YAML, where that is not the kind's name."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
     """What each example must have for an objective, beside its prompt."""
 
@@ -69,7 +72,13 @@ class LLMTask(Task):
         self._objectives = tuple(offered[name] for name in objectives)
         self._names = objectives
         self.resources = setup.resources
-        self.metadata = {"setup": setup.name, "model": setup.model, "judge": setup.judge, "test_judge": setup.scored_by}
+        self.metadata = {
+            "setup": setup.name,
+            "model": setup.model,
+            "judge": setup.judge,
+            "judge_template": make_judge(setup.judge).template_hash,
+            "test_judge": setup.scored_by,
+        }
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -96,6 +105,16 @@ class LLMTask(Task):
     def ingredients(self) -> str:
         """A hash of what results come from beside setup and model, the same on all machines; by default nothing."""
         return ""
+
+    @property
+    def basis(self) -> str:
+        """What all results depend on beside `ingredients`."""
+        return self.loaded.key
+
+    @property
+    def substance(self) -> str:
+        """A hash of all that is loaded or made before trials, the same on all machines but for the weights."""
+        return self.loaded.substance
 
     @property
     def loaded(self) -> LoadedSetup:
@@ -151,7 +170,7 @@ class LLMTask(Task):
 
         if not self.clocked.isdisjoint(self._names):
             return measure()
-        key = key_of(self.loaded.key, self.kind, self.version, self.ingredients, dict(config), level, seed)
+        key = key_of(self.basis, self.kind, self.version, self.ingredients, dict(config), level, seed)
         return remembered("results", key, measure)
 
     def fingerprint(self) -> str:
@@ -164,7 +183,7 @@ class LLMTask(Task):
         """
         self.prepare()
         space = json.dumps(self.problem.space.to_serialized_dict(), sort_keys=True, default=str)
-        return short_hash(f"{self.loaded.substance} {self.ingredients} {space}")
+        return short_hash(f"{self.substance} {self.ingredients} {space}")
 
 
 class ReferenceTask(LLMTask):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from optathlon.llm.memory import halved
-from optathlon.tasks.llm.cache import keep, key_of, recalled
+from optathlon.llm.cached import cached, keep
+from optathlon.tasks.llm.cache import key_of
 
 _KIND = "budgets"
 
@@ -23,7 +24,7 @@ class TokenBudget:
 
     def __init__(self, most: int, *substance: object) -> None:
         self._key = key_of(*substance)
-        known = recalled(_KIND, self._key) or {}
+        known = cached(_KIND, self._key) or {}
         self.tokens = min(most, int(known.get("tokens", most)))
         self.halved = False
         """Whether some tries were in vain."""

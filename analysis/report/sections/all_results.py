@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -12,14 +13,18 @@ from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.metrics.final import is_maximised
+from optathlon.analysis.metrics.judge_agreement import judge_agreement
 from optathlon.analysis.metrics.objectives import objective_label, row_of
 from optathlon.analysis.metrics.references import unreached_references
 from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
-from optathlon.analysis.report.cells import number
+from optathlon.analysis.report.cells import number, percent
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sentences import counted, names, on_tasks
 from optathlon.analysis.tables.columns import Marks
 from optathlon.results.tables import have_tables
+
+_DOUBTFUL, _ENOUGH_PAIRS = 0.6, 30
+"""Judges that are right less often, over at least so many pairs, are named on top of the page; a coin is in 0.5."""
 
 
 class AllResults(Section):
@@ -30,12 +35,15 @@ class AllResults(Section):
     def caveats(self) -> Iterator[Markup]:
         """What results are measured from, and which differences are too small to tell."""
         yield from _reference_points(self.data.analysis)
+        yield from _doubtful_judges(self._judges)
         yield from _ties(self.data)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """All results, and the hypervolume references."""
         yield "tasks", self.data.analysis.final_values
         yield "hypervolume_references", self.data.analysis.references
+        if len(self._judges):
+            yield "judges", self._judges
 
     def marks(self) -> dict[str, Marks]:
         """Tasks of which higher results are better."""
@@ -44,7 +52,15 @@ class AllResults(Section):
 
     def content(self) -> dict[str, Any]:
         """A table per collection."""
-        return {"tables": task_tables(self.data.analysis), "has_course": self.data.analysis.has_course}
+        return {
+            "tables": task_tables(self.data.analysis),
+            "has_course": self.data.analysis.has_course,
+            "judges": {str(task): _judges_words(row) for task, row in self._judges.iterrows()},
+        }
+
+    @cached_property
+    def _judges(self) -> pd.DataFrame:
+        return judge_agreement(self.data.analysis.results.trials)
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,23 @@ def _task_cell(row: Any, best: float) -> TaskCell:
     shown = row.runs > 1 and not math.isnan(row.better)
     quartiles = f"{number(row.better, 3)} … {number(row.worse, 3)}" if shown else ""
     return TaskCell(number(row.median), quartiles, note, bool(row.median == best))
+
+
+def _judges_words(row: pd.Series) -> str:
+    """How often a task's judges were right, for a reader of its win rates."""
+    sides = {"judge": ("accuracy", "known"), "test judge": ("test_accuracy", "test_known")}
+    known = {who: (row[share], int(row[pairs])) for who, (share, pairs) in sides.items() if row[pairs] > 0}
+    return "; ".join(f"{who} right in {percent(share)} of {pairs:,}" for who, (share, pairs) in known.items())
+
+
+def _doubtful_judges(judges: pd.DataFrame) -> Iterator[Markup]:
+    doubtful = judges[(judges["known"] >= _ENOUGH_PAIRS) & (judges["accuracy"] < _DOUBTFUL)]
+    if len(doubtful):
+        text = Markup(
+            "The judge of {} prefers the right one of a right and a wrong answer in less than {} of the cases where "
+            "that is known: win rates there tell little of how good answers are."
+        )
+        yield text.format(names(doubtful.index), percent(_DOUBTFUL))
 
 
 def _reference_points(analysis: Analysis) -> Iterator[Markup]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import numpy as np
 
 from optathlon.errors import MissingDependency, Unavailable, UsageError
 from optathlon.llm.judges.calls import call
+from optathlon.llm.judges.kept import keep_reply, kept_reply
 from optathlon.llm.judges.verdicts import Reply, understood
 from optathlon.llm.judging import Judge, Prompt, Verdicts
 
@@ -55,8 +56,11 @@ class Endpoint(Judge):
     model. Failures that may pass are retried after 1, 2, 4, … seconds, or when the server says (`Retry-After`), as long
     as `deadline` has room for the wait.
 
+    Each verdict is kept in the cache folder as it comes, by the address and the whole request: it is not asked for, nor
+    paid, twice, even if the server goes down among others. What was not understood is asked again.
+
     `metrics` has `judge/input_tokens` and `judge/output_tokens` as far as the server tells them, and `judge/dollars`
-    where both prices are given.
+    where both prices are given; what is kept counts as when it was asked.
 
     Parameters
     ----------
@@ -133,19 +137,23 @@ class Endpoint(Judge):
         self._model = model
         self._logprobs = logprobs
         self._prices = prices
-        self._connection = (url.rstrip("/"), key, retries, per_minute, timeout, deadline, at_once)
+        self._url = url.rstrip("/")
+        self._connection = (key, retries, per_minute, timeout, deadline, at_once)
 
     def check(self) -> None:
-        """Ask about one short pair. Raises `UsageError` as `prefer` does, and where the server fails for good."""
+        """Ask about one short pair, whether or not its verdict is kept.
+
+        Raises `UsageError` as `prefer` does, and where the server fails for good.
+        """
         try:
-            self.prefer([Prompt("check", "Say hello.")], ["hello"], ["good bye"], seed=0)
+            self._client.post_all([self._body(Prompt("check", "Say hello."), "hello", "good bye")], _ignore)
         except Unavailable as outage:
             raise UsageError(str(outage)) from None
 
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:
-        """Ask about each pair.
+        """Ask about each pair of which no verdict is kept.
 
         Raises `UsageError` where the key is missing or refused, the model is unknown, or the address is not such a
         server, `Refusal` where the server refuses a request, as by a filter of contents, and `Unavailable` where the
@@ -154,14 +162,31 @@ class Endpoint(Judge):
         if not prompts:
             return Verdicts(np.ones(0))
         bodies = [self._body(*pair) for pair in zip(prompts, candidate, reference, strict=True)]
-        replies = [understood(answer) for answer in self._client.post_all(bodies)]
-        return Verdicts(np.array([reply.preference for reply in replies]), self._metrics(replies))
+        replies = self._replies(bodies)
+        unclear = next((reply.unclear for reply in replies if reply.unclear), "")
+        return Verdicts(np.array([reply.preference for reply in replies]), self._metrics(replies), unclear)
+
+    def _replies(self, bodies: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        """In the order of the requests, of which only those are sent whose replies are not kept."""
+        replies = {number: reply for number, body in enumerate(bodies) if (reply := kept_reply(self._url, body))}
+        missing = [number for number in range(len(bodies)) if number not in replies]
+        client = self._client
+
+        def arrived(place: int, answer: Mapping[str, Any] | None) -> None:
+            number = missing[place]
+            reply = understood(answer)
+            replies[number] = reply._replace(unclear=client.shown(reply.unclear))
+            keep_reply(self._url, bodies[number], reply)
+
+        if missing:
+            client.post_all([bodies[number] for number in missing], arrived)
+        return [replies[number] for number in range(len(bodies))]
 
     @property
     def _client(self) -> Client:
         from optathlon.llm.chat_client import Client
 
-        return Client(*self._connection)
+        return Client(self._url, *self._connection)
 
     def _body(self, prompt: Prompt, first: str, second: str) -> dict[str, Any]:
         task = "\n\n".join(filter(None, (prompt.instruction, prompt.input)))
@@ -184,6 +209,10 @@ class Endpoint(Judge):
         if input_price is not None and output_price is not None:
             metrics["judge/dollars"] = float(read * input_price + written * output_price) / 1e6
         return metrics
+
+
+def _ignore(_number: int, _answer: object) -> None:
+    """Of a request that is only to see whether it is answered."""
 
 
 def _template_text(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -13,13 +14,19 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.data import Example
 from optathlon.llm.judges.calls import call
-from optathlon.llm.judges.loading import loaded
+from optathlon.llm.judges.loading import Loaded, loaded
 from optathlon.llm.judges.logistic import logistic
 from optathlon.llm.judging import Judge, Prompt, Verdicts
-from optathlon.llm.likelihoods import response_losses
+from optathlon.llm.likelihoods import fitting_batch, response_losses
+from optathlon.text import shortened
 
-BATCH = 16
-"""Answers at once; fewer where the memory is too small."""
+Calibration = Literal["none", "pmi"]
+
+_REMEMBERED = 10_000
+"""Reference's answers whose worth is kept, those that were asked for last."""
+_SHOWN = 101
+"""Characters of a text that it can't read."""
+_NO_PROMPT = Prompt("", "")
 
 
 class Likelihood(Judge):
@@ -29,6 +36,14 @@ class Likelihood(Judge):
     the sum (`per="answer"`, which favours short answers). It is preferred with the probability of Bradley and Terry
     (1952), 1 / (1 + exp(-difference of worths / temperature)); with `per="answer"` at temperature 1 that is p / (p + q)
     where p and q are the probabilities of the two answers.
+
+    Likely answers are often those that would be likely after any prompt. With `calibration="pmi"` the worth is the
+    pointwise mutual information of answer and prompt instead, log p(answer | prompt) - log p(answer | no prompt), where
+    no prompt is the chat template around an empty instruction: domain-conditional PMI of Holtzman et al. (2021,
+    arXiv 2104.08315), whose domain premise that is; over all tokens or, per token, over their number.
+
+    The worth of the reference's answers is computed once, each by itself, and remembered; those of the candidate's are
+    computed many at once. So it doesn't matter what was judged before.
 
     An empty answer is worse than any other. Answers are cut where the model's context ends. A prompt that fills the
     context is not understood, and neither is text with words that the model's tokenizer doesn't know (`<unk>`): how
@@ -44,6 +59,8 @@ class Likelihood(Judge):
         In nats, more than 0: the lower, the more decided.
     template:
         `"model"` for the chat template of the model, `"alpaca"`, or the path of a Jinja file.
+    calibration:
+        `"none"`, or `"pmi"` for what the prompt adds to the likelihood.
 
     Raises `UsageError` for a temperature that is not positive and a file that is missing.
     """
@@ -57,6 +74,7 @@ class Likelihood(Judge):
         per: Literal["token", "answer"] = "token",
         temperature: float = 1.0,
         template: str = "model",
+        calibration: Calibration = "none",
     ) -> None:
         if not 0.0 < temperature < math.inf:
             raise UsageError(f"the temperature of likelihood is more than 0, not {temperature!r}")
@@ -64,9 +82,20 @@ class Likelihood(Judge):
         self._per = per
         self._temperature = temperature
         self._template = template
+        self._calibration = calibration
+        self._reference_worth = lru_cache(_REMEMBERED)(self._worth)
         self.template = "" if template == "model" else Template(None, template).text
-        options = {"model": model, "per": per, "temperature": temperature, "template": template}
-        self.id = call("likelihood", type(self), options)
+        self.id = call(
+            "likelihood",
+            type(self),
+            {
+                "model": model,
+                "per": per,
+                "temperature": temperature,
+                "template": template,
+                "calibration": calibration,
+            },
+        )
 
     def check(self) -> None:
         """Load the model. Raises `MissingData` where it would have to be fetched."""
@@ -86,17 +115,20 @@ class Likelihood(Judge):
         """Load the model on first use, and compare. Raises `MissingData` where it would have to be fetched."""
         if not prompts:
             return Verdicts(np.ones(0))
-        ours, theirs = np.split(self._worths([*prompts, *prompts], [*candidate, *reference]), 2)
+        ours = self._worths(prompts, candidate)
+        theirs = np.array([self._reference_worth(*pair) for pair in zip(prompts, reference, strict=True)])
         with np.errstate(invalid="ignore"):
             differences = np.where(ours == theirs, 0.0, ours - theirs)
-        return Verdicts(logistic(differences / self._temperature))
+        unread = np.flatnonzero(np.isnan(differences)).tolist()
+        unclear = _unread(prompts[unread[0]], candidate[unread[0]], reference[unread[0]]) if unread else ""
+        return Verdicts(logistic(differences / self._temperature), unclear=unclear)
+
+    def _worth(self, prompt: Prompt, answer: str) -> float:
+        return float(self._worths([prompt], [answer])[0])
 
     def _worths(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> np.ndarray:
         """Shape (n,): -inf for an empty answer, NaN where the model can't read all of the prompt or of the answer."""
         judge = loaded(self._model)
-
-        import torch
-
         template = Template(judge.tokenizer, self._template)
         encoded = [
             _encoded(template, prompt, answer, judge.context or sys.maxsize)
@@ -104,12 +136,36 @@ class Likelihood(Judge):
         ]
         read = [index for index, one in enumerate(encoded) if isinstance(one, Encoded)]
         asked = [one for one in encoded if isinstance(one, Encoded)]
-        with torch.inference_mode():
-            losses = response_losses(judge.model, asked, judge.tokenizer.pad_token_id, BATCH, judge.device)
+        likelihoods = _log_likelihoods(judge, asked)
+        if self._calibration == "pmi":
+            likelihoods -= _log_likelihoods(
+                judge, [_unprompted(template, one, answers[index]) for index, one in zip(read, asked, strict=True)]
+            )
         worths = np.array([math.nan if isinstance(one, Encoded) else one for one in encoded])
-        lengths = np.array([len(one.response) if self._per == "answer" else 1 for one in asked])
-        worths[read] = -np.array(losses) * lengths
+        lengths = np.array([len(one.response) if self._per == "token" else 1 for one in asked])
+        worths[read] = likelihoods / lengths
         return worths
+
+
+def _unread(prompt: Prompt, *answers: str) -> str:
+    texts = ", ".join(repr(shortened(text, _SHOWN)) for text in (prompt.instruction, *answers))
+    return f"it doesn't know all words of {texts}, or they fill its context"
+
+
+def _log_likelihoods(judge: Loaded, asked: Sequence[Encoded]) -> np.ndarray:
+    """Shape (n,): of each response, in nats, summed over its tokens."""
+    import torch
+
+    with torch.inference_mode():
+        batch = fitting_batch(judge.model, asked)
+        losses = response_losses(judge.model, asked, judge.tokenizer.pad_token_id, batch, judge.device)
+    return np.array([-loss * len(one.response) for loss, one in zip(losses, asked, strict=True)])
+
+
+def _unprompted(template: Template, encoded: Encoded, answer: str) -> Encoded:
+    """The same answer without a prompt, cut where it was cut with it."""
+    length = len(template.prompt(Example(_NO_PROMPT))) + len(encoded.response)
+    return template.encode(Example(_NO_PROMPT, answer), length)
 
 
 def _encoded(template: Template, prompt: Prompt, answer: str, context: int) -> Encoded | float:

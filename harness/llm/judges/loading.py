@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from optathlon.errors import MissingDependency
-from optathlon.llm.models import best_device, checksum, load_model, load_tokenizer
+from optathlon.llm.models import best_device, checksum, load_model, load_tokenizer, located
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class Loaded:
         return getattr(self.model.config, "max_position_embeddings", None)
 
 
-@cache
 def loaded(model: str) -> Loaded:
     """A model for judging, in bfloat16 on a GPU where there is one, else in float32 on the CPU.
+
+    Judges by the same model share its weights, however they name it.
 
     Parameters
     ----------
@@ -45,6 +46,11 @@ def loaded(model: str) -> Loaded:
     for package in ("torch", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise MissingDependency(f"judging by {model!r}", package, "pip install 'optathlon[llm]'")
-    tokenizer = load_tokenizer(model)
+    return _loaded(str(located(model)))
+
+
+@cache
+def _loaded(folder: str) -> Loaded:
+    tokenizer = load_tokenizer(folder)
     device = best_device()
-    return Loaded(load_model(model, device, "float32" if device == "cpu" else "bfloat16"), tokenizer, device)
+    return Loaded(load_model(folder, device, "float32" if device == "cpu" else "bfloat16"), tokenizer, device)

@@ -17,9 +17,12 @@ from optathlon.llm.judges.calls import call
 from optathlon.llm.judges.generation import BeamSearch
 from optathlon.llm.judges.loading import loaded
 from optathlon.llm.judging import Judge, Prompt, Verdicts
+from optathlon.text import one_line, shortened
 
 BATCH = 8
 """Pairs at once; fewer where the memory is too small."""
+_SHOWN = 120
+"""Characters of a judgement that is not understood."""
 BEAMS, REPETITION_PENALTY, PAD = 4, 1.2, 0
 
 _TASK = "Below are two responses for a given task. The task is defined by the Instruction"
@@ -91,7 +94,9 @@ class PandaLM(Judge):
         preferences = np.full(len(prompts), np.nan)
         written = self._search.texts(judge, [asked[index] for index in fitting], BATCH)
         preferences[fitting] = [preference(text) for text in written]
-        return Verdicts(preferences)
+        unclear = [f'it said "{shortened(one_line(text), _SHOWN)}"' for text in written if math.isnan(preference(text))]
+        too_long = ["the pair leaves no room for its judgement"] if len(fitting) < len(asked) else []
+        return Verdicts(preferences, unclear=next(iter([*unclear, *too_long]), ""))
 
 
 def request(prompt: Prompt, first: str, second: str) -> str:

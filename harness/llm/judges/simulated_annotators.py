@@ -51,6 +51,7 @@ class Pool(Judge):
         drawn = np.floor(_uniform(prompts, seed, self._purpose) * len(self._judges)).astype(int)
         preferences = np.full(len(prompts), np.nan)
         metrics: dict[str, float] = {}
+        unclear = ""
         for number, judge in enumerate(self._judges):
             mine = np.flatnonzero(drawn == number).tolist()
             if not mine:
@@ -59,9 +60,10 @@ class Pool(Judge):
             ours, theirs = [candidate[index] for index in mine], [reference[index] for index in mine]
             verdicts = ask(judge, given, ours, theirs, seed=seed)
             preferences[mine] = verdicts.preferences
+            unclear = unclear or verdicts.unclear
             for name, value in verdicts.metrics.items():
                 metrics[name] = metrics.get(name, 0.0) + value
-        return Verdicts(preferences, metrics)
+        return Verdicts(preferences, metrics, unclear)
 
 
 class Noisy(Judge):
@@ -105,7 +107,8 @@ class Noisy(Judge):
         """Which preferences are turned around depends on the seed and the prompt's id alone."""
         verdicts = ask(self._judge, prompts, candidate, reference, seed=seed)
         flipped = _uniform(prompts, seed, self._purpose) < self._p_flip
-        return Verdicts(np.where(flipped, 1.0 - verdicts.preferences, verdicts.preferences), verdicts.metrics)
+        turned = np.where(flipped, 1.0 - verdicts.preferences, verdicts.preferences)
+        return Verdicts(turned, verdicts.metrics, verdicts.unclear)
 
 
 def _purpose(kind: str, inner: Sequence[Judge]) -> str:

@@ -20,20 +20,30 @@ _MOST_TOKENS = 2**53
 
 
 class Reply(NamedTuple):
-    """The probability that the first answer is better, and the tokens read and written; NaN for what is unknown."""
+    """The probability that the first answer is better, and the tokens read and written; NaN for what is unknown.
+
+    `unclear` is what was not understood, in the server's words: any text.
+    """
 
     preference: float
     input_tokens: float = math.nan
     output_tokens: float = math.nan
+    unclear: str = ""
 
 
 def understood(answer: Mapping[str, Any] | None) -> Reply:
     """What a server's answer says; `None` is one that the model couldn't give."""
     if answer is None:
-        return Reply(math.nan)
+        return Reply(math.nan, unclear="the pair is too long for it")
     usage = answer.get("usage")
     told = usage if isinstance(usage, Mapping) else {}
-    return Reply(_preference(answer), *(_count(told.get(name)) for name in ("prompt_tokens", "completion_tokens")))
+    read, written = (_count(told.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    choice = _choice(answer)
+    if choice is None:
+        return Reply(math.nan, read, written, "its answer has no text")
+    preference = _preference(choice)
+    unclear = f'it said "{choice.message.content or ""}"' if math.isnan(preference) else ""
+    return Reply(preference, read, written, unclear)
 
 
 def parsed(reply: str) -> float:
@@ -88,12 +98,15 @@ class _Answer(_Checked):
     choices: Annotated[list[_Choice], Field(min_length=1)]
 
 
-def _preference(answer: Mapping[str, Any]) -> float:
-    """By log-probabilities where the server tells them, but only if its text is a verdict."""
+def _choice(answer: Mapping[str, Any]) -> _Choice | None:
     try:
-        choice = _Answer.model_validate(answer).choices[0]
+        return _Answer.model_validate(answer).choices[0]
     except ValidationError:
-        return math.nan
+        return None
+
+
+def _preference(choice: _Choice) -> float:
+    """By log-probabilities where the server tells them, but only if its text is a verdict."""
     said = parsed(choice.message.content or "")
     positions = (choice.logprobs and choice.logprobs.content) or []
     first = next((position for position in positions if position.token.strip()), None)

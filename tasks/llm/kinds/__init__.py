@@ -25,5 +25,7 @@ def _found() -> Iterator[type[LLMTask]]:
 KINDS: Mapping[str, type[LLMTask]] = {cls.kind: cls for cls in _found()}
 """The task classes, by the second part of their ids."""
 
-SECTIONS: Mapping[str, type[Section]] = {kind: cls.section for kind, cls in KINDS.items() if cls.section is not None}
+SECTIONS: Mapping[str, type[Section]] = {
+    cls.section_key or kind: cls.section for kind, cls in KINDS.items() if cls.section is not None
+}
 """What the kinds need of setups, by the keys in the YAML files."""

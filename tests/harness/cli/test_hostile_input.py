@@ -172,12 +172,22 @@ def test_a_file_that_unpacks_without_end_is_one_line(in_process: InProcess, here
 
 
 @pytest.mark.parametrize(
-    "call", ["(" * 5000, "noisy(" * 3000, "-" * 20_000 + "1", "verifier(" + "9" * 5000 + ")", "[" * 300]
+    "call",
+    [
+        *("(" * 5000, "noisy(" * 3000, "-" * 20_000 + "1", "verifier(" + "9" * 5000 + ")", "[" * 300, "x" * 4000),
+        *(
+            "noisy(" * 190 + "verifier" + ")" * 190,
+            "-" * 4900 + "1",
+            "verifier" + ".a" * 2400,
+            "noisy(verifier, '" + "y" * 4000 + "')",
+        ),
+        *("not " * 1200 + "x", "pool(" + "verifier, " * 480 + "verifer)", "verifier(" + "z" * 4000 + "=1)"),
+    ],
 )
 def test_a_hostile_judge_is_one_line(in_process: InProcess, here: Path, call: str) -> None:
     item = {"idx": 1, "instruction": "a", "input": "", "response1": "b", "response2": "c", "annotator1": 1}
     (here / "items.json").write_text(json.dumps([item]))
-    one_line(in_process("judge", "validate", "items.json", "--judge", call))
+    assert len(one_line(in_process("judge", "validate", "items.json", "--judge", call))) < 600
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), OSError(5, "Input/output error", "/mnt/x")])

@@ -33,7 +33,8 @@ class Longer(Judge):
 
 class ShownFirst(Judge):
     def prefer(self, prompts, candidate, reference, *, seed):
-        return Verdicts(np.where([prompt.input == "?" for prompt in prompts], np.nan, 1.0))
+        unclear = [prompt.input == "?" for prompt in prompts]
+        return Verdicts(np.where(unclear, np.nan, 1.0), unclear="it said 'maybe'" if any(unclear) else "")
 
 
 class Right(Judge):
@@ -155,6 +156,29 @@ def test_a_judge_that_prefers_what_it_sees_first(here: Path, in_process: InProce
     assert row(done.stdout, "accuracy")[0].startswith("0.3333")
     as_ties = in_process("judge", "validate", "items.json", "--judge", "first", "--failures", "ties")
     assert row(as_ties.stdout, "accuracy")[0].startswith("0.2500")
+
+
+@pytest.mark.parametrize("failures", ["apart", "ties"])
+def test_a_judge_of_which_nothing_is_understood_says_so_first(here: Path, in_process: InProcess, failures: str) -> None:
+    lines = json.dumps([{**one, "input": "?"} for one in ITEMS])
+    (here / "items.json").write_text(lines)
+    done = in_process("judge", "validate", "items.json", "--judge", "first", "--failures", failures)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "optathlon: none of 4 judgements of first could be understood (it said 'maybe'): is it a judge at all?\n"
+    )
+
+
+def test_stored_answers_of_which_none_is_understood_are_told(here: Path, in_process: InProcess) -> None:
+    rows = [{"idx": one["idx"], "some_result": "both are good"} for one in ITEMS]
+    (here / "answers.json").write_text(json.dumps(rows))
+    done = in_process("judge", "validate", "items.json", "--answers", "answers.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none of the answers in 'answers.json' is 0, 1, 2 or tie; the first is 'both are good'" in done.stderr
+
+
+def test_an_empty_judge_is_an_error(here: Path, in_process: InProcess) -> None:
+    refused(in_process("judge", "validate", "items.json", "--judge", ""), "can't read the judge '': write NAME")
 
 
 @pytest.mark.parametrize(("name", "given"), [("above", "1.7"), ("below", "-3")])

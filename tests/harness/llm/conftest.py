@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from chat_server import KEY, NAME, Server
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Its judgements are kept for the test alone: another server may get the same port."""
+    monkeypatch.setenv("OPTATHLON_CACHE", str(tmp_path / "cache"))
     made = Server()
     yield made
     made.close()

@@ -92,9 +92,9 @@ def test_a_wait_that_the_deadline_has_no_room_for_is_told_at_once(
 
 
 def test_requests_are_spread_over_a_minute(server: Server) -> None:
-    asked = [Prompt(f"p{number}", "say") for number in range(6)]
     steady = judge(server, per_minute=1200.0, at_once=3)
-    for _ in range(2):
+    for what in ("say", "tell"):
+        asked = [Prompt(f"p{number}", f"{what} {number}") for number in range(6)]
         steady.prefer(asked, ["a"] * 6, ["b"] * 6, seed=0)
     times = sorted(seen.at for seen in server.seen)
     assert len(times) == 12

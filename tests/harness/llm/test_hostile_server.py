@@ -358,6 +358,7 @@ def test_any_answer_is_a_verdict_or_not_understood(
     choice: object, logprobs: object, usage: object, answer: dict[str, object]
 ) -> None:
     for given_answer in (answer, {"choices": [choice], "usage": usage}, chosen(logprobs=logprobs) | {"usage": usage}):
-        preference, *tokens = understood(given_answer)
+        preference, *tokens, unclear = understood(given_answer)
+        assert bool(unclear) == math.isnan(preference)
         assert math.isnan(preference) or 0.0 <= preference <= 1.0
         assert all(math.isnan(count) or 0.0 <= count <= 2**53 for count in tokens)

@@ -137,6 +137,81 @@ def test_likelihoods_do_not_hang_on_order_or_company(language_model: tuple[str, 
     assert judge.prefer(ASKED, THEIRS, OURS, seed=0).preferences == pytest.approx(1 - np.array(alone), rel=1e-4)
 
 
+def unprompted_worth(model: Any, tokenizer: Any, answer: str) -> float:
+    """The sum of log-probabilities of an answer after the template around nothing."""
+    return worth(model, tokenizer, Prompt("", ""), answer, "answer")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("per", ["token", "answer"])
+def test_pmi_is_what_the_prompt_adds(language_model: tuple[str, Any, Any], per: Any) -> None:
+    folder, model, tokenizer = language_model
+    judge = Likelihood(folder, per=per, template="alpaca", temperature=2.0, calibration="pmi")
+
+    def gain(prompt: Prompt, answer: str) -> float:
+        added = worth(model, tokenizer, prompt, answer, "answer") - unprompted_worth(model, tokenizer, answer)
+        return added / (len(tokenizer(f"{answer}</s>")["input_ids"]) if per == "token" else 1)
+
+    pairs = list(zip(ASKED, OURS, THEIRS, strict=True))
+    expected = [1 / (1 + math.exp((gain(p, b) - gain(p, a)) / 2.0)) for p, a, b in pairs]
+    found = judge.prefer(ASKED, OURS, THEIRS, seed=0).preferences
+    assert found == pytest.approx(expected, abs=1e-4)
+    plain = Likelihood(folder, per=per, template="alpaca", temperature=2.0).prefer(ASKED, OURS, THEIRS, seed=0)
+    assert found != pytest.approx(plain.preferences, abs=1e-3)
+
+
+@pytest.mark.torch
+def test_an_answer_that_the_prompt_does_not_change_gains_nothing(language_model: tuple[str, Any, Any]) -> None:
+    """Without a prompt there is nothing that it could add: all answers are worth 0."""
+    judge = Likelihood(language_model[0], template="alpaca", calibration="pmi")
+    nothing = [Prompt(str(number), "") for number in range(3)]
+    assert judge.prefer(nothing, OURS, THEIRS, seed=0).preferences == pytest.approx([0.5] * 3, abs=1e-6)
+
+
+@pytest.mark.torch
+def test_the_references_answers_are_read_once(
+    language_model: tuple[str, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a judge says doesn't depend on what it has read before, to the last bit."""
+    from optathlon.llm.judges import likelihood
+
+    read: list[int] = []
+    losses = likelihood.response_losses
+
+    def counted(model: Any, encoded: Any, *rest: Any) -> list[float]:
+        read.append(len(encoded))
+        return losses(model, encoded, *rest)
+
+    monkeypatch.setattr(likelihood, "response_losses", counted)
+    judge = Likelihood(language_model[0], template="alpaca")
+    tried = [OURS, ["other", "answers", "now"], ["x", "y", "z"]]
+    remembered = [judge.prefer(ASKED, ours, THEIRS, seed=0).preferences.tolist() for ours in tried]
+    assert read == [3, 1, 1, 1, 3, 3]
+    read.clear()
+    alone = [
+        Likelihood(language_model[0], template="alpaca").prefer(ASKED, ours, THEIRS, seed=0).preferences.tolist()
+        for ours in tried
+    ]
+    assert read == [3, 1, 1, 1] * 3
+    assert remembered == alone
+
+
+@pytest.mark.torch
+def test_as_many_are_read_at_once_as_the_memory_holds(
+    language_model: tuple[str, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from optathlon.llm import likelihoods
+    from optathlon.llm.chat import Encoded
+
+    _, model, tokenizer = language_model
+    asked = [Encoded(tuple(range(length)), 1) for length in (5, 40, 20)]
+    logits_of_the_longest = 40 * len(tokenizer) * 4
+    for room, expected in ((0, 1), (1, 1), (5, 5), (10_000, 64)):
+        memory = 8 * 3 * logits_of_the_longest * room
+        monkeypatch.setattr(likelihoods, "total_memory", lambda device, memory=memory: memory)
+        assert likelihoods.fitting_batch(model, asked) == expected
+
+
 @pytest.mark.torch
 def test_an_empty_answer_is_worse_than_any_other(language_model: tuple[str, Any, Any]) -> None:
     judge = Likelihood(language_model[0], template="alpaca")
@@ -147,18 +222,21 @@ def test_an_empty_answer_is_worse_than_any_other(language_model: tuple[str, Any,
 def test_what_exceeds_the_context_is_cut_or_not_understood(language_model: tuple[str, Any, Any]) -> None:
     judge = Likelihood(language_model[0], template="alpaca")
     found = judge.prefer([Prompt("p0", "x " * 300), *prompts(1)], ["a", "b " * 2000], ["b", "b " * 3000], seed=0)
-    assert np.isnan(found.preferences[0])
+    assert np.isnan(found.preferences[0]) and "or they fill its context" in found.unclear
     assert found.preferences[1] == pytest.approx(0.5)
 
 
 @pytest.mark.torch
-def test_a_model_is_loaded_once(language_model: tuple[str, Any, Any]) -> None:
+def test_a_model_is_loaded_once_whatever_it_is_called(
+    language_model: tuple[str, Any, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from optathlon.llm.judges.loading import loaded
 
-    Likelihood(language_model[0], template="alpaca").prefer(ASKED, OURS, THEIRS, seed=0)
-    before = loaded.cache_info()
-    Likelihood(language_model[0], per="answer", template="alpaca").prefer(ASKED, OURS, THEIRS, seed=0)
-    assert loaded.cache_info().misses == before.misses
+    folder = Path(language_model[0])
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder.parent)
+    first, *others = (loaded(name) for name in (str(folder), f"./{folder.name}", str(tmp_path / "link")))
+    assert all(other is first for other in others)
 
 
 @pytest.mark.torch
@@ -386,3 +464,5 @@ def test_what_a_model_can_not_read_is_not_understood(llm_cache: Path) -> None:
     found = judge.prefer(asked, ["the answer is 7", "Paris", "Paris"], ["2 2", "zzz", "zzz"], seed=0).preferences
     assert found[0] > 0.5
     assert np.isnan(found[1:]).all()
+    said = judge.prefer(asked, ["the answer is 7", "Paris", "Paris"], ["2 2", "zzz", "zzz"], seed=0).unclear
+    assert said == "it doesn't know all words of 'sum of 3 4', 'Paris', 'zzz', or they fill its context"

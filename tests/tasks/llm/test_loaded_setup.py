@@ -107,14 +107,14 @@ def test_a_task_is_another_with_another_base_or_reference(
 def test_results_depend_on_the_weights_of_a_judge(
     own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path
 ) -> None:
-    from optathlon.llm.judges.loading import loaded
+    from optathlon.llm.judges.loading import _loaded
 
     model = copied_tiny(llm_cache, tmp_path / "judge")
     change_weights(model)
     call = f"noisy(pool(verifier, likelihood({str(model)!r})), p_flip=0.1)"
     before = own_task(judge=call).loaded.key
     change_weights(model)
-    loaded.cache_clear()
+    _loaded.cache_clear()
     forget()
     assert own_task(judge=call).loaded.key != before
     assert make_judge("verifier").weights() == ""
@@ -129,9 +129,9 @@ def test_the_model_that_is_tuned_is_no_judge_of_its_tunings(
         with pytest.raises(UsageError, match="is the model that is tuned: it likes best"):
             own_task(judge=call.format(judge)).prepare()
     change_weights(tmp_path / "copy")
-    from optathlon.llm.judges.loading import loaded
+    from optathlon.llm.judges.loading import _loaded
 
-    loaded.cache_clear()
+    _loaded.cache_clear()
     forget()
     assert own_task(judge=call.format(str(tmp_path / "copy"))).loaded.judges
 

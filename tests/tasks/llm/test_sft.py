@@ -233,9 +233,11 @@ def test_the_spaces_are_what_they_are_called() -> None:
 
 def test_the_judge_and_its_prompt_are_stored_with_the_trial(llm_cache: Path) -> None:
     result = make().evaluate(GOOD, fidelity=1, seed=0)
-    assert {"judge/id", "judge/template", "judge/agreement", "judge/failures"} <= result.metrics.keys()
+    assert {"judge/agreement", "judge/failures", "judge/accuracy", "judge/known"} <= result.metrics.keys()
+    assert not {"judge/id", "judge/template"} & result.metrics.keys(), "hashes are no measures"
     assert 0 <= result.metrics["judge/agreement"] <= 1
     assert make().metadata["judge"] == TINY.judge
+    assert make().metadata["judge_template"] == make_judge(TINY.judge).template_hash
 
 
 def test_the_command_line_runs_it_and_scores_the_test_side(
