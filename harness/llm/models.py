@@ -75,6 +75,17 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
     return loaded.to(device).eval()
 
 
+def readable_tokens(model: str, *, downloads: bool = False) -> int | None:
+    """How many tokens a model can read, by its configuration; `None` where that doesn't say. Raises as `load_model`."""
+    from transformers import AutoConfig
+
+    folder = _folder(model, downloads)
+    with _layout_errors(model):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    most = getattr(config, "max_position_embeddings", None)
+    return most if isinstance(most, int) and most > 0 else None
+
+
 def same_folder(first: str, second: str) -> bool:
     """Whether two models that are here are one. Raises as `load_model`."""
     return _folder(first, downloads=False).resolve() == _folder(second, downloads=False).resolve()

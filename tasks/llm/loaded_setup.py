@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from optathlon.errors import UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, Template
-from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
+from optathlon.llm.models import best_device, existing_device, load_tokenizer, readable_tokens, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
@@ -25,6 +24,7 @@ from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
+from optathlon.tasks.llm.prepared_data import PreparedData
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
@@ -79,9 +79,15 @@ class LoadedSetup:
         )
 
     @cached_property
+    def data(self) -> PreparedData:
+        """The examples, as the model reads them."""
+        context = readable_tokens(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+        return PreparedData(self.setup, self.template, context)
+
+    @property
     def train(self) -> tuple[Encoded, ...]:
         """The training examples."""
-        return tuple(self.template.encode(example, self.setup.max_tokens) for example in self.setup.examples("train"))
+        return self.data.train
 
     @cached_property
     def key(self) -> str:
@@ -148,8 +154,8 @@ class LoadedSetup:
         return self._sides[name]
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
-        """The prompts of a side as token numbers, with something added to their instructions."""
-        return [self.template.prompt(_with(example, addition)) for example in self.setup.examples(side)]
+        """As `PreparedData.prompts`."""
+        return self.data.prompts(side, addition)
 
     def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
         """A model's answers to prompts."""
@@ -254,7 +260,7 @@ class LoadedSetup:
         return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(SCORED)}
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
-        prompts = tuple(example.judged for example in self.setup.examples(name))
+        prompts = tuple(example.judged for example in self.data.examples(name))
         said = {kind: [without_thoughts(text) for text in texts] for kind, texts in reference.items()}
         judge, plain = self.judges[name], said["plain"]
         variants = [said[kind] for kind in ("concise", "verbose") if said[kind]]
@@ -285,7 +291,7 @@ class LoadedSetup:
     def reference_answers(self) -> dict[str, Any]:
         """The reference's answers: plain, concise and verbose ones of each side."""
         if isinstance(self.setup.reference, str):
-            return _stored_reference(self.setup)
+            return _stored_reference(self.setup, self.data)
         known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
         return {side: known[name_in_hashes(side)] for side in SCORED}
 
@@ -327,10 +333,10 @@ class LoadedSetup:
     def _difficulty(self, side: str, reference: Sequence[str]) -> dict[str, float]:
         """How unlikely the untuned model finds the response, or else the reference's answer: standardised."""
         examples = [
-            Example(example.prompt, example.response or text or "-", example.before)
-            for example, text in zip(self.setup.examples(side), reference, strict=True)
+            example if example.is_answered else replace(example, response=text.strip() or "-")
+            for example, text in zip(self.data.examples(side), reference, strict=True)
         ]
-        encoded = [self.template.encode(example, self.setup.max_tokens) for example in examples]
+        encoded = self.data.encoded(examples)
         with self.base.untuned() as model:
             losses = np.array(self.losses(model, encoded))
         spread = losses.std()
@@ -368,24 +374,16 @@ def loaded_setup(setup: Setup) -> LoadedSetup:
     return LoadedSetup(setup)
 
 
-def _with(example: Example, addition: str) -> Example:
-    if not addition:
-        return example
-    prompt = example.prompt
-    part = "input" if prompt.input else "instruction"
-    return replace(example, prompt=replace(prompt, **{part: f"{getattr(prompt, part)} {addition}"}))
-
-
 def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
     return {name_in_hashes(side): value for side, value in by_side.items()}
 
 
-def _stored_reference(setup: Setup) -> dict[str, Any]:
+def _stored_reference(setup: Setup, data: PreparedData) -> dict[str, Any]:
     """The reference's answers from a file, joined by prompt id."""
     rows = {str(row.get("id")): row for row in setup.reference_rows}
     found: dict[str, Any] = {}
     for side in SCORED:
-        ids = [example.prompt.id for example in setup.examples(side)]
+        ids = [example.prompt.id for example in data.examples(side)]
         if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
             raise UsageError(
                 f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "

@@ -181,7 +181,7 @@ def _require(setup: Setup, side: str, needs: Collection[str]) -> None:
     examples = setup.examples(side)
     lacking = {
         "answer": [example.prompt.id for example in examples if example.prompt.answer is None],
-        "output": [example.prompt.id for example in examples if not example.response],
+        "output": [example.prompt.id for example in examples if not example.is_answered],
     }
     for key in needs:
         if ids := lacking[key]:

@@ -116,7 +116,7 @@ class ResponseLoss(Loss[Encoded]):
 
     def weight(self, items: Sequence[Encoded]) -> float:
         """The number of the responses' tokens."""
-        return float(sum(len(item.response) for item in items))
+        return float(sum(item.learnt for item in items))
 
     def total(self, model: Any, items: Sequence[Encoded]) -> torch.Tensor:
         """Their cross-entropy, summed."""

@@ -117,7 +117,7 @@ class SortedLoss(Loss[Encoded]):
 
     def weight(self, items: Sequence[Encoded]) -> float:
         """The number of the responses' tokens."""
-        return float(sum(len(item.response) for item in items))
+        return float(sum(item.learnt for item in items))
 
     def total(self, model: Any, items: Sequence[Encoded]) -> torch.Tensor:
         """Their cross-entropy, summed over tokens and averaged over exits."""
@@ -171,8 +171,7 @@ def _answered(loaded: LoadedSetup, model: Any, side: str) -> tuple[tuple[str, ..
         "seconds_per_token": seconds / answers.tokens,
         "layer_share": calls.count / (depth(model) * calls.passes),
     }
-    examples = loaded.setup.examples(side)
-    if all(example.response for example in examples):
-        encoded = [loaded.template.encode(example, loaded.setup.max_tokens) for example in examples]
-        measured["loss"] = float(np.mean(loaded.losses(model, encoded)))
+    examples = loaded.data.examples(side)
+    if all(example.is_answered for example in examples):
+        measured["loss"] = float(np.mean(loaded.losses(model, loaded.data.encoded(examples))))
     return answers.texts, measured

@@ -101,11 +101,10 @@ class SFT(LLMTask):
 
     def _loss(self, model: Any, side: str, count: int) -> float | None:
         """The mean loss of the given responses, in nats a token; `None` where some have none."""
-        examples = self.setup.examples(side)[:count]
-        if not all(example.response for example in examples):
+        examples = self.loaded.data.examples(side)[:count]
+        if not all(example.is_answered for example in examples):
             return None
-        encoded = [self.loaded.template.encode(example, self.setup.max_tokens) for example in examples]
-        return float(np.mean(self.loaded.losses(model, encoded)))
+        return float(np.mean(self.loaded.losses(model, self.loaded.data.encoded(examples))))
 
 
 class SFTByData(SFT):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from optathlon.errors import UsageError
-from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, refuse_shared_prompts
+from optathlon.llm.data import DATA_SUFFIXES, read_examples, refuse_shared_prompts
+from optathlon.llm.examples import Example, with_system
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
 from optathlon.tasks.llm.built_in import BUILT_IN
@@ -103,7 +104,8 @@ class Experts:
             return BUILT_IN[setup.questions].examples_on(source)
         if not source.endswith(DATA_SUFFIXES):
             return None
-        examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
+        read = read_examples(source, Path(setup.folder), downloads=setup.downloads)
+        examples = tuple(with_system(example, setup.system) for example in read)
         scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({f"the expert {name}": examples, **scored})
         return examples
@@ -125,7 +127,7 @@ class Experts:
         loaded, setup, section = self._loaded, self._setup, self._section
         config, epochs = section.tuning or reference_hyperparameters(setup), section.epochs
         origin = short_hash(f"{dict(config)} {epochs} {examples}")
-        items = [loaded.template.encode(example, setup.max_tokens) for example in examples]
+        items, _ = loaded.data.trained_on(examples)
         key = key_of(loaded.key, "expert", origin)
         with loaded.tuned(items, loaded.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
             model,
