@@ -86,6 +86,13 @@ def readable_tokens(model: str, *, downloads: bool = False) -> int | None:
     return most if isinstance(most, int) and most > 0 else None
 
 
+def files_of(model: str, *, downloads: bool = False) -> list[tuple[str, int, int]]:
+    """Where a model lies, and its files with their sizes and times. Raises as `load_model`."""
+    folder = _folder(model, downloads).resolve()
+    states = ((path, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return [(str(folder), 0, 0), *((path.name, state.st_size, state.st_mtime_ns) for path, state in states)]
+
+
 def same_folder(first: str, second: str) -> bool:
     """Whether two models that are here are one. Raises as `load_model`."""
     return _folder(first, downloads=False).resolve() == _folder(second, downloads=False).resolve()

@@ -30,7 +30,7 @@ def versions() -> str:
 
 def remembered(kind: str, key: str, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """What is kept under a key, or else made and then kept; JSON values. What raises is not kept."""
-    path = cache_root() / "llm" / kind / key[:2] / f"{key}.json"
+    path = _path(kind, key)
     try:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -38,6 +38,24 @@ def remembered(kind: str, key: str, make: Callable[[], Mapping[str, Any]]) -> di
         _write(path, json.dumps(made))
         return made
     return known
+
+
+def keep(kind: str, key: str, value: Mapping[str, Any]) -> None:
+    """Keep JSON values under a key, in the place of what was there."""
+    _write(_path(kind, key), json.dumps(dict(value)))
+
+
+def kept(kind: str, key: str) -> dict[str, Any]:
+    """What is kept under a key; nothing where it isn't, or can't be read."""
+    try:
+        known: dict[str, Any] = json.loads(_path(kind, key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _path(kind: str, key: str) -> Path:
+    return cache_root() / "llm" / kind / key[:2] / f"{key}.json"
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,8 +21,9 @@ from optathlon.llm.models import best_device, existing_device, load_tokenizer, r
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
-from optathlon.tasks.llm.cache import key_of, remembered
+from optathlon.tasks.llm.cache import keep, key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
+from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.prepared_data import PreparedData
@@ -30,6 +32,7 @@ from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import TunableModel, tuned_weights
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +44,8 @@ else:
 Item = TypeVar("Item")
 
 REFERENCE_SEED = 0
+TOO_LONG = "too-long"
+"""What the cache calls the numbers of examples that were too long, by the setup."""
 
 
 class LoadedSetup:
@@ -84,6 +89,12 @@ class LoadedSetup:
         context = readable_tokens(self.setup.located(self.setup.model), downloads=self.setup.downloads)
         return PreparedData(self.setup, self.template, context)
 
+    @cached_property
+    def checksum(self) -> str:
+        """That of the model's weights; it is not loaded for that where its files are known."""
+        setup = self.setup
+        return known_checksum(setup.located(setup.model), lambda: self.base.checksum, downloads=setup.downloads)
+
     @property
     def train(self) -> tuple[Encoded, ...]:
         """The training examples."""
@@ -102,7 +113,7 @@ class LoadedSetup:
     @property
     def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
-        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer), self._written
+        return self.setup.identity, self.checksum, judges, self.template.text, len(self.tokenizer), self._written
 
     @property
     def _written(self) -> str:
@@ -124,7 +135,7 @@ class LoadedSetup:
         from optathlon.llm.judges.loading import loaded
 
         for model in judge.likelihoods_of():
-            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.base.checksum:
+            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.checksum:
                 raise UsageError(
                     f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
                     "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
@@ -143,11 +154,12 @@ class LoadedSetup:
         return ResponseLoss(self.tokenizer.pad_token_id, self.device)
 
     def prepare(self) -> None:
-        """Load what every trial needs, so that none is charged for it: data, the reference's answers, their judgements.
+        """Load what every trial needs but the model: data, the reference's answers, their judgements.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         _ = self.train, self._sides
+        keep(TOO_LONG, key_of(repr(self.setup)), self.data.counts)
 
     def side(self, name: str) -> Side:
         """The `validation` or the `test` side."""
@@ -170,6 +182,15 @@ class LoadedSetup:
                 device=self.device,
             )
 
+    def answer_sides(self, model: Any, usage: Usage, share: float = 1.0) -> dict[str, Answers]:
+        """A model's answers to the first prompts of each side, a share of them; charged to `usage`."""
+        found = {}
+        for side in SCORED:
+            prompts = self.prompts(side)
+            with usage.spent("answer", side):
+                found[side] = self.answer(model, prompts[: math.ceil(share * len(prompts))])
+        return found
+
     def draw(self, model: Any, prompts: Sequence[Sequence[int]], scores: Scores) -> list[list[int]]:
         """The tokens of answers to prompts, by what is to be maximised at each step."""
         with self.base.autocast():
@@ -184,12 +205,16 @@ class LoadedSetup:
                 scores=scores,
             )
 
-    def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
-        """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
-        return {
-            **self.side("validation").measure(answers["validation"], seed=seed),
-            **as_tests(self._measured_test(answers["test"], seed)),
-        }
+    def score(self, answers: Mapping[str, Sequence[str]], seed: int, usage: Usage) -> dict[str, float]:
+        """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's.
+
+        What judging takes is charged to `usage`.
+        """
+        sides = {side: self.side(side) for side in SCORED}
+        with usage.spent("judge"):
+            measured = sides["validation"].measure(answers["validation"], seed=seed)
+        with usage.spent("judge", "test"):
+            return {**measured, **as_tests(self._measured_test(answers["test"], seed))}
 
     def _measured_test(self, answers: Sequence[str], seed: int) -> dict[str, float]:
         """`Side.measure` of the test side; without win rates where its judge says nothing understandable.
@@ -337,8 +362,13 @@ class LoadedSetup:
             for example, text in zip(self.data.examples(side), reference, strict=True)
         ]
         encoded = self.data.encoded(examples)
-        with self.base.untuned() as model:
-            losses = np.array(self.losses(model, encoded))
+
+        def untuned_losses() -> dict[str, Any]:
+            with self.base.untuned() as model:
+                return {"losses": self.losses(model, encoded)}
+
+        key = key_of(self.key, name_in_hashes(side), [one.tokens for one in encoded])
+        losses = np.array(remembered("difficulties", key, untuned_losses)["losses"])
         spread = losses.std()
         standardised = (losses - losses.mean()) / spread if spread > 0 else np.zeros_like(losses)
         return {example.prompt.id: float(value) for example, value in zip(examples, standardised, strict=True)}
