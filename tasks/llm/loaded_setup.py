@@ -17,7 +17,7 @@ from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
 from optathlon.llm.memory import halved
-from optathlon.llm.models import best_device, existing_device, load_tokenizer, readable_tokens, same_folder
+from optathlon.llm.models import best_device, existing_device, load_tokenizer, reading, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
@@ -86,8 +86,8 @@ class LoadedSetup:
     @cached_property
     def data(self) -> PreparedData:
         """The examples, as the model reads them."""
-        context = readable_tokens(self.setup.located(self.setup.model), downloads=self.setup.downloads)
-        return PreparedData(self.setup, self.template, context)
+        reads = reading(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+        return PreparedData(self.setup, self.template, reads)
 
     @cached_property
     def checksum(self) -> str:

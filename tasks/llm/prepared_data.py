@@ -10,6 +10,7 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.examples import Example
 from optathlon.llm.fitting import Count, Room
+from optathlon.llm.models import Reading
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 
@@ -23,13 +24,14 @@ class PreparedData:
         Whose data.
     template:
         How chats are written.
-    context:
-        How many tokens the model can read; `None` where that isn't known.
+    reads:
+        What the model can read.
 
     Raises `UsageError` where it can't read an answer.
     """
 
-    def __init__(self, setup: Setup, template: Template, context: int | None) -> None:
+    def __init__(self, setup: Setup, template: Template, reads: Reading) -> None:
+        context = reads.tokens
         if context is not None and context <= setup.max_new_tokens:
             raise UsageError(
                 f"the model of the setup {setup.name!r} reads {context:,} tokens, and answers may have "
@@ -37,6 +39,7 @@ class PreparedData:
             )
         self._setup = setup
         self._template = template
+        self._vocabulary = reads.vocabulary
         self.longest = min(setup.max_tokens, context or setup.max_tokens)
         """Tokens of a prompt with its response."""
         self._longest_prompt = min(self.longest - 1, context - setup.max_new_tokens if context else self.longest - 1)
@@ -55,7 +58,9 @@ class PreparedData:
         """The prompts of a side as token numbers, with something added to their instructions."""
         if (side, addition) not in self._prompts:
             added = [_with(example, addition) for example in self.examples(side)]
-            self._prompts[side, addition] = [self._template.prompt(example) for example in added]
+            prompts = [self._template.prompt(example) for example in added]
+            self._refuse_unknown(prompts)
+            self._prompts[side, addition] = prompts
         return self._prompts[side, addition]
 
     def encoded(self, examples: Sequence[Example]) -> list[Encoded]:
@@ -78,6 +83,7 @@ class PreparedData:
     def _train(self) -> tuple[tuple[Encoded, ...], Count]:
         found, count = self.trained_on(self._setup.examples("train"))
         self._refuse_none(found, "train")
+        self._refuse_unknown([one.tokens for one in found])
         return tuple(found), count
 
     @cached_property
@@ -89,6 +95,15 @@ class PreparedData:
             self._refuse_none(found, side)
             scored[side] = tuple(found), count
         return scored
+
+    def _refuse_unknown(self, tokens: Sequence[Sequence[int]]) -> None:
+        """Raise `UsageError` for a token that the model has no weights for: its tokenizer is another one's."""
+        highest = max(map(max, tokens))
+        if self._vocabulary is not None and highest >= self._vocabulary:
+            raise UsageError(
+                f"the tokenizer of the setup {self._setup.name!r} writes the token {highest:,}, and its model knows "
+                f"{self._vocabulary:,}: they are not of one model"
+            )
 
     def _refuse_none(self, found: Sequence[object], part: str) -> None:
         if not found:

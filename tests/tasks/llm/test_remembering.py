@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,6 @@ def test_a_trial_costs_what_its_parts_take_without_the_tests(own_task: Callable[
 def test_a_run_that_is_remembered_loads_no_model(
     own_task: Callable[..., Any], llm_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    import optathlon.llm.models
-    from optathlon.tasks.llm import tunable_model
-    from optathlon.tasks.llm.kinds.merge import experts
-
     config = CONFIG if kind == "sft" else {"drop_rate_a": 0.1, "scale": 1.0, "rescaling": "on"}
     changes: dict[str, Any] = {"kind": kind, "merge": {"experts": {"a": "train.jsonl"}, "epochs": 1}}
     level = 1.0 if kind == "sft" else None
@@ -74,8 +71,8 @@ def test_a_run_that_is_remembered_loads_no_model(
     before = task.fingerprint(), task.evaluate(config, fidelity=level, seed=32)
     forget()
     with monkeypatch.context() as patched:
-        for module in (optathlon.llm.models, tunable_model, experts):
-            patched.setattr(module, "load_model", _refuse)
+        for module in ("llm.models", "tasks.llm.tunable_model", "tasks.llm.kinds.merge.experts"):
+            patched.setattr(import_module(f"optathlon.{module}"), "load_model", _refuse)
         again = own_task(**changes)
         again.prepare()
         fingerprint, result = again.fingerprint(), again.evaluate(config, fidelity=level, seed=32)

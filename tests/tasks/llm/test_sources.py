@@ -60,9 +60,9 @@ def test_sources_are_joined_by_their_weights(tmp_path: Path) -> None:
 
 def test_wrong_sources_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", ["a0", "a1"])
-    with pytest.raises(UsageError, match="a.jsonl has 2 rows, and not those to 3: change `rows`"):
+    with pytest.raises(UsageError, match=r"a\.jsonl has 2 rows, and not those to 3: change `rows`"):
         read_sources([Source(file="a.jsonl", rows=(0, 3))], tmp_path)
-    with pytest.raises(UsageError, match="the weights of a.jsonl leave no example: raise them"):
+    with pytest.raises(UsageError, match=r"the weights of a\.jsonl leave no example: raise them"):
         read_sources([Source(file="a.jsonl", weight=0.1)], tmp_path)
     for given_data, complaint in (
         ({"file": "a.jsonl", "weight": 0}, "data.train.0.weight: input should be greater than 0"),
@@ -73,5 +73,5 @@ def test_wrong_sources_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=complaint):
             make_setup("x", {"model": "tiny", "judge": "verifier", "data": {"train": given_data}}, tmp_path)
     weighed = {"train": "a.jsonl", "validation": "b.jsonl", "test": {"file": "c.jsonl", "weight": 2}}
-    with pytest.raises(UsageError, match="c.jsonl has a weight, which only sources of `train` may have"):
+    with pytest.raises(UsageError, match=r"c\.jsonl has a weight, which only sources of `train` may have"):
         make_setup("x", {"model": "tiny", "judge": "verifier", "data": weighed}, tmp_path)
