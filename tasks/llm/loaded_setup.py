@@ -125,10 +125,20 @@ class LoadedSetup:
     def judges(self) -> Mapping[str, Judge]:
         """Who judges each side. Raises `UsageError` where one lacks what it needs, or is the model that is tuned."""
         judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
-        for judge in judges.values():
+        for side, judge in judges.items():
+            self._refuse_lacking_answers(side, judge)
             judge.check()
             self._refuse_own_likelihood(judge)
         return judges
+
+    def _refuse_lacking_answers(self, side: str, judge: Judge) -> None:
+        """Raise `UsageError` where a judge compares with right answers, and prompts have none."""
+        lacking = [one.prompt.id for one in self.data.examples(side) if one.prompt.answer is None]
+        if lacking and judge.needs_answers():
+            raise UsageError(
+                f"{len(lacking)} examples of {side} of the setup {self.setup.name!r} have no 'answer', the first is "
+                f"{lacking[0]!r}, which the judge {judge.id} needs: write it, or take another judge"
+            )
 
     def _refuse_own_likelihood(self, judge: Judge) -> None:
         """Raise `UsageError` where a judge finds likely what the untuned model would say: tuning looks bad to it."""
