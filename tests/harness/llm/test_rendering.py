@@ -50,7 +50,7 @@ def test_a_hostile_template_ends_with_one_line(name: str) -> None:
 
 def test_a_process_that_was_brought_down_is_replaced() -> None:
     made = Renderer(
-        "{% if messages|length > 1 %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}ok"
+        "{% for a in range(99999 if messages|length > 1 else 0) %}{% for b in range(99999) %}{% endfor %}{% endfor %}ok"
     )
     for _ in range(2):
         assert made.render(CHAT, {}, tools=None, begins_answer=True) == "ok"
@@ -66,8 +66,9 @@ def test_texts_are_those_of_transformers() -> None:
         tokenizer_object=Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>")), unk_token="<unk>"
     )
     template = (
-        "{%- for m in messages %}\n    [{{ m.role }}] {{ m['content'] | trim }}{{ m.tool_calls | tojson if m.tool_calls }}"
-        "\n{%- endfor %}{{ tools | tojson if tools }}{{ unk_token }}{{ ' é\u2028' if add_generation_prompt }}{{ mood }}"
+        "{%- for m in messages %}\n    [{{ m.role }}] {{ m['content'] | trim }}"
+        "{{ m.tool_calls | tojson if m.tool_calls }}\n{%- endfor %}"
+        "{{ tools | tojson if tools }}{{ unk_token }}{{ ' é\u2028' if add_generation_prompt }}{{ mood }}"
     )
     chat = [*CHAT, {"role": "assistant", "content": " ü ", "tool_calls": [{"name": "f", "arguments": {"a": "ß<"}}]}]
     tools = [{"type": "function", "function": {"name": "f"}}]
