@@ -24,6 +24,7 @@ from optathlon.tasks.llm.kinds.merge.experts import MergeSection
 from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
 from optathlon.tasks.llm.recipe import Recipe
 from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.sources import Source
 from optathlon.tasks.llm.tunable_model import Adapter
 
 HIDDEN = {Setup: {"name", "folder", "sections"}}
@@ -40,6 +41,7 @@ def parts() -> Mapping[str, str]:
         "ray": table(RayOptions),
         "dask": table(DaskOptions),
         "setup": table(Setup),
+        "source": table(Source),
         "recipe": table(Recipe),
         "adapter": table(Adapter),
         "preference": table(PreferenceSection),

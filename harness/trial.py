@@ -83,6 +83,9 @@ class Result:
     reused:
         Whether some of the work may have been done before, by an earlier trial or command, as where measurements are
         kept on disk. The real clock of the run then lets the whole cost pass, as if all had been done now.
+    aside:
+        The seconds of this evaluation that no optimizer is to pay for, as for test scores: the run's real clock lets
+        them out.
     losses:
         What the optimizer learns from: one number to *minimise* per objective, always finite; for a failed
         trial an imputed one (see `optathlon.running.accounting`). Filled in by the harness before `tell`.
@@ -96,6 +99,7 @@ class Result:
     error: str = ""
     losses: tuple[float, ...] = ()
     reused: bool = False
+    aside: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -56,8 +56,9 @@ def _batch(examples: Sequence[Encoded], rows: Sequence[Sequence[int]], pad: int,
             example, end = examples[number], start + len(examples[number].tokens)
             tokens[row, start:end] = torch.tensor(example.tokens)
             positions[row, start:end] = torch.arange(end - start)
-            places.append(torch.arange(start + example.asked - 1, end - 1) + row * width)
-            targets += example.response
+            for first, stop in (*example.earlier, (example.asked, len(example.tokens))):
+                places.append(torch.arange(start + first - 1, start + stop - 1) + row * width)
+                targets += example.tokens[first:stop]
             start = end
     inputs = {"input_ids": tokens}
     if any(len(numbers) > 1 for numbers in rows):

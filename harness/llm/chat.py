@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from optathlon.errors import UsageError
-from optathlon.llm.data import Example
+from optathlon.foreign_file import read_text
+from optathlon.llm.examples import Example
 from optathlon.llm.judging import Prompt
+from optathlon.llm.rendering import CannotRender, rendered
+from optathlon.llm.rows import tool_name
 from optathlon.paths import expanded
 
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ _WORD = "tangerine"
 """A response that no template contains."""
 IGNORED = -100
 """The label of tokens that no loss is computed on."""
+Learnt = Literal["last", "all"]
+"""Which turns of the assistant are trained on: the response alone, or earlier ones too."""
+_LONGEST_TEMPLATE = 1_000_000
+"""Characters."""
 
 ALPACA = (
     "Below is an instruction that describes a task"
@@ -34,7 +42,8 @@ ALPACA = (
     "{% elif message.role == 'user' %}"
     "{{ '\\n\\n### Instruction:\\n' + (message.instruction or message.content) }}"
     "{% if message.input %}{{ '\\n\\n### Input:\\n' + message.input }}{% endif %}{{ '\\n\\n### Response:' }}"
-    "{% else %}{{ message.content + eos_token }}{% endif %}{% endfor %}"
+    "{% elif message.role == 'assistant' %}{{ message.content + eos_token }}"
+    "{% else %}{{ raise_exception('it has no tools') }}{% endif %}{% endfor %}"
 )
 """Stanford Alpaca's prompts (`PROMPT_DICT` in `train.py` of github.com/tatsu-lab/stanford_alpaca, Apache-2.0), for
 models without a template. What the tokenizer puts before any text, it puts before them."""
@@ -50,15 +59,39 @@ _BUILT_IN: Mapping[str, str] = {"alpaca": ALPACA, "chatml": CHATML}
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token numbers of a prompt and its response; the first `asked` of them are the prompt's."""
+    """Token numbers of a prompt and its response.
+
+    Parameters
+    ----------
+    tokens:
+        Those of the prompt, and then those of the response.
+    asked:
+        How many are the prompt's.
+    earlier:
+        The places of tokens in the prompt that are trained on too: each from the first to before the second.
+    """
 
     tokens: tuple[int, ...]
     asked: int
+    earlier: tuple[tuple[int, int], ...] = ()
 
     @property
     def response(self) -> tuple[int, ...]:
         """The response's tokens, its end included."""
         return self.tokens[self.asked :]
+
+    @property
+    def learnt(self) -> int:
+        """How many tokens are trained on."""
+        return len(self.response) + sum(stop - start for start, stop in self.earlier)
+
+    def within(self, most: int) -> Encoded:
+        """The first `most` tokens, more than the prompt has."""
+        return replace(self, tokens=self.tokens[:most])
+
+
+class TooLong(UsageError):
+    """A prompt leaves no room for a response."""
 
 
 class Template:
@@ -107,13 +140,14 @@ class Template:
         unknown, others = tokenizer.unk_token_id, (tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends)
         return unknown is not None and unknown not in others and unknown in tokens
 
-    def encode(self, example: Example, max_tokens: int) -> Encoded:
-        """The tokens of a prompt with its response, cut after `max_tokens`.
+    def encode(self, example: Example, max_tokens: int, learnt: Learnt = "last") -> Encoded:
+        """The tokens of a prompt with its response, cut after `max_tokens`, of which `learnt` are trained on.
 
-        Raises `UsageError` for an empty response, a prompt that leaves no room for it, and a template that writes the
-        prompt otherwise once there is a response (its loss would be computed on the wrong tokens).
+        Raises `UsageError` for an empty response, `TooLong` for a prompt that leaves no room for it, and `UsageError`
+        for a template that writes the prompt otherwise once there is a response (its loss would be computed on the
+        wrong tokens).
         """
-        if not example.response.strip():
+        if not example.is_answered:
             raise UsageError(f"the example {example.prompt.id!r} has no response to train on")
         asked, whole = self._rendered(example, answered=False), self._rendered(example, answered=True)
         if not whole.startswith(asked):
@@ -124,11 +158,29 @@ class Template:
         prompt = (*self._before, *self._tokens(asked))
         tokens = (*prompt, *self._response(asked, whole))[:max_tokens]
         if len(prompt) >= len(tokens):
-            raise UsageError(
+            raise TooLong(
                 f"the prompt of {example.prompt.id!r} has {len(prompt)} tokens, which leaves no room for a response "
                 f"within {max_tokens}: raise max_tokens or shorten it"
             )
-        return Encoded(tokens, len(prompt))
+        return Encoded(tokens, len(prompt), self._earlier(example, asked) if learnt == "all" else ())
+
+    def _earlier(self, example: Example, asked: str) -> tuple[tuple[int, int], ...]:
+        """Where earlier responses stand among the tokens of a prompt, each up to the first that ends an answer."""
+        messages, tokens, found = _messages(example), self._tokens(asked), []
+        for place, turn in enumerate(example.turns):
+            if turn.role != "assistant":
+                continue
+            begun = self._written(example, messages[:place], begins_answer=True)
+            done = self._written(example, messages[: place + 1], begins_answer=False)
+            if not (done.startswith(begun) and asked.startswith(done)):
+                raise UsageError(
+                    f"the chat template writes earlier turns of {example.prompt.id!r} otherwise when the chat goes on: "
+                    "use `train_on: last`, or a Jinja file that doesn't"
+                )
+            start, stop = (_after(self._tokens(text), tokens) for text in (begun, done))
+            end = next((place + 1 for place in range(start, stop) if tokens[place] in self.ends), stop)
+            found.append((len(self._before) + start, len(self._before) + end))
+        return tuple(found)
 
     def _response(self, asked: str, whole: str) -> tuple[int, ...]:
         """The tokens that follow the prompt's, up to the first that ends an answer.
@@ -143,19 +195,24 @@ class Template:
         return response[: end + 1]
 
     def _rendered(self, example: Example, *, answered: bool) -> str:
-        import jinja2
+        messages = [*_messages(example), example.reply.message] if answered else _messages(example)
+        return self._written(example, messages, begins_answer=not answered)
 
-        chat = [turn._asdict() for turn in example.turns]
-        chat[-1] |= {"instruction": example.prompt.instruction, "input": example.prompt.input}
-        if answered:
-            chat.append({"role": "assistant", "content": example.response})
+    def _written(self, example: Example, messages: Sequence[Mapping[str, Any]], *, begins_answer: bool) -> str:
+        """The text of some turns of a chat. Raises `UsageError` where the template fails, or leaves tools out."""
+        tools = json.loads(example.tools) if example.tools else None
+        arguments = {**self._tokenizer.special_tokens_map, **self._arguments}
         try:
-            text = self._tokenizer.apply_chat_template(
-                chat, chat_template=self.text, tokenize=False, add_generation_prompt=not answered, **self._arguments
+            text = rendered(self.text, messages, arguments, tools=tools, begins_answer=begins_answer)
+        except CannotRender as fault:
+            raise UsageError(f"the chat template can't write {example.prompt.id!r}: {fault}") from None
+        calls = [call for message in messages for call in message.get("tool_calls", ())]
+        if missing := [name for name in map(tool_name, [*(tools or ()), *calls]) if name not in text]:
+            raise UsageError(
+                f"the chat template doesn't write the tool {missing[0]!r} of {example.prompt.id!r}: use one that knows "
+                "of tools, or examples without them"
             )
-        except (jinja2.TemplateError, ValueError) as error:
-            raise UsageError(f"the chat template can't write {example.prompt.id!r}: {error}") from None
-        return str(text)
+        return text
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -175,7 +232,8 @@ def right_padded(batch: Sequence[Encoded], pad: int, device: str) -> dict[str, t
     for row, example in enumerate(batch):
         length = len(example.tokens)
         tokens[row, :length] = torch.tensor(example.tokens)
-        labels[row, example.asked : length] = torch.tensor(example.response)
+        for start, stop in (*example.earlier, (example.asked, length)):
+            labels[row, start:stop] = torch.tensor(example.tokens[start:stop])
         mask[row, :length] = 1
     return {
         name: tensor.to(device)
@@ -196,6 +254,19 @@ def left_padded(prompts: Sequence[Sequence[int]], pad: int, device: str) -> dict
     return {"input_ids": tokens.to(device), "attention_mask": mask.to(device)}
 
 
+def _messages(example: Example) -> list[dict[str, Any]]:
+    """The turns up to the response, as chat templates take them."""
+    messages = [turn.message for turn in example.turns]
+    messages[len(example.before)] |= {"instruction": example.prompt.instruction, "input": example.prompt.input}
+    return messages
+
+
+def _after(beginning: Sequence[int], tokens: Sequence[int]) -> int:
+    """The place of the first token behind a beginning of the text, which one may reach across."""
+    alike = next((n for n, pair in enumerate(zip(beginning, tokens, strict=False)) if pair[0] != pair[1]), None)
+    return len(beginning) if alike is None else alike + 1
+
+
 def _put_before_text(tokenizer: Any) -> tuple[int, ...]:
     """The token that a tokenizer by itself begins a text with; empty where it doesn't."""
     first, begin = tokenizer("a")["input_ids"][0], tokenizer.bos_token_id
@@ -213,13 +284,26 @@ def _pinned(text: str) -> str:
 def _template_text(tokenizer: Any, template: str) -> str:
     if template in _BUILT_IN:
         return _BUILT_IN[template]
-    if template == "model":
-        if not tokenizer.chat_template:
-            raise UsageError("the model has no chat template: use `template: alpaca`, or the path of a Jinja file")
-        return str(tokenizer.chat_template)
+    text = _own(tokenizer) if template == "model" else _read(template)
+    if len(text) > _LONGEST_TEMPLATE:
+        raise UsageError(f"the chat template has {len(text):,} characters, more than {_LONGEST_TEMPLATE:,}")
+    return text
+
+
+def _own(tokenizer: Any) -> str:
+    """The model's own template; of several, the one for chats without anything special."""
+    if not tokenizer.chat_template:
+        raise UsageError("the model has no chat template: use `template: alpaca`, or the path of a Jinja file")
     try:
-        return expanded(template).read_text(encoding="utf-8")
-    except OSError:
+        return str(tokenizer.get_chat_template())
+    except ValueError:
         raise UsageError(
-            f"no chat template {template!r}: write model, alpaca, chatml, or the path of a Jinja file"
+            "the model has several chat templates, and none is called 'default': use the path of a Jinja file"
         ) from None
+
+
+def _read(template: str) -> str:
+    path = expanded(template)
+    if not path.is_file():
+        raise UsageError(f"no chat template {template!r}: write model, alpaca, chatml, or the path of a Jinja file")
+    return read_text(path, "chat template", most_bytes=_LONGEST_TEMPLATE)

@@ -1,67 +1,22 @@
-"""Instruction data: reading and checking files in Alpaca or chat form."""
+"""Instruction data: reading files and data sets, and checking that they can be used together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from optathlon.errors import MissingData, MissingDependency, UsageError, unknown
+from optathlon.errors import MissingData, MissingDependency, UsageError
 from optathlon.foreign_file import parse_json, read_text
-from optathlon.llm.judging import Prompt
-from optathlon.llm.matching import MATCHINGS, objection
+from optathlon.llm.examples import Example
+from optathlon.llm.rows import FORMS, example_of
 from optathlon.paths import expanded
 
 DATA_SUFFIXES = (".jsonl", ".json", ".parquet")
 """Of files with data."""
 
-_FORMS = 'write {"instruction": …, "input": …, "output": …} or {"messages": [{"role": …, "content": …}, …]}'
 _LARGEST_BYTES = 4 * 2**30
 """Of a file, once unpacked; all of it is kept in memory."""
-_LONGEST_ID, _LONGEST_TEXT = 200, 1_000_000
-"""Characters of a row's id, and of each of its texts."""
-_ROLES = ("system", "user", "assistant")
-
-
-class Turn(NamedTuple):
-    """What somebody says in a chat; the role is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A prompt with its response.
-
-    Parameters
-    ----------
-    prompt:
-        What is asked, which is also the last turn of the user.
-    response:
-        How it is to be answered; empty where that isn't known.
-    before:
-        Earlier turns.
-    """
-
-    prompt: Prompt
-    response: str = ""
-    before: tuple[Turn, ...] = ()
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        """All turns up to the response, without it."""
-        asked = "\n\n".join(filter(None, (self.prompt.instruction, self.prompt.input)))
-        return (*self.before, Turn("user", asked))
-
-    @property
-    def judged(self) -> Prompt:
-        """The prompt as it is shown to a judge: earlier turns stand in its instruction."""
-        if not self.before:
-            return self.prompt
-        chat = "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in self.turns)
-        return replace(self.prompt, instruction=chat, input="")
 
 
 def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list[Example]:
@@ -76,14 +31,13 @@ def read_examples(source: str, folder: Path, *, downloads: bool = False) -> list
     downloads:
         Whether a data set of the hub may be fetched.
 
-    Rows are in Alpaca form (`instruction`, optional `input`, `output`) or in chat form (`messages`); `id` (default: the
-    row's number), `answer`, the right answer, and `matching`, how it is compared, are optional. Raises `UsageError` for
-    a malformed row, with its line.
+    Rows are in a form that `optathlon.llm.rows.example_of` knows. Raises `UsageError` for a malformed one, with its
+    line.
     """
     path = folder / expanded(source)
     examples = [example_of(row, where, number) for number, (row, where) in enumerate(rows_of(source, path, downloads))]
     if not examples:
-        raise UsageError(f"{source} has no examples: {_FORMS}")
+        raise UsageError(f"{source} has no examples: {FORMS}")
     refuse_repeated_ids(examples, source)
     return examples
 
@@ -173,8 +127,8 @@ def _missing(source: str, path: Path) -> UsageError:
 
 def _parsed(text: str, where: str) -> object:
     if not text.strip():
-        raise UsageError(f"{where} is empty: remove it, or {_FORMS}")
-    return parse_json(text, where, hint=_FORMS)
+        raise UsageError(f"{where} is empty: remove it, or {FORMS}")
+    return parse_json(text, where, hint=FORMS)
 
 
 def _from_hub(source: str, downloads: bool) -> Iterable[object]:
@@ -195,76 +149,6 @@ def _from_hub(source: str, downloads: bool) -> Iterable[object]:
             f"the data set {name!r} is not on this machine and could not be fetched ({type(error).__name__}): "
             "set `downloads: true` where there is a network, or give a file"
         ) from None
-
-
-def example_of(row: object, where: str, number: int) -> Example:
-    """What a row in Alpaca or chat form holds. Raises `UsageError` for a malformed one."""
-    if not isinstance(row, Mapping):
-        raise UsageError(f"{where} is {type(row).__name__}, not an object: {_FORMS}")
-    id = str(row.get("id", number))
-    if len(id) > _LONGEST_ID:
-        raise UsageError(f"{where}: the id has {len(id):,} characters, more than {_LONGEST_ID}: give a shorter one")
-    _refuse_surrogates(id, f"{where}: the id")
-    if "messages" in row:
-        return _from_chat(row, where, id)
-    instruction = _string(row, "instruction", where)
-    given = _string(row, "input", where, optional=True)
-    prompt = Prompt(id, instruction, given, _answer(row, where), _matching(row, where))
-    return Example(prompt, _string(row, "output", where, optional=True))
-
-
-def _from_chat(row: Mapping[Any, Any], where: str, id: str) -> Example:
-    messages = row["messages"]
-    if not isinstance(messages, list) or not messages:
-        raise UsageError(f"{where}: messages is not a list of turns: {_FORMS}")
-    turns = [_turn(message, where) for message in messages]
-    response = turns.pop().content if turns[-1].role == "assistant" else ""
-    if not turns or turns[-1].role != "user":
-        raise UsageError(f"{where}: the last turn before the response is not the user's")
-    prompt = Prompt(id, turns[-1].content, answer=_answer(row, where), matching=_matching(row, where))
-    return Example(prompt, response, tuple(turns[:-1]))
-
-
-def _turn(message: object, where: str) -> Turn:
-    if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
-        raise UsageError(f"{where}: a turn has no role of {', '.join(_ROLES)}: {_FORMS}")
-    return Turn(message["role"], _string(message, "content", where))
-
-
-def _string(row: Mapping[Any, Any], key: str, where: str, *, optional: bool = False) -> str:
-    value = row.get(key)
-    if value is None and optional:
-        return ""
-    if not isinstance(value, str) or (not value.strip() and not optional):
-        state = "missing" if value is None else "empty" if isinstance(value, str) else repr(value)
-        raise UsageError(f"{where}: {key} is {state}, not text: {_FORMS}")
-    if len(value) > _LONGEST_TEXT:
-        raise UsageError(f"{where}: {key} has {len(value):,} characters, more than {_LONGEST_TEXT:,}: shorten it")
-    _refuse_surrogates(value, f"{where}: {key}")
-    return value
-
-
-def _refuse_surrogates(text: str, where: str) -> None:
-    """Raise `UsageError` for halves of characters, which JSON can write and no tokenizer reads."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{where} has half a character at {error.start}: write it as UTF-8") from None
-
-
-def _answer(row: Mapping[Any, Any], where: str) -> str | None:
-    value = row.get("answer")
-    return None if value is None else str(value)
-
-
-def _matching(row: Mapping[Any, Any], where: str) -> str:
-    """How the right answer is compared. Raises `UsageError` for an unknown way, and for checks that are none."""
-    matching = row.get("matching", "exact")
-    if matching not in MATCHINGS:
-        raise unknown("matching", str(matching), MATCHINGS, where=where)
-    if row.get("answer") is not None and (complaint := objection(str(row["answer"]), str(matching))):
-        raise UsageError(f"{where}: the answer {complaint}, which `matching: {matching}` needs")
-    return str(matching)
 
 
 def refuse_repeated_ids(examples: Sequence[Example], source: str) -> None:

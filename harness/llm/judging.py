@@ -107,6 +107,10 @@ class Judge(ABC):
         """A hash of the weights that judge, where it is a model that lies here; they are no part of its id."""
         return ""
 
+    def needs_answers(self) -> bool:
+        """Whether it can only judge where right answers are known."""
+        return False
+
     def likelihoods_of(self) -> tuple[str, ...]:
         """The models by whose own likelihood of an answer it judges, as they were named to it."""
         return ()

@@ -42,6 +42,6 @@ def response_losses(model: Any, encoded: Sequence[Encoded], pad: int, batch_size
 def _mean_losses(model: Any, batch: Sequence[Encoded], pad: int, device: str) -> list[float]:
     import torch
 
-    losses = token_losses(model, padded(batch, pad, device)).split([len(example.response) for example in batch])
+    losses = token_losses(model, padded(batch, pad, device)).split([example.learnt for example in batch])
     means: list[float] = torch.stack([part.mean() for part in losses]).tolist()
     return means

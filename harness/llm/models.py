@@ -6,21 +6,21 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optathlon.errors import MissingData, UsageError
-from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm import gguf
 from optathlon.llm.smol import smol_file
 from optathlon.llm.tiny.pretraining import tiny_model
+from optathlon.llm.weight_files import Weights, read_config, refuse_what_is_too_large, weights_in
 
 if TYPE_CHECKING:
     import torch
 
 TINY, SMOL = "tiny", "smol"
 """The names of the model that is made, and of the one that comes from the package index."""
-_LARGEST_INDEX = 64 * 2**20
-"""Bytes of an index of weights."""
+_TIMES_TOO_MANY = 4
+"""A model whose configuration asks for so many times the weights that there are is not made; others are compared."""
 _NEEDED_FILES = ("*.json", "*.jinja", "*.model", "*.safetensors", "*.txt")
 
 
@@ -59,7 +59,9 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
 
     logging.disable_progress_bar()
     folder = _folder(model, downloads)
-    _refuse_files_elsewhere(model, folder)
+    weights = weights_in(model, folder)
+    refuse_what_is_too_large(model, weights, getattr(torch, dtype).itemsize, device)
+    _refuse_a_larger_configuration(model, folder, weights)
     with _layout_errors(model):
         loaded, found = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -73,6 +75,36 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
     _refuse_other_weights(model, found)
     _refuse_not_finite(model, loaded)
     return loaded.to(device).eval()
+
+
+class Reading(NamedTuple):
+    """How many tokens a model can read at once, `None` where it doesn't say, and how many different ones."""
+
+    tokens: int | None
+    vocabulary: int | None
+
+
+def reading(model: str, *, downloads: bool = False) -> Reading:
+    """What a model can read, by its configuration. Raises as `load_model`."""
+    from transformers import AutoConfig
+
+    folder = _folder(model, downloads)
+    read_config(model, folder)
+    with _layout_errors(model):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        text = config.get_text_config()
+    return Reading(*(_count(getattr(text, name, None)) for name in ("max_position_embeddings", "vocab_size")))
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def files_of(model: str, *, downloads: bool = False) -> list[tuple[str, int, int]]:
+    """Where a model lies, and its files with their sizes and times. Raises as `load_model`."""
+    folder = _folder(model, downloads).resolve()
+    states = ((path, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return [(str(folder), 0, 0), *((path.name, state.st_size, state.st_mtime_ns) for path, state in states)]
 
 
 def same_folder(first: str, second: str) -> bool:
@@ -146,6 +178,25 @@ def _folder(model: str, downloads: bool) -> Path:
         raise MissingData(f"the model {model!r} is not on this machine: {remedy}") from None
 
 
+def _refuse_a_larger_configuration(model: str, folder: Path, weights: Weights) -> None:
+    """Raise `UsageError` where a configuration asks for far more weights than there are: room would be made for them.
+
+    The model is made without memory, on torch's device `meta`.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with _layout_errors(model), torch.device("meta"):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        made = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        asked = sum(tensor.numel() for tensor in (*made.parameters(), *made.buffers()))
+    if asked > _TIMES_TOO_MANY * weights.numbers:
+        raise UsageError(
+            f"config.json of {model!r} asks for {asked:,} weights, and its files have {weights.numbers:,}: they are "
+            "not of one model"
+        )
+
+
 def _refuse_other_weights(model: str, found: Mapping[str, Any]) -> None:
     """Raise `UsageError` for tensors that are missing (transformers draws them at random), left over,or misshaped."""
     complaints = {
@@ -159,18 +210,6 @@ def _refuse_other_weights(model: str, found: Mapping[str, Any]) -> None:
                 f"the checkpoint of {model!r} {verb} {len(names)} tensors of the model in its config.json, the first "
                 f"is {min(names)!r}: its weights and its configuration are not of one model"
             )
-
-
-def _refuse_files_elsewhere(model: str, folder: Path) -> None:
-    """Raise `UsageError` where an index of weights names a file that is not in the folder."""
-    for index in folder.glob("*.index.json"):
-        content = parse_json(read_text(index, "index of weights", most_bytes=_LARGEST_INDEX), str(index))
-        weights = content.get("weight_map") if isinstance(content, dict) else None
-        if not isinstance(weights, dict):
-            raise UsageError(f"{index.name} of {model!r} has no weight_map")
-        for name in weights.values():
-            if not isinstance(name, str) or Path(name).name != name:
-                raise UsageError(f"{index.name} of {model!r} names {name!r}, which is not a file in its folder")
 
 
 def _refuse_not_finite(model: str, loaded: torch.nn.Module) -> None:

@@ -39,7 +39,7 @@ class TimedResult(NamedTuple):
     peak_memory: int | None = None
     """Bytes, where the trial had a process of its own."""
     saved: float = 0.0
-    """Seconds that reusing earlier work has saved; they pass on the real clock all the same."""
+    """Seconds that reusing earlier work has saved, which pass on the real clock all the same, less those put aside."""
 
 
 class FinishedTrial(NamedTuple):
@@ -114,8 +114,9 @@ def timed(result: Result, seconds: float, job: Job) -> TimedResult:
     """A result that took so long, with the cost that it adds to what the job continues."""
     if result.cost is not None and job.paid:
         result = replace(result, cost=max(0.0, result.cost - job.paid))
-    saved = max(0.0, (result.cost or 0.0) - seconds) if result.reused else 0.0
-    return TimedResult(result, seconds, saved=saved)
+    charged = max(0.0, seconds - result.aside)
+    saved = max(0.0, (result.cost or 0.0) - charged) if result.reused else 0.0
+    return TimedResult(result, seconds, saved=saved + charged - seconds)
 
 
 def evaluate(task: Task, trial: Trial, seed: int) -> Result:
@@ -185,6 +186,7 @@ def _checked(result: object, problem: Problem) -> Result:
         constraints=_floats("constraint", result.constraints, problem.constraints) if succeeded else (),
         error=str(result.error),
         reused=bool(result.reused),
+        aside=max(0.0, _float("aside", result.aside)),
     )
 
 

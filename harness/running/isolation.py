@@ -367,7 +367,7 @@ class ProcessEvaluator:
                     self._idle.append(worker)
                     result, seconds, peak_memory, saved = evaluated
                     self._origin -= saved / len(self._processes)
-                    return FinishedTrial(trial, result, start, self.now(), worker, seconds, peak_memory)
+                    return FinishedTrial(trial, result, start, max(start, self.now()), worker, seconds, peak_memory)
             began = time.perf_counter()
             busy = [*self._running, *self._waiting]
             wait([signal for worker in busy for signal in self._processes[worker].signals], _TICK_S)

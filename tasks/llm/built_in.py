@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from optathlon.llm.data import Example
+from optathlon.llm.examples import Example
 from optathlon.tasks.llm import everyday, instructions
 
 Questions = Literal["tiny", "everyday"]

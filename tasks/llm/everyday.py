@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.data import Example
+from optathlon.llm.examples import Example
 from optathlon.llm.judging import Prompt
 from optathlon.tasks.llm.parts import name_in_hashes
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from optathlon.lazy import lazy_module
-from optathlon.llm.data import Example
+from optathlon.llm.examples import Example
 from optathlon.llm.judging import Prompt
 from optathlon.llm.tiny.corpus import STYLES
 from optathlon.llm.tiny.operations import OPERATIONS, asked_for

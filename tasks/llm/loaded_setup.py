@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,23 +15,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from optathlon.errors import FailedCheck, UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.chat import Encoded, Template
-from optathlon.llm.data import Example
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
-from optathlon.llm.models import best_device, existing_device, load_tokenizer, same_folder
+from optathlon.llm.models import best_device, existing_device, load_tokenizer, reading, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
-from optathlon.tasks.llm.cache import key_of, remembered
+from optathlon.tasks.llm.cache import keep, key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
+from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
+from optathlon.tasks.llm.prepared_data import PreparedData
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.token_budget import TokenBudget, memory_of
 from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import TunableModel
+from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +45,8 @@ else:
 Item = TypeVar("Item")
 
 REFERENCE_SEED = 0
+TOO_LONG = "too-long"
+"""What the cache calls the numbers of examples that were too long, by the setup."""
 
 
 class LoadedSetup:
@@ -51,8 +56,6 @@ class LoadedSetup:
         self.setup = setup
         self.device = best_device() if setup.device == "auto" else existing_device(setup.device)
         self.checkpoints = Checkpoints(round(setup.checkpoint_gigabytes * 1e9))
-        self._encoded: dict[str, tuple[Encoded, ...]] = {}
-        self._prompts: dict[tuple[str, str], list[tuple[int, ...]]] = {}
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -83,16 +86,21 @@ class LoadedSetup:
         )
 
     @cached_property
+    def data(self) -> PreparedData:
+        """The examples, as the model reads them."""
+        reads = reading(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+        return PreparedData(self.setup, self.template, reads)
+
+    @cached_property
+    def checksum(self) -> str:
+        """That of the model's weights; it is not loaded for that where its files are known."""
+        setup = self.setup
+        return known_checksum(setup.located(setup.model), lambda: self.base.checksum, downloads=setup.downloads)
+
+    @property
     def train(self) -> tuple[Encoded, ...]:
         """The training examples."""
-        return self.encoded("train")
-
-    def encoded(self, part: str) -> tuple[Encoded, ...]:
-        """The examples of a part with their responses. Raises as `Template.encode`."""
-        if part not in self._encoded:
-            examples = self.setup.examples(part)
-            self._encoded[part] = tuple(self.template.encode(example, self.setup.max_tokens) for example in examples)
-        return self._encoded[part]
+        return self.data.train
 
     @cached_property
     def key(self) -> str:
@@ -107,7 +115,7 @@ class LoadedSetup:
     @property
     def _substance(self) -> tuple[Any, ...]:
         judges = [judge.weights() for judge in self.judges.values()]
-        return self.setup.identity, self.base.checksum, judges, self.template.text, len(self.tokenizer), self._written
+        return self.setup.identity, self.checksum, judges, self.template.text, len(self.tokenizer), self._written
 
     @property
     def _written(self) -> str:
@@ -119,17 +127,27 @@ class LoadedSetup:
     def judges(self) -> Mapping[str, Judge]:
         """Who judges each side. Raises `UsageError` where one lacks what it needs, or is the model that is tuned."""
         judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
-        for judge in judges.values():
+        for side, judge in judges.items():
+            self._refuse_lacking_answers(side, judge)
             judge.check()
             self._refuse_own_likelihood(judge)
         return judges
+
+    def _refuse_lacking_answers(self, side: str, judge: Judge) -> None:
+        """Raise `UsageError` where a judge compares with right answers, and prompts have none."""
+        lacking = [one.prompt.id for one in self.data.examples(side) if one.prompt.answer is None]
+        if lacking and judge.needs_answers():
+            raise UsageError(
+                f"{len(lacking)} examples of {side} of the setup {self.setup.name!r} have no 'answer', the first is "
+                f"{lacking[0]!r}, which the judge {judge.id} needs: write it, or take another judge"
+            )
 
     def _refuse_own_likelihood(self, judge: Judge) -> None:
         """Raise `UsageError` where a judge finds likely what the untuned model would say: tuning looks bad to it."""
         from optathlon.llm.judges.loading import loaded
 
         for model in judge.likelihoods_of():
-            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.base.checksum:
+            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.checksum:
                 raise UsageError(
                     f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
                     "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
@@ -148,22 +166,20 @@ class LoadedSetup:
         return ResponseLoss(self.tokenizer.pad_token_id, self.device, self.setup.packing)
 
     def prepare(self) -> None:
-        """Load what every trial needs, so that none is charged for it: data, the reference's answers, their judgements.
+        """Load what every trial needs but the model: data, the reference's answers, their judgements.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         _ = self.train, self._sides
+        keep(TOO_LONG, key_of(repr(self.setup)), self.data.counts)
 
     def side(self, name: str) -> Side:
         """The `validation` or the `test` side."""
         return self._sides[name]
 
     def prompts(self, side: str, addition: str = "") -> list[tuple[int, ...]]:
-        """The prompts of a side as token numbers, with something added to their instructions."""
-        if (side, addition) not in self._prompts:
-            examples = self.setup.examples(side)
-            self._prompts[side, addition] = [self.template.prompt(_with(example, addition)) for example in examples]
-        return self._prompts[side, addition]
+        """As `PreparedData.prompts`."""
+        return self.data.prompts(side, addition)
 
     def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
         """A model's answers to prompts."""
@@ -176,6 +192,15 @@ class LoadedSetup:
             batch_size=self.setup.answer_batch,
             device=self.device,
         )
+
+    def answer_sides(self, model: Any, usage: Usage, share: float = 1.0) -> dict[str, Answers]:
+        """A model's answers to the first prompts of each side, a share of them; charged to `usage`."""
+        found = {}
+        for side in SCORED:
+            prompts = self.prompts(side)
+            with usage.spent("answer", side):
+                found[side] = self.answer(model, prompts[: math.ceil(share * len(prompts))])
+        return found
 
     def draw(self, model: Any, prompts: Sequence[Sequence[int]], scores: Scores) -> list[list[int]]:
         """The tokens of answers to prompts, by what is to be maximised at each step."""
@@ -190,12 +215,16 @@ class LoadedSetup:
             scores=scores,
         )
 
-    def score(self, answers: Mapping[str, Sequence[str]], seed: int) -> dict[str, float]:
-        """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's."""
-        return {
-            **self.side("validation").measure(answers["validation"], seed=seed),
-            **as_tests(self._measured_test(answers["test"], seed)),
-        }
+    def score(self, answers: Mapping[str, Sequence[str]], seed: int, usage: Usage) -> dict[str, float]:
+        """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's.
+
+        What judging takes is charged to `usage`.
+        """
+        sides = {side: self.side(side) for side in SCORED}
+        with usage.spent("judge"):
+            measured = sides["validation"].measure(answers["validation"], seed=seed)
+        with usage.spent("judge", "test"):
+            return {**measured, **as_tests(self._measured_test(answers["test"], seed))}
 
     def _measured_test(self, answers: Sequence[str], seed: int) -> dict[str, float]:
         """`Side.measure` of the test side; without win rates where its judge says nothing understandable.
@@ -276,7 +305,7 @@ class LoadedSetup:
         return {name: self._side(name, stream, reference[name]) for stream, name in enumerate(SCORED)}
 
     def _side(self, name: str, stream: int, reference: Mapping[str, Sequence[str]]) -> Side:
-        prompts = tuple(example.judged for example in self.setup.examples(name))
+        prompts = tuple(example.judged for example in self.data.examples(name))
         said = {kind: [without_thoughts(text) for text in texts] for kind, texts in reference.items()}
         judge, plain = self.judges[name], said["plain"]
         variants = [said[kind] for kind in ("concise", "verbose") if said[kind]]
@@ -307,7 +336,7 @@ class LoadedSetup:
     def reference_answers(self) -> dict[str, Any]:
         """The reference's answers: plain, concise and verbose ones of each side."""
         if isinstance(self.setup.reference, str):
-            return _stored_reference(self.setup)
+            return _stored_reference(self.setup, self.data)
         known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
         return {side: known[name_in_hashes(side)] for side in SCORED}
 
@@ -347,12 +376,17 @@ class LoadedSetup:
     def _difficulty(self, side: str, reference: Sequence[str]) -> dict[str, float]:
         """How unlikely the untuned model finds the response, or else the reference's answer: standardised."""
         examples = [
-            Example(example.prompt, example.response or text or "-", example.before)
-            for example, text in zip(self.setup.examples(side), reference, strict=True)
+            example if example.is_answered else replace(example, response=text.strip() or "-")
+            for example, text in zip(self.data.examples(side), reference, strict=True)
         ]
-        encoded = [self.template.encode(example, self.setup.max_tokens) for example in examples]
-        with self.base.untuned() as model:
-            losses = np.array(self.losses(model, encoded))
+        encoded = self.data.encoded(examples)
+
+        def untuned_losses() -> dict[str, Any]:
+            with self.base.untuned() as model:
+                return {"losses": self.losses(model, encoded)}
+
+        key = key_of(self.key, name_in_hashes(side), [one.tokens for one in encoded])
+        losses = np.array(remembered("difficulties", key, untuned_losses)["losses"])
         spread = losses.std()
         standardised = (losses - losses.mean()) / spread if spread > 0 else np.zeros_like(losses)
         return {example.prompt.id: float(value) for example, value in zip(examples, standardised, strict=True)}
@@ -388,24 +422,16 @@ def loaded_setup(setup: Setup) -> LoadedSetup:
     return LoadedSetup(setup)
 
 
-def _with(example: Example, addition: str) -> Example:
-    if not addition:
-        return example
-    prompt = example.prompt
-    part = "input" if prompt.input else "instruction"
-    return replace(example, prompt=replace(prompt, **{part: f"{getattr(prompt, part)} {addition}"}))
-
-
 def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
     return {name_in_hashes(side): value for side, value in by_side.items()}
 
 
-def _stored_reference(setup: Setup) -> dict[str, Any]:
+def _stored_reference(setup: Setup, data: PreparedData) -> dict[str, Any]:
     """The reference's answers from a file, joined by prompt id."""
     rows = {str(row.get("id")): row for row in setup.reference_rows}
     found: dict[str, Any] = {}
     for side in SCORED:
-        ids = [example.prompt.id for example in setup.examples(side)]
+        ids = [example.prompt.id for example in data.examples(side)]
         if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
             raise UsageError(
                 f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "

@@ -21,14 +21,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.llm import smol
-from optathlon.llm.data import Example, read_examples, read_rows, refuse_shared_prompts
+from optathlon.llm.chat import Learnt
+from optathlon.llm.data import read_rows, refuse_shared_prompts
+from optathlon.llm.examples import Example, with_system
+from optathlon.llm.fitting import TooLong
 from optathlon.llm.judging import make_judge
 from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
 from optathlon.tasks.llm.built_in import BUILT_IN, Questions
 from optathlon.tasks.llm.hyperparameters import Fixed, checked
-from optathlon.tasks.llm.parts import PARTS
+from optathlon.tasks.llm.parts import PARTS, SCORED
 from optathlon.tasks.llm.recipe import OptimizerName
+from optathlon.tasks.llm.sources import Sources, read_sources
 from optathlon.tasks.llm.tunable_model import DType
 from optathlon.yaml_file import read_yaml
 
@@ -116,8 +120,8 @@ class Setup:
     model:
         `tiny`, `smol`, a folder in the layout of transformers, a GGUF file, or an id on the Hugging Face hub.
     data:
-        The source of each of `train`, `validation` and `test` (see `optathlon.llm.data.read_examples`); empty for
-        built-in questions. A prompt may be in only one of them.
+        The sources of each of `train`, `validation` and `test`: a file, a mapping with its `rows` and `weight`, or a
+        list of these; empty for built-in questions. A prompt may be in only one of the three.
     questions:
         Which ones, where there is no `data`: the instructions of `tiny`, or `everyday` ones in plain English.
     judge, test_judge:
@@ -130,6 +134,13 @@ class Setup:
         How long that tuning goes on.
     concise, verbose:
         What is added to an instruction to get the two variants of the reference that length control needs.
+    system:
+        The system prompt of all chats that have none of their own.
+    train_on:
+        `last`: the last response of each chat. `all`: all turns of its assistant.
+    too_long:
+        What becomes of examples of more than `max_tokens`. `truncate`: responses are cut at their end; of prompts that
+        leave no room for one, earlier turns go, and the end of the last. `drop`: such examples are left out.
     template:
         `model`, `alpaca`, `chatml`, or a Jinja file.
     template_arguments:
@@ -185,7 +196,7 @@ class Setup:
 
     name: str
     model: str
-    data: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Sources] = field(default_factory=dict)
     questions: Questions = "tiny"
     judge: str = ""
     test_judge: str = ""
@@ -195,6 +206,9 @@ class Setup:
     reference_epochs: Count = 1
     concise: str = "Answer as concisely as possible."
     verbose: str = "Answer with as much detail as possible."
+    system: str = ""
+    train_on: Learnt = "last"
+    too_long: TooLong = "truncate"
     template: str = "model"
     template_arguments: Annotated[dict[str, Any], AfterValidator(_as_json)] = field(default_factory=dict)
     epochs: Count = 3
@@ -277,7 +291,7 @@ class Setup:
 
 _DECISIVE = (
     *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
-    *("questions", "fixed", "epochs", "max_tokens", "max_new_tokens", "dtype"),
+    *("questions", "fixed", "epochs", "max_tokens", "max_new_tokens", "dtype", "train_on", "too_long"),
 )
 
 _JUDGES = (  # none is the default: it would have to be one that can't read most texts
@@ -391,6 +405,8 @@ def make_setup(
         raise UsageError(
             f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
         )
+    if weighed := [source.file for part in SCORED for source in setup.data.get(part, ()) if source.weight != 1.0]:
+        raise UsageError(f"{where}: {weighed[0]} has a weight, which only sources of `train` may have")
     if not setup.judge:
         raise UsageError(f"{where} has no judge: {_JUDGES}")
     for call in (setup.judge, setup.scored_by):
@@ -421,12 +437,16 @@ def _validated(kind: type[Valid], content: object, where: str) -> Valid:
 
 @cache
 def _examples(setup: Setup) -> Mapping[str, tuple[Example, ...]]:
-    if not setup.data:
-        return {part: BUILT_IN[setup.questions].examples(part) for part in PARTS}
-    folder = Path(setup.folder)
-    parts = {part: tuple(read_examples(setup.data[part], folder, downloads=setup.downloads)) for part in PARTS}
-    refuse_shared_prompts(parts)
-    return parts
+    folder, data = Path(setup.folder), setup.data
+    parts = {
+        part: read_sources(data[part], folder, downloads=setup.downloads)
+        if data
+        else BUILT_IN[setup.questions].examples(part)
+        for part in PARTS
+    }
+    if data:
+        refuse_shared_prompts(parts)
+    return {part: tuple(with_system(example, setup.system) for example in found) for part, found in parts.items()}
 
 
 @cache

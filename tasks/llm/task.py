@@ -6,19 +6,21 @@ import json
 import multiprocessing
 import os
 import sys
+import time
 import traceback
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.budget import Budget
 from optathlon.errors import OptathlonError, Unavailable, UsageError
+from optathlon.llm.cached import cached, keep
 from optathlon.llm.judging import make_judge
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.loaded_setup import TOO_LONG, LoadedSetup, loaded_setup, reference_hyperparameters
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.scoring import NotUnderstood
 from optathlon.tasks.llm.setups import Section, Setup
@@ -72,13 +74,19 @@ class LLMTask(Task):
         self._objectives = tuple(offered[name] for name in objectives)
         self._names = objectives
         self.resources = setup.resources
-        self.metadata = {
+
+    @property
+    def metadata(self) -> Mapping[str, str | int | float | bool]:  # type: ignore[override]
+        """The setup, its model and judges; once its data have been prepared, how many examples were too long."""
+        setup = self.setup
+        known = {
             "setup": setup.name,
             "model": setup.model,
             "judge": setup.judge,
             "judge_template": make_judge(setup.judge).template_hash,
             "test_judge": setup.scored_by,
         }
+        return {**known, **(cached(TOO_LONG, key_of(repr(setup))) or {})}
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -133,8 +141,20 @@ class LLMTask(Task):
         """
         full = self.problem.fidelity
         level = full.upper if full is not None and fidelity is None else fidelity
+        aside = 0.0
+
+        def measure() -> dict[str, float]:
+            nonlocal aside
+            began = time.perf_counter()
+            self.prepare()
+            self.load()
+            loading = time.perf_counter() - began
+            found = self.measure(config, level, seed)
+            aside = loading + found.get("test/seconds", 0.0)
+            return found
+
         try:
-            measured = self._known(config, level, seed)
+            measured = self._known(config, level, seed, measure)
         except OptathlonError as unavailable:
             raise Unavailable(str(unavailable)) from None
         except Diverged as divergence:
@@ -151,27 +171,43 @@ class LLMTask(Task):
             values=tuple(measured[name] for name in names),
             cost=measured["seconds"],
             reused=True,
+            aside=aside,
             metrics={name: value for name, value in measured.items() if name not in names},
         )
 
     def prepare(self) -> None:
-        """Load what every trial needs (see `LoadedSetup.prepare`).
+        """Load what every trial needs (see `LoadedSetup.prepare`): the model too, unless trials have been measured.
 
+        A run that is repeated remembers its trials, and needs no model; a first new one loads it, which is not charged.
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
         self.loaded.prepare()
+        if self._is_clocked or not cached("measured", self._key):
+            self.load()
 
-    def _known(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
-        def measure() -> dict[str, float]:
-            self.prepare()
-            return self.measure(config, level, seed)
+    def load(self) -> None:
+        """Load the model that is tuned. Raises as `prepare`."""
+        _ = self.loaded.base
 
-        if not self.clocked.isdisjoint(self._names):
+    @property
+    def _is_clocked(self) -> bool:
+        return not self.clocked.isdisjoint(self._names)
+
+    @cached_property
+    def _key(self) -> str:
+        """What all of this kind's results depend on, beside configuration, level and seed."""
+        return key_of(self.basis, self.kind, self.version, self.ingredients)
+
+    def _known(
+        self, config: Mapping[str, Any], level: float | None, seed: int, measure: Callable[[], dict[str, float]]
+    ) -> dict[str, float]:
+        if self._is_clocked:
             return measure()
-        key = key_of(self.basis, self.kind, self.version, self.ingredients, dict(config), level, seed)
-        return remembered("results", key, measure)
+        known = remembered("results", key_of(self._key, dict(config), level, seed), measure)
+        keep("measured", self._key, {"measured": True})
+        return known
 
     def fingerprint(self) -> str:
         """A hash of data, weights, judges, template, the reference's answers and the space.
@@ -200,7 +236,7 @@ def _require(setup: Setup, side: str, needs: Collection[str]) -> None:
     examples = setup.examples(side)
     lacking = {
         "answer": [example.prompt.id for example in examples if example.prompt.answer is None],
-        "output": [example.prompt.id for example in examples if not example.response],
+        "output": [example.prompt.id for example in examples if not example.is_answered],
     }
     for key in needs:
         if ids := lacking[key]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from optathlon.llm.memory import halved
 from optathlon.llm.cached import cached, keep
+from optathlon.llm.memory import halved
 from optathlon.tasks.llm.cache import key_of
 
 _KIND = "budgets"

@@ -76,7 +76,7 @@ class ResponseLoss(Loss[Encoded]):
 
     def weight(self, items: Sequence[Encoded]) -> float:
         """The number of the responses' tokens."""
-        return float(sum(len(item.response) for item in items))
+        return float(sum(item.learnt for item in items))
 
     def tokens(self, items: Sequence[Encoded]) -> int:
         """Those of all rows, which are as wide as the longest example."""

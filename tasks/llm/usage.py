@@ -1,7 +1,11 @@
-"""What a trial takes of the machine."""
+"""What a trial takes of the machine: what it is charged for, and what is for reports only."""
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SLOW_TOKEN = 0.1
@@ -9,7 +13,7 @@ SLOW_TOKEN = 0.1
 
 
 class Usage:
-    """Watches the memory from its creation on.
+    """Keeps the seconds of a trial's parts, and watches the memory from its creation on.
 
     Parameters
     ----------
@@ -19,18 +23,51 @@ class Usage:
 
     def __init__(self, device: str) -> None:
         self._device = device
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._aside = 0.0
         if self._is_gpu:
             import torch
 
             torch.cuda.reset_peak_memory_stats(device)
 
-    def measured(self, seconds: float) -> dict[str, float]:
-        """`peak_memory` in bytes, a GPU's or the process's; and `gpu_seconds`, if the trial had a GPU for `seconds`."""
+    def add(self, what: str, seconds: float) -> None:
+        """Charge seconds for `what`: `"train"`, `"answer"`, `"judge"`, …"""
+        self._seconds[what] += seconds
+
+    @contextmanager
+    def spent(self, what: str, side: str = "validation") -> Iterator[None]:
+        """Charge what passes within for `what`; on the `test` side, which no optimizer learns from, put it aside."""
+        began = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - began
+        if side == "test":
+            self._aside += seconds
+        else:
+            self.add(what, seconds)
+
+    def seconds(self, what: str) -> float:
+        """What has been charged for `what`."""
+        return self._seconds[what]
+
+    def measured(self) -> dict[str, float]:
+        """What the trial took.
+
+        `seconds`, its cost, and each of its parts (`train_seconds`, …); `test/seconds`, which are not among these;
+        `peak_memory` in bytes, a GPU's or the process's; and `gpu_seconds`, which are `seconds` if it had a GPU.
+        """
+        charged = sum(self._seconds.values())
+        found = {"seconds": charged, **{f"{what}_seconds": value for what, value in self._seconds.items()}}
+        if self._aside:
+            found["test/seconds"] = self._aside
         if not self._is_gpu:
-            return {"peak_memory": float(_peak_resident())}
+            return {**found, "peak_memory": float(_peak_resident())}
         import torch
 
-        return {"peak_memory": float(torch.cuda.max_memory_allocated(self._device)), "gpu_seconds": seconds}
+        return {
+            **found,
+            "peak_memory": float(torch.cuda.max_memory_allocated(self._device)),
+            "gpu_seconds": charged,
+        }
 
     @property
     def _is_gpu(self) -> bool:

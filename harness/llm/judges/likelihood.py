@@ -12,7 +12,7 @@ import numpy as np
 
 from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template
-from optathlon.llm.data import Example
+from optathlon.llm.examples import Example
 from optathlon.llm.judges.calls import call
 from optathlon.llm.judges.loading import Loaded, loaded
 from optathlon.llm.judges.logistic import logistic

@@ -40,6 +40,10 @@ class Pool(Judge):
         """Those of all of them."""
         return " ".join(filter(None, (judge.weights() for judge in self._judges)))
 
+    def needs_answers(self) -> bool:
+        """Whether any of them does."""
+        return any(judge.needs_answers() for judge in self._judges)
+
     def likelihoods_of(self) -> tuple[str, ...]:
         """Those of all of them."""
         return tuple(model for judge in self._judges for model in judge.likelihoods_of())
@@ -96,6 +100,10 @@ class Noisy(Judge):
     def weights(self) -> str:
         """Those of the other judge."""
         return self._judge.weights()
+
+    def needs_answers(self) -> bool:
+        """Whether the other judge does."""
+        return self._judge.needs_answers()
 
     def likelihoods_of(self) -> tuple[str, ...]:
         """Those of the other judge."""

@@ -19,6 +19,10 @@ class Verifier(Judge):
     def __init__(self) -> None:
         self.id = "verifier"
 
+    def needs_answers(self) -> bool:
+        """It does."""
+        return True
+
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
     ) -> Verdicts:

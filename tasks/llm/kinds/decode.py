@@ -94,14 +94,11 @@ class Decode(ReferenceTask):
         loaded = self.loaded
         usage = Usage(loaded.device)
         with loaded.reference_tuned() as model:
-            began = time.perf_counter()
-            validation, test = (_decoded(loaded, model, side, config, level or 1.0) for side in SCORED)
-            seconds = time.perf_counter() - began
+            validation, test = (_decoded(loaded, model, side, config, level or 1.0, usage) for side in SCORED)
         return {
             **validation,
             **as_tests(test),
-            "seconds": seconds,
-            **usage.measured(seconds),
+            **usage.measured(),
         }
 
 
@@ -185,12 +182,14 @@ def _drafting(model: Any, config: Mapping[str, Any]) -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _decoded(loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, Any], share: float) -> dict[str, float]:
+def _decoded(
+    loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, Any], share: float, usage: Usage
+) -> dict[str, float]:
     prompts = loaded.prompts(side)[: loaded.setup.section(DecodeSection).prompts]
     prompts = prompts[: max(1, round(share * len(prompts)))]
     calls = LayerCalls()
     began = time.perf_counter()
-    with calls.of(model):
+    with calls.of(model), usage.spent("answer", side):
         written = speculate(
             model,
             prompts,
@@ -201,7 +200,8 @@ def _decoded(loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, An
         )
     seconds = time.perf_counter() - began
     answers = as_text(written, loaded.tokenizer)
-    plain = loaded.answer(model, prompts)
+    with usage.spent("plain", side):
+        plain = loaded.answer(model, prompts)
     return {
         "cost": calls.count / (depth(model) * answers.tokens),
         "seconds_per_token": seconds / answers.tokens,

@@ -85,19 +85,15 @@ class Exit(LLMTask):
             ),
             leaving_after(model, share_of_layers(EXITS[config["exit"]], depth(model))),
         ):
-            sides = {side: _answered(loaded, model, side) for side in SCORED}
-        began = time.perf_counter()
-        judged = loaded.score({side: texts for side, (texts, _) in sides.items()}, seed)
-        answering = sum(found["answer_seconds"] for _, found in sides.values())
-        seconds = training.seconds + answering + time.perf_counter() - began
+            usage.add("train", training.seconds)
+            sides = {side: _answered(loaded, model, side, usage) for side in SCORED}
+        judged = loaded.score({side: texts for side, (texts, _) in sides.items()}, seed, usage)
         return {
             **sides["validation"][1],
             **as_tests(sides["test"][1]),
             **judged,
             "train_loss": training.losses[-1],
-            "seconds": seconds,
-            "train_seconds": training.seconds,
-            **usage.measured(seconds),
+            **usage.measured(),
         }
 
 
@@ -151,20 +147,19 @@ def exit_weights(config: Mapping[str, Any]) -> dict[float, float]:
     return {share: config.get(f"{name}_weight", 1.0) for name, share in EXITS.items()}
 
 
-def _answered(loaded: LoadedSetup, model: Any, side: str) -> tuple[tuple[str, ...], dict[str, float]]:
+def _answered(loaded: LoadedSetup, model: Any, side: str, usage: Usage) -> tuple[tuple[str, ...], dict[str, float]]:
     """Answers, and what is measured of the model."""
     prompts = loaded.prompts(side)
     calls = LayerCalls()
     began = time.perf_counter()
-    with calls.of(model):
+    with calls.of(model), usage.spent("answer", side):
         answers = loaded.answer(model, prompts)
-    seconds = time.perf_counter() - began
     measured = {
-        "answer_seconds": seconds,
-        "seconds_per_token": seconds / answers.tokens,
+        "seconds_per_token": (time.perf_counter() - began) / answers.tokens,
         "layer_share": calls.count / (depth(model) * calls.passes),
     }
-    examples = loaded.setup.examples(side)
-    if all(example.response for example in examples):
-        measured["loss"] = float(np.mean(loaded.losses(model, loaded.encoded(side))))
+    examples = loaded.data.examples(side)
+    if all(example.is_answered for example in examples):
+        with usage.spent("loss", side):
+            measured["loss"] = float(np.mean(loaded.losses(model, loaded.data.encoded(side))))
     return answers.texts, measured

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -57,20 +56,19 @@ class SamplingTask(ReferenceTask):
         asked = {side: prompts[: math.ceil((level or 1.0) * len(prompts))] for side, prompts in asked.items()}
         seeds = np.random.SeedSequence(seed).generate_state(len(SCORED)).tolist()
         chances = {side: Randomly(number, loaded.device) for side, number in zip(SCORED, seeds, strict=True)}
+        drawn = {}
         with loaded.reference_tuned() as model:
-            began = time.perf_counter()
-            drawn = {
-                side: loaded.draw(model, prompts, sampled(config, chances[side], pad=loaded.tokenizer.pad_token_id))
-                for side, prompts in asked.items()
-            }
+            for side, prompts in asked.items():
+                choice = sampled(config, chances[side], pad=loaded.tokenizer.pad_token_id)
+                with usage.spent("answer", side):
+                    drawn[side] = loaded.draw(model, prompts, choice)
         answers = {side: as_text(tokens, loaded.tokenizer) for side, tokens in drawn.items()}
-        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
-        seconds = time.perf_counter() - began
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed, usage)
         return {
             **scores,
-            "seconds": seconds,
-            "tokens": float(sum(found.tokens for found in answers.values())),
-            **usage.measured(seconds),
+            "tokens": float(answers["validation"].tokens),
+            "test/tokens": float(answers["test"].tokens),
+            **usage.measured(),
         }
 
 

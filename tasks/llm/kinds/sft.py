@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +10,6 @@ from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.objectives import training_objectives
-from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -71,40 +69,30 @@ class SFT(LLMTask):
             model,
             training,
         ):
-            answered = time.perf_counter()
-            sides = {side: _first(loaded.prompts(side), prompts) for side in SCORED}
-            answers = {side: loaded.answer(model, asked) for side, asked in sides.items()}
-            answering = time.perf_counter() - answered
-            losses = {side: self._loss(model, side, len(asked)) for side, asked in sides.items()}
-        judged = time.perf_counter()
-        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
-        judging = time.perf_counter() - judged
-        written = sum(found.tokens for found in answers.values())
-        trained = until * sum(len(item.tokens) for item in items)
-        seconds = training.seconds + answering + judging
+            usage.add("train", training.seconds)
+            answers = loaded.answer_sides(model, usage, prompts)
+            losses = self._losses(model, usage, {side: len(found.texts) for side, found in answers.items()})
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed, usage)
+        written = answers["validation"].tokens
         return {
             **scores,
-            **{
-                name: value
-                for name, value in (("loss", losses["validation"]), ("test/loss", losses["test"]))
-                if value is not None
-            },
+            **losses,
             "train_loss": training.losses[-1],
-            "seconds": seconds,
-            "train_seconds": training.seconds,
-            "answer_seconds": answering,
-            "judge_seconds": judging,
-            "tokens": float(trained + written),
-            "tokens_per_second": written / answering,
-            **usage.measured(seconds),
+            "tokens": float(until * sum(len(item.tokens) for item in items) + written),
+            "test/tokens": float(answers["test"].tokens),
+            "tokens_per_second": written / usage.seconds("answer"),
+            **usage.measured(),
         }
 
-    def _loss(self, model: Any, side: str, count: int) -> float | None:
-        """The mean loss of the given responses, in nats a token; `None` where some have none."""
-        examples = self.setup.examples(side)[:count]
-        if not all(example.response for example in examples):
-            return None
-        return float(np.mean(self.loaded.losses(model, self.loaded.encoded(side)[:count])))
+    def _losses(self, model: Any, usage: Usage, counts: Mapping[str, int]) -> dict[str, float]:
+        """`loss` and `test/loss`: the mean over so many given responses, in nats a token, where all are given."""
+        found = {}
+        for name, side in (("loss", "validation"), ("test/loss", "test")):
+            count = counts[side]
+            if all(example.is_answered for example in self.loaded.data.examples(side)[:count]):
+                with usage.spent("loss", side):
+                    found[name] = float(np.mean(self.loaded.losses(model, self.loaded.data.encoded(side)[:count])))
+        return found
 
 
 class SFTByData(SFT):
@@ -143,7 +131,3 @@ def _subset(items: tuple[Any, ...], share: float, seed: int) -> tuple[Any, ...]:
         return items
     order = np.random.default_rng([seed, len(items)]).permutation(len(items))
     return tuple(items[index] for index in sorted(order[: math.ceil(share * len(items))]))
-
-
-def _first(prompts: list[Any], share: float) -> list[Any]:
-    return prompts[: math.ceil(share * len(prompts))]

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from optathlon.errors import MissingData, MissingDependency, UsageError
-from optathlon.llm.data import Example, Turn, example_of, read_examples, refuse_shared_prompts
+from optathlon.llm.data import read_examples, refuse_shared_prompts
+from optathlon.llm.examples import Example, Turn
 from optathlon.llm.judging import Prompt
+from optathlon.llm.rows import example_of
 
 ALPACA = {"instruction": "Add", "input": "1 2", "output": "3", "answer": 3}
 CHAT = {
@@ -157,3 +159,127 @@ def test_rows_that_no_model_can_read_are_refused(tmp_path: Path, row: dict[str, 
     (tmp_path / "a.jsonl").write_text(json.dumps(row))
     with pytest.raises(UsageError, match=complaint):
         read_examples("a.jsonl", tmp_path)
+
+
+TURNS = [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hi"), ("user", "Bye"), ("assistant", "See you")]
+CALLS = [{"type": "function", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}]
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+
+
+def messages(*turns: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in turns]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": messages(*TURNS)},
+        {"messages": messages(*TURNS[1:]), "system": "Be brief."},
+        {"messages": [{**one, "tool_calls": None, "name": None} for one in messages(*TURNS)]},
+        {"messages": [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in messages(*TURNS)]},
+        {
+            "conversations": [
+                {"from": {"user": "human", "assistant": "gpt"}.get(role, role), "value": said} for role, said in TURNS
+            ]
+        },
+        {"conversations": messages(*TURNS)},
+        {"prompt": messages(*TURNS[:4]), "completion": messages(*TURNS[4:])},
+        {"prompt": messages(*TURNS[:4]), "completion": "See you"},
+    ],
+)
+def test_a_chat_is_the_same_in_every_form(row: dict[str, object]) -> None:
+    system, *before = (Turn(*turn) for turn in TURNS[:3])
+    assert example_of(row, "here", 0) == Example(Prompt("0", "Bye"), "See you", (system, *before))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Add 1 2", "completion": "3"},
+        {"instruction": "Add 1 2", "output": "3"},
+        {"instruction": "Add 1 2", "prompt": "not this", "output": "3"},
+        {"instruction": "Add 1 2", "instances": [{"input": "", "output": "3"}]},
+        {"conversations": [{"from": "human", "value": "Add 1 2"}, {"from": "gpt", "value": "3"}]},
+    ],
+)
+def test_a_question_is_the_same_in_every_form(row: dict[str, object]) -> None:
+    assert example_of(row, "here", 0) == Example(Prompt("0", "Add 1 2"), "3")
+
+
+def test_calls_of_tools_and_what_they_give_stand_behind_the_question() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": CALLS}
+    given = {"role": "tool", "content": "3", "tool_call_id": "x", "name": "add"}
+    asked = {"role": "user", "content": "Add 1 2"}
+    row = {"tools": TOOLS, "messages": [asked, called, given, {"role": "assistant", "content": "It is 3."}]}
+    example = example_of(row, "here", 0)
+    assert (example.prompt.instruction, example.response, example.before) == ("Add 1 2", "It is 3.", ())
+    assert [turn.message for turn in example.turns] == [
+        asked,
+        {"role": "assistant", "content": "", "tool_calls": CALLS},
+        given,
+    ]
+    assert json.loads(example.tools) == TOOLS
+    shared = [("human", "Add 1 2"), ("function_call", json.dumps(CALLS[0]["function"])), ("observation", "3")]
+    told = {"conversations": [{"from": who, "value": said} for who, said in shared], "tools": json.dumps(TOOLS)}
+    assert [turn.message for turn in example_of(told, "here", 0).turns] == [
+        asked,
+        {"role": "assistant", "content": "", "tool_calls": CALLS},
+        {"role": "tool", "content": "3"},
+    ]
+    calling = example_of({"messages": [asked, called]}, "here", 0)
+    assert (calling.response, calling.is_answered) == ("", True)
+    assert calling.reply.message["tool_calls"] == CALLS
+    assert not example_of({"messages": [asked]}, "here", 0).is_answered
+    assert "Tool: 3" in example.judged.instruction and '"add"' in example.judged.instruction
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"conversations": [{"from": "robot", "value": "x"}]}, "a turn is not from any of system, user"),
+        ({"conversations": [{"from": "human", "value": 1}]}, "here: content is 1, not text"),
+        ({"conversations": [{"from": "function_call", "value": "{"}]}, "here: the value of function_call is not JSON"),
+        ({"conversations": [{"from": "function_call", "value": "[1]"}]}, "here: tool_calls is not a list of"),
+        ({"prompt": "x", "completion": 3}, "here: completion is 3, not text"),
+        ({"prompt": []}, "here: prompt is not a list of turns"),
+        ({"instruction": "x", "instances": []}, "give every instance a row of its own"),
+        ({"messages": [{"role": "system", "content": "x"}]}, "neither the user's nor a tool's"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "here: no turn is the user's"),
+        ({"instruction": "x", "tools": "{"}, "here: tools is not JSON"),
+        ({"instruction": "x", "tools": [{}]}, "here: tools is not a list of"),
+        ({"instruction": "x", "system": 3}, "here: system is 3, not text"),
+        ({"instruction": "x", "answer": [1]}, "here: the answer is list, not a text or a number"),
+        ({"instruction": "x", "id": {}}, "here: the id is dict, not a text or a number"),
+        ({"instruction": "x", "matching": []}, r"unknown matching '\[\]'"),
+    ],
+)
+def test_a_malformed_row_of_any_form_is_refused(row: dict[str, object], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        example_of(row, "here", 0)
+
+
+def test_a_row_that_is_deep_is_refused() -> None:
+    deep: object = "x"
+    for _ in range(2000):
+        deep = [deep]
+    for row in (
+        {"instruction": deep},
+        {"instruction": "x", "tools": [{"name": "a", "parameters": deep}]},
+        {"instruction": "x", "answer": deep},
+        {"messages": [{"role": "assistant", "content": deep}]},
+    ):
+        with pytest.raises(UsageError, match=r"^here"):
+            example_of(row, "here", 0)
+
+
+def test_the_instructions_of_self_instruct_are_read() -> None:
+    import os
+
+    folder = Path(os.environ.get("OPTATHLON_TEST_DATA", "absent"))
+    if not (folder / "self_instruct_user_oriented.jsonl").is_file():
+        pytest.skip("the 252 instructions of Self-Instruct are not here")
+    examples = read_examples("self_instruct_user_oriented.jsonl", folder)
+    assert len(examples) == 252 and all(example.is_answered for example in examples)
+    first = examples[0]
+    assert first.prompt.id == "user_oriented_task_0" and first.prompt.instruction.startswith("The sentence you are")
+    assert first.prompt.input.startswith("If you have any questions") and first.response.startswith("If you have any")

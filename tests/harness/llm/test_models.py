@@ -94,10 +94,65 @@ def test_another_architecture_is_refused(model: Path) -> None:
     assert "is not" in refusal(model) or "tensors" in refusal(model)
 
 
-@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"x" * 99])
-def test_a_file_that_holds_no_weights_is_refused(model: Path, content: bytes) -> None:
+def header(text: str) -> bytes:
+    return len(text.encode()).to_bytes(8, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git-LFS pointer, not the file: run `git lfs pull`"),
+        (b"", "is not a safetensors file"),
+        (b"x" * 99, "is not a safetensors file"),
+        (b"\xff" * 8, "is not a safetensors file"),
+        (header("[1]"), "is not a safetensors file"),
+        (header('{"a": {"shape": "x", "data_offsets": [0, 4]}}'), "is not a safetensors file"),
+        (header('{"a":' * 100_000), "is not a safetensors file"),
+        (header('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'), "is cut short"),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_refused(model: Path, content: bytes, complaint: str) -> None:
     (model / "model.safetensors").write_bytes(content)
-    assert "is not a model in the layout of transformers" in refusal(model)
+    assert f"model.safetensors of {str(model)!r} {complaint}" in refusal(model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"num_hidden_layers": 200_000}, "asks for 200,000 layers, and its files have"),
+        ({"intermediate_size": 10**9}, "weights, and its files have"),
+        ({"vocab_size": 10**10}, "weights, and its files have"),
+        ({"architectures": ["BertForMaskedLM"]}, "is a BertForMaskedLM, not a causal language model"),
+        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "not a causal language model"),
+        ({"hidden_size": -1}, "is not a model in the layout of transformers"),
+        ({"model_type": "strange"}, "is not a model in the layout of transformers"),
+    ],
+)
+def test_a_configuration_of_another_model_is_refused_before_room_is_made(
+    model: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    configure(model, **changes)
+    assert complaint in refusal(model)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a":' * 100_000, "\ufeff{}", "\x00"])
+def test_a_configuration_that_can_not_be_read_is_refused(model: Path, content: str) -> None:
+    (model / "config.json").write_text(content)
+    assert str(model) in refusal(model)
+
+
+def test_a_model_that_is_larger_than_the_memory_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    from optathlon.llm.weight_files import weights_in
+
+    numbers = weights_in("it", model).numbers
+    loaded = load_model(str(model), "cpu", "float32")
+    assert numbers == sum(tensor.numel() for tensor in {one.data_ptr(): one for one in loaded.parameters()}.values())
+    little = psutil.virtual_memory()._replace(available=4 * numbers - 1)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
+    assert f"has {numbers:,} weights, which take" in refusal(model)
+    assert not load_model(str(model), "cpu", "bfloat16").training, "half the bytes have room"
 
 
 def test_pickled_weights_are_not_opened(model: Path, tmp_path: Path) -> None:
@@ -109,7 +164,7 @@ def test_pickled_weights_are_not_opened(model: Path, tmp_path: Path) -> None:
 
     (model / "model.safetensors").unlink()
     (model / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
-    assert "is not a model in the layout of transformers" in refusal(model)
+    assert "has no weights in safetensors files, only pickled ones (pytorch_model.bin), which can run" in refusal(model)
     assert not (tmp_path / "sprung").exists()
 
 

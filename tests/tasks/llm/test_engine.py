@@ -16,7 +16,7 @@ import pytest
 
 from optathlon.errors import MissingData, UsageError
 from optathlon.llm.chat import ALPACA, IGNORED, Encoded, Template, left_padded, right_padded
-from optathlon.llm.data import Example, Turn
+from optathlon.llm.examples import Example, Turn
 from optathlon.llm.judging import Prompt
 from optathlon.llm.memory import in_batches
 from optathlon.tasks.llm.checkpoints import Checkpoints

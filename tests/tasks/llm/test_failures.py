@@ -20,6 +20,11 @@ pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
 pytest.importorskip("peft", reason="the extra 'llm' is not installed")
 pytestmark = pytest.mark.torch
 
+HOSTILE_TEMPLATES = {
+    "endless.jinja": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "huge.jinja": "{{ 'a' * 10**10 }}",
+    "long.jinja": "a" * 5_000_000,
+}
 TUNING = {"method": "full", "learning_rate": 5e-4, "batch_size": 4}
 
 
@@ -91,14 +96,25 @@ def test_setups_that_can_not_work_are_refused(own_task: Callable[..., Any], chan
             {"objectives": "loss", "data": {"validation": "bare.jsonl"}},
             "validation of the setup 'mine' have no 'output'",
         ),
+        (
+            {"test_judge": "noisy(pool(length, verifier), p_flip=0.1)", "data": {"test": "bare.jsonl"}},
+            "1 examples of test of the setup 'mine' have no 'answer', the first is '0', which the judge noisy(pool(len",
+        ),
+        ({"template": "endless.jinja"}, "the chat template can't write '0': it computes for more than 5 seconds"),
+        ({"template": "huge.jinja"}, "the chat template can't write '0': it takes more than 512 MiB of memory"),
+        ({"template": "long.jinja"}, "long.jinja' holds more than 1 MiB: give a smaller one"),
         ({"test_judge": "pandalm('tiny', max_new_tokens=2)"}, "judgements of pandalm('tiny', max_new_tokens=2) could"),
         (
-            {"kind": "preference", "preference": {"pairs": "pairs.jsonl"}, "max_tokens": 24},
-            "which leaves no room for a response",
+            {"kind": "preference", "preference": {"pairs": "pairs.jsonl"}, "max_tokens": 24, "too_long": "drop"},
+            "no pair of the setup 'mine' has room within 24 tokens",
         ),
     ],
 )
-def test_what_is_missing_is_told_before_trials(own_task: Callable[..., Any], changes: Any, complaint: str) -> None:
+def test_what_is_missing_is_told_before_trials(
+    own_task: Callable[..., Any], tmp_path: Path, changes: Any, complaint: str
+) -> None:
+    for name, text in HOSTILE_TEMPLATES.items():
+        (tmp_path / "llm" / name).write_text(text)
     with pytest.raises(UsageError) as error:
         own_task(**changes).fingerprint()
     assert complaint in str(error.value) and "\n" not in str(error.value)

@@ -103,7 +103,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
         held_out = np.concatenate([np.flatnonzero(self._parts == number) for number in numbers])
         labels = np.concatenate([fold["validation"] for fold in folds])
         tests = [self._agreement(np.array(fold["test"]), np.flatnonzero(self._parts == TEST)) for fold in folds]
-        seconds = math.fsum(fold["seconds"] for fold in folds)
+        usage.add("train", math.fsum(fold["seconds"] for fold in folds))
         return {
             **self._agreement(labels, held_out),
             **as_tests({name: float(np.mean([test[name] for test in tests])) for name in tests[0]}),
@@ -111,8 +111,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
             "pairs": float(len(held_out)),
             "left_out": float((self._parts == LEFT_OUT).sum()),
             "train_loss": float(np.mean([fold["train_loss"] for fold in folds])),
-            "seconds": seconds,
-            **usage.measured(seconds),
+            **usage.measured(),
         }
 
     def save_judge(self, config: Mapping[str, Any], folder: Path, *, seed: int) -> Mapping[str, float]:
@@ -123,9 +122,9 @@ class JudgeTuning(LLMTask, JudgeTuner):
         self.prepare()
         loaded, section = self.loaded, self._section
         tested = np.flatnonzero(self._parts == TEST)
-        with self._tuned_on(np.flatnonzero(self._parts >= 0), config, seed) as (model, _):
+        with self._tuned_on(np.flatnonzero(self._parts >= 0), config, seed) as (model, training):
             labels = self._judged(model, tested)
-            weights = self.loaded.base.tuned_weights(model)
+            weights = loaded.base.tuned_weights(training.model)
         named = self.setup.template in ("model", "alpaca", "chatml")
         asking = Asking(
             request=section.wording.request,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +11,6 @@ from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
 from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, Merged
 from optathlon.tasks.llm.objectives import training_objectives
-from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.task import LLMTask
 from optathlon.tasks.llm.usage import Usage
@@ -61,32 +59,28 @@ class Merge(LLMTask):
         """What the experts' weights come from."""
         return self.experts.origin
 
-    def prepare(self) -> None:
+    def load(self) -> None:
         """Load or tune the experts too."""
-        super().prepare()
-        _ = self.experts.all
+        super().load()
+        _ = self.experts.vectors
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
-        """Merge, and compare all answers. `merge_seconds` is what merging took, `seconds` all of the trial."""
+        """Merge, and compare all answers. `merge_seconds` is what merging took."""
         loaded = self.loaded
         vectors = self.experts.vectors
         usage = Usage(loaded.device)
-        began = time.perf_counter()
         droppings = {name: Dropping(config[f"drop_rate_{name}"], config["rescaling"] == "on") for name in vectors}
         weights = Merged(
             loaded.base.weights, vectors, droppings, scale=config["scale"], seed=seed, device=loaded.device
         )
         with loaded.base.with_weights(weights) as model:
-            merging = time.perf_counter() - began
-            answers = {side: loaded.answer(model, loaded.prompts(side)) for side in SCORED}
-        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed)
-        seconds = time.perf_counter() - began
+            answers = loaded.answer_sides(model, usage)
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed, usage)
         return {
             **scores,
-            "seconds": seconds,
-            "merge_seconds": merging,
-            "tokens": float(sum(found.tokens for found in answers.values())),
-            **usage.measured(seconds),
+            "tokens": float(answers["validation"].tokens),
+            "test/tokens": float(answers["test"].tokens),
+            **usage.measured(),
         }
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
 from optathlon.errors import UsageError
-from optathlon.llm.data import DATA_SUFFIXES, Example, read_examples, refuse_shared_prompts
+from optathlon.llm.data import DATA_SUFFIXES, read_examples, refuse_shared_prompts
+from optathlon.llm.examples import Example, with_system
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
 from optathlon.tasks.llm.built_in import BUILT_IN
 from optathlon.tasks.llm.cache import key_of
+from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import loaded_setup, reference_hyperparameters
@@ -53,22 +54,6 @@ class MergeSection(Section):
         return cls(experts={topic: topic for topic in BUILT_IN[questions].topics}, epochs=_EPOCHS[questions])
 
 
-@dataclass(frozen=True)
-class Expert:
-    """A tuned model.
-
-    Parameters
-    ----------
-    vector:
-        Its weights minus those of the base, in the host's memory.
-    origin:
-        What the weights come from, the same on all machines.
-    """
-
-    vector: Weights
-    origin: str
-
-
 class Experts:
     """What a process has loaded of a setup's experts, when it is first used."""
 
@@ -78,23 +63,42 @@ class Experts:
         self._loaded = loaded_setup(setup)
 
     @cached_property
-    def all(self) -> Mapping[str, Expert]:
-        """By name. Raises `UsageError` for models of another architecture and wrong data."""
-        return {name: self._expert(name) for name in self._section.experts}
-
-    @property
     def vectors(self) -> Mapping[str, Weights]:
-        """The task vectors, by name."""
-        return {name: expert.vector for name, expert in self.all.items()}
+        """By name, the experts' weights minus those of the base, in the host's memory.
+
+        Raises `UsageError` for models of another architecture and wrong data.
+        """
+        return {name: self._vector(name) for name in self._section.experts}
+
+    @cached_property
+    def origin(self) -> str:
+        """A hash of what all weights come from, the same on all machines; no model is loaded whose files are known."""
+        return short_hash(str({name: self._origin(name) for name in self._section.experts}))
+
+    def _origin(self, name: str) -> str:
+        examples = self._examples(name)
+        if examples is not None:
+            return self._tuning(examples)
+        downloads = self._setup.downloads
+        return known_checksum(self._place(name), lambda: checksum(self._model(name)), downloads=downloads)
+
+    def _tuning(self, examples: tuple[Example, ...]) -> str:
+        """A hash of what an expert is tuned on, and how."""
+        return short_hash(f"{dict(self._config)} {self._section.epochs} {examples}")
 
     @property
-    def origin(self) -> str:
-        """A hash of what all weights come from."""
-        return short_hash(str({name: expert.origin for name, expert in self.all.items()}))
+    def _config(self) -> Mapping[str, Any]:
+        return self._section.tuning or reference_hyperparameters(self._setup)
 
-    def _expert(self, name: str) -> Expert:
+    def _vector(self, name: str) -> Weights:
         examples = self._examples(name)
         return self._read_model(name) if examples is None else self._tuned(examples)
+
+    def _place(self, name: str) -> str:
+        return self._setup.located(self._section.experts[name])
+
+    def _model(self, name: str) -> Any:
+        return load_model(self._place(name), "cpu", "float32", downloads=self._setup.downloads)
 
     def _examples(self, name: str) -> tuple[Example, ...] | None:
         """What an expert is tuned on; `None` where it is a model. Raises `UsageError` as `Setup.examples`."""
@@ -103,31 +107,29 @@ class Experts:
             return BUILT_IN[setup.questions].examples_on(source)
         if not source.endswith(DATA_SUFFIXES):
             return None
-        examples = tuple(read_examples(source, Path(setup.folder), downloads=setup.downloads))
+        read = read_examples(source, Path(setup.folder), downloads=setup.downloads)
+        examples = tuple(with_system(example, setup.system) for example in read)
         scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({f"the expert {name}": examples, **scored})
         return examples
 
-    def _read_model(self, name: str) -> Expert:
-        source = self._setup.located(self._section.experts[name])
-        model = load_model(source, "cpu", "float32", downloads=self._setup.downloads)
-        weights, base = stored(model), self._loaded.base.weights
+    def _read_model(self, name: str) -> Weights:
+        weights, base = stored(self._model(name)), self._loaded.base.weights
         for tensor in dict.fromkeys((*base, *weights)):
             its, due = _shape(weights, tensor), _shape(base, tensor)
             if its != due:
                 raise UsageError(
                     f"the expert {name!r} is not a tuned {self._setup.model!r}: its {tensor} is {its}, the base's {due}"
                 )
-        return Expert(task_vector(weights, base), checksum(model))
+        return task_vector(weights, base)
 
-    def _tuned(self, examples: tuple[Example, ...]) -> Expert:
+    def _tuned(self, examples: tuple[Example, ...]) -> Weights:
         """Trained once, and then loaded."""
-        loaded, setup, section = self._loaded, self._setup, self._section
-        config, epochs = section.tuning or reference_hyperparameters(setup), section.epochs
-        origin = short_hash(f"{dict(config)} {epochs} {examples}")
-        items = [loaded.template.encode(example, setup.max_tokens) for example in examples]
-        weights = loaded.tuned_once(items, config, epochs, key_of(loaded.key, "expert", origin))
-        return Expert(task_vector(weights, loaded.base.weights), origin)
+        items, _ = self._loaded.data.trained_on(examples)
+        key = key_of(self._loaded.key, "expert", self._tuning(examples))
+        return task_vector(
+            self._loaded.tuned_once(items, self._config, self._section.epochs, key), self._loaded.base.weights
+        )
 
 
 def _shape(weights: Weights, tensor: str) -> str:

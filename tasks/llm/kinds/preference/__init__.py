@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,6 @@ from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
 from optathlon.tasks.llm.loaded_setup import reference_hyperparameters
 from optathlon.tasks.llm.objectives import training_objectives
-from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -72,9 +70,9 @@ class PreferenceTask(LLMTask):
         """What the pairs come from."""
         return self.pairs.origin
 
-    def prepare(self) -> None:
+    def load(self) -> None:
         """Load the pairs too."""
-        super().prepare()
+        super().load()
         _ = self.pairs.all
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
@@ -89,17 +87,14 @@ class PreferenceTask(LLMTask):
             model,
             training,
         ):
-            began = time.perf_counter()
-            answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in SCORED}
-        scores = loaded.score(answers, seed)
-        seconds = training.seconds + time.perf_counter() - began
+            usage.add("train", training.seconds)
+            answers = loaded.answer_sides(model, usage)
+        scores = loaded.score({side: found.texts for side, found in answers.items()}, seed, usage)
         return {
             **scores,
             "train_loss": training.losses[-1],
             "pairs": float(len(items)),
-            "seconds": seconds,
-            "train_seconds": training.seconds,
-            **usage.measured(seconds),
+            **usage.measured(),
         }
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded
-from optathlon.llm.data import Example, example_of, refuse_repeated_ids, refuse_shared_prompts, rows_of
+from optathlon.llm.data import refuse_repeated_ids, refuse_shared_prompts, rows_of
+from optathlon.llm.examples import Example, with_system
+from optathlon.llm.fitting import Room
 from optathlon.llm.generation import as_text
 from optathlon.llm.matching import is_right
+from optathlon.llm.rows import example_of
 from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
@@ -100,11 +103,11 @@ class Pairs:
         """Encoded, with what the setup's reference tuning finds of them."""
         loaded = self._loaded
         preferences = self._read if self._source else self._made()
-        encoded = [
-            loaded.template.encode(example, self._setup.max_tokens)
-            for pair in preferences
-            for example in (pair.chosen, pair.rejected)
-        ]
+        room = Room(loaded.data.longest, loaded.data.longest - 1, self._setup.too_long)
+        both = [room.encoded(loaded.template, (pair.chosen, pair.rejected))[0] for pair in preferences]
+        encoded = [one for pair in both if len(pair) == 2 for one in pair]
+        if not encoded:
+            raise UsageError(f"no pair of the setup {self._setup.name!r} has room within {room.tokens} tokens")
         with loaded.base.with_weights(loaded.reference_weights) as model:
             losses = loaded.losses(model, encoded)
         logs = [-loss * len(one.response) for loss, one in zip(losses, encoded, strict=True)]
@@ -118,7 +121,8 @@ class Pairs:
     @cached_property
     def _read(self) -> tuple[Preference, ...]:
         setup = self._setup
-        pairs = tuple(read_preferences(self._source, Path(setup.folder), downloads=setup.downloads))
+        read = read_preferences(self._source, Path(setup.folder), downloads=setup.downloads)
+        pairs = tuple(_with_system(pair, setup.system) for pair in read)
         scored = {part: setup.examples(part) for part in SCORED}
         refuse_shared_prompts({"preferences": [pair.chosen for pair in pairs], **scored})
         return pairs
@@ -159,15 +163,19 @@ def _wrong_answers(loaded: LoadedSetup, examples: Sequence[Example]) -> dict[str
     return wrong
 
 
+def _with_system(pair: Preference, system: str) -> Preference:
+    return Preference(with_system(pair.chosen, system), with_system(pair.rejected, system))
+
+
 def _preference(row: object, where: str, number: int) -> Preference:
     if not isinstance(row, Mapping):
         raise UsageError(f"{where} is {type(row).__name__}, not an object: {_FORMS}")
     chosen, rejected = (example_of(_with_response(row, name, where), where, number) for name in ("chosen", "rejected"))
-    if not (chosen.response.strip() and rejected.response.strip()):
+    if not (chosen.is_answered and rejected.is_answered):
         raise UsageError(f"{where}: a chat doesn't end with what the assistant says: {_FORMS}")
     if chosen.turns != rejected.turns:
         raise UsageError(f"{where}: chosen and rejected answer different prompts: {_FORMS}")
-    if chosen.response == rejected.response:
+    if chosen.reply == rejected.reply:
         raise UsageError(f"{where}: chosen and rejected are the same: remove it")
     return Preference(chosen, rejected)
 
@@ -176,9 +184,10 @@ def _with_response(row: Mapping[Any, Any], name: str, where: str) -> dict[str, A
     """A row in Alpaca or chat form, whose response is one of the two."""
     match row.get(name):
         case str(text) if text.strip():
-            return {**row, "output": text}
+            return {**row, "output": text, "completion": text}
         case list(turns):
-            return {"id": row["id"], "messages": turns} if "id" in row else {"messages": turns}
+            before = row["prompt"] if isinstance(row.get("prompt"), list) else []
+            return {key: row[key] for key in ("id", "system", "tools") if key in row} | {"messages": [*before, *turns]}
         case other:
             state = "missing" if other is None else "empty" if other == "" else repr(other)
             raise UsageError(f"{where}: {name} is {state}, neither text nor a chat: {_FORMS}")

@@ -77,17 +77,16 @@ class Serve(ReferenceTask):
         """
         loaded = self.loaded
         usage = Usage(loaded.device)
-        with loaded.reference_tuned() as model:
-            began = time.perf_counter()
-            with self.engine(model, config) as engine:
-                served = {side: _served(loaded, engine, side, config) for side in SCORED}
-            seconds = time.perf_counter() - began
-        measured = usage.measured(seconds)
+        served = {}
+        with loaded.reference_tuned() as model, self.engine(model, config) as engine:
+            for side in SCORED:
+                with usage.spent("answer", side):
+                    served[side] = _served(loaded, engine, side, config)
+        measured = usage.measured()
         validation, test = (self._measured(served[side], side) for side in SCORED)
         return {
             **validation,
             **as_tests(test),
-            "seconds": seconds,
             **measured,
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,21 +68,23 @@ class WatermarkTask(ReferenceTask):
         usage = Usage(loaded.device)
         sampling = Sampling(config["temperature"], config["top_p"])
         with loaded.reference_tuned() as model:
-            began = time.perf_counter()
             keys = [_number(seed, f"key {number}") for number in range(2 * KEYS)]
             marks = [watermark(config, key=key, vocabulary=model.config.vocab_size) for key in keys]
-            drawn = {side: _drawn(loaded, model, side, sampling, marks[:KEYS], seed) for side in SCORED}
-        validation, test = (_detected(found, marks) for found in drawn.values())
+            drawn, detected = {}, []
+            for side in SCORED:
+                with usage.spent("answer", side):
+                    drawn[side] = _drawn(loaded, model, side, sampling, marks[:KEYS], seed)
+                    detected.append(_detected(drawn[side], marks))
+        validation, test = detected
         texts = {side: as_text(found.marked, loaded.tokenizer).texts for side, found in drawn.items()}
-        judged = loaded.score(texts, seed)
-        seconds = time.perf_counter() - began
+        judged = loaded.score(texts, seed, usage)
         return {
             **validation,
             **as_tests(test),
             **judged,
-            "seconds": seconds,
-            "tokens": float(sum(sum(map(len, found.marked)) for found in drawn.values())),
-            **usage.measured(seconds),
+            "tokens": float(sum(map(len, drawn["validation"].marked))),
+            "test/tokens": float(sum(map(len, drawn["test"].marked))),
+            **usage.measured(),
         }
 
 
