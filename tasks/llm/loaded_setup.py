@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from optathlon.errors import FailedCheck, UsageError
 from optathlon.lazy import lazy_module
+from optathlon.llm.cached import keep
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
@@ -21,7 +22,7 @@ from optathlon.llm.models import best_device, existing_device, load_tokenizer, r
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
-from optathlon.tasks.llm.cache import keep, key_of, remembered
+from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import adapter, recipe

@@ -44,7 +44,7 @@ class PreparedData:
         """Tokens of a prompt with its response."""
         self._longest_prompt = min(self.longest - 1, context - setup.max_new_tokens if context else self.longest - 1)
         self._prompts: dict[tuple[str, str], list[tuple[int, ...]]] = {}
-        self._encoded: dict[str, tuple[Encoded, ...]] = {}
+        self._encoded: dict[Example, Encoded] = {}
 
     @property
     def train(self) -> tuple[Encoded, ...]:
@@ -64,11 +64,12 @@ class PreparedData:
             self._prompts[side, addition] = prompts
         return self._prompts[side, addition]
 
-    def encoded(self, side: str) -> tuple[Encoded, ...]:
-        """The examples of a side with their responses, cut after `longest` tokens; for their losses."""
-        if side not in self._encoded:
-            self._encoded[side] = tuple(self._template.encode(one, self.longest) for one in self.examples(side))
-        return self._encoded[side]
+    def encoded(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Examples with their responses, whose prompts have room, cut after `longest` tokens; for their losses."""
+        for example in examples:
+            if example not in self._encoded:
+                self._encoded[example] = self._template.encode(example, self.longest)
+        return [self._encoded[example] for example in examples]
 
     def trained_on(self, examples: Sequence[Example]) -> tuple[list[Encoded], Count]:
         """Other examples to train on, by the setup's rules, and how many were too long."""

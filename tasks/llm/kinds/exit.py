@@ -161,5 +161,5 @@ def _answered(loaded: LoadedSetup, model: Any, side: str, usage: Usage) -> tuple
     examples = loaded.data.examples(side)
     if all(example.is_answered for example in examples):
         with usage.spent("loss", side):
-            measured["loss"] = float(np.mean(loaded.losses(model, loaded.data.encoded(side))))
+            measured["loss"] = float(np.mean(loaded.losses(model, loaded.data.encoded(examples))))
     return answers.texts, measured

@@ -88,10 +88,10 @@ class SFT(LLMTask):
         """`loss` and `test/loss`: the mean over so many given responses, in nats a token, where all are given."""
         found = {}
         for name, side in (("loss", "validation"), ("test/loss", "test")):
-            count = counts[side]
-            if all(example.is_answered for example in self.loaded.data.examples(side)[:count]):
+            examples = self.loaded.data.examples(side)[: counts[side]]
+            if all(example.is_answered for example in examples):
                 with usage.spent("loss", side):
-                    found[name] = float(np.mean(self.loaded.losses(model, self.loaded.data.encoded(side)[:count])))
+                    found[name] = float(np.mean(self.loaded.losses(model, self.loaded.data.encoded(examples))))
         return found
 
 
