@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,6 +40,8 @@ _LICENCE = "Apache-2.0"
 _SUFFIX = ".whole.yaml"
 _DECIDE = ("task", "budget", "budget_unit", "n_workers", "clock")
 """Columns that say which table a run belongs to."""
+_MOST_TRIALS = 2_000_000
+"""So many are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -117,25 +122,51 @@ def _described(path: Path) -> WholeArchive:
 
 
 def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> WholeArchive:
-    """Write one archive, task by task, so that there is never more than a task's trials in memory."""
+    """Write one archive: a shard for each task, whatever the shards of the sources are."""
     with TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as work:
-        earlier = _unpacked(target, Path(work) / "earlier")
+        having = [*_unpacked(target, Path(work) / "earlier"), *sources]
         whole = ResultsFolder.create(Path(work) / str(name))
         counts = np.zeros(2, dtype=int)
-        for number, task in enumerate(tasks_in(name.subset, name.part)):
-            parts = ResultsFolder.create(Path(work) / f"task-{number}")
-            for place, source in enumerate([*earlier, *sources]):
-                _copy(source, parts, f"{place:08d}.parquet", partial(_is_of, task, name))
+        for number, tasks in enumerate(_groups(having, name)):
+            parts = ResultsFolder.create(Path(work) / f"part-{number}")
+            for place, source in enumerate(having):
+                _copy(source, parts, f"{place:08d}.parquet", partial(_is_of, tasks, name))
             runs, trials = parts.read()
-            if len(runs):
-                shard = f"{short_hash(' '.join(sorted(runs['run'].to_pylist())))}.parquet"
-                _write(whole, shard, runs, trials, parts)
-                counts += len(runs), len(trials)
+            for task in tasks:
+                counts += _write_task(whole, runs, trials, task, parts)
             shutil.rmtree(parts.path)
         files = sorted(path for path in whole.path.rglob("*") if path.is_file())
         write_atomically(target, lambda file: _write_tar(file, whole.path, files))
         unpacked = sum(path.stat().st_size for path in files)
         return WholeArchive(target.name, target.stat().st_size, unpacked, checksum(target), *counts.tolist())
+
+
+def _groups(sources: Sequence[ResultsFolder], name: TableName) -> Iterator[list[str]]:
+    """The tasks with runs of a table, as many at a time as have no more trials than memory should hold."""
+    sizes: Counter[str] = Counter()
+    for source in sources:
+        runs = source.finished((*_DECIDE, "trials")).to_pandas()
+        of_table = runs[_is_of(tasks_in(name.subset, name.part), name, runs)]
+        sizes.update(of_table.groupby(of_table["task"].astype(str))["trials"].sum().to_dict())
+    group: list[str] = []
+    for task in sorted(sizes):
+        if group and sum(sizes[each] for each in [*group, task]) > _MOST_TRIALS:
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
+
+
+def _write_task(
+    target: ResultsFolder, runs: pa.Table, trials: pa.Table, task: str, source: ResultsFolder
+) -> tuple[int, int]:
+    """Write the runs on one task as a shard; how many they are, and their trials."""
+    own = runs.filter(pc.equal(runs["task"].cast(pa.string()), task))
+    ids = own["run"].combine_chunks()
+    of_own = trials.filter(pc.is_in(trials["run"].cast(pa.string()), ids))
+    _write(target, f"{short_hash(' '.join(sorted(ids.to_pylist())))}.parquet", own, of_own, source)
+    return len(own), len(of_own)
 
 
 def _unpacked(archive: Path, folder: Path) -> list[ResultsFolder]:
@@ -154,12 +185,11 @@ def _names_in(source: ResultsFolder) -> set[TableName]:
     return {table_of(task, budget) for task, budget in kept.itertuples(index=False)}
 
 
-def _is_of(task: str, name: TableName, runs: pa.Table) -> np.ndarray:
-    """Shape (runs,), boolean: those on a task that belong to a table."""
-    frame = runs.select(_DECIDE).to_pandas()
-    mask: np.ndarray = (
-        (frame["task"].astype(str) == task) & (frame["budget"] == name.budget) & (why_left_out(frame) == "")
-    ).to_numpy()
+def _is_of(tasks: Sequence[str], name: TableName, runs: pa.Table | pd.DataFrame) -> np.ndarray:
+    """Shape (runs,), boolean: those on some tasks that belong to a table."""
+    frame = runs if isinstance(runs, pd.DataFrame) else runs.select(_DECIDE).to_pandas()
+    fits = (frame["budget"] == name.budget) & (why_left_out(frame) == "")
+    mask: np.ndarray = (frame["task"].astype(str).isin(tasks) & fits).to_numpy()
     return mask
 
 
