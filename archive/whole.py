@@ -1,7 +1,6 @@
 """Archives of whole trials: for each table a tar file, which holds a results folder with all trials of its runs.
 
-`optathlon data fetch archive/NAME` brings one into the data folder, from a mirror or a folder of downloads. What it is,
-how large, and its checksum stand beside the table in `NAME.whole.yaml`.
+They are described beside the tables (`optathlon.archive.release`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,74 +17,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.packing import table_of, why_left_out
-from optathlon.archive.tables import SHIPPED
-from optathlon.data_source import Archive, DataSource
-from optathlon.errors import UsageError, storage_errors
+from optathlon.archive.release import SUFFIX, WholeArchive, describe
+from optathlon.errors import storage_errors
 from optathlon.fetching.store import checksum
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.writer import write_shard
 from optathlon.task import short_hash
-from optathlon.yaml_file import read_yaml
 
-COLLECTION = "archive"
-"""What `optathlon data` calls the sources of."""
-
-_LICENCE = "Apache-2.0"
-_SUFFIX = ".whole.yaml"
 _DECIDE = ("task", "budget", "budget_unit", "n_workers", "clock")
 """Columns that say which table a run belongs to."""
 _MOST_TRIALS = 2_000_000
 """So many are in memory at a time."""
-
-
-@dataclass(frozen=True)
-class WholeArchive:
-    """A tar file with a results folder.
-
-    Attributes
-    ----------
-    file:
-        Its name.
-    size, unpacked:
-        In bytes, of the file and of what it holds.
-    sha256:
-        Its checksum in hexadecimal.
-    runs, trials:
-        How many it has.
-    """
-
-    file: str
-    size: int
-    unpacked: int
-    sha256: str
-    runs: int
-    trials: int
-
-    @property
-    def source(self) -> DataSource:
-        """What `optathlon data` shows and fetches."""
-        name = self.file.removesuffix(".tar")
-        part = Archive(
-            name=self.file,
-            url="",
-            size=self.size,
-            members={f"{name}/": f"{name}/"},
-            unpacked=self.unpacked,
-            sha256=self.sha256,
-        )
-        return DataSource(
-            name=name,
-            title=f"all {self.trials:,} trials of {self.runs:,} runs of the baselines {name}",
-            licence=_LICENCE,
-            homepage="docs/baselines.md",
-            citation="Optathlon's baselines",
-            parts=(part,),
-        )
 
 
 def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[WholeArchive]:
@@ -101,24 +45,8 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
         for name in sorted(set().union(*names.values())):
             having = [source for source, of_source in names.items() if name in of_source]
             described = _pack(having, folder / f"{name}.tar", name)
-            write_atomically(tables / f"{name}{_SUFFIX}", partial(_write_yaml, described))
+            write_atomically(tables / f"{name}{SUFFIX}", partial(describe, described))
             yield described
-
-
-def archives(tables: Path | None = None) -> list[WholeArchive]:
-    """Those that are described beside the tables of a folder, by name; by default beside those that ship."""
-    return [_described(path) for path in sorted((tables or SHIPPED).glob(f"*{_SUFFIX}"))]
-
-
-def _write_yaml(described: WholeArchive, path: Path) -> None:
-    path.write_text(yaml.safe_dump(asdict(described), sort_keys=False), encoding="utf-8")
-
-
-def _described(path: Path) -> WholeArchive:
-    try:
-        return TypeAdapter(WholeArchive).validate_python(read_yaml(path, "description of an archive"))
-    except ValidationError:
-        raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
 
 
 def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> WholeArchive:
