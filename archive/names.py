@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from optathlon.subsets.subset import Subset, shipped
+
+SHIPPED = Path(str(files("optathlon.archive.shipped")))
+"""The folder of the tables that come with Optathlon."""
 
 
 class TableName(NamedTuple):
