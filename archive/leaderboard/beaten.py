@@ -30,8 +30,9 @@ def beaten(final_losses: pd.Series) -> pd.DataFrame:
     won = np.where(known, (1 - found) / 2, 0.0)
     sums, counts = np.zeros((len(found), len(names))), np.zeros((len(found), len(names)))
     for place, share in ((first, won), (second, np.where(known, 1 - won, 0.0))):
-        np.add.at(sums, (slice(None), place), share)
-        np.add.at(counts, (slice(None), place), known)
+        is_of = place[:, None] == np.arange(len(names))
+        sums += share @ is_of
+        counts += known.astype(float) @ is_of
     with np.errstate(invalid="ignore"):
         return pd.DataFrame(sums / np.where(counts, counts, np.nan), index=differences.index, columns=names)
 

@@ -41,19 +41,20 @@ def facets(features: pd.DataFrame) -> list[Facet]:
         As `optathlon.analysis.task_features` returns them.
     """
     types = features["type"].map(lambda name: _TYPES.get(name, name))
+    columns = (features["hyperparameters"], features["conditional"])
     return [
         Facet("type", "Type of task", types),
-        Facet("space", "Search space", features.apply(_space, axis=1).astype(object)),
+        Facet("space", "Search space", pd.Series([*map(_space, *columns)], index=features.index, dtype=object)),
         Facet("size", "Hyperparameters", features["dimension"].map(_size).astype(object)),
     ]
 
 
-def _space(task: pd.Series) -> str | None:
-    if not isinstance(task["hyperparameters"], str):
+def _space(hyperparameters: object, conditional: object) -> str | None:
+    if not isinstance(hyperparameters, str):
         return None
-    if task["conditional"]:
+    if conditional:
         return _SPACES[2]
-    return _SPACES[0] if task["hyperparameters"] == "numerical" else _SPACES[1]
+    return _SPACES[0] if hyperparameters == "numerical" else _SPACES[1]
 
 
 def _size(dimension: float) -> str | None:

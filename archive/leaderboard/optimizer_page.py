@@ -47,11 +47,8 @@ class Kind:
 
 def places(regime: Regime, found: Sequence[Board], name: str) -> list[Place]:
     """The boards on which the optimizer is ranked."""
-    return [
-        Place(regime.title, board, cast("dict[str, Any]", board.table.loc[name].to_dict()))
-        for board in found
-        if name in board.table.index and pd.notna(board.table.at[name, "place"])
-    ]
+    ranked = ((board, board.table[board.table["place"].notna()].to_dict("index").get(name)) for board in found)
+    return [Place(regime.title, board, {str(key): value for key, value in row.items()}) for board, row in ranked if row]
 
 
 class Kinds:
@@ -118,25 +115,27 @@ def on_tasks(regime: Regime, name: str) -> list[OnTask]:
     """Its tasks, those first on which it beats most of the others."""
     if name not in regime.beaten:
         return []
-    own = regime.beaten.columns.get_loc(name)
-    ends, rest = regime.courses[:, own, -1], _rest(regime, name)[:, -1]
-    of = regime.beaten.notna().sum(axis=1)
+    table = pd.DataFrame(
+        {
+            "median": regime.medians[name],
+            "place": regime.places[name],
+            "of": regime.beaten.notna().sum(axis=1),
+            "beaten": regime.beaten[name],
+            "regret": regime.courses[:, _column(regime, name), -1],
+            "rest": _rest(regime, name)[:, -1],
+            "runs": regime.ran[name],
+        }
+    )
     found = [
-        OnTask(
-            task=str(task),
-            regime=regime.title,
-            median=float(regime.medians.iat[row, own]),
-            place=int(regime.places.iat[row, own]),
-            of=int(of.iat[row]),
-            beaten=float(regime.beaten.iat[row, own]),
-            regret=float(ends[row]),
-            rest=float(rest[row]),
-            runs=int(regime.ran.at[task, name]),
-        )
-        for row, task in enumerate(regime.beaten.index)
-        if pd.notna(regime.beaten.iat[row, own])
+        OnTask(str(task), regime.title, median, int(place), int(of), beaten, regret, rest, int(runs))
+        for task, median, place, of, beaten, regret, rest, runs in table[table["beaten"].notna()].itertuples()
     ]
     return sorted(found, key=lambda one: (-one.beaten, one.task))
+
+
+def _column(regime: Regime, name: str) -> int:
+    """The place of an optimizer among those of `Regime.courses`."""
+    return regime.beaten.columns.tolist().index(name)
 
 
 def _rest(regime: Regime, name: str) -> np.ndarray:
@@ -180,9 +179,9 @@ def _courses(regime: Regime, name: str) -> dict[str, np.ndarray]:
     """By line, shape (tasks, points): the optimizer itself, the median of the others, and random search."""
     if name not in regime.beaten:
         return {}
-    found = {name: regime.courses[:, regime.beaten.columns.get_loc(name)], REST: _rest(regime, name)}
+    found = {name: regime.courses[:, _column(regime, name)], REST: _rest(regime, name)}
     if regime.has_random:
-        found[BASELINE] = regime.courses[:, regime.beaten.columns.get_loc(BASELINE)]
+        found[BASELINE] = regime.courses[:, _column(regime, BASELINE)]
     return found
 
 

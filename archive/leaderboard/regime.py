@@ -97,20 +97,18 @@ class Regime:
 def regimes(results: Results, seed: int) -> list[Regime]:
     """The results by budget, the smallest first; one regime where nearly every task has its own."""
     runs = results.runs
-    text = runs["budget"].map("{:g}".format)
-    unit = runs["budget_unit"].astype(str)
-    order = (
-        pd.DataFrame({"unit": unit, "budget": runs["budget"], "text": text})
-        .drop_duplicates()
-        .sort_values(["unit", "budget"], kind="stable")
-    )
-    if len(order) > _MOST:
+    kinds = [*zip(runs["budget_unit"].astype(str), runs["budget"].astype(float), strict=True)]
+    known = sorted({*kinds})
+    if len(known) > _MOST:
         return [Regime("own", "budgets of their own", results, seed)]
-    found = []
-    for row in order.itertuples():
-        chosen = runs[((text == row.text) & (unit == row.unit)).to_numpy()]
-        part = replace(results, runs=chosen, tasks=results.tasks)
-        name = row.text if row.unit == "evaluations" else f"{row.text}-{row.unit}"
-        what = "full evaluations" if row.unit == "evaluations" else row.unit
-        found.append(Regime(str(name), f"{row.text} {what}", part, seed))
-    return found
+    return [
+        Regime(*_names(unit, budget), replace(results, runs=runs[[kind == (unit, budget) for kind in kinds]]), seed)
+        for unit, budget in known
+    ]
+
+
+def _names(unit: str, budget: float) -> tuple[str, str]:
+    """What a budget is called in addresses, and what readers see."""
+    if unit == "evaluations":
+        return f"{budget:g}", f"{budget:g} full evaluations"
+    return f"{budget:g}-{unit}", f"{budget:g} {unit}"

@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from optathlon.analysis.metrics.coverage import has_failed
+from optathlon.analysis.metrics.objectives import objective_label, row_of
 from optathlon.analysis.report import cells
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.packing import json_script
@@ -194,7 +195,7 @@ class _Site:
 
     def _task(self, task: str, address: str) -> str:
         regime = next(each for each in self._regimes if task in each.analysis.results.tasks.index)
-        row = regime.analysis.results.tasks.loc[task]
+        row = row_of(regime.analysis.results.tasks, task)
         chart, shown = task_page.curve_chart(self._regimes, task)
         return self._page(
             "task.html",
@@ -203,7 +204,7 @@ class _Site:
             row=row,
             features=regime.analysis.features.loc[task],
             best=task_page.best_known(self._regimes, task),
-            label=task_page.objective_label(row),
+            label=objective_label(row),
             rows=[one for each in self._regimes for one in task_page.results_on(each, task)],
             space=task_page.search_space(row),
             data=json_script(optimizer_page.chart_data(chart, shown, "curves")) if chart["views"] else "",

@@ -66,9 +66,11 @@ def results_on(regime: Regime, task: str) -> list[dict[str, Any]]:
     """A row for each optimizer with runs on the task, the best median first."""
     if task not in regime.beaten.index:
         return []
-    values, shares = regime.analysis.final_values.loc[task], regime.beaten.loc[task]
+    values = regime.analysis.final_values.xs(task, level="task").to_dict("index")
+    shares = regime.beaten.xs(task).to_dict()
     return [
-        {"optimizer": name, "regime": regime.title, "beaten": float(shares[name]), **values.loc[name].to_dict()}
+        {"optimizer": name, "regime": regime.title, "beaten": float(shares[name])}
+        | {str(column): value for column, value in values[name].items()}
         for name in regime.curves.best_first(task)
     ]
 

@@ -118,6 +118,29 @@ def test_facts_are_those_of_the_class() -> None:
     assert set(facts._ABILITIES) <= set(Capability)
 
 
+def test_the_command_ranks_what_ships(in_process: InProcess, tmp_path: Path) -> None:
+    from optathlon import baselines
+
+    done = in_process("leaderboard", "--out", tmp_path, "-t", "bbob/*")
+    assert done.returncode == 0, done.stderr
+    shipped = baselines(tasks=["bbob/*"]).runs
+    assert len([*(tmp_path / "optimizers").iterdir()]) == shipped["optimizer"].nunique()
+    ran = shipped[shipped["status"].astype(str) != "skipped"]
+    assert len([*(tmp_path / "tasks").iterdir()]) == ran["task"].nunique()
+    refused = in_process("leaderboard", "--out", tmp_path, "--baselines")
+    assert refused.returncode == 2 and "give a results folder" in refused.stderr
+
+
+def test_an_entry_stands_beside_what_ships(in_process: InProcess, tmp_path: Path) -> None:
+    given = ("-o", "mine=optathlon.optimizers.random:RandomSearch", "--seeds", "2", "--budget", "50")
+    run = ("run", "-t", "bbob/f16/d5/i1", "-t", "bbob/f17/d5/i1", *given, "--out", tmp_path / "entry")
+    assert in_process(*run, "--executor", "in-process").returncode == 0
+    done = in_process("leaderboard", tmp_path / "entry", "--baselines", "--out", tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    pages = {page.stem for page in (tmp_path / "site" / "optimizers").iterdir()}
+    assert {"mine", "random"} <= pages and len(pages) > 10
+
+
 def test_the_command(in_process: InProcess, tmp_path: Path) -> None:
     for part, optimizers in (("one", ("random", "sobol")), ("two", ("lhs",))):
         given = [word for name in optimizers for word in ("-o", name)]
