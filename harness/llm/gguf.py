@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -62,8 +64,9 @@ def _unpack(path: Path, folder: Path) -> None:
     logging.disable_progress_bar()
     where = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, **where)
-        model = AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **where)
+        with contextlib.redirect_stderr(io.StringIO()):  # its bar of progress can't be turned off otherwise
+            tokenizer = AutoTokenizer.from_pretrained(path.parent, **where)
+            model = AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **where)
     except Exception as error:  # foreign files: whatever it is that the libraries stumble over
         what = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UsageError(f"the GGUF file {str(path)!r} can't be used: {what}") from None

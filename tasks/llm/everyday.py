@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     np = lazy_module("numpy")
 
-SIZES: Mapping[str, int] = MappingProxyType({"train": 30, "validation": 24, "test": 32})
+SIZES: Mapping[str, int] = MappingProxyType({"train": 18, "validation": 18, "test": 18})
 """Number of questions of each part."""
 
 _SEED = 20261130
@@ -39,13 +39,13 @@ _OPPOSITES = (
 
 
 def _sum(rng: np.random.Generator) -> tuple[str, str]:
-    first, second = (int(number) for number in rng.integers(2, 30, size=2))
+    first, second = (int(number) for number in rng.integers(2, 13, size=2))
     name, things = _one(rng, _NAMES), _one(rng, _THINGS)
     return f"{name} has {first} {things} and gets {second} more. How many {things} are there now?", str(first + second)
 
 
 def _difference(rng: np.random.Generator) -> tuple[str, str]:
-    second, rest = (int(number) for number in rng.integers(2, 20, size=2))
+    second, rest = (int(number) for number in rng.integers(2, 13, size=2))
     name, things = _one(rng, _NAMES), _one(rng, _THINGS)
     return f"{name} has {second + rest} {things} and loses {second}. How many {things} are left?", str(rest)
 
@@ -57,12 +57,13 @@ def _larger(rng: np.random.Generator) -> tuple[str, str]:
 
 def _next_day(rng: np.random.Generator) -> tuple[str, str]:
     day = int(rng.integers(len(_DAYS)))
-    return f"{_one(rng, _NAMES)} comes on {_DAYS[day]} and leaves a day later. On which day?", _DAYS[(day + 1) % 7]
+    return f"{_one(rng, _NAMES)} comes on {_DAYS[day]}. Which day comes after {_DAYS[day]}?", _DAYS[(day + 1) % 7]
 
 
 def _next_month(rng: np.random.Generator) -> tuple[str, str]:
     month = int(rng.integers(len(_MONTHS) - 1))
-    return f"{_one(rng, _NAMES)} moves one month after {_MONTHS[month]}. In which month?", _MONTHS[month + 1]
+    question = f"{_one(rng, _NAMES)} moves in {_MONTHS[month]}. Which month comes after {_MONTHS[month]}?"
+    return question, _MONTHS[month + 1]
 
 
 def _word_of_list(rng: np.random.Generator) -> tuple[str, str]:
@@ -74,7 +75,7 @@ def _word_of_list(rng: np.random.Generator) -> tuple[str, str]:
 
 def _opposite(rng: np.random.Generator) -> tuple[str, str]:
     word, other = _OPPOSITES[int(rng.integers(len(_OPPOSITES)))]
-    return f"The {_one(rng, _ANIMALS)}'s box is not {word}, but the opposite. What is it?", other
+    return f"The {_one(rng, _ANIMALS)}'s box is not {word}. What is the opposite of {word}?", other
 
 
 def _whose(rng: np.random.Generator) -> tuple[str, str]:

@@ -302,7 +302,7 @@ SMOL = Setup(
     judge="pool(verifier, verifier, verifier, length)",
     test_judge="verifier",
     reference={
-        **{"method": "lora", "learning_rate": 1e-3, "batch_size": 8, "optimizer": "adamw", "schedule": "linear"},
+        **{"method": "lora", "learning_rate": 1e-3, "batch_size": 4, "optimizer": "adamw", "schedule": "linear"},
         **{"rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0},
     },
     reference_epochs=1,
@@ -311,7 +311,7 @@ SMOL = Setup(
     template="chatml",
     epochs=2,
     max_tokens=96,
-    max_new_tokens=16,
+    max_new_tokens=12,
     methods=("lora",),
     learning_rates=(1e-5, 1e-1),
     batch_sizes=(2, 16),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import itertools
 import re
 from collections import Counter
@@ -12,16 +13,16 @@ from optathlon.llm.matching import is_right
 from optathlon.task import short_hash
 from optathlon.tasks.llm.everyday import SIZES, TOPICS, everyday, everyday_on
 
-HASH = "ac3b5dd1944260b2"
+HASH = "0560542a0a9ca7f3"
 FIRST = [
-    "Emma has 24 coins and gets 20 more. How many coins are there now?",
-    "Jack has 8 eggs and gets 29 more. How many eggs are there now?",
-    "Hugo has 10 coins and gets 27 more. How many coins are there now?",
+    "Emma has 10 coins and gets 9 more. How many coins are there now?",
+    "Felix has 7 coins and gets 12 more. How many coins are there now?",
+    "Clara has 12 pens and gets 12 more. How many pens are there now?",
 ]
 LAST = [
-    "What is the third word of this list: wolf, cat, duck, bird?",
-    "The frog's box is not hot, but the opposite. What is it?",
-    "Ben comes on Wednesday and leaves a day later. On which day?",
+    "Hugo has a grey bag and David has a green bag. What colour is David's bag?",
+    "Ben has a brown bag and Hugo has a black bag. What colour is Ben's bag?",
+    "Emma has a black bag and David has a blue bag. What colour is David's bag?",
 ]
 ALL = [example for part in SIZES for example in everyday(part)]
 
@@ -63,9 +64,10 @@ def solved(question: str) -> str | None:
         (name,) = re.findall(r"What colour is (\w+)'s", question)
         (colour,) = re.findall(rf"{name} has a (\w+) bag", question)
         return colour
-    if "a day later" in question:
-        days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday"]
-        return days[days.index(question.split()[3]) + 1]
+    if "comes after" in question:
+        asked = question.rstrip("?").split()[-1]
+        order = [*calendar.day_name, *calendar.day_name] if "Which day" in question else [*calendar.month_name]
+        return order[order.index(asked) + 1]
     return None
 
 
