@@ -18,6 +18,7 @@ from optathlon.experiments.executors.ray import RayOptions
 from optathlon.experiments.executors.slurm import SlurmOptions
 from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.subsets.subset import FeatureRecord, Part, Subset
+from optathlon.tasks.llm.kinds.decode import DecodeSection
 from optathlon.tasks.llm.kinds.merge.experts import MergeSection
 from optathlon.tasks.llm.kinds.preference.pairs import PreferenceSection
 from optathlon.tasks.llm.setups import Setup
@@ -42,6 +43,7 @@ def parts() -> Mapping[str, str]:
         "adapter": table(Adapter),
         "preference": table(PreferenceSection),
         "merge": table(MergeSection),
+        "decode": table(DecodeSection),
         "subset": table(Subset),
         "features": table(FeatureRecord),
         "part": table(Part),

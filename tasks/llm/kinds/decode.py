@@ -9,7 +9,7 @@ import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from optathlon.lazy import lazy_module
 from optathlon.llm.generation import as_text, greedily
@@ -17,7 +17,7 @@ from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.layers import LayerCalls, depth, share_of_layers, without_wrapper
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
 from optathlon.tasks.llm.parts import SCORED
-from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.setups import Count, Section, Setup
 from optathlon.tasks.llm.task import ReferenceTask
 from optathlon.tasks.llm.usage import SLOW_TOKEN, Usage
 
@@ -28,16 +28,34 @@ else:
     np = lazy_module("numpy")
 
 CANDIDATES, EXIT_SHARE, CONFIDENCE, NGRAM = (1, 10), (0.1, 0.9), (0.0, 0.9), (1, 4)
-PROMPTS = 64
-"""Prompts of each side at most: they are answered one at a time."""
+_PROMPTS = {"tiny": 64, "everyday": 4}
+"""Of each side, for built-in questions."""
 LEAST_PROMPTS = 1 / 8
 _COST_REFERENCE = 4.0
+
+
+class DecodeSection(Section):
+    """What is decoded.
+
+    Attributes
+    ----------
+    prompts:
+        Prompts of each side at most, the first ones: they are answered one at a time.
+    """
+
+    prompts: Count = 64
+
+    @classmethod
+    def of_built_in(cls, questions: str) -> Self:
+        """Fewer for the model that is larger."""
+        return cls(prompts=_PROMPTS[questions])
 
 
 class Decode(ReferenceTask):
     """The reference tuning's answers are decoded with a draft; the share of prompts is the fidelity."""
 
     kind: ClassVar[str] = "decode"
+    section: ClassVar[type[Section] | None] = DecodeSection
     listed: ClassVar[tuple[str, ...]] = ("cost",)
     tunes: ClassVar[str] = (
         "how the reference tuning's answers are decoded with a draft (draft, candidates, schedule, confidence)"
@@ -59,6 +77,11 @@ class Decode(ReferenceTask):
     def fidelity(self) -> Fidelity | None:
         """The share of prompts."""
         return Fidelity("prompt_share", LEAST_PROMPTS, 1.0, log=True)
+
+    @property
+    def ingredients(self) -> str:
+        """How many prompts."""
+        return f"{self.setup.section(DecodeSection).prompts} prompts"
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """`cost`, the calls of layers for a token as a share of plain decoding's, which calls each layer once.
@@ -162,7 +185,7 @@ def _drafting(model: Any, config: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _decoded(loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, Any], share: float) -> dict[str, float]:
-    prompts = loaded.prompts(side)[:PROMPTS]
+    prompts = loaded.prompts(side)[: loaded.setup.section(DecodeSection).prompts]
     prompts = prompts[: max(1, round(share * len(prompts)))]
     calls = LayerCalls()
     began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.kinds.decode import decode_space, speculate
+from optathlon.tasks.llm.kinds import SECTIONS
+from optathlon.tasks.llm.kinds.decode import Decode, DecodeSection, decode_space, speculate
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
-from optathlon.tasks.llm.setups import TINY
+from optathlon.tasks.llm.setups import SMOL, TINY, make_setup, read_setup
 from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
@@ -141,6 +143,21 @@ def test_the_task_counts_and_fewer_prompts_are_cheaper(llm_cache: Path) -> None:
     assert full.metrics["equal"] == full.metrics["test/equal"] == 1.0
     assert full.values[0] <= 1.0 < task.evaluate({**EXIT, "candidates": 10}, fidelity=1 / 8, seed=0).values[0]
     assert less.metrics["tokens"] < full.metrics["tokens"] / 4
+
+
+def test_a_setup_says_how_many_prompts_are_decoded(llm_cache: Path, tmp_path: Path) -> None:
+    """Results of other numbers are not taken for remembered ones."""
+    keys = {"model": "tiny", "judge": TINY.judge, "reference": TINY.reference, "max_new_tokens": 16, "device": "cpu"}
+    tokens = []
+    for prompts in (2, 5, 2):
+        path = tmp_path / "mine.yaml"
+        path.write_text(json.dumps({**keys, "decode": {"prompts": prompts}}))
+        task = Decode("llm/decode/mine/cost", read_setup(path, SECTIONS), ("cost",))
+        tokens.append(task.evaluate(LOOKUP, fidelity=None, seed=0).metrics["tokens"])
+    assert tokens[0] == tokens[2] < tokens[1]
+    with pytest.raises(UsageError, match="decode: prompts: "):
+        make_setup("mine", {**keys, "decode": {"prompts": 0}}, tmp_path, SECTIONS)
+    assert [setup.section(DecodeSection).prompts for setup in (TINY, SMOL)] == [64, 4]
 
 
 def test_drafts_have_their_own_hyperparameters() -> None:

@@ -33,7 +33,8 @@ class PreferenceSection(Section):
     Attributes
     ----------
     pairs:
-        The source of preference pairs (see `read_preferences`); empty for those that are made of `tiny`'s instructions.
+        The source of preference pairs (see `read_preferences`); empty for those that are made of the built-in
+        questions.
     learning_rates:
         Bounds of the learning rate, where they are not the setup's: preferences are mostly learned at lower ones.
     """
