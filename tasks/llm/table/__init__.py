@@ -1,14 +1,15 @@
-"""A table of real tunings: what `llm/sft/tiny` gave on a grid, looked up in microseconds without torch.
+"""Tables of real tunings: what `llm/sft` gave on grids, looked up in microseconds without torch.
 
-`llm-table/sft-tiny` has the objective `1-lc_win_rate`, `llm-table/sft-tiny/OBJECTIVE[+OBJECTIVE…]` others out of
-`OFFERED`. Epochs are the fidelity. A trial's `seed` picks one of the stored seeds, number `seed % n`; known optima are
-those of the mean over the stored seeds, so that single results can be better. The cost is the seconds that the tuning
-and scoring took. `optathlon.tasks.llm.table.generate` makes the table again.
+`llm-table/sft-tiny` and `llm-table/sft-smol` have the objective `1-lc_win_rate`, `llm-table/sft-SETUP/OBJECTIVE[+…]`
+others out of `OFFERED`. Epochs are the fidelity. A trial's `seed` picks one of the stored seeds, number `seed % n`;
+known optima are those of the mean over the stored seeds, so that single results can be better. The cost is the seconds
+that the tuning and scoring took. `optathlon.tasks.llm.table.generate` makes the tables again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.resources import as_file, files
 from typing import Any, ClassVar
@@ -18,12 +19,11 @@ from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Collection, Task
 from optathlon.tasks.llm.objectives import MEANINGS, QUALITY
-from optathlon.tasks.llm.table.grid import EPOCHS, SEEDS, configurations, grid_space
+from optathlon.tasks.llm.table.grid import TABLES, VARIED, Table
 from optathlon.trial import Result, Status
 
 BUDGET = 50
 """Full evaluations by default."""
-FIDELITY = Fidelity("epochs", 1, EPOCHS, kind="int", resumable=True)
 DEFAULT = "lc-win-rate"
 
 OFFERED = {
@@ -39,41 +39,34 @@ Row = tuple[Any, ...]
 
 
 class LLMTable(Collection):
-    """`llm-table/sft-tiny` and `llm-table/sft-tiny/OBJECTIVE[+OBJECTIVE…]`."""
+    """`llm-table/sft-SETUP` and `llm-table/sft-SETUP/OBJECTIVE[+OBJECTIVE…]`."""
 
     name: ClassVar[str] = "llm-table"
-    description: ClassVar[str] = (
-        "A table of real tunings of a tiny language model, multi-fidelity, also multi-objective"
-    )
+    description: ClassVar[str] = "Tables of real tunings of small language models, multi-fidelity, also multi-objective"
 
     def ids(self) -> Iterator[str]:
-        """One for each of the objectives that the optimizer can learn of without noise of the clock, and two pairs."""
-        yield f"{self.name}/sft-tiny"
-        for objectives in ("win-rate", "exact-match", "loss", "lc-win-rate+length", "lc-win-rate+seconds"):
-            yield f"{self.name}/sft-tiny/{objectives}"
+        """Those of the default, and of the objectives that each table lists."""
+        for name, table in TABLES.items():
+            yield f"{self.name}/{name}"
+            yield from (f"{self.name}/{name}/{objectives}" for objectives in table.listed)
 
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""
-        start = f"{self.name}/sft-tiny"
-        if id != start and not id.startswith(f"{start}/"):
-            raise KeyError(id)
-        objectives = id.removeprefix(start).removeprefix("/") or DEFAULT
-        return TableTask(id, tuple(objectives.split("+")))
+        table, objectives = _parts(id)
+        return TableTask(id, table, objectives)
 
     def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
-        """A group for each task; the table is not read for them."""
-        space = grid_space()
+        """A group for each task; the tables are not read for them."""
         for id in self.ids():
-            objectives = id.removeprefix(f"{self.name}/sft-tiny").removeprefix("/") or DEFAULT
-            names = objectives.split("+")
+            table, names = _parts(id)
             measures = " and ".join(MEANINGS[name] for name in names)
             yield (
                 Facts.of(
-                    Problem(space, tuple(OFFERED[name] for name in names), FIDELITY),
+                    Problem(table.grid.space(), tuple(OFFERED[name] for name in names), _fidelity(table)),
                     kind=Evaluation.TABLE,
                     domain="language models",
-                    description="Stored trials of full and low-rank tunings of a tiny language model (learning rate, "
-                    f"batch size, optimizer, schedule, rank). Measured on prompts for validation: {measures}.",
+                    description=f"Stored trials of {table.tunings} (learning rate, batch size, schedule, rank and, for "
+                    f"tiny, the optimizer). Measured on prompts for validation: {measures}.",
                     noisy=True,
                     optimum=len(names) == 1,
                     seconds=1e-5,
@@ -91,61 +84,65 @@ class TableTask(Task):
     ----------
     id:
         As above.
+    table:
+        Which ones.
     objectives:
         Names of `OFFERED`; `KeyError` for others.
     """
 
-    def __init__(self, id: str, objectives: tuple[str, ...]) -> None:
+    def __init__(self, id: str, table: Table, objectives: tuple[str, ...]) -> None:
         self.id = id
+        self._table = table
         self._chosen = tuple(OFFERED[name] for name in objectives)
-        self.metadata = {"setup": "tiny", "table": "sft-tiny"}
+        self.metadata = {"setup": table.setup.name, "table": table.name}
 
     @cached_property
     def problem(self) -> Problem:
         """The grid; the optimum of a single objective is the best mean over the stored seeds."""
-        from dataclasses import replace
-
         objectives = self._chosen
         if len(objectives) == 1:
-            objectives = (replace(objectives[0], optimum=best_mean(objectives[0].name)),)
-        return Problem(grid_space(), objectives, FIDELITY, budget=Budget(BUDGET))
+            objectives = (replace(objectives[0], optimum=best_mean(self._table.name, objectives[0].name)),)
+        return Problem(self._table.grid.space(), objectives, _fidelity(self._table), budget=Budget(BUDGET))
 
     def evaluate(self, config: Mapping[str, Any], *, fidelity: float | None, seed: int) -> Result:
         """What the stored trial gave."""
-        epochs = EPOCHS if fidelity is None else int(fidelity)
-        stored = _stored()[_key(config, SEEDS[seed % len(SEEDS)], epochs)]
+        seeds = self._table.seeds
+        epochs = self._table.epochs if fidelity is None else int(fidelity)
+        stored = stored_trials(self._table.name)[_key(config, seeds[seed % len(seeds)], epochs)]
         if stored["status"] != Status.OK:
             return Result(status=Status(stored["status"]), error="the stored training failed so")
         names = [objective.name for objective in self._chosen]
+        told = {*names, *_NO_MEASURES}
         return Result(
             values=tuple(stored[name] for name in names),
             cost=stored["seconds"],
-            metrics={name: value for name, value in stored.items() if name not in (*names, *_NO_MEASURES)},
+            metrics={name: value for name, value in stored.items() if name not in told and value is not None},
         )
 
 
 @cache
-def best_mean(measure: str) -> float:
+def best_mean(name: str, measure: str) -> float:
     """The least mean over the stored seeds of a measure after all epochs, of the configurations that never failed."""
     import numpy as np
 
-    stored = _stored()
+    table, stored = TABLES[name], stored_trials(name)
     means = []
-    for config in configurations():
-        rows = [stored[_key(config, seed, EPOCHS)] for seed in SEEDS]
+    for config in table.grid.configurations():
+        rows = [stored[_key(config, seed, table.epochs)] for seed in table.seeds]
         if all(row["status"] == Status.OK for row in rows):
             means.append(float(np.mean([row[measure] for row in rows])))
     return min(means)
 
 
 @cache
-def _stored() -> Mapping[Row, Mapping[str, Any]]:
-    """The trials by configuration, seed and epoch."""
+def stored_trials(name: str) -> Mapping[Row, Mapping[str, Any]]:
+    """The trials of a table by configuration, seed and epoch."""
     import pyarrow.parquet as pq
 
-    with as_file(files("optathlon.tasks.llm.table") / "sft-tiny.parquet") as path:
+    table = TABLES[name]
+    with as_file(files("optathlon.tasks.llm.table") / f"{name}.parquet") as path:
         rows = pq.read_table(path).to_pylist()
-    hyperparameters = set(grid_space())
+    hyperparameters = set(table.grid.space())
     return {
         _key(row, row["seed"], row["epochs"]): {
             name: value for name, value in row.items() if name not in hyperparameters
@@ -154,6 +151,18 @@ def _stored() -> Mapping[Row, Mapping[str, Any]]:
     }
 
 
+def _parts(id: str) -> tuple[Table, tuple[str, ...]]:
+    """The table and the names of the objectives; `KeyError` where there is no such table."""
+    collection, _, rest = id.partition("/")
+    table, _, objectives = rest.partition("/")
+    if collection != LLMTable.name or id.endswith("/"):
+        raise KeyError(id)
+    return TABLES[table], tuple((objectives or DEFAULT).split("+"))
+
+
+def _fidelity(table: Table) -> Fidelity:
+    return Fidelity("epochs", 1, table.epochs, kind="int", resumable=True)
+
+
 def _key(config: Mapping[str, Any], seed: int, epochs: int) -> Row:
-    varied = ("method", "learning_rate", "batch_size", "optimizer", "schedule")
-    return (*(config[name] for name in varied), config.get("rank"), seed, epochs)
+    return (*(config.get(name) for name in VARIED), seed, epochs)
