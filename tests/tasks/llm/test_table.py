@@ -83,11 +83,12 @@ def test_the_landscape_of_smol_is_a_real_one() -> None:
     full = rows[rows["epochs"] == 2]
     best = (1 - full["test/1-exact_match"]).groupby(full["learning_rate"]).max()
     assert best.index[0] < best.idxmax() < best.index[-1]
-    assert best.max() > 0.5 and best.iloc[0] < best.max() - 0.2 and best.iloc[-1] < best.max() - 0.3
-    assert spearmanr(rows["1-win_rate"], rows["1-exact_match"]).statistic > 0.8
-    assert spearmanr(rows["1-win_rate"], rows["test/1-exact_match"]).statistic > 0.6
+    assert best.max() > 0.4 and best.iloc[0] < best.max() - 0.2 and best.iloc[-1] < best.max() - 0.3
+    assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.8
+    assert spearmanr(rows["1-win_rate"], rows["1-exact_match"]).statistic > 0.7
+    assert spearmanr(rows["1-win_rate"], rows["test/1-exact_match"]).statistic > 0.7
     decided = rows[rows["judge/known"] > 0]
-    assert np.average(decided["judge/accuracy"], weights=decided["judge/known"]) > 0.6
+    assert np.average(decided["judge/accuracy"], weights=decided["judge/known"]) > 0.75
 
 
 def test_the_landscape_of_tiny_is_a_real_one(rows: pd.DataFrame) -> None:
