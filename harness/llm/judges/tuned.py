@@ -120,7 +120,7 @@ def read_asking(folder: Path) -> Asking:
     """What the file in the folder of a tuned judge says. Raises `UsageError` where there is none, or it is wrong."""
     path = folder / FILE
     if not path.is_file():
-        raise UsageError(f"{str(folder)!r} is no tuned judge (it has no {FILE}): make one by `optathlon judge tune`")
+        raise UsageError(f"{str(folder)!r} is not a tuned judge (it has no {FILE}): make one by `optathlon judge tune`")
     content = parse_json(read_text(path, "judge", most_bytes=_LARGEST_BYTES), repr(str(path)))
     try:
         return Asking.model_validate(content)

@@ -174,13 +174,13 @@ def test_the_references_answers_are_read_once(
 ) -> None:
     """What a judge says doesn't depend on what it has read before, to the last bit."""
     from optathlon.llm.judges import likelihood
+    from optathlon.llm.likelihoods import response_losses
 
     read: list[int] = []
-    losses = likelihood.response_losses
 
     def counted(model: Any, encoded: Any, *rest: Any) -> list[float]:
         read.append(len(encoded))
-        return losses(model, encoded, *rest)
+        return response_losses(model, encoded, *rest)
 
     monkeypatch.setattr(likelihood, "response_losses", counted)
     judge = Likelihood(language_model[0], template="alpaca")

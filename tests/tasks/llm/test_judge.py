@@ -150,9 +150,10 @@ def test_a_tuned_judge_is_a_folder_that_judges_as_in_the_task(
     told = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("test/")}
     judge = make_judge(f"tuned('{folder}')")
     assert make_judge(judge.id).id == judge.id and not judge.symmetric and judge.weights()
-    items, tested = tiny_pairs(), np.flatnonzero(task._parts == TEST)
-    asked = [[texts[number] for number in tested] for texts in (items.prompts, items.first, items.second)]
-    labels = labels_of(decided(ask_both_orders(judge, *asked).preferences, "apart"))
+    items, tested = tiny_pairs(), np.flatnonzero(task._parts == TEST).tolist()
+    prompts = [items.prompts[number] for number in tested]
+    first, second = ([texts[number] for number in tested] for texts in (items.first, items.second))
+    labels = labels_of(decided(ask_both_orders(judge, prompts, first, second).preferences, "apart"))
     people = majority(np.column_stack([*items.labels.values()]))[tested]
     assert 1 - cohens_kappa(labels, people) == pytest.approx(told["test/1-kappa"], abs=1e-3)
     assert told["test/1-kappa"] < 0.3 and told["test/pairs"] == len(tested)

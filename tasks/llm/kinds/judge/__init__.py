@@ -221,7 +221,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
         return labels_of(decided(np.array([shown, 1.0 - swapped]), "apart"))
 
     def _agreement(self, labels: np.ndarray, numbers: np.ndarray) -> dict[str, float]:
-        """With what most people say; where both always say the same, that is no agreement beyond chance."""
+        """With what most people say; where both always say the same, the agreement beyond chance counts as 0."""
         people = self._labels[numbers]
         kappa = cohens_kappa(np.asarray(labels), people)
         return {"1-kappa": 1.0 - (0.0 if math.isnan(kappa) else kappa), "1-accuracy": float(np.mean(labels != people))}
