@@ -174,8 +174,8 @@ class Training(Generic[Item]):
         self.seconds += time.perf_counter() - began
 
     def tried(self) -> tuple[int, int]:
-        """The number of items that were last computed at once, and their tokens."""
-        return len(self._tried), self._loss.tokens(self._tried)
+        """The number of items that were last computed at once, and their tokens; one each before the first."""
+        return (len(self._tried), self._loss.tokens(self._tried)) if self._tried else (1, 1)
 
     def state(self) -> dict[str, Any]:
         """All that `load` needs to go on in a training that was made alike; of one that is over, its weights alone."""

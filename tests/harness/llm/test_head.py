@@ -42,7 +42,7 @@ def scaled() -> Any:
     return transformers.CohereForCausalLM(transformers.CohereConfig(**SIZES, logit_scale=0.25))
 
 
-class Largest(TorchDispatchMode):
+class Largest(TorchDispatchMode):  # type: ignore[misc]
     """The elements of the largest tensor that is made."""
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ transformers = pytest.importorskip("transformers", reason="the extra 'llm' is no
 pytestmark = pytest.mark.torch
 
 from optathlon.llm import refilling  # noqa: E402
+from optathlon.llm.chat import left_padded  # noqa: E402
 from optathlon.llm.refilling import can_be_refilled, write_refilled  # noqa: E402
 
 SIZES: dict[str, Any] = {
@@ -66,13 +67,10 @@ def test_answers_are_those_of_each_prompt_alone(
 ) -> None:
     if unseen > 1:  # as on a GPU
         monkeypatch.setattr(refilling, "_GPU_STEPS_UNSEEN", unseen)
-        monkeypatch.setattr(refilling, "left_padded", lambda prompts, pad, _: on_cpu(prompts, pad, "cpu"))
+        monkeypatch.setattr(refilling, "left_padded", lambda prompts, pad, _: left_padded(prompts, pad, "cpu"))
     device = "cpu" if unseen == 1 else "cuda"
     options: dict[str, Any] = {"pad": 0, "ends": ENDS, "max_new_tokens": MOST, "device": device}
     assert write_refilled(model, prompts, batch_size=batch_size, **options) == expected
-
-
-on_cpu = refilling.left_padded
 
 
 def test_places_are_filled_again(model: Any, prompts: list[list[int]], expected: list[list[int]]) -> None:

@@ -201,9 +201,12 @@ def test_what_stands_before_an_example_in_its_row_is_not_seen(model: Any, items:
     assert has_plain_head(without_wrapper(model.eval()))
     batch = packed(items[:3], [[0, 1, 2]], 0, "cpu")
     seen: list[Any] = []
-    hook = model.get_input_embeddings().register_forward_hook(
-        lambda _, inputs, output: seen.append(output.detach().requires_grad_()) or seen[0]
-    )
+
+    def watched(_: Any, inputs: Any, output: Any) -> Any:
+        seen.append(output.detach().requires_grad_())
+        return seen[0]
+
+    hook = model.get_input_embeddings().register_forward_hook(watched)
     losses = token_losses(model, batch)
     hook.remove()
     lengths, responses = [len(item.tokens) for item in items[:3]], [len(item.response) for item in items[:3]]

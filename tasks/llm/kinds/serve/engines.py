@@ -136,7 +136,9 @@ def standalone(model: Any, dtype: str) -> Any:
 
     copied = copy.deepcopy(model)
     merged = copied.merge_and_unload() if hasattr(copied, "merge_and_unload") else copied
-    return merged.to(getattr(torch, dtype)).eval()
+    for weight in merged.parameters():  # not the frequencies of positions
+        weight.data = weight.data.to(getattr(torch, dtype))
+    return merged.eval()
 
 
 def widened(batch: Mapping[str, torch.Tensor], pad: int, multiple: int) -> dict[str, torch.Tensor]:
