@@ -99,7 +99,7 @@ class Result:
     error: str = ""
     losses: tuple[float, ...] = ()
     reused: bool = False
-    aside: float = 0.0
+    aside: float = field(default=0.0, compare=False)
 
     @property
     def ok(self) -> bool:

@@ -70,7 +70,10 @@ def test_texts_are_those_of_transformers() -> None:
         "{{ m.tool_calls | tojson if m.tool_calls }}\n{%- endfor %}"
         "{{ tools | tojson if tools }}{{ unk_token }}{{ ' é\u2028' if add_generation_prompt }}{{ mood }}"
     )
-    chat = [*CHAT, {"role": "assistant", "content": " ü ", "tool_calls": [{"name": "f", "arguments": {"a": "ß<"}}]}]
+    chat: list[dict[str, Any]] = [
+        *CHAT,
+        {"role": "assistant", "content": " ü ", "tool_calls": [{"name": "f", "arguments": {"a": "ß<"}}]},
+    ]
     tools = [{"type": "function", "function": {"name": "f"}}]
     for begins in (True, False):
         theirs = tokenizer.apply_chat_template(

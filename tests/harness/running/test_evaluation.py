@@ -235,3 +235,25 @@ def test_a_budget_of_seconds_buys_remembered_trials_no_cheaper() -> None:
 def test_a_continued_trial_is_charged_for_what_it_adds_only() -> None:
     evaluated = evaluate_timed(Remembering(reused=True), Job(Trial({"x": 0.5}, id=0), 0, paid=3.0))
     assert evaluated.saved == pytest.approx(2.0, abs=0.5)
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_what_is_put_aside_does_not_pass_on_the_real_clock(monkeypatch: pytest.MonkeyPatch, reused: bool) -> None:
+    """A trial of ten seconds, of which seven are for tests: its run has three seconds less."""
+    now = [100.0]
+    monkeypatch.setattr("optathlon.running.evaluation.time.perf_counter", lambda: now[0])
+
+    class Tested(Returns):
+        def __init__(self) -> None:
+            super().__init__(lambda: Result((1.0,), cost=3.0, reused=reused, aside=7.0))
+
+        def evaluate(self, config: Any, *, fidelity: float | None, seed: int) -> Result:
+            now[0] += 10.0
+            return super().evaluate(config, fidelity=fidelity, seed=seed)
+
+    evaluator = SequentialEvaluator(Tested())
+    for number in range(1, 4):
+        evaluator.submit(Job(Trial({"x": 0.5}, id=number), 0))
+        finished = evaluator.wait()
+        assert (finished.start, finished.end) == pytest.approx((3.0 * (number - 1), 3.0 * number))
+        assert evaluator.now() == pytest.approx(3.0 * number)
