@@ -20,6 +20,8 @@ def in_plain_words(command: C) -> C:
     for parameter in parameters(command):
         word = parameter.metavar if parameter.param_type_name == "option" else None
         parameter.display_type_rich = _Always(word or _plain(parameter.display_type(None)))
+        if parameter.name == "help":
+            parameter.default = False  # else Typer loads pydantic to read that it was not asked for
     commands = getattr(command, "commands", None)
     if isinstance(commands, dict):
         for one in commands.values():
