@@ -419,6 +419,7 @@ def _ordered(runs: pa.Table, trials: pa.Table) -> tuple[pa.Table, pa.Table]:
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
     runs = arrow.picked(runs, arrow.numbers(order))
     names = trials["run"].combine_chunks()
-    places = arrow.numbers(pc.index_in(names.dictionary, runs["run"].combine_chunks()))
+    found = pc.index_in(names.dictionary, runs["run"].combine_chunks())  # of runs that are not read, too
+    places = arrow.numbers(found.fill_null(arrow.integer(-1, found.type)))
     keys = (arrow.numbers(trials["trial"]), places[arrow.numbers(names.indices)])
     return runs, arrow.picked(trials, np.lexsort(keys))

@@ -144,4 +144,5 @@ def _id(runs: pa.ChunkedArray) -> str:
 
 def _differs_from_the_one_before(runs: pa.ChunkedArray) -> Rows:
     names, _ = arrow.codes(runs)
-    return np.diff(names, prepend=-1) != 0
+    differs: Rows = np.diff(names, prepend=-1) != 0
+    return differs
