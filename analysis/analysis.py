@@ -207,8 +207,8 @@ class Analysis:
         """What curves are averaged over: the main comparisons, and each of several groups of tasks, by title."""
         main = [result.comparison for result in self.comparisons]
         found = {comparison.name: comparison for comparison in main}
-        for _, titles in self.titles_of_groups.items():
-            known = titles.dropna()
+        for _, labels in self.titles_of_groups.items():
+            known = labels.dropna()
             losses = self.losses[self.losses.index.isin(known.index, level="task")]
             alike = by_group(losses, known) if known.nunique() > 1 else []
             found |= {part.name: part for part in alike if part.name not in found}

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import undocumented
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report import write_report
@@ -54,6 +55,17 @@ PROBLEMS = r"^!.*|^Overfull.*|.*undefined.*"
 def written(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Figures and tables of a report."""
     return write_report(messy, tmp_path_factory.mktemp("report")).parent / "figures"
+
+
+def test_the_columns_are_documented(written: Path) -> None:
+    assert {"fixed_targets.csv", "virtual_best_of_blackbox.csv"} & {path.name for path in written.glob("*.csv")}
+    assert undocumented(written) == []
+
+
+@pytest.mark.parametrize("name", ["fixed_targets", "fixed_budgets", "standings", "tasks", "task_features"])
+def test_headers_are_for_people(written: Path, name: str) -> None:
+    headers, _, *_ = of_markdown(written / f"{name}.md")
+    assert [header for header in headers if "_" in header or header == header.lower()] == []
 
 
 def of_markdown(path: Path) -> list[list[str]]:
