@@ -51,7 +51,8 @@ def report(
     failure_values: FailureValues = None,
     ties: Ties = 0.0,
     focus: Annotated[
-        str | None, typer.Option(help="The optimizer that is compared with each other one: is mine better?")
+        str | None,
+        typer.Option(help="The optimizer that is compared with each other one: is mine better?", metavar="ID"),
     ] = None,
     subset: Annotated[
         str | None,
