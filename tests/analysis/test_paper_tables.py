@@ -62,12 +62,6 @@ def test_the_columns_are_documented(written: Path) -> None:
     assert undocumented(written) == []
 
 
-@pytest.mark.parametrize("name", ["fixed_targets", "fixed_budgets", "standings", "tasks", "task_features"])
-def test_headers_are_for_people(written: Path, name: str) -> None:
-    headers, _, *_ = of_markdown(written / f"{name}.md")
-    assert [header for header in headers if "_" in header or header == header.lower()] == []
-
-
 def of_markdown(path: Path) -> list[list[str]]:
     rows = []
     for line in path.read_text(encoding="utf-8").split("\n\n")[0].splitlines():
