@@ -32,13 +32,14 @@ from optathlon.analysis.stats.ranking import ranks, task_ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.standings import standings
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
+from optathlon.analysis.task_groups import titles_of_groups
 from optathlon.results.frames import has_all_trials, matching
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
 
-_MOST_GROUPS = 10
-"""Types and collections that curves are shown for: the largest."""
+_MOST_GROUPS = 12
+"""Groups of tasks that curves are shown for: the largest."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,11 @@ class Analysis:
         return task_features(self.results.tasks, self.results.trials)
 
     @cached_property
+    def titles_of_groups(self) -> pd.DataFrame:
+        """By task: which group it is of by type, collection, number and kind of hyperparameters."""
+        return titles_of_groups(self.features)
+
+    @cached_property
     def curves(self) -> Curves:
         """Curves over the budget and other axes."""
         results = self.results
@@ -211,12 +217,13 @@ class Analysis:
 
     @cached_property
     def groups(self) -> dict[str, Comparison]:
-        """What curves are averaged over: the main comparisons, and each type and collection of several, by title."""
-        tasks = self.results.tasks
+        """What curves are averaged over: the main comparisons, and each of several groups of tasks, by title."""
         main = [result.comparison for result in self.comparisons]
         found = {comparison.name: comparison for comparison in main}
-        for column in ("type", "collection"):
-            alike = by_group(self.losses, tasks[column].astype(str)) if tasks[column].nunique() > 1 else []
+        for _, labels in self.titles_of_groups.items():
+            known = labels.dropna()
+            losses = self.losses[self.losses.index.isin(known.index, level="task")]
+            alike = by_group(losses, known) if known.nunique() > 1 else []
             found |= {part.name: part for part in alike if part.name not in found}
         several = {title: part for title, part in found.items() if len(part.optimizers) > 1}
         titles = {comparison.name for comparison in main}

@@ -38,7 +38,9 @@ class MissingDependency(UsageError):
     """An optimizer or a collection needs a package that is not installed."""
 
     def __init__(self, what: str, package: str, install: str) -> None:
-        super().__init__(f"{what} needs the package {package!r}: {install or f'pip install {package}'}")
+        from optathlon.installation import as_installed  # rarely needed, and it loads importlib.metadata
+
+        super().__init__(f"{what} needs the package {package!r}: {as_installed(install or f'pip install {package}')}")
 
 
 class MissingEnvironment(UsageError):

@@ -136,7 +136,10 @@ def _at_work(generators: LentGenerators) -> Iterator[None]:
 
 
 class _Space:
-    """A space as a user of the library writes it; choices are their places, what has one value only is left out."""
+    """A space as a user of the library writes it; choices are their places, what has one value only is left out.
+
+    The library takes names of Python's variables only: hyperparameters get names of their own there, in the same order.
+    """
 
     def __init__(self, space: ConfigurationSpace) -> None:
         from parameterspace import ParameterSpace
@@ -145,14 +148,17 @@ class _Space:
         self._fixed = {
             name: one.values[0] for name, one in found.items() if isinstance(one, Choice) and len(one.values) == 1
         }
-        self._dimensions = {name: one for name, one in found.items() if name not in self._fixed}
+        varied = [one for one in found.values() if one.name not in self._fixed]
+        self._dimensions = {f"h{place:06}": one for place, one in enumerate(varied)}
+        self._names = {one.name: name for name, one in self._dimensions.items()}
         self.native = ParameterSpace()
         for name, dimension in self._dimensions.items():
-            self.native.add(_parameter(dimension), self._condition(space, name))
+            self.native.add(_parameter(name, dimension), self._condition(space, dimension.name))
 
     def config(self, native: Mapping[str, Any]) -> dict[str, Value]:
         """The configuration of a native one."""
-        return self._fixed | {name: self._dimensions[name].decode(value) for name, value in native.items()}
+        varied = ((self._dimensions[name], value) for name, value in native.items())
+        return self._fixed | {dimension.name: dimension.decode(value) for dimension, value in varied}
 
     def _condition(self, space: ConfigurationSpace, name: str) -> Condition | None:
         """The library's condition that is ConfigSpace's; `None` where there is none."""
@@ -170,7 +176,7 @@ class _Space:
                     vector[index] = space[other].to_vector(config[other])
             return all(condition.satisfied_by_vector(vector) for condition in conditions)
 
-        return _condition(is_active, parents) if conditions else None
+        return _condition(is_active, {self._names[name] for name in parents & {*self._names}}) if conditions else None
 
 
 def _condition(is_active: Callable[[Mapping[str, Any]], bool], parents: set[str]) -> Condition:
@@ -186,14 +192,14 @@ def _condition(is_active: Callable[[Mapping[str, Any]], bool], parents: set[str]
     return condition
 
 
-def _parameter(dimension: Dimension) -> Any:
-    """The library's description of a hyperparameter."""
+def _parameter(name: str, dimension: Dimension) -> Any:
+    """The library's description of a hyperparameter, under a name that it takes."""
     import parameterspace
 
     match dimension:
-        case Number(name=name, lower=lower, upper=upper, log=log, integer=integer):
+        case Number(lower=lower, upper=upper, log=log, integer=integer):
             kind = parameterspace.IntegerParameter if integer else parameterspace.ContinuousParameter
             return kind(name, (lower, upper), transformation="log" if log else None)
-        case Choice(name=name, values=values, ordered=ordered):
+        case Choice(values=values, ordered=ordered):
             kind = parameterspace.OrdinalParameter if ordered else parameterspace.CategoricalParameter
             return kind(name, list(range(len(values))))

@@ -70,6 +70,50 @@ assert task.evaluate(dict(task.problem.space.get_default_configuration()), fidel
 note("a table's value")
 """
 
+QUICK = """
+from optathlon.cli.commands import command as whole
+from typer.core import TyperGroup
+
+def below(words, one):
+    yield words
+    if isinstance(one, TyperGroup):
+        for name, inner in one.commands.items():
+            yield from below((*words, name), inner)
+
+for words in below((), whole()):
+    command(*words, "--help")
+note("help of every command")
+
+for line in LINES:
+    command(*line.split())
+    note(line)
+"""
+
+NEEDS_NO_SPACE = [
+    "--version",
+    "completion bash",
+    "init optimizer made.py",
+    "status grid",
+    "status grid --json",
+    "info random",
+    "info smac-bb",
+    "info bbob",
+    "info yahpo",
+    "list optimizers",
+    "list optimizers --json",
+    "list optimizers --where conditions",
+    "list collections",
+    "list collections --json",
+    "list subsets",
+    "list tasks --names",
+    "list tasks bbob/f1/*",
+    "list tasks bbob/* --count",
+    "list tasks bbob/* --where dims<=2 --json",
+    "env list",
+    "data list",
+    "data path",
+]
+
 JUDGING = """
 import optathlon.analysis
 note("analysis")
@@ -126,6 +170,18 @@ def test_commands_experiments_tasks_and_optimizers_load_libraries_when_used(tmp_
     for step in ("experiments", "information, tasks and plans", "judges", "optimizers and tasks"):
         assert loaded[step] & LIBRARIES == set(), step
     assert loaded["a table's value"] & {"torch", "transformers", "peft"} == set()
+
+
+def test_commands_that_need_no_search_space_load_no_slow_library(tmp_path: Path) -> None:
+    run = ["run", "-o", "random", "-t", "bbob/f1/d2/i1", "--budget", "2", "--out", "grid"]
+    subprocess.run([sys.executable, "-m", "optathlon", *run], check=True, capture_output=True, cwd=tmp_path)
+    loaded = after_each_step(f"LINES = {NEEDS_NO_SPACE!r}\n{QUICK}", tmp_path)
+    slow = {"pandas", "ConfigSpace", "scipy", "matplotlib", "torch", "sklearn"}
+    assert {line: modules & slow for line, modules in loaded.items() if modules & slow} == {}
+    assert loaded["help of every command"] & {"numpy", "pyarrow", "pydantic", "yaml"} == set()
+    assert {"pyarrow", "optathlon.results.status"} <= loaded["status grid"]
+    assert "optathlon.tasks.llm.setups" in loaded["data list"]
+    assert (tmp_path / "made.py").is_file()
 
 
 def test_analysis_and_subsets_load_libraries_when_used_and_never_what_they_judge(tmp_path: Path) -> None:

@@ -76,12 +76,10 @@ class ReportData:
     @cached_property
     def groups_of_tasks(self) -> dict[str, list[int]]:
         """By task: the numbers of `groups` that it is of; of none where there is no choice."""
-        tasks = self.analysis.results.tasks
-        labels = [[ALL_TASKS, *map(str, row)] for row in tasks[["type", "collection"]].itertuples(index=False)]
         several = [*self.groups] if len(self.groups) > 1 else []
         return {
-            str(task): [number for number, title in enumerate(several) if title in own]
-            for task, own in zip(tasks.index, labels, strict=True)
+            str(task): [number for number, title in enumerate(several) if title in (ALL_TASKS, *own)]
+            for task, *own in self.analysis.titles_of_groups.itertuples()
         }
 
     def of_tasks(self, tasks: Iterable[str]) -> Markup:

@@ -9,7 +9,8 @@ COMPLETE = "OPTATHLON_COMPLETE"
 """The variable by which a shell asks how a line may go on: it holds the line up to the cursor."""
 
 
-_UNPINNED = ([], *([word] for word in ("--help", "-h", "--version", "list", "info", "data", "env", "completion")))
+_HELP = {"--help", "-h"}
+_UNPINNED = {"--version", "list", "info", "status", "init", "data", "env", "completion"}
 """Where nothing is drawn or computed, so that the process need not start again."""
 
 
@@ -23,7 +24,7 @@ def main() -> None:
 
         print_candidates(line)
         return
-    if sys.argv[1:2] not in _UNPINNED:
+    if sys.argv[1:] and sys.argv[1] not in _UNPINNED and _HELP.isdisjoint(sys.argv):
         from optathlon.running.environment import pin
 
         pin()  # this starts the process again: before the commands are loaded

@@ -62,9 +62,17 @@ class _Command(TyperCommand):
 
 
 class _Commands(Mapping[str, Any]):
-    """Commands by name, made when they are asked for."""
+    """Commands by name, each made once, when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Any:
         module, _, attribute = COMMANDS[name].partition(":")
         found = getattr(import_module(f"optathlon.cli.{module}"), attribute)
         group = typer.Typer(add_completion=False)

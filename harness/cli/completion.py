@@ -118,13 +118,20 @@ def _values(parameter: Any, last: str) -> Iterator[tuple[str, str]]:
 
 
 def optimizer_ids(incomplete: str) -> list[str]:
-    """Ids of optimizers that begin so."""
+    """Ids of optimizers that begin so, after those that stand before a comma."""
     from optathlon.registry.plugins import optimizer_names
 
-    return _beginning(optimizer_names(), incomplete)
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{id}" for id in _beginning(optimizer_names(), last)]
 
 
 def task_ids(incomplete: str) -> list[str]:
+    """How ids of tasks that begin so go on, after those that stand before a comma."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{id}" for id in _tasks(last)]
+
+
+def _tasks(incomplete: str) -> list[str]:
     """How ids of tasks that begin so go on, up to the next slash: first collections and subsets, then what is below."""
     from optathlon.registry.plugins import collection_names
 

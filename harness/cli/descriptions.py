@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 def missing(packages: Iterable[str], install: str) -> str:
     """A note for what needs packages of which one is not installed; else empty."""
+    command = installing(packages, install)
+    return f" [not installed: {command}]" if command else ""
+
+
+def installing(packages: Iterable[str], install: str) -> str:
+    """The command that installs what is absent of the packages, `install` where that is known; empty if nothing is."""
+    from optathlon.installation import as_installed
+
     absent = not_installed(packages)
-    return f" [not installed: {install or 'pip install ' + ' '.join(absent)}]" if absent else ""
+    return as_installed(install or f"pip install {' '.join(absent)}") if absent else ""
 
 
 def not_installed(packages: Iterable[str]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from optathlon.cli.completion import optimizer_ids
+from optathlon.cli.names import separated
 from optathlon.errors import UsageError
 from optathlon.paths import expanded
 
@@ -89,15 +91,24 @@ Baselines = Annotated[
     ),
 ]
 Isolate = Annotated[bool | None, typer.Option("--isolate", help="Evaluate every task in processes of their own.")]
-Executor = Annotated[str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.")]
+Executor = Annotated[
+    str | None, typer.Option(help="Where runs are done: local, dask, ray, slurm, … Default: local.", metavar="KIND")
+]
 ExecutorOptions = Annotated[
     list[str] | None,
-    typer.Option("--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable."),
+    typer.Option(
+        "--executor-option", "-x", help="Option of the executor, e.g. time=2h. Repeatable.", metavar="KEY=VALUE"
+    ),
 ]
-Shard = Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.")]
+Shard = Annotated[str | None, typer.Option(help="Only the i-th of n parts of the runs: 2/5.", metavar="I/N")]
 Fresh = Annotated[
     list[str] | None,
-    typer.Option(help="Do this optimizer's runs again that other code did than it has now. Repeatable."),
+    typer.Option(
+        help="Do this optimizer's runs again that other code did than it has now. Repeatable, or separated by commas.",
+        metavar="PATTERN",
+        callback=separated,
+        autocompletion=optimizer_ids,
+    ),
 ]
 
 

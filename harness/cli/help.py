@@ -18,8 +18,9 @@ _WORDS = {"bool": "", "str": "TEXT", "int": "INTEGER", "int range": "INTEGER", "
 def in_plain_words(command: C) -> C:
     """The command, with those of a group that are made already, with plain words for the values of its parameters."""
     for parameter in parameters(command):
-        word = parameter.metavar if parameter.param_type_name == "option" else None
-        parameter.display_type_rich = _Always(word or _plain(parameter.display_type(None)))
+        parameter.display_type_rich = _Always(_word(parameter))
+        if parameter.name == "help":
+            parameter.default = False  # else Typer loads pydantic to read that it was not asked for
     commands = getattr(command, "commands", None)
     if isinstance(commands, dict):
         for one in commands.values():
@@ -41,6 +42,14 @@ class _Always:
 
     def __call__(self, ctx: Any) -> str:
         return self._answer
+
+
+def _word(parameter: Any) -> str:
+    """What stands for a value: of an option that takes text, what text that is."""
+    word = _plain(parameter.display_type(None))
+    if parameter.param_type_name != "option":
+        return word
+    return parameter.metavar or (parameter.name.upper().replace("_", "-") if word == "TEXT" else word)
 
 
 def _plain(shown: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from optathlon.cli.descriptions import not_installed
+from optathlon.cli.descriptions import installing
 from optathlon.cli.output import show
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted
@@ -101,7 +101,7 @@ def _of_class(name: str, cls: type[Optimizer]) -> OptimizerDocument:
     from optathlon.remote.environments import missing
 
     reason = missing(cls.environment)
-    absent = not_installed(cls.packages)
+    command = installing(cls.packages, cls.install)
     return {
         "id": name,
         "kind": "optimizer",
@@ -109,8 +109,8 @@ def _of_class(name: str, cls: type[Optimizer]) -> OptimizerDocument:
         "capabilities": sorted(cls.capabilities),
         "requires": sorted(cls.requires),
         "deterministic": cls.deterministic,
-        "installed": not (absent or reason),
-        "install": (cls.install or f"pip install {' '.join(absent)}") if absent else reason or "",
+        "installed": not (command or reason),
+        "install": command or reason or "",
     }
 
 
@@ -184,14 +184,14 @@ def collection_document(name: str) -> CollectionDocument:
     from optathlon.registry.tasks import collection, task_ids
 
     source = collection(name)
-    absent = not_installed(source.packages) if source else []
+    command = installing(source.packages, source.install) if source else ""
     return {
         "id": name,
         "kind": "collection",
         "description": source.description if source else "",
         "tasks": sum(1 for _ in task_ids(name)),
-        "installed": not absent,
-        "install": (source.install or f"pip install {' '.join(absent)}") if source and absent else "",
+        "installed": not command,
+        "install": command,
         "data": source.data if source else "",
     }
 

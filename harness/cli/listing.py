@@ -40,7 +40,8 @@ def list_known(
         str | None,
         typer.Option(
             help="Only tasks of which this holds: 'dims <= 10 and conditional and kind == \"training\"'; only "
-            "optimizers with these capabilities: 'categoricals or conditions, not asynchronous'."
+            "optimizers with these capabilities: 'categoricals or conditions, not asynchronous'.",
+            metavar="CONDITION",
         ),
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Just the ids, one a line.")] = False,

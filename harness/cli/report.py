@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.flags import LAST_SEED, Baselines, path_argument, path_option
+from optathlon.cli.names import separated
 from optathlon.cli.output import show
 from optathlon.cli.source import (
     FailureValues,
@@ -59,7 +60,8 @@ def report(
     failure_values: FailureValues = None,
     ties: Ties = 0.0,
     focus: Annotated[
-        str | None, typer.Option(help="The optimizer that is compared with each other one: is mine better?")
+        str | None,
+        typer.Option(help="The optimizer that is compared with each other one: is mine better?", metavar="ID"),
     ] = None,
     subset: Annotated[
         str | None,
@@ -67,7 +69,12 @@ def report(
     ] = None,
     importance: Annotated[
         list[str] | None,
-        typer.Option(help="Tasks (ids or patterns) whose hyperparameters' importance is estimated. Repeatable."),
+        typer.Option(
+            help="Tasks (ids or patterns) whose hyperparameters' importance is estimated. Repeatable, or separated by "
+            "commas.",
+            metavar="PATTERN",
+            callback=separated,
+        ),
     ] = None,
     references: Annotated[
         Path | None, path_option(help="hypervolume_references.csv of an earlier report, to be compared with it.")

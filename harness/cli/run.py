@@ -31,6 +31,7 @@ from optathlon.cli.flags import (
     path_option,
     whole_number,
 )
+from optathlon.cli.names import separated
 from optathlon.cli.output import show
 from optathlon.paths import quoted, shown
 from optathlon.redaction import redacted
@@ -50,19 +51,28 @@ def run(
         typer.Option(
             "--optimizer",
             "-o",
-            help="Optimizer id, e.g. optuna-tpe. Repeatable.",
+            help="Optimizer id, e.g. optuna-tpe. Repeatable, or separated by commas.",
             metavar="ID",
+            callback=separated,
             autocompletion=optimizer_ids,
         ),
     ] = None,
     tasks: Annotated[
         list[str] | None,
         typer.Option(
-            "--task", "-t", help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable.", autocompletion=task_ids
+            "--task",
+            "-t",
+            help="Task id or pattern, e.g. 'bbob/f*/d5/i1'. Repeatable, or separated by commas.",
+            metavar="PATTERN",
+            callback=separated,
+            autocompletion=task_ids,
         ),
     ] = None,
     where: Annotated[
-        str | None, typer.Option(help="Only tasks of which this holds: 'dims <= 10 and kind == \"training\"'.")
+        str | None,
+        typer.Option(
+            help="Only tasks of which this holds: 'dims <= 10 and kind == \"training\"'.", metavar="CONDITION"
+        ),
     ] = None,
     seeds: Annotated[
         str | None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optathlon.cli.completion import optimizer_ids, task_ids
+from optathlon.cli.names import separated
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +20,22 @@ Optimizers = Annotated[
     typer.Option(
         "--optimizer",
         "-o",
-        help="Only these optimizers (ids, or patterns with *). Repeatable.",
+        help="Only these optimizers (ids, or patterns with *). Repeatable, or separated by commas.",
+        metavar="PATTERN",
+        callback=separated,
         autocompletion=optimizer_ids,
     ),
 ]
 Tasks = Annotated[
     list[str] | None,
-    typer.Option("--task", "-t", help="Only these tasks. Repeatable.", autocompletion=task_ids),
+    typer.Option(
+        "--task",
+        "-t",
+        help="Only these tasks (ids, or patterns with *). Repeatable, or separated by commas.",
+        metavar="PATTERN",
+        callback=separated,
+        autocompletion=task_ids,
+    ),
 ]
 Maximize = Annotated[bool, typer.Option("--maximize", help="In a table, larger values are better.")]
 FailureValues = Annotated[

@@ -18,6 +18,7 @@ from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
 from optathlon.errors import UsageError
+from optathlon.installation import as_installed
 from optathlon.redaction import redacted_command
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def _refuse_other_subset(out: Path, subset: Subset) -> None:
 
 def _hint_at_numba() -> None:
     if importlib.util.find_spec("numba") is None:
-        show("the search is much slower without numba: pip install 'optathlon[subsets]'", file=sys.stderr)
+        command = as_installed("pip install 'optathlon[subsets]'")
+        show(f"the search is much slower without numba: {command}", file=sys.stderr)
 
 
 def _portable(arguments: list[str]) -> str:

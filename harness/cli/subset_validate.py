@@ -31,7 +31,8 @@ def validate(
     held_out: Annotated[
         list[str] | None,
         typer.Option(
-            help="Optimizers to rank, separated by commas. Repeatable. Default: all that the subset wasn't chosen by."
+            help="Optimizers to rank, separated by commas. Repeatable. Default: all that the subset wasn't chosen by.",
+            metavar="ID",
         ),
     ] = None,
     part: Annotated[Literal["dev", "test", "all"] | None, typer.Option(help="Default: every part.")] = None,

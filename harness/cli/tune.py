@@ -37,7 +37,7 @@ def tune(
     function: Annotated[
         str, typer.Argument(help="FILE.py:FUNCTION, with @as_task above it; or the id of a task.", metavar="FUNCTION")
     ],
-    optimizer: Annotated[str, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. smac-hpo.")],
+    optimizer: Annotated[str, typer.Option("--optimizer", "-o", help="Optimizer id, e.g. smac-hpo.", metavar="ID")],
     budget: Annotated[
         str | None,
         typer.Option(help="Full evaluations (40), time (600s, 2h) or cost (3600cost). Default: the task's own."),

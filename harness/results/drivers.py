@@ -16,17 +16,22 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import psutil
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from optathlon.paths import read_bytes
 from optathlon.results.folder import ResultsFolder, ShardGone
 from optathlon.results.schema import RUNS
-from optathlon.running.runs import RunSpec
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from optathlon.running.runs import RunSpec
 
 _REFRESH_S = 2.0
 _LOOK_EVERY_S, _LOOK_SHARE = 0.05, 0.05
@@ -52,7 +57,11 @@ class Driver:
     """Which code the optimizers of its runs are."""
 
 
-_DRIVER = TypeAdapter(Driver)
+@cache
+def _adapter() -> TypeAdapter[Driver]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Driver)
 
 
 class DriverRecord:
@@ -167,7 +176,7 @@ def drivers(folder: ResultsFolder) -> dict[str, Driver]:
     found = {}
     for path in sorted((folder.path / "drivers").glob("*.json")):
         with contextlib.suppress(OSError, ValueError):  # such as pydantic's, for a file that is none of ours
-            driver = _DRIVER.validate_json(read_bytes(path), strict=True)
+            driver = _adapter().validate_json(read_bytes(path), strict=True)
             if _is_alive(driver, path):
                 found[path.stem] = driver
             elif driver.host == platform.node():

@@ -40,6 +40,7 @@ import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
 from optathlon.paths import read_bytes, resolved
+from optathlon.results import arrow
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import is_as_sealed
 from optathlon.task import agree, lasting, short_hash
@@ -129,7 +130,7 @@ class ResultsFolder:
 
         def read(shards: list[str]) -> pa.Table:
             runs = joined([self.read_shard("runs", shard, schema) for shard in shards], schema)
-            return _picked(runs, np.flatnonzero(holding(runs))).select(columns)
+            return arrow.picked(runs, np.flatnonzero(holding(runs))).select(columns)
 
         return self.on_shards(read)
 
@@ -264,7 +265,7 @@ class ResultsFolder:
             for shard, table, rows in zip(shards, tables, split(chosen, tables), strict=True)
             if rows.any()
         ]
-        return _ordered(_picked(runs, np.flatnonzero(chosen)), joined(trials, schema))
+        return _ordered(arrow.picked(runs, np.flatnonzero(chosen)), joined(trials, schema))
 
     def _trials_of(self, shard: str, runs: pa.Table, rows: Rows, schema: pa.Schema) -> pa.Table:
         """The trials of the chosen rows of `runs`, which is one shard; row groups without any are not read."""
@@ -280,13 +281,12 @@ class ResultsFolder:
         if not labels_in(table["run"]) <= set(runs["run"].to_pylist()):
             raise self.damage_error("trials", shard)
         read = np.concatenate([parts[number] for number in groups]) if groups else np.zeros(0, dtype=bool)
-        return _picked(table, np.flatnonzero(read))
+        return arrow.picked(table, np.flatnonzero(read))
 
 
 def holding(runs: pa.Table) -> Rows:
     """Which rows hold: of each run the one with the highest attempt, and among equals the first."""
-    names = runs["run"].combine_chunks().dictionary_encode().indices.to_numpy()
-    attempts = runs["attempt"].fill_null(1).to_numpy()
+    names, attempts = _names_and_attempts(runs)
     order = np.lexsort((-attempts, names))
     held = np.zeros(len(runs), bool)
     held[order[np.flatnonzero(np.diff(names[order], prepend=-1))]] = True
@@ -295,12 +295,21 @@ def holding(runs: pa.Table) -> Rows:
 
 def latest(runs: pa.Table) -> Rows:
     """Which rows have the highest attempt of their run: those that hold, and their equals."""
-    names = runs["run"].combine_chunks().dictionary_encode().indices.to_numpy()
-    attempts = runs["attempt"].fill_null(1).to_numpy()
+    names, attempts = _names_and_attempts(runs)
     highest = np.zeros(len(runs), attempts.dtype)
     np.maximum.at(highest, names, attempts)
     among_highest: Rows = attempts == highest[names]
     return among_highest
+
+
+def attempts_of(runs: pa.Table) -> pa.ChunkedArray:
+    """In which attempt each run was done: the first, where an earlier version did not say."""
+    return runs["attempt"].fill_null(arrow.integer(1, RUNS.field("attempt").type))
+
+
+def _names_and_attempts(runs: pa.Table) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    names, _ = arrow.codes(runs["run"])
+    return names, arrow.numbers(attempts_of(runs))
 
 
 def split(rows: Rows, tables: Sequence[pa.Table]) -> list[Rows]:
@@ -404,17 +413,13 @@ def _flush_to_disk(path: Path, mode: int) -> None:
         os.close(descriptor)
 
 
-def _picked(table: pa.Table, rows: npt.NDArray[np.intp]) -> pa.Table:
-    """The rows at these positions, in this order; the table itself, not a copy, where these are all of them."""
-    return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
-
-
 def _ordered(runs: pa.Table, trials: pa.Table) -> tuple[pa.Table, pa.Table]:
     labels = {name: runs[name].cast(pa.string()) for name in ("task", "optimizer")}
     keys = pa.table(labels | {"seed": runs["seed"], "run": runs["run"]})
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
-    runs = _picked(runs, order.to_numpy())
+    runs = arrow.picked(runs, arrow.numbers(order))
     names = trials["run"].combine_chunks()
-    places = pc.index_in(names.dictionary, runs["run"].combine_chunks()).to_numpy(zero_copy_only=False)
-    keys = (trials["trial"].to_numpy(), places[names.indices.to_numpy()])
-    return runs, _picked(trials, np.lexsort(keys))
+    found = pc.index_in(names.dictionary, runs["run"].combine_chunks())  # of runs that are not read, too
+    places = arrow.numbers(found.fill_null(arrow.integer(-1, found.type)))
+    keys = (arrow.numbers(trials["trial"]), places[arrow.numbers(names.indices)])
+    return runs, arrow.picked(trials, np.lexsort(keys))

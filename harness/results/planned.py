@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +22,13 @@ import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
 from optathlon.redaction import redacted_id
-from optathlon.results.folder import UNREADABLE, ResultsFolder, conformed, write_atomically
+from optathlon.results import arrow
+from optathlon.results.folder import UNREADABLE, ResultsFolder, Rows, attempts_of, conformed, write_atomically
 from optathlon.results.schema import RUNS
 from optathlon.results.seal import is_as_sealed
-from optathlon.results.writer import write_parquet
-from optathlon.running.runs import RunSpec
+
+if TYPE_CHECKING:
+    from optathlon.running.runs import RunSpec
 
 FOLDER = "experiments"
 """Where in a results folder they are."""
@@ -66,6 +69,8 @@ def store_experiment(
     What says the same stays as it is, a file also with its comment: lines that begin with `#`. Raises `OSError` where
     it can't be written.
     """
+    from optathlon.results.writer import write_parquet
+
     planned = _table(list(runs))
     place = folder.path / FOLDER
     place.mkdir(exist_ok=True)
@@ -93,13 +98,13 @@ def planned_runs(folder: ResultsFolder) -> pa.Table | None:
     every = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
     order = pc.sort_indices(every, [("run", "ascending"), ("attempt", "descending")])
     runs = every.take(order)
-    return runs.filter(np.asarray(_differs_from_the_one_before(runs["run"])))
+    return arrow.picked(runs, np.flatnonzero(_differs_from_the_one_before(runs["run"])))
 
 
 def unfinished(planned: pa.Table, finished: pa.Table) -> pa.Table:
     """Which of the planned runs are not among the finished ones (`run`, `attempt`) in the attempt that is wanted."""
     places = pc.index_in(planned["run"], value_set=finished["run"].combine_chunks())
-    attempts = finished["attempt"].fill_null(1).take(places).fill_null(0)
+    attempts = attempts_of(finished).take(places).fill_null(arrow.integer(0, finished["attempt"].type))
     return planned.filter(pc.less(attempts, planned["attempt"]))
 
 
@@ -137,6 +142,7 @@ def _id(runs: pa.ChunkedArray) -> str:
     return sha256(ids.tobytes()).hexdigest()[:16]
 
 
-def _differs_from_the_one_before(runs: pa.ChunkedArray) -> np.ndarray:
-    names = runs.to_numpy()
-    return np.concatenate([[True] * bool(len(names)), names[1:] != names[:-1]]).astype(bool)
+def _differs_from_the_one_before(runs: pa.ChunkedArray) -> Rows:
+    names, _ = arrow.codes(runs)
+    differs: Rows = np.diff(names, prepend=-1) != 0
+    return differs

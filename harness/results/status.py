@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
+from optathlon.results import arrow
 from optathlon.results.causes import causes
 from optathlon.results.drivers import Driver, drivers
 from optathlon.results.folder import ResultsFolder
@@ -86,9 +88,10 @@ def status_of(folder: ResultsFolder, finished: pa.Table, planned: pa.Table | Non
     runs = _plain(finished)
     ended: Counter[tuple[str, str | None]] = Counter()
     statuses: Counter[str] = Counter()
-    for row in _rows(runs.group_by(["status", "reason"]).aggregate([([], "count_all")])):
-        ended[row["status"], row["reason"]] += row["count_all"]
-        statuses[row["status"]] += row["count_all"]
+    group, names = arrow.groups(runs["status"], runs["reason"])
+    for (status, reason), count in zip(names, np.bincount(group).tolist(), strict=True):
+        ended[str(status), reason] += count
+        statuses[str(status)] += count
     sizes = list(_sizes(folder.path))
     at_work = list(drivers(folder).values())
     left = sum(driver.left for driver in at_work) if planned is None else len(unfinished(planned, finished))
@@ -143,17 +146,12 @@ def _plain(finished: pa.Table) -> pa.Table:
     return finished
 
 
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
-
-
 def _rate(runs: pa.Table, now: float) -> float:
     """Runs per second since the first of those that ended lately began, or since the window opened."""
     if not len(runs):
         return 0.0
-    began = runs["started"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy() / 1e6
-    lately = (now - WINDOW_S < began + runs["seconds"].to_numpy()) & (began <= now)
+    began = arrow.numbers(runs["started"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())) / 1e6
+    lately = (now - WINDOW_S < began + arrow.numbers(runs["seconds"])) & (began <= now)
     if not lately.any():
         return 0.0
     return float(lately.sum() / max(now - max(began[lately].min(), now - WINDOW_S), 1e-3))
@@ -162,9 +160,12 @@ def _rate(runs: pa.Table, now: float) -> float:
 def _slowest(runs: pa.Table) -> list[tuple[str, float, int]]:
     seconds: dict[str, float] = {}
     done: Counter[str] = Counter()
-    for row in _rows(runs.group_by(["optimizer", "status"]).aggregate([("seconds", "sum"), ([], "count_all")])):
-        if row["status"] != Status.SKIPPED:
-            seconds[row["optimizer"]] = seconds.get(row["optimizer"], 0.0) + row["seconds_sum"]
-            done[row["optimizer"]] += row["count_all"]
+    group, names = arrow.groups(runs["optimizer"], runs["status"])
+    counts = np.bincount(group).tolist()
+    sums = np.bincount(group, arrow.numbers(runs["seconds"])).tolist()
+    for (optimizer, status), count, total in zip(names, counts, sums, strict=True):
+        if status != Status.SKIPPED:
+            seconds[str(optimizer)] = seconds.get(str(optimizer), 0.0) + total
+            done[str(optimizer)] += count
     means = [(name, total / done[name], done[name]) for name, total in seconds.items()]
     return sorted(means, key=lambda one: (-one[1], one[0]))[:_SLOWEST]

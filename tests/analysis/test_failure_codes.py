@@ -86,6 +86,27 @@ def test_deterministic_final_scores_are_not_taken_for_failures(tmp_path: Path) -
     assert found(loaded(parts, tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_told"),
+    [
+        ({}, True),
+        ({"space": {"hyperparameters": [{"type": "uniform_float"}, {"type": "ordinal"}]}}, True),
+        ({"space": {"hyperparameters": [{"type": "ordinal"}, {"type": "categorical"}, {"type": "constant"}]}}, False),
+        ({"space": {"hyperparameters": [{"type": "uniform_float"}]}, "data": {"table.parquet": "0" * 64}}, False),
+    ],
+)
+def test_where_configurations_are_looked_up_nothing_stands_for_failures(
+    changes: dict[str, object], is_told: bool, tmp_path: Path
+) -> None:
+    values = random(60)
+    values[2::5] = 100.0
+    results = loaded([rows("a", values), rows("b", values)], tmp_path)
+    for name, value in changes.items():
+        results.tasks[name] = [value] * len(results.tasks)
+    told = [sentence for sentence in Coverage(ReportData(Analysis(results))).caveats() if "recur" in sentence]
+    assert bool(told) is is_told
+
+
 def test_the_page_names_them_once_for_all_optimizers_and_the_flag_makes_them_failures(tmp_path: Path) -> None:
     values = random(60)
     values[2::5] = 100.0

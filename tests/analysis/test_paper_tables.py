@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import undocumented
 
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report import write_report
@@ -54,6 +55,11 @@ PROBLEMS = r"^!.*|^Overfull.*|.*undefined.*"
 def written(messy: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Figures and tables of a report."""
     return write_report(messy, tmp_path_factory.mktemp("report")).parent / "figures"
+
+
+def test_the_columns_are_documented(written: Path) -> None:
+    assert {"fixed_targets.csv", "virtual_best_of_blackbox.csv"} & {path.name for path in written.glob("*.csv")}
+    assert undocumented(written) == []
 
 
 def of_markdown(path: Path) -> list[list[str]]:

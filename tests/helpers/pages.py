@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-_DYNAMIC = re.compile(r"p against .*|[\w-]+/.*|")
+_DYNAMIC = re.compile(r"(p against|lead over) .*|[\w-]+/.*|")
 """Columns that are called like an optimizer or a task, and the number of a row."""
 _END = {"|", "||", "&&", ";", "&", ">", "2>"}
 

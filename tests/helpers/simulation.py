@@ -44,6 +44,7 @@ class SimulatedTask:
             "constraints": ["memory"] if self.constrained else [],
             "space": {},
             "metadata": {"dimension": 3},
+            "data": {},
         }
 
 

@@ -7,7 +7,15 @@ from itertools import count
 from typing import Any
 
 import pytest
-from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer, OrdinalHyperparameter
+from ConfigSpace import (
+    Categorical,
+    ConfigurationSpace,
+    Constant,
+    EqualsCondition,
+    Float,
+    Integer,
+    OrdinalHyperparameter,
+)
 from roster import CHEAP, CLASSES, early_id, problem_of
 
 from optathlon import Capability, Status, as_task
@@ -37,6 +45,7 @@ SPACES: dict[str, list[Any]] = {
         *UNIT,
     ],
 }
+ODD_NAMES = ("a:b", "a b", "ünï", "a.b", "1", "__x", "x[0]", "a/b", "lambda", "fidelity", "e,f=g")
 LOSSES: dict[str, Any] = {
     "beyond squares": lambda x: 1e160 * (1 + x),
     "up to the largest number": lambda x: 1.7e308 * (2 * x - 1),
@@ -78,6 +87,24 @@ def test_awkward_spaces(name: str, kind: str) -> None:
     assert {trial.status for trial in outcome.trials} == {Status.OK}
     few = len({str(trial.config) for trial in outcome.trials}) == 1
     assert outcome.status is Status.OK or few, f"{outcome.reason}\n{outcome.error}"
+
+
+@pytest.mark.parametrize("has_conditions", [False, True], ids=["flat", "conditional"])
+@pytest.mark.parametrize("name", CHEAP)
+def test_any_names(name: str, has_conditions: bool) -> None:
+    outcome = outcome_of(name, oddly_named(has_conditions), lambda config: config["x"] + len(config))
+    if outcome is None:
+        return
+    assert outcome.status is Status.OK, f"{outcome.reason}\n{outcome.error}"
+    assert {trial.status for trial in outcome.trials} == {Status.OK}
+
+
+def oddly_named(has_conditions: bool) -> list[Any]:
+    """A hyperparameter of each kind for each name that few expect, and `x`; those of one kind depend on another's."""
+    switches = [Categorical(f"{name}", ["on", "off"]) for name in ODD_NAMES]
+    numbers = [Float(f"{name}~{name}", (0.1, 1.0)) for name in ODD_NAMES]
+    conditions = [EqualsCondition(number, switch, "on") for number, switch in zip(numbers, switches, strict=True)]
+    return [*UNIT, Integer("n:n", (1, 9)), *switches, *numbers, *(conditions if has_conditions else [])]
 
 
 @pytest.mark.parametrize("kind", LOSSES)

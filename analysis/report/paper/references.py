@@ -9,7 +9,7 @@ from importlib.resources import files
 
 PACKAGES: Mapping[str, str] = {
     "botorch": "balandat2020",
-    "cmaes": "nomura2024",
+    "cmaes": "nomura2026",
     "dehb": "awad2021",
     "flaml": "wang2021",
     "google-vizier": "song2022",

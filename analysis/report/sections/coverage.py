@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,9 @@ def _price_of_failure(runs: pd.DataFrame) -> str:
 
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
     """What recurs in whose trials as if it stood for failures: one sentence for all with whom the same does."""
-    found = recurring_extremes(analysis.whole_trials, analysis.results.tasks)
+    trials, tasks = analysis.whole_trials, analysis.results.tasks
+    told = tasks[~repeat_by_nature(tasks)]
+    found = recurring_extremes(trials[trials["task"].isin(told.index).to_numpy()], told)
     shown = found.groupby("optimizer").head(_MOST_CODES)
     alike: dict[tuple[float, ...], list[str]] = {}
     for name, own in shown.groupby("optimizer"):
@@ -144,6 +146,20 @@ def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
         recurring = ", ".join([f"{first} of {counted(of, 'trial')}", *others])
         codes = " ".join(f"--failure-value {value}" for value in values)
         yield text.format(names(optimizers), recurring, codes)
+
+
+def repeat_by_nature(tasks: pd.DataFrame) -> pd.Series:
+    """Which tasks give a value again and again without any failure: those that look it up.
+
+    That is told by what is stored: values that come from data files, and search spaces without a continuous
+    hyperparameter, of which a configuration is soon proposed twice. Of other programs' tables nothing is told.
+    """
+    finite = tasks["space"].map(lambda space: bool(space) and not any(map(_is_continuous, space["hyperparameters"])))
+    return finite.astype(bool) | tasks["data"].map(bool).astype(bool)
+
+
+def _is_continuous(hyperparameter: Mapping[str, Any]) -> bool:
+    return "float" in str(hyperparameter["type"])
 
 
 def _told(value: float) -> str:

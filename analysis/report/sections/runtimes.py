@@ -47,7 +47,7 @@ class Runtimes(Section):
             yield self._by_group(parts)
 
     def _by_group(self, parts: dict[str, pd.DataFrame]) -> ReportFigure:
-        """One panel for each type and collection of tasks."""
+        """One panel for each group of tasks: type, collection, number and kind of hyperparameters."""
         per_dimension = all(has_dimensions(self.data.groups[title]) for title in parts)
 
         def draw(axes: Axes, shares: pd.DataFrame) -> None:

@@ -40,6 +40,8 @@ def test_ids_of_optimizers_and_tasks(capsys: pytest.CaptureFixture[str]) -> None
     known = [name for name in optimizer_names() if name.startswith("smac-")]
     assert after("optathlon run -o random -o smac-", capsys) == known
     assert after("optathlon run --optimizer=smac-", capsys) == known
+    assert after("optathlon run -o lhs[x=1,y=2],random,smac-", capsys) == [f"lhs[x=1,y=2],random,{id}" for id in known]
+    assert after("optathlon report out -t bbob/*,mfh/h3/g", capsys) == ["bbob/*,mfh/h3/good"]
     assert after("optathlon run -t ", capsys) == [*(f"{name}/" for name in collection_names()), "subset:"]
     assert after("optathlon run -t mfh/", capsys) == ["mfh/h3/", "mfh/h6/"]
     assert after("optathlon info mfh/h3/g", capsys) == ["mfh/h3/good"]

@@ -42,6 +42,7 @@ def test_values_are_named_in_plain_words(name: str, one: Any) -> None:
         shown = parameter.display_type_rich(None)
         assert not PYTHON.search(shown), (name, parameter.name, shown)
         assert bool(shown) is not getattr(parameter, "is_flag", False), (name, parameter.name)
+        assert "TEXT" not in shown or parameter.param_type_name == "argument", (name, parameter.name)
         assert parameter.help and "\n" not in parameter.help, (name, parameter.name)
 
 

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from optathlon.installation import as_installed
+
 InProcess = Callable[..., SimpleNamespace]
 
-REMEDY = "needs the package '{}': pip install 'optathlon[{}]'"
+REMEDY = "needs the package '{}': {}"
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def refused(done: SimpleNamespace, package: str, extra: str) -> None:
     assert done.returncode == 2
     told = [line for line in done.stderr.splitlines() if not line.endswith(" runs")]  # but for the progress
     assert len(told) == 1
-    assert REMEDY.format(package, extra) in told[0]
+    assert REMEDY.format(package, as_installed(f"pip install 'optathlon[{extra}]'")) in told[0]
 
 
 @pytest.mark.torch

@@ -80,9 +80,15 @@ class Watched:
 
     def number(self, name: str) -> int:
         """One of the large numbers, such as how many runs are done (`-1` where it isn't known)."""
-        text = self.page.locator(f'[data-number="{name}"]').inner_text()
-        found = re.match(r"[\d,]+", text)
-        return int(found[0].replace(",", "")) if found else -1
+        return self.numbers()[name]
+
+    def numbers(self) -> dict[str, int]:
+        """All of them, as they stand at one moment: the page may show others at the next."""
+        texts = self.page.locator("[data-number]").evaluate_all(
+            "all => Object.fromEntries(all.map(one => [one.dataset.number, one.innerText]))"
+        )
+        found = {name: re.match(r"[\d,]+", text) for name, text in texts.items()}
+        return {name: int(digits[0].replace(",", "")) if digits else -1 for name, digits in found.items()}
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         def met() -> object:
@@ -112,8 +118,9 @@ def follow_a_grid_that_is_killed_and_resumed(
         go.touch()
         watched.wait(lambda: watched.number("done") > first, "progress")
         assert "runs go on" in page.locator("#state").inner_text()
-        assert page.locator("#running li").count() >= 1
-        assert watched.number("done") + watched.number("left") == runs
+        watched.wait(lambda: page.locator("#running li").count() >= 1, "a run that goes on")
+        numbers = watched.numbers()
+        assert numbers["done"] + numbers["left"] == runs
 
         process.kill()
         process.communicate()

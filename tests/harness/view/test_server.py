@@ -15,6 +15,7 @@ from stored_runs import record, spec, store
 from viewing import Viewing, viewing
 
 from optathlon import Status
+from optathlon.installation import as_installed
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.planned import store_experiment
 
@@ -183,4 +184,5 @@ def test_a_missing_library_is_told_with_what_installs_it(
     )
     refused = in_process("view", folder.path)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "needs the package 'uvicorn': pip install 'optathlon[view]'" in refused.stderr
+    remedy = as_installed("pip install 'optathlon[view]'")
+    assert f"needs the package 'uvicorn': {remedy}" in refused.stderr
