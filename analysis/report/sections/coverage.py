@@ -127,9 +127,9 @@ def _price_of_failure(runs: pd.DataFrame) -> str:
 
 def _failure_codes(analysis: Analysis) -> Iterator[Markup]:
     """What recurs in whose trials as if it stood for failures: one sentence for all with whom the same does."""
-    trials, tasks = analysis.whole_trials, analysis.results.tasks
+    whole, tasks = analysis.whole_trials, analysis.results.tasks
     told = tasks[~repeat_by_nature(tasks)]
-    found = recurring_extremes(trials[trials["task"].isin(told.index).to_numpy()], told)
+    found = recurring_extremes(whole[whole["task"].isin(told.index).to_numpy()], told)
     shown = found.groupby("optimizer").head(_MOST_CODES)
     alike: dict[tuple[float, ...], list[str]] = {}
     for name, own in shown.groupby("optimizer"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template, left_padded
-from optathlon.llm.data import Example
+from optathlon.llm.examples import Example
 from optathlon.llm.judging import Prompt
 from optathlon.llm.memory import in_batches
 
