@@ -31,7 +31,7 @@ NAMES = ["a", "b", "random"]
 def ragged(draw: st.DrawFn) -> pd.Series:
     """Losses of optimizers that lack some tasks; NaN is a run without a result."""
     losses = st.sampled_from([0.0, 1.0, 2.0, np.nan])
-    rows = {}
+    rows: dict[tuple[str, int, str], float] = {}
     for task, name in product(["s", "t", "u"], NAMES):
         if draw(st.booleans()):
             rows |= {(task, seed, name): draw(losses) for seed in range(2)}
