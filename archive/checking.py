@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from optathlon.archive.names import parts_of_tasks
+from optathlon.archive.names import parts_of_tasks, tasks_in
 from optathlon.archive.packing import why_left_out
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import MissingDependency, Unknown, UsageError
@@ -196,7 +196,7 @@ def _gaps(runs: pd.DataFrame) -> Iterator[str]:
     known = runs[runs["task"].astype(str).isin(parts.keys()).to_numpy()]
     place = known["task"].astype(str).map(parts)
     for (subset, part), of_part in known.groupby(place):
-        wanted = [task for task, own in parts.items() if own == (subset, part)]
+        wanted = tasks_in(subset, part)
         seeds = sorted(of_part["seed"].unique())
         if seeds != [*range(len(seeds))] or len(seeds) < FEWEST_SEEDS or {*of_part["root_seed"]} != {0}:
             yield (

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optathlon.archive.names import TableName
-from optathlon.archive.tables import SHIPPED, Table, numbers_of, read_table, run_ids, table_names
+from optathlon.archive.names import SHIPPED, TableName
+from optathlon.archive.tables import Table, numbers_of, read_table, run_ids, table_names
 from optathlon.errors import UsageError, unknown
 from optathlon.results.frames import SPENT, Results, matching
 from optathlon.results.schema import RUNS, TRIALS

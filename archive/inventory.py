@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from optathlon.archive.names import TableName, parts_of_tasks
+from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.tables import read_table
 
 
@@ -37,5 +37,4 @@ def inventory(folder: Path, name: TableName) -> Inventory:
     """Look at a table in a folder; `UsageError` where it is damaged."""
     runs = read_table(folder, name).runs
     optimizers, tasks, seeds = (len(runs[label].unique()) for label in ("optimizer", "task", "seed"))
-    of_part = sum(place == (name.subset, name.part) for place in parts_of_tasks().values())
-    return Inventory(len(runs), optimizers, tasks, seeds, of_part)
+    return Inventory(len(runs), optimizers, tasks, seeds, len(tasks_in(name.subset, name.part)))

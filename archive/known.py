@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from optathlon.archive.frames import names_with
-from optathlon.archive.tables import SHIPPED, read_table, run_ids
+from optathlon.archive.names import SHIPPED
+from optathlon.archive.tables import read_table, run_ids
 from optathlon.registry.code import Code
 from optathlon.trial import Status
 

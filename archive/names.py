@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from optathlon.subsets.subset import Subset, shipped
+
+SHIPPED = Path(str(files("optathlon.archive.shipped")))
+"""The folder of the tables that come with Optathlon."""
 
 
 class TableName(NamedTuple):
@@ -39,3 +44,8 @@ def parts_of_tasks() -> dict[str, tuple[str, str]]:
             for task in content.tasks:
                 found.setdefault(task, (subset, part))
     return found
+
+
+def tasks_in(subset: str, part: str) -> list[str]:
+    """The tasks of a part of a shipped subset, in its order."""
+    return [task for task, place in parts_of_tasks().items() if place == (subset, part)]

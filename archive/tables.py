@@ -16,7 +16,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +50,6 @@ SESSIONS = pa.schema([("provenance", pa.string()), ("content", pa.string())])
 _COUNTS = {"row": pa.int32(), "trial": pa.int32(), f"{SPENT}full_fidelity_trials": pa.int32()}
 _PARTS = ("incumbents", "tasks", "sessions", "runs")
 _LEVEL = 19
-
-SHIPPED = Path(str(files("optathlon.archive.shipped")))
-"""The folder of those that come with Optathlon."""
 
 Wanted = Callable[[pa.Table], np.ndarray]
 """From a table of runs to a mask of those to read."""

@@ -1,85 +1,36 @@
 """Archives of whole trials: for each table a tar file, which holds a results folder with all trials of its runs.
 
-`optathlon data fetch archive/NAME` brings one into the data folder, from a mirror or a folder of downloads. What it is,
-how large, and its checksum stand beside the table in `NAME.whole.yaml`.
+They are described beside the tables (`optathlon.archive.release`).
 """
 
 from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-import yaml
-from pydantic import TypeAdapter, ValidationError
+import pyarrow.compute as pc
 
-from optathlon.archive.names import TableName
+from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.packing import table_of, why_left_out
-from optathlon.archive.tables import SHIPPED, table_names
-from optathlon.data_source import Archive, DataSource
-from optathlon.errors import UsageError, storage_errors
+from optathlon.archive.release import SUFFIX, WholeArchive, describe
+from optathlon.errors import storage_errors
 from optathlon.fetching.store import checksum
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.writer import write_shard
 from optathlon.task import short_hash
-from optathlon.yaml_file import read_yaml
 
-COLLECTION = "archive"
-"""What `optathlon data` calls the sources of."""
-
-_LICENCE = "Apache-2.0"
-_SUFFIX = ".whole.yaml"
-
-
-@dataclass(frozen=True)
-class WholeArchive:
-    """A tar file with a results folder.
-
-    Attributes
-    ----------
-    file:
-        Its name.
-    size, unpacked:
-        In bytes, of the file and of what it holds.
-    sha256:
-        Its checksum in hexadecimal.
-    runs, trials:
-        How many it has.
-    """
-
-    file: str
-    size: int
-    unpacked: int
-    sha256: str
-    runs: int
-    trials: int
-
-    @property
-    def source(self) -> DataSource:
-        """What `optathlon data` shows and fetches."""
-        name = self.file.removesuffix(".tar")
-        part = Archive(
-            name=self.file,
-            url="",
-            size=self.size,
-            members={f"{name}/": f"{name}/"},
-            unpacked=self.unpacked,
-            sha256=self.sha256,
-        )
-        return DataSource(
-            name=name,
-            title=f"all {self.trials:,} trials of {self.runs:,} runs of the baselines {name}",
-            licence=_LICENCE,
-            homepage="docs/baselines.md",
-            citation="Optathlon's baselines",
-            parts=(part,),
-        )
+_DECIDE = ("task", "budget", "budget_unit", "n_workers", "clock")
+"""Columns that say which table a run belongs to."""
+_MOST_TRIALS = 2_000_000
+"""So many are in memory at a time."""
 
 
 def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[WholeArchive]:
@@ -88,74 +39,97 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
     The descriptions go beside the tables. Equal runs give equal files. Raises `UsageError` where a source can't be
     read, and `StorageError` where an archive can't be written.
     """
+    names = {source: _names_in(source) for source in map(ResultsFolder.open, sources)}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in table_names(tables):
-            described = _pack(sources, folder / f"{name}.tar", name)
-            if described is not None:
-                write_atomically(tables / f"{name}{_SUFFIX}", partial(_write_yaml, described))
-                yield described
+        for name in sorted(set().union(*names.values())):
+            having = [source for source, of_source in names.items() if name in of_source]
+            described = _pack(having, folder / f"{name}.tar", name)
+            write_atomically(tables / f"{name}{SUFFIX}", partial(describe, described))
+            yield described
 
 
-def archives(tables: Path | None = None) -> list[WholeArchive]:
-    """Those that are described beside the tables of a folder, by name; by default beside those that ship."""
-    return [_described(path) for path in sorted((tables or SHIPPED).glob(f"*{_SUFFIX}"))]
-
-
-def _write_yaml(described: WholeArchive, path: Path) -> None:
-    path.write_text(yaml.safe_dump(asdict(described), sort_keys=False), encoding="utf-8")
-
-
-def _described(path: Path) -> WholeArchive:
-    try:
-        return TypeAdapter(WholeArchive).validate_python(read_yaml(path, "description of an archive"))
-    except ValidationError:
-        raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
-
-
-def _pack(sources: Sequence[Path], target: Path, name: TableName) -> WholeArchive | None:
-    """`None` where no source has any of its runs, and there is no earlier archive."""
+def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> WholeArchive:
+    """Write one archive: a shard for each task, whatever the shards of the sources are."""
     with TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as work:
-        earlier = _unpacked(target, Path(work) / "earlier")
-        parts = ResultsFolder.create(Path(work) / "parts")
-        for number, source in enumerate([*earlier, *sources]):
-            _copy(ResultsFolder.open(source), parts, name, f"{number:08d}.parquet")
-        if not list((parts.path / "runs").iterdir()):
-            return None
+        having = [*_unpacked(target, Path(work) / "earlier"), *sources]
         whole = ResultsFolder.create(Path(work) / str(name))
-        runs, trials = parts.read()
-        tasks = parts.on_shards(parts.task_rows)
-        shard = f"{short_hash(''.join(sorted(runs['run'].to_pylist())))}.parquet"
-        write_shard(whole, shard, runs, [trials], [tasks[key] for key in sorted(tasks)])
-        for id in sorted(set(runs["provenance"].cast(pa.string()).to_pylist())):
-            shutil.copyfile(parts.path / "provenance" / f"{id}.json", whole.path / "provenance" / f"{id}.json")
+        counts = np.zeros(2, dtype=int)
+        for number, tasks in enumerate(_groups(having, name)):
+            parts = ResultsFolder.create(Path(work) / f"part-{number}")
+            for place, source in enumerate(having):
+                _copy(source, parts, f"{place:08d}.parquet", partial(_is_of, tasks, name))
+            runs, trials = parts.read()
+            for task in tasks:
+                counts += _write_task(whole, runs, trials, task, parts)
+            shutil.rmtree(parts.path)
         files = sorted(path for path in whole.path.rglob("*") if path.is_file())
         write_atomically(target, lambda file: _write_tar(file, whole.path, files))
         unpacked = sum(path.stat().st_size for path in files)
-        return WholeArchive(target.name, target.stat().st_size, unpacked, checksum(target), len(runs), len(trials))
+        return WholeArchive(target.name, target.stat().st_size, unpacked, checksum(target), *counts.tolist())
 
 
-def _unpacked(archive: Path, folder: Path) -> list[Path]:
+def _groups(sources: Sequence[ResultsFolder], name: TableName) -> Iterator[list[str]]:
+    """The tasks with runs of a table, as many at a time as have no more trials than memory should hold."""
+    sizes: Counter[str] = Counter()
+    for source in sources:
+        runs = source.finished((*_DECIDE, "trials")).to_pandas()
+        of_table = runs[_is_of(tasks_in(name.subset, name.part), name, runs)]
+        sizes.update(of_table.groupby(of_table["task"].astype(str))["trials"].sum().to_dict())
+    group: list[str] = []
+    for task in sorted(sizes):
+        if group and sum(sizes[each] for each in [*group, task]) > _MOST_TRIALS:
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
+
+
+def _write_task(
+    target: ResultsFolder, runs: pa.Table, trials: pa.Table, task: str, source: ResultsFolder
+) -> tuple[int, int]:
+    """Write the runs on one task as a shard; how many they are, and their trials."""
+    own = runs.filter(pc.equal(runs["task"].cast(pa.string()), task))
+    ids = own["run"].combine_chunks()
+    of_own = trials.filter(pc.is_in(trials["run"].cast(pa.string()), ids))
+    _write(target, f"{short_hash(' '.join(sorted(ids.to_pylist())))}.parquet", own, of_own, source)
+    return len(own), len(of_own)
+
+
+def _unpacked(archive: Path, folder: Path) -> list[ResultsFolder]:
     """The results folder in an earlier archive; none where there is no archive."""
     if not archive.exists():
         return []
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    return [folder / archive.name.removesuffix(".tar")]
+    return [ResultsFolder.open(folder / archive.name.removesuffix(".tar"))]
 
 
-def _copy(source: ResultsFolder, target: ResultsFolder, name: TableName, shard: str) -> None:
-    """Copy the runs of a table, with their trials, descriptions and sessions, as a shard; none where there are none."""
+def _names_in(source: ResultsFolder) -> set[TableName]:
+    """The tables that a results folder has runs of."""
+    runs = source.finished(_DECIDE).to_pandas()
+    kept = runs[(why_left_out(runs) == "").to_numpy()][["task", "budget"]].astype({"task": str}).drop_duplicates()
+    return {table_of(task, budget) for task, budget in kept.itertuples(index=False)}
 
-    def wanted(runs: pa.Table) -> np.ndarray:
-        frame = runs.select(["task", "budget", "budget_unit", "n_workers", "clock"]).to_pandas()
-        fits = (why_left_out(frame) == "").to_numpy()
-        labels = zip(frame["task"].astype(str), frame["budget"], fits, strict=True)
-        return np.array([is_in and table_of(task, budget) == name for task, budget, is_in in labels], dtype=bool)
 
+def _is_of(tasks: Sequence[str], name: TableName, runs: pa.Table | pd.DataFrame) -> np.ndarray:
+    """Shape (runs,), boolean: those on some tasks that belong to a table."""
+    frame = runs if isinstance(runs, pd.DataFrame) else runs.select(_DECIDE).to_pandas()
+    fits = (frame["budget"] == name.budget) & (why_left_out(frame) == "")
+    mask: np.ndarray = (frame["task"].astype(str).isin(tasks) & fits).to_numpy()
+    return mask
+
+
+def _copy(source: ResultsFolder, target: ResultsFolder, shard: str, wanted: Callable[[pa.Table], np.ndarray]) -> None:
+    """Copy runs, with all that belongs to them, as a shard; nothing where none is wanted."""
     runs, trials = source.read(wanted)
-    if not len(runs):
-        return
+    if len(runs):
+        _write(target, shard, runs, trials, source)
+
+
+def _write(target: ResultsFolder, shard: str, runs: pa.Table, trials: pa.Table, source: ResultsFolder) -> None:
+    """Write runs of a source with their trials, descriptions and sessions."""
     ran = set(zip(*(runs[label].cast(pa.string()).to_pylist() for label in ("task", "task_version")), strict=True))
     tasks = source.on_shards(source.task_rows)
     write_shard(target, shard, runs, [trials], [tasks[key] for key in sorted(ran)])

@@ -42,7 +42,8 @@ def pack(
 def list_tables(tables: TablesFolder = None) -> None:
     """List the baselines that are here: a line for each part of a subset and each budget, and what is missing."""
     from optathlon.archive.inventory import inventory
-    from optathlon.archive.tables import SHIPPED, table_names
+    from optathlon.archive.names import SHIPPED
+    from optathlon.archive.tables import table_names
 
     folder = tables or SHIPPED
     for name in table_names(folder):

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTERRUPTED
 from optathlon.cli.flags import OPTIONAL_VALUES
@@ -53,6 +53,14 @@ _SHOWN = 80
 _LONG_WORD = re.compile(r"\S{300,}")
 
 
+class _Command(TyperCommand):
+    """A command of which some flags may have a value or none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the arguments apart."""
+        return super().parse_args(ctx, [OPTIONAL_VALUES.get(argument, argument) for argument in args])
+
+
 class _Commands(Mapping[str, Any]):
     """Commands by name, made when they are asked for."""
 
@@ -63,7 +71,7 @@ class _Commands(Mapping[str, Any]):
         if isinstance(found, typer.Typer):
             group.add_typer(found, name=name)
         else:
-            group.command(name)(found)
+            group.command(name, cls=_Command)(found)
             group.callback()(lambda: None)  # else the only command stands for the group
         made: Any = typer.main.get_command(group)
         return in_plain_words(made.commands[name])
@@ -140,15 +148,10 @@ def run_command() -> NoReturn:
         sys.exit(HARNESS_FAILED)
 
 
-def _with_values(arguments: Sequence[str]) -> list[str]:
-    """The arguments, where a flag that may have a value has one."""
-    return [OPTIONAL_VALUES.get(argument, argument) for argument in arguments]
-
-
 def _exit_code(arguments: Sequence[str]) -> Any:
     """Do the command. Where nobody reads a help, which rich takes for a failure, all is well."""
     try:
-        return command()(_with_values(arguments), standalone_mode=False)
+        return command()(arguments, standalone_mode=False)
     except SystemExit as end:
         return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
 

@@ -156,8 +156,8 @@ def _chosen(patterns: Iterable[str], plugins: Iterable[Path] | None) -> list[Kep
 
 def _sources(plugins: Iterable[Path]) -> Iterator[Kept]:
     """What the collections declare; a broken one is named on the side."""
-    from optathlon.archive.whole import COLLECTION as ARCHIVE
-    from optathlon.archive.whole import archives
+    from optathlon.archive.release import COLLECTION as ARCHIVE
+    from optathlon.archive.release import archives
     from optathlon.fetching.store import Kept
     from optathlon.registry.plugins import collection_names, load_file
     from optathlon.registry.tasks import collection

@@ -47,5 +47,5 @@ def entry(grid: Grid) -> Path:
 def three_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part blackbox/dev has these tasks only."""
     parts = {task: parts_of_tasks()[task] for task in QUICK}
-    for module in ("checking", "packing", "names", "inventory"):
+    for module in ("checking", "packing", "names"):
         monkeypatch.setattr(f"optathlon.archive.{module}.parts_of_tasks", lambda: parts)

@@ -74,7 +74,9 @@ def test_so_do_results_with_failures_and_skipped_runs(tmp_path: Path) -> None:
 def test_so_do_real_results(kind: str, tmp_path: Path, pinned_environment: None) -> None:
     optimizers, tasks = GRIDS[kind]
     out = tmp_path / "out"
-    experiment = Experiment(optimizers=optimizers, tasks=tasks, seeds=[0, 1], budget=12, out=out, executor="in-process")
+    experiment = Experiment(
+        optimizers=optimizers, tasks=tasks, seeds=[0, 1], budget="12", out=out, executor="in-process"
+    )
     run_experiment(experiment)
     assert_same_figures(load(out), tmp_path, described_in(out))
 

@@ -117,7 +117,7 @@ def test_the_commands_use_them(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    for module in ("frames", "known", "tables"):
+    for module in ("frames", "known", "names"):
         monkeypatch.setattr(f"optathlon.archive.{module}.SHIPPED", tables)
     folder = grid("lhs", seeds=(0, 1))
     told = in_process("report", folder, "--baselines", "--focus", "lhs", "--out", tmp_path / "page")

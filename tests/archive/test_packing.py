@@ -13,10 +13,11 @@ from pandas.testing import assert_frame_equal
 
 from optathlon.archive.frames import baselines
 from optathlon.archive.inventory import inventory
-from optathlon.archive.names import TableName
+from optathlon.archive.names import SHIPPED, TableName
 from optathlon.archive.packing import pack_incumbents
-from optathlon.archive.tables import SHIPPED, table_names
-from optathlon.archive.whole import archives, pack_whole
+from optathlon.archive.release import archives
+from optathlon.archive.tables import table_names
+from optathlon.archive.whole import pack_whole
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results, load
 

@@ -11,7 +11,8 @@ from pandas.testing import assert_frame_equal
 from web import Site, served
 
 from optathlon.archive.packing import pack_incumbents
-from optathlon.archive.whole import WholeArchive, pack_whole
+from optathlon.archive.release import WholeArchive
+from optathlon.archive.whole import pack_whole
 from optathlon.results.frames import load
 
 NAME = "blackbox-dev-8"
@@ -25,7 +26,7 @@ def described(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> W
     tables = tmp_path / "tables"
     pack_incumbents([entry], tables)
     (archive,) = pack_whole([entry], tmp_path / "out", tables)
-    monkeypatch.setattr("optathlon.archive.whole.SHIPPED", tables)
+    monkeypatch.setattr("optathlon.archive.release.SHIPPED", tables)
     monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path / "data"))
     return archive
 
