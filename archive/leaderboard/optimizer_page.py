@@ -204,9 +204,10 @@ def _view(regime: Regime, courses: dict[str, np.ndarray], tasks: pd.Index, numbe
 
 def chart_data(chart: Chart, shown: Sequence[str], id: str) -> dict[str, Any]:
     """The page's data, as the report's scripts read it (`analysis/report/assets/page.js`)."""
+    known = looks(shown)  # in another order, while the chart has numbers by the places in `shown`
     optimizers = [
         {"name": name, "color": look.color, "marker": look.marker, "dashed": look.line == "--"}
-        for name, look in looks(shown).items()
+        for name, look in ((name, known[name]) for name in shown)
     ]
     return {"optimizers": optimizers, "controls": {}, "charts": {id: chart}}
 

@@ -66,7 +66,8 @@ def results_on(regime: Regime, task: str) -> list[dict[str, Any]]:
     """A row for each optimizer with runs on the task, the best median first."""
     if task not in regime.beaten.index:
         return []
-    values = regime.analysis.final_values.xs(task, level="task").to_dict("index")
+    medians = regime.analysis.final_values
+    values = medians[medians.index.get_level_values("task") == task].droplevel(["task"]).to_dict("index")
     shares = regime.beaten.xs(task).to_dict()
     return [
         {"optimizer": name, "regime": regime.title, "beaten": float(shares[name])}

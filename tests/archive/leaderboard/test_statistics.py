@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
@@ -17,9 +18,9 @@ from optathlon.archive.leaderboard.addresses import addresses
 from optathlon.archive.leaderboard.beaten import beaten, beats_random
 from optathlon.archive.leaderboard.boards import boards
 from optathlon.archive.leaderboard.facets import facets
-from optathlon.archive.leaderboard.optimizer_page import Kinds, extremes, on_tasks
+from optathlon.archive.leaderboard.optimizer_page import Kinds, chart_data, course_chart, extremes, on_tasks
 from optathlon.archive.leaderboard.regime import Regime, regimes
-from optathlon.archive.leaderboard.task_page import best_known, results_on
+from optathlon.archive.leaderboard.task_page import best_known, curve_chart, results_on
 from optathlon.archive.leaderboard.together import together
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
@@ -31,7 +32,7 @@ NAMES = ["a", "b", "random"]
 def ragged(draw: st.DrawFn) -> pd.Series:
     """Losses of optimizers that lack some tasks; NaN is a run without a result."""
     losses = st.sampled_from([0.0, 1.0, 2.0, np.nan])
-    rows = {}
+    rows: dict[tuple[str, int, str], float] = {}
     for task, name in product(["s", "t", "u"], NAMES):
         if draw(st.booleans()):
             rows |= {(task, seed, name): draw(losses) for seed in range(2)}
@@ -242,6 +243,39 @@ def test_the_best_known_value(regime: Regime, plain: Results) -> None:
 def test_results_on_a_task_come_best_first(regime: Regime) -> None:
     medians = [row["median"] for row in results_on(regime, "box/f2")]
     assert len(medians) == 4 and medians == sorted(medians)
+
+
+def test_each_line_has_the_name_of_whose_it_is(regime: Regime) -> None:
+    chart, shown = course_chart([regime], "middling")
+    data = chart_data(chart, shown, "course")
+    view = chart["views"]["20|all tasks"]
+    names = [data["optimizers"][number]["name"] for number in view["optimizers"]]
+    packed = view["mid"]
+    codes = np.frombuffer(base64.b64decode(packed["data"]), "<u2").reshape(len(names), -1) / 65534
+    scaled = packed["low"] + (packed["high"] - packed["low"]) * codes
+    lines = dict(zip(names, np.exp(scaled) if packed["log"] else scaled, strict=True))
+    courses, columns = regime.courses, regime.beaten.columns.tolist()
+    others = [place for place, name in enumerate(columns) if name != "middling"]
+    expected = {
+        "middling": courses[:, columns.index("middling")].mean(axis=0),
+        "median of the others": np.nanmedian(courses[:, others], axis=1).mean(axis=0),
+        "random": courses[:, columns.index("random")].mean(axis=0),
+    }
+    assert lines.keys() == expected.keys()
+    for name, values in expected.items():
+        assert lines[name] == pytest.approx(values, abs=1e-3)
+
+
+def test_trajectories_on_a_task_have_their_names(regime: Regime) -> None:
+    chart, shown = curve_chart([regime], "box/f3")
+    data = chart_data(chart, shown, "curves")
+    view = chart["views"]["20"]
+    names = [data["optimizers"][number]["name"] for number in view["optimizers"]]
+    kind = "<f4" if view["mid"]["bits"] == 32 else "<f8"
+    last = np.frombuffer(base64.b64decode(view["mid"]["data"]), kind).reshape(len(names), -1)[:, -1]
+    medians = regime.analysis.final_values["median"]
+    assert last == pytest.approx([medians["box/f3", name] for name in names], rel=1e-6)
+    assert {*names} == {"random", "good", "middling", "flat"}
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=20))
