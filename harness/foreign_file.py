@@ -11,6 +11,8 @@ from typing import BinaryIO, cast
 
 from optathlon.errors import UsageError
 
+_POINTER = b"version https://git-lfs"
+
 
 def read_text(path: Path | Traversable, what: str, *, most_bytes: int) -> str:
     """The text of a UTF-8 file, of a `.gz` file what it holds.
@@ -40,6 +42,15 @@ def read_text(path: Path | Traversable, what: str, *, most_bytes: int) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{where} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS puts in the place of one that has not been fetched."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
 
 
 def parse_json(text: str, where: str, *, hint: str = "") -> object:

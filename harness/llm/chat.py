@@ -155,8 +155,10 @@ class Template:
                 f"the chat template writes the prompt of {example.prompt.id!r} otherwise when a response follows: use "
                 "`template: alpaca`, or a Jinja file that doesn't"
             )
-        prompt = (*self._before, *self._tokens(asked))
-        tokens = (*prompt, *self._response(asked, whole))[:max_tokens]
+        prompt, response = (*self._before, *self._tokens(asked)), self._response(asked, whole)
+        if not response:
+            raise UsageError(f"the chat template writes nothing of the response to {example.prompt.id!r}: use another")
+        tokens = (*prompt, *response)[:max_tokens]
         if len(prompt) >= len(tokens):
             raise TooLong(
                 f"the prompt of {example.prompt.id!r} has {len(prompt)} tokens, which leaves no room for a response "

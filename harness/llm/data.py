@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from optathlon.errors import MissingData, MissingDependency, UsageError
-from optathlon.foreign_file import parse_json, read_text
+from optathlon.foreign_file import is_pointer, parse_json, read_text
 from optathlon.llm.examples import Example
 from optathlon.llm.rows import FORMS, example_of
 from optathlon.paths import expanded
@@ -94,6 +94,8 @@ def rows_of(source: str, path: Path, downloads: bool) -> Iterator[tuple[object, 
 def _text(path: Path, source: str) -> str:
     if not path.is_file():
         raise _missing(source, path)
+    if is_pointer(path):
+        raise UsageError(f"{source} is a Git-LFS pointer, not the file: run `git lfs pull`")
     return read_text(path, "data file", most_bytes=_LARGEST_BYTES)
 
 

@@ -12,7 +12,7 @@ from optathlon.errors import MissingData, UsageError
 from optathlon.llm import gguf
 from optathlon.llm.smol import smol_file
 from optathlon.llm.tiny.pretraining import tiny_model
-from optathlon.llm.weight_files import Weights, read_config, refuse_what_is_too_large, weights_in
+from optathlon.llm.weight_files import Weights, read_config, refuse_pointers, refuse_what_is_too_large, weights_in
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ def load_tokenizer(model: str, *, downloads: bool = False) -> Any:
     """The tokenizer of a model, with a padding token."""
     from transformers import AutoTokenizer
 
-    folder = _folder(model, downloads)
+    folder = _present(model, downloads)
     with _layout_errors(model):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token is None:
@@ -58,7 +58,7 @@ def load_model(model: str, device: str, dtype: str, *, downloads: bool = False) 
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    folder = _folder(model, downloads)
+    folder = _present(model, downloads)
     weights = weights_in(model, folder)
     refuse_what_is_too_large(model, weights, getattr(torch, dtype).itemsize, device)
     _refuse_a_larger_configuration(model, folder, weights)
@@ -88,7 +88,7 @@ def reading(model: str, *, downloads: bool = False) -> Reading:
     """What a model can read, by its configuration. Raises as `load_model`."""
     from transformers import AutoConfig
 
-    folder = _folder(model, downloads)
+    folder = _present(model, downloads)
     read_config(model, folder)
     with _layout_errors(model):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -149,6 +149,13 @@ def checksum(model: torch.nn.Module) -> str:
         places = torch.arange(len(bits), device=bits.device) % 8191 + 1
         sums.update(f"{name} {int((bits * places).sum())}".encode())
     return sums.hexdigest()[:16]
+
+
+def _present(model: str, downloads: bool) -> Path:
+    """As `_folder`; raises `UsageError` too where files of it have not been fetched."""
+    folder = _folder(model, downloads)
+    refuse_pointers(model, folder)
+    return folder
 
 
 def _folder(model: str, downloads: bool) -> Path:

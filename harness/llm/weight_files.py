@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from optathlon.errors import UsageError
-from optathlon.foreign_file import parse_json, read_text
+from optathlon.foreign_file import is_pointer, parse_json, read_text
 
 _LARGEST_CONFIG, _LARGEST_HEADER, _LARGEST_INDEX = 16 * 2**20, 100 * 2**20, 64 * 2**20
 """Bytes of `config.json`, of what a file of weights begins with, and of an index of such files."""
-_POINTER = b"version https://git-lfs"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
@@ -25,6 +24,13 @@ class Weights(NamedTuple):
     numbers: int
 
 
+def refuse_pointers(model: str, folder: Path) -> None:
+    """Raise `UsageError` where a file is what Git LFS puts in the place of a large one."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and is_pointer(path):
+            raise UsageError(f"{path.name} of {model!r} is a Git-LFS pointer, not the file: run `git lfs pull`")
+
+
 def weights_in(model: str, folder: Path) -> Weights:
     """What the headers of a model's safetensors files say.
 
@@ -32,6 +38,8 @@ def weights_in(model: str, folder: Path) -> Weights:
     configuration asks for more layers than there are tensors, or for something else than a causal language model.
     """
     _refuse_files_elsewhere(model, folder)
+    if (folder / "adapter_config.json").exists():
+        raise UsageError(f"{model!r} is an adapter of another model (adapter_config.json): merge it into that one")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = [path.name for pattern in _PICKLED for path in folder.glob(pattern)]
@@ -83,8 +91,6 @@ def _weights_of(model: str, path: Path) -> Weights:
     try:
         with path.open("rb") as stream:
             start = stream.read(8)
-            if _POINTER.startswith(start) and start:
-                raise UsageError(f"{path.name} of {model!r} is a Git-LFS pointer, not the file: run `git lfs pull`")
             (length,) = struct.unpack("<Q", start)
             header = stream.read(length) if length <= _LARGEST_HEADER else b""
         tensors = json.loads(header)

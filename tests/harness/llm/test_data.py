@@ -90,6 +90,9 @@ def test_a_judge_is_shown_the_whole_chat() -> None:
 
 
 def test_what_can_not_be_found_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lfs.jsonl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(UsageError, match=r"lfs\.jsonl is a Git-LFS pointer, not the file: run `git lfs pull`"):
+        read_examples("lfs.jsonl", tmp_path)
     with pytest.raises(UsageError, match=r"no data file 'absent\.jsonl'"):
         read_examples("absent.jsonl", tmp_path)
     with pytest.raises(UsageError, match="no examples"):

@@ -155,6 +155,18 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(model: Path, monkeypa
     assert not load_model(str(model), "cpu", "bfloat16").training, "half the bytes have room"
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_pointers_of_git_lfs_are_no_files(model: Path, name: str) -> None:
+    (model / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n")
+    assert f"{name} of {str(model)!r} is a Git-LFS pointer, not the file: run `git lfs pull`" in refusal(model)
+
+
+def test_an_adapter_is_no_model(model: Path) -> None:
+    """Its base would be loaded from wherever it says."""
+    (model / "adapter_config.json").write_text('{"base_model_name_or_path": "/elsewhere", "peft_type": "LORA"}')
+    assert "is an adapter of another model (adapter_config.json): merge it into that one" in refusal(model)
+
+
 def test_pickled_weights_are_not_opened(model: Path, tmp_path: Path) -> None:
     import pickle
 

@@ -200,7 +200,7 @@ ASSISTANT = {"role": "assistant", "content": "b"}
         ({"instruction": "a", "chosen": "b", "rejected": "b"}, "line 2: chosen and rejected are the same"),
         ({"chosen": [USER, ASSISTANT], "rejected": [USER]}, "line 2: a chat doesn't end with what the assistant says"),
         ({"chosen": [USER, ASSISTANT], "rejected": [OTHER, ASSISTANT]}, "chosen and rejected answer different prompts"),
-        ({"chosen": [ASSISTANT], "rejected": [ASSISTANT]}, "the last turn before the response is not the user's"),
+        ({"chosen": [ASSISTANT], "rejected": [ASSISTANT]}, "the last turn before the response is neither the user's"),
         ({"id": "0", **FINE}, "the id '0' stands twice"),
     ],
 )

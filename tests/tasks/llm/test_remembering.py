@@ -114,6 +114,20 @@ def test_data_of_which_nothing_fits_are_refused(own_task: Callable[..., Any]) ->
         _ = own_task(max_new_tokens=5000).loaded.train
 
 
+def test_a_tokenizer_of_another_model_is_refused(own_task: Callable[..., Any]) -> None:
+    from optathlon.llm.models import Reading
+    from optathlon.tasks.llm.prepared_data import PreparedData
+
+    loaded = own_task().loaded
+    highest = max(max(one.tokens) for one in loaded.train)
+    assert PreparedData(loaded.setup, loaded.template, Reading(None, highest + 1)).train == loaded.train
+    strange = PreparedData(loaded.setup, loaded.template, Reading(None, highest))
+    with pytest.raises(
+        UsageError, match=f"writes the token {highest:,}, and its model knows {highest:,}: they are not"
+    ):
+        _ = strange.train
+
+
 def test_a_system_prompt_and_earlier_turns_reach_the_model(own_task: Callable[..., Any], tmp_path: Path) -> None:
     chat = [("user", "mirror a"), ("assistant", "a"), ("user", "sum of 1 2"), ("assistant", "3")]
     row = {"messages": [{"role": role, "content": said} for role, said in chat]}
