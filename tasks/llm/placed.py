@@ -6,6 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from optathlon.llm.models import checksum
+
 if TYPE_CHECKING:
     import torch
 
@@ -32,6 +34,10 @@ class Placed:
         self.model.zero_grad(set_to_none=True)
         self.model.requires_grad_(False)
         self.held = weights
+
+    def checksum(self) -> str:
+        """Of all weights."""
+        return checksum(self.model)
 
 
 def stored(model: Any) -> dict[str, torch.Tensor]:
@@ -72,6 +78,12 @@ class Quantised(Placed):
             tensor.copy_(weights[name])
         self.model = _quantised(half, self._device)
         self.held = weights
+
+    def checksum(self) -> str:
+        """Of the weights without their scales, which bitsandbytes converts when they are first used."""
+        import torch
+
+        return checksum(torch.nn.ParameterList(self.model.parameters()))
 
 
 def _quantised(model: Any, device: str) -> Any:

@@ -119,7 +119,7 @@ class TunableModel:
                 with self._trained(model):
                     yield model
                 return
-            before = checksum(model)
+            before = placed.checksum()
             tuned = _adapted(model, adapter, seed)
             try:
                 with self._trained(model):
@@ -127,7 +127,7 @@ class TunableModel:
             finally:
                 tuned.unload()
                 _forget_adapter(model)
-            if checksum(model) != before:
+            if placed.checksum() != before:
                 placed.held = None
                 raise OptathlonError("an adapter has changed the base model; the process is not to be trusted any more")
 
