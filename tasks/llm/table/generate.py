@@ -1,6 +1,6 @@
 """Making a table: `python -m optathlon.tasks.llm.table.generate sft-tiny sft-tiny.parquet`.
 
-On one core `sft-tiny` takes about an hour, `sft-smol` about two. The file is written anew after each configuration, and
+On one core `sft-tiny` takes about an hour, `sft-smol` about two. The file is written again after each configuration, and
 what it holds already is kept: the command goes on where it, or whoever made the file, was ended.
 """
 
@@ -58,7 +58,7 @@ def _earlier(path: Path, origin: Mapping[str, str]) -> list[Row]:
     theirs = {name.decode(): value.decode() for name, value in (held.schema.metadata or {}).items()}
     for name, ours in origin.items():
         if theirs.get(name) != ours:
-            raise UsageError(f"{path} is of the {name} {theirs.get(name)}, not {ours}: move it away to begin anew")
+            raise UsageError(f"{path} is of the {name} {theirs.get(name)}, not {ours}: move it away to start again")
     return list(held.to_pylist())
 
 

@@ -185,7 +185,7 @@ def test_a_table_goes_on_where_it_was_ended(llm_cache: Path, tmp_path: Path, mon
     assert list(longer["schedule"]) == ["cosine"] * 3 + ["constant"] * 3
     assert list(longer["loss"])[:3] == [-1.0, -2.0, -3.0] and (longer["loss"][3:] > 0).all()
     pq.write_table(marked.replace_schema_metadata({**(held.schema.metadata or {}), b"model": b"another"}), path)
-    with pytest.raises(UsageError, match=r"is of the model another, not \w+: move it away to begin anew"):
+    with pytest.raises(UsageError, match=r"is of the model another, not \w+: move it away to start again"):
         generate.main(["sft-tiny", str(path)])
 
 
