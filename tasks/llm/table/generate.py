@@ -1,7 +1,7 @@
 """Making a table: `python -m optathlon.tasks.llm.table.generate sft-tiny sft-tiny.parquet`.
 
-On one core `sft-tiny` takes about an hour, `sft-smol` about two. The file is written anew after each configuration, and
-what it holds already is kept: the command goes on where it, or whoever made the file, was ended.
+On one core `sft-tiny` takes about an hour, `sft-smol` about two. The file is written again after each configuration,
+and what it holds already is kept: the command goes on where it, or whoever made the file, was ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from optathlon.errors import UsageError, unknown
+from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import versions
 from optathlon.tasks.llm.kinds.sft import SFT
+from optathlon.tasks.llm.parts import PARTS
+from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.table.grid import TABLES, VARIED, Table
 from optathlon.trial import Result
 
@@ -23,6 +26,11 @@ KEPT = (
     *("test/1-win_rate", "test/1-lc_win_rate", "test/1-exact_match", "test/loss", "test/length"),
 )
 """The measures that the table keeps."""
+_DECISIVE = (
+    *("judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
+    *("epochs", "max_tokens", "max_new_tokens", "dtype"),
+)
+"""The keys of a setup that decide what its trials give."""
 
 Row = dict[str, Any]
 
@@ -48,8 +56,16 @@ def _measures(result: Result) -> Row:
     return {name: known.get(name) for name in KEPT}
 
 
+def _origin(setup: Setup, model: str) -> dict[str, str]:
+    """What rows come from: those of other origins can't stand in one table."""
+    examples = [example for part in PARTS for example in setup.examples(part)]
+    asked = [(example.prompt.instruction, example.prompt.answer, example.response) for example in examples]
+    how = [getattr(setup, name) for name in _DECISIVE]
+    return {"model": model, "data": short_hash(repr(asked)), "setup": short_hash(repr(how)), "versions": versions()}
+
+
 def _earlier(path: Path, origin: Mapping[str, str]) -> list[Row]:
-    """The rows of a file. Raises `UsageError` where they are of another model, setup or versions of libraries."""
+    """The rows of a file. Raises `UsageError` where they are of another origin."""
     import pyarrow.parquet as pq
 
     if not path.exists():
@@ -58,7 +74,7 @@ def _earlier(path: Path, origin: Mapping[str, str]) -> list[Row]:
     theirs = {name.decode(): value.decode() for name, value in (held.schema.metadata or {}).items()}
     for name, ours in origin.items():
         if theirs.get(name) != ours:
-            raise UsageError(f"{path} is of the {name} {theirs.get(name)}, not {ours}: move it away to begin anew")
+            raise UsageError(f"{path} is of the {name} {theirs.get(name)}, not {ours}: move it away to start again")
     return list(held.to_pylist())
 
 
@@ -82,7 +98,7 @@ def main(arguments: Sequence[str]) -> None:
         raise unknown("table", name, TABLES)
     table = TABLES[name]
     task = SFT(f"llm/sft/{table.setup.name}/lc-win-rate", table.setup, ("lc-win-rate",))
-    origin = {"model": task.loaded.base.checksum, "setup": table.setup.identity, "versions": versions()}
+    origin = _origin(table.setup, task.loaded.base.checksum)
     rows = _earlier(path, origin)
     known = {_key(row) for row in rows}
     planned = list(table.planned())

@@ -83,7 +83,7 @@ def test_the_landscape_of_smol_is_a_real_one() -> None:
     full = rows[rows["epochs"] == 2]
     best = (1 - full["test/1-exact_match"]).groupby(full["learning_rate"]).max()
     assert best.index[0] < best.idxmax() < best.index[-1]
-    assert best.max() > 0.4 and best.iloc[0] < best.max() - 0.2 and best.iloc[-1] < best.max() - 0.3
+    assert best.max() > 0.4 and max(best.iloc[0], best.iloc[-1]) < best.max() - 0.2
     assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.8
     assert spearmanr(rows["1-win_rate"], rows["1-exact_match"]).statistic > 0.7
     assert spearmanr(rows["1-win_rate"], rows["test/1-exact_match"]).statistic > 0.7
@@ -184,8 +184,8 @@ def test_a_table_goes_on_where_it_was_ended(llm_cache: Path, tmp_path: Path, mon
     longer = pq.read_table(path).to_pandas()
     assert list(longer["schedule"]) == ["cosine"] * 3 + ["constant"] * 3
     assert list(longer["loss"])[:3] == [-1.0, -2.0, -3.0] and (longer["loss"][3:] > 0).all()
-    pq.write_table(marked.replace_schema_metadata({**(held.schema.metadata or {}), "model": "another"}), path)
-    with pytest.raises(UsageError, match=r"is of the model another, not \w+: move it away to begin anew"):
+    pq.write_table(marked.replace_schema_metadata({**(held.schema.metadata or {}), b"model": b"another"}), path)
+    with pytest.raises(UsageError, match=r"is of the model another, not \w+: move it away to start again"):
         generate.main(["sft-tiny", str(path)])
 
 
