@@ -40,6 +40,7 @@ def weights_in(model: str, folder: Path) -> Weights:
     _refuse_files_elsewhere(model, folder)
     if (folder / "adapter_config.json").exists():
         raise UsageError(f"{model!r} is an adapter of another model (adapter_config.json): merge it into that one")
+    config = read_config(model, folder)
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = [path.name for pattern in _PICKLED for path in folder.glob(pattern)]
@@ -47,7 +48,6 @@ def weights_in(model: str, folder: Path) -> Weights:
         raise UsageError(f"{model!r} has no weights in safetensors files, {what}: convert or fetch them")
     found = [_weights_of(model, path) for path in files]
     weights = Weights(sum(one.tensors for one in found), sum(one.numbers for one in found))
-    config = read_config(model, folder)
     _refuse_another_kind(model, config)
     layers = [config[name] for name in _LAYERS if isinstance(config.get(name), int)]
     if layers and max(layers) > weights.tensors:

@@ -145,10 +145,11 @@ def test_the_reference_is_held_from_trial_to_trial(loaded: Any, monkeypatch: pyt
 
 
 def test_prompts_are_encoded_once(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = loaded.prompts("test", "briefly"), loaded.encoded("test")
-    monkeypatch.setattr(loaded, "template", None)
-    assert (loaded.prompts("test", "briefly"), loaded.encoded("test")) == known
-    assert known[0] != loaded._prompts.get(("test", ""))
+    data = loaded.data
+    known = data.prompts("test", "briefly"), data.encoded(data.examples("test"))
+    assert known[0] != data.prompts("test")
+    monkeypatch.setattr(data, "_template", None)
+    assert (data.prompts("test", "briefly"), data.encoded(data.examples("test"))) == known
 
 
 def test_packed_trainings_are_those_of_padded_ones(loaded: Any, llm_cache: Path) -> None:
