@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.completion import ids
+from optathlon.cli.candidates import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
 from optathlon.cli.flags import Json, Plugins
 from optathlon.cli.output import show

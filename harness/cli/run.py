@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.completion import optimizer_ids, task_ids
+from optathlon.cli.candidates import optimizer_ids, task_ids
 from optathlon.cli.env import Yes, offer_environments
 from optathlon.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from optathlon.cli.flags import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optathlon.cli.completion import optimizer_ids, task_ids
+from optathlon.cli.candidates import optimizer_ids, task_ids
 from optathlon.cli.names import separated
 from optathlon.errors import UsageError
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optathlon.cli import subset_validate
-from optathlon.cli.completion import optimizer_ids
+from optathlon.cli.candidates import optimizer_ids
 from optathlon.cli.flags import LAST_SEED, duration_option, path_argument, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
