@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from itertools import product
 from typing import Any
@@ -21,6 +22,7 @@ from scipy.stats import rankdata
 
 from optathlon.analysis.stats.importance import hyperparameter_importance
 from optathlon.errors import UsageError
+from optathlon.installation import as_installed
 
 FLAT = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0), "z": (1, 100), "k": 3})
 
@@ -162,5 +164,5 @@ def test_nothing_to_learn_from() -> None:
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
-    with pytest.raises(UsageError, match=r"pip install 'optathlon\[sklearn\]'"):
+    with pytest.raises(UsageError, match=re.escape(as_installed("pip install 'optathlon[sklearn]'"))):
         importance(FLAT, trials_of(FLAT, lambda c: c["x"], 100))

@@ -22,6 +22,7 @@ from roster import CHEAP, CLASSES, EXPENSIVE, OPTIMIZERS, SEEDLESS, early, probl
 
 from optathlon import Capability, Optimizer, Result
 from optathlon.errors import MissingDependency, UsageError
+from optathlon.installation import as_installed
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.registry.options import checked_options
 from optathlon.testing.conformance import NonConformance, optimizer_checks
@@ -171,7 +172,7 @@ def test_a_missing_library_is_named_with_the_command(name: str, monkeypatch: pyt
         monkeypatch.setattr(
             importlib.util, "find_spec", lambda one, hidden=package: None if one == hidden else find(one)
         )
-        command = cls.install or f"pip install {package}"
+        command = as_installed(cls.install or f"pip install {package}")
         with pytest.raises(
             MissingDependency, match=re.escape(f"the optimizer '{name}' needs the package '{package}': {command}")
         ):
