@@ -67,8 +67,9 @@ lint: $(VENV)/.test ## Style, types and the direction of imports
 docs: $(VENV)/.docs ## Build the documentation as a site: build/docs/site/index.html
 	$(BIN)/python docs/site/build.py
 
-pages: $(VENV)/.test ## Renew what pages say of the code: optimizers, commands, keys, extras
+pages: $(VENV)/.test ## Renew what pages and stored facts say of the code: optimizers, commands, keys, extras, tasks
 	$(BIN)/python docs/generated.py --write
+	$(BIN)/python docs/facts.py --write
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)

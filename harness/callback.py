@@ -14,23 +14,25 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from optathlon.encoding import UnitCube
 from optathlon.errors import OptathlonError, SearchSpaceExhausted
 from optathlon.generators import LentGenerators
+from optathlon.lazy import lazy_module
 from optathlon.trial import Result, Trial
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
+else:
+    np = lazy_module("numpy")
 
 Answer = Any
 """What the function returns to the library: most often a loss."""
 
-Minimize = Callable[[Callable[[np.ndarray], Answer]], object]
+Minimize = Callable[[Callable[["np.ndarray"], Answer]], object]
 """A library's loop over the function that it is given."""
 
-Evaluate = Callable[[np.ndarray], Result]
+Evaluate = Callable[["np.ndarray"], Result]
 """The result at a point of the unit cube, shape (d,)."""
 
 _PATIENCE_S = 10.0

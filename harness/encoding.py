@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from optathlon.lazy import lazy_module
 from optathlon.space import decode, plain
 from optathlon.trial import Value
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
     from ConfigSpace import hyperparameters as hp
 else:
+    np = lazy_module("numpy")
     hp = lazy_module("ConfigSpace.hyperparameters")
 
 

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from optathlon.errors import InvalidConfiguration, UsageError
 from optathlon.lazy import lazy_module
 from optathlon.trial import Value
 
 if TYPE_CHECKING:
+    import numpy as np
     from ConfigSpace import ConfigurationSpace
     from ConfigSpace import hyperparameters as hp
 else:
+    np = lazy_module("numpy")
     hp = lazy_module("ConfigSpace.hyperparameters")
 
 _BOUND_SLACK = 1e-9

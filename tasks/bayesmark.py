@@ -31,7 +31,8 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem
 from optathlon.resources import Resources
-from optathlon.task import PROBES, Collection, Task, short_hash
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import PROBES, Task, short_hash
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ _RECOMMENDED = ("nll", "mse")
 """The smoother metrics."""
 
 
-class Bayesmark(Collection):
+class Bayesmark(StoredFacts):
     """`bayesmark/MODEL/DATASET/METRIC`, in Bayesmark's names: `bayesmark/SVM/digits/nll`."""
 
     name: ClassVar[str] = "bayesmark"
@@ -332,7 +333,7 @@ class Bayesmark(Collection):
             raise KeyError(id)
         return BayesmarkTask(*match.groups())
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each task; a search space is made for each model and what it learns."""
         spaces: dict[tuple[str, Learning], ConfigurationSpace] = {}
         for id in self.ids():

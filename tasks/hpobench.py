@@ -33,7 +33,8 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.lazy import lazy_module
 from optathlon.problem import Objective, Problem
-from optathlon.task import Collection, Task
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import Task
 from optathlon.trial import Result, Value
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class HPOBenchTask(Task):
         )
 
 
-class HPOBench(Collection):
+class HPOBench(StoredFacts):
     """`hpobench/FAMILY/DATASET`."""
 
     name: ClassVar[str] = "hpobench"
@@ -320,7 +321,7 @@ class HPOBench(Collection):
         best = replace(first, optimum=BENCHMARKS[family].optima[dataset])
         return HPOBenchTask(id, family, dataset, (best, *others) if variant != family else (best,))
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each table."""
         for id in self.ids():
             _, variant, dataset = id.split("/")

@@ -25,7 +25,8 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective, Problem
-from optathlon.task import Collection, Task
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import Task
 from optathlon.trial import Result
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _P = {
 _ID = re.compile(rf"mfh/h([36])/({'|'.join(QUALITIES)})")
 
 
-class MultiFidelityHartmann(Collection):
+class MultiFidelityHartmann(StoredFacts):
     """Ids read `mfh/h{dimension}/{quality}`, e.g. `mfh/h3/good`: dimensions 3 and 6, four qualities."""
 
     name = "mfh"
@@ -84,7 +85,7 @@ class MultiFidelityHartmann(Collection):
             raise KeyError(id)
         return HartmannTask(int(match[1]), match[2])
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each dimension."""
         for dimension in OPTIMA:
             ids = [f"mfh/h{dimension}/{quality}" for quality in QUALITIES]

@@ -37,12 +37,14 @@ def count_lines(groups: Iterable[Group]) -> Iterator[str]:
     """A table of task types by what a trial does, and how many tasks have what else one chooses by."""
     cells: Counter[tuple[TaskType, Evaluation]] = Counter()
     shared: Counter[str] = Counter()
-    absent = 0
+    listed: Counter[str] = Counter()
     for group in groups:
         facts, number = group.facts, len(group.ids)
         cells[facts.type, facts.kind] += number
-        shared.update({trait: number for trait, holds in TRAITS.items() if holds(facts)})
-        absent += 0 if is_installed(group.collection) else number
+        for trait, holds in TRAITS.items():
+            shared[trait] += number if holds(facts) else 0
+        listed[group.collection] += number
+    absent = sum(number for collection, number in listed.items() if not is_installed(collection))
     yield from _table(cells)
     yield ""
     for trait in TRAITS:

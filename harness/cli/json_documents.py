@@ -67,8 +67,6 @@ def show_json_list(documents: Iterable[object]) -> None:
 def _plain(value: Any) -> Any:
     """What JSON can hold; anything else as its text."""
     match value:
-        case Mapping():
-            return {str(key): _plain(one) for key, one in value.items()}
         case Enum():
             return _plain(value.value)
         case str() | bool() | int() | None:
@@ -77,6 +75,8 @@ def _plain(value: Any) -> Any:
             return value if math.isfinite(value) else None
         case list() | tuple():
             return [_plain(one) for one in value]
+        case Mapping():
+            return {str(key): _plain(one) for key, one in value.items()}
     return _plain(value.item()) if hasattr(value, "item") else str(value)  # a number of numpy
 
 
@@ -136,14 +136,18 @@ def _default(value: object) -> object:
 
 def task_documents(groups: Iterable[Group]) -> Iterator[TaskDocument]:
     """What `list` says of tasks."""
-    return (_task_document(id, group.facts) for group in groups for id in group.ids)
+    for group in groups:
+        known = _facts_document(group.facts)
+        yield from (_task_document(id, known) for id in group.ids)
 
 
-def _task_document(id: str, facts: Facts) -> TaskDocument:
+def _facts_document(facts: Facts) -> Mapping[str, Any]:
     values = asdict(facts)
-    kind = values.pop("kind")
-    document = {"id": id, "kind": "task", "collection": id.partition("/")[0], "evaluation": kind, **values}
-    return cast("TaskDocument", document)
+    return {"evaluation": values.pop("kind"), **values}
+
+
+def _task_document(id: str, known: Mapping[str, Any]) -> TaskDocument:
+    return cast("TaskDocument", {"id": id, "kind": "task", "collection": id.partition("/")[0], **known})
 
 
 def task_details(task: Task) -> TaskDetails:
@@ -151,7 +155,7 @@ def task_details(task: Task) -> TaskDetails:
     from optathlon.registry.facts import known_facts
 
     return {
-        **_task_document(task.id, known_facts([task.id])[task.id]),
+        **_task_document(task.id, _facts_document(known_facts([task.id])[task.id])),
         "version": task.version,
         "metadata": dict(task.metadata),
         "problem": _problem_document(task.problem),

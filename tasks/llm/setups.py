@@ -20,7 +20,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from optathlon.data import data_root
 from optathlon.errors import UsageError, first_complaint, unknown
-from optathlon.llm import smol
 from optathlon.llm.chat import Learnt
 from optathlon.llm.data import read_rows, refuse_shared_prompts
 from optathlon.llm.examples import Example, with_system
@@ -355,13 +354,6 @@ SMOL = Setup(
 )
 
 _SETUPS: Mapping[str, Setup] = MappingProxyType({setup.name: setup for setup in (TINY, SMOL)})
-
-
-def setup_names() -> list[str]:
-    """`tiny`, `smol` where its model has been fetched, and the setups in the data folder."""
-    folder = data_root() / "llm"
-    built_in = [TINY.name, *([SMOL.name] if (folder / smol.FILE).is_file() else [])]
-    return [*built_in, *sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in _SETUPS)]
 
 
 def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setup:

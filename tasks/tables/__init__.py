@@ -18,6 +18,7 @@ from optathlon.tasks.tables.listed import LISTED
 
 if TYPE_CHECKING:
     from optathlon.facts import Facts
+    from optathlon.tables.descriptor import Descriptor
 
 _RECOMMENDED = frozenset({"steplaw", "steplaw-tokens", "nas-bench-macro"})
 
@@ -43,11 +44,8 @@ class Tables(Collection):
 
     def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """The tables that are there, each with what its descriptor says."""
-        from optathlon.tables.descriptor import Descriptor
-
         for table in self._present():
-            descriptor = Descriptor.model_validate(_content(table))
-            yield descriptor.facts(download=True, recommended=table in _RECOMMENDED), list(self._ids(table))
+            yield _descriptor(table).facts(download=True, recommended=table in _RECOMMENDED), list(self._ids(table))
 
     def _present(self) -> Iterator[str]:
         folder = data_root() / self.name
@@ -56,6 +54,12 @@ class Tables(Collection):
     def _ids(self, table: str) -> Iterator[str]:
         _, groups = LISTED[table]
         return (f"{self.name}/{table}/{group}".removesuffix("/") for group in groups)
+
+
+def _descriptor(table: str) -> Descriptor:
+    from optathlon.tables.descriptor import Descriptor
+
+    return Descriptor.model_validate(_content(table))
 
 
 def _content(table: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem
-from optathlon.task import Collection
+from optathlon.stored_facts import StoredFacts
 from optathlon.tasks.trainings.datasets import BUNDLED, DATASETS, Learning
 from optathlon.tasks.trainings.family import Family
 from optathlon.tasks.trainings.task import FIT_SECONDS, TrainingTask, error_of, size_of
@@ -22,7 +22,7 @@ _ERRORS = {
 }
 
 
-class Trainings(Collection):
+class Trainings(StoredFacts):
     """A collection whose tasks each train one model family on one data set.
 
     Ids are `NAME/FAMILY/DATASET`, and with a second objective `NAME/FAMILY-size/DATASET` (the size of the fitted model,
@@ -66,7 +66,7 @@ class Trainings(Collection):
             raise KeyError(id)
         return TrainingTask(id, family, self.families[family], dataset, self._objectives(family, suffix, dataset))
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each task; the search spaces are made once for each family and what it learns."""
         known: dict[tuple[str, str, Learning], Facts] = {}
         for family, variant, dataset in self._listed():

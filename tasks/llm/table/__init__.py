@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Fidelity, Objective, Problem
-from optathlon.task import Collection, Task
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import Task
 from optathlon.tasks.llm.objectives import MEANINGS, QUALITY
 from optathlon.tasks.llm.table.grid import TABLES, VARIED, Table
 from optathlon.trial import Result, Status
@@ -38,7 +39,7 @@ _NO_MEASURES = ("seed", "epochs", "status")
 Row = tuple[Any, ...]
 
 
-class LLMTable(Collection):
+class LLMTable(StoredFacts):
     """`llm-table/sft-SETUP` and `llm-table/sft-SETUP/OBJECTIVE[+OBJECTIVE…]`."""
 
     name: ClassVar[str] = "llm-table"
@@ -55,7 +56,7 @@ class LLMTable(Collection):
         table, objectives = _parts(id)
         return TableTask(id, table, objectives)
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each task; the tables are not read for them."""
         for id in self.ids():
             table, names = _parts(id)
@@ -94,7 +95,7 @@ class TableTask(Task):
         self.id = id
         self._table = table
         self._chosen = tuple(OFFERED[name] for name in objectives)
-        self.metadata = {"setup": table.setup.name, "table": table.name}
+        self.metadata = {"setup": table.setup_name, "table": table.name}
 
     @cached_property
     def problem(self) -> Problem:

@@ -8,10 +8,12 @@ from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from optathlon.tasks.llm.setups import SMOL, TINY, Setup
+from optathlon.tasks.llm.setup_names import SMOL, TINY
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
+
+    from optathlon.tasks.llm.setups import Setup
 
 VARIED = ("method", "learning_rate", "batch_size", "optimizer", "schedule", "rank")
 """What tells configurations apart."""
@@ -70,8 +72,8 @@ class Table:
 
     Parameters
     ----------
-    setup:
-        What is tuned on what.
+    setup_name:
+        Of the setup: what is tuned on what.
     tunings:
         In words.
     grids:
@@ -84,7 +86,7 @@ class Table:
         The objectives of its tasks that are listed, several joined by `+`.
     """
 
-    setup: Setup
+    setup_name: str
     tunings: str
     grids: tuple[Grid, ...]
     stored: int
@@ -94,7 +96,14 @@ class Table:
     @property
     def name(self) -> str:
         """The second part of its ids, and the file's name without its ending."""
-        return f"sft-{self.setup.name}"
+        return f"sft-{self.setup_name}"
+
+    @property
+    def setup(self) -> Setup:
+        """The setup that was tuned."""
+        from optathlon.tasks.llm.setups import load_setup
+
+        return load_setup(self.setup_name)
 
     @property
     def epochs(self) -> int:
@@ -156,7 +165,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         table.name: table
         for table in (
             Table(
-                setup=TINY,
+                setup_name=TINY,
                 tunings="full and low-rank tunings of a tiny language model",
                 grids=(_TINY_GRID,),
                 stored=1,
@@ -164,7 +173,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 listed=(*_WITHOUT_CLOCK, "lc-win-rate+seconds"),
             ),
             Table(
-                setup=SMOL,
+                setup_name=SMOL,
                 tunings="low-rank tunings of SmolLM2-135M-Instruct",
                 grids=_SMOL_GRIDS,
                 stored=4,

@@ -16,7 +16,8 @@ from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.resources import Resources
-from optathlon.task import PROBES, Collection, Task, short_hash
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import PROBES, Task, short_hash
 from optathlon.tasks.trainings.datasets import DATASETS
 from optathlon.tasks.trainings.networks.architectures import ARCHITECTURES, LARGEST
 from optathlon.trial import Result, Status
@@ -30,7 +31,7 @@ _ERRORS = {"classification": Objective("error", "minimize", 0.0, 1.0, reference=
 _ERRORS["regression"] = Objective("error", "minimize", 0.0, reference=1.0)
 
 
-class Networks(Collection):
+class Networks(StoredFacts):
     """`networks/{mlp,cnn}/DATASET`, and with the number of weights as second objective `networks/{mlp,cnn}-size/…`."""
 
     name: ClassVar[str] = "networks"
@@ -50,7 +51,7 @@ class Networks(Collection):
                 return NetworkTask(id, architecture, dataset, _objectives(variant, dataset))
         raise KeyError(id)
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each task: there are few."""
         for architecture, variant, dataset in _listed():
             id, data = f"{self.name}/{architecture}{variant}/{dataset}", DATASETS[dataset]

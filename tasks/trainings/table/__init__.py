@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.problem import Objective, Problem
-from optathlon.task import Collection, Task
+from optathlon.stored_facts import StoredFacts
+from optathlon.task import Task
 from optathlon.tasks.trainings.datasets import DATASETS
 from optathlon.tasks.trainings.table.tables import SECONDS, SEEDS, SOURCES, WEIGHTS, Source, file_name
 from optathlon.tasks.trainings.task import error_of
@@ -31,7 +32,7 @@ _VARIANTS: Mapping[str, Objective] = {"-mo": SECONDS, "-size": WEIGHTS}
 Row = tuple[Any, ...]
 
 
-class TrainingTable(Collection):
+class TrainingTable(StoredFacts):
     """`training-table/{pipeline,network}/DATASET`, with `-mo` and `-size` for two objectives."""
 
     name: ClassVar[str] = "training-table"
@@ -49,7 +50,7 @@ class TrainingTable(Collection):
                 return TableTask(id, source, variant, dataset)
         raise KeyError(id)
 
-    def facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
+    def derived_facts(self) -> Iterator[tuple[Facts, Sequence[str]]]:
         """A group for each task: there are few."""
         for source, variant, dataset in _listed():
             id, data = f"{self.name}/{source}{variant}/{dataset}", DATASETS[dataset]

@@ -17,7 +17,8 @@ from optathlon.fetching.origins import Published
 from optathlon.fetching.store import Condition, Kept
 from optathlon.llm.models import load_model, load_tokenizer
 from optathlon.llm.smol import FILE, SOURCE
-from optathlon.tasks.llm.setups import SMOL, setup_names
+from optathlon.tasks.llm.setup_names import setup_names
+from optathlon.tasks.llm.setups import SMOL
 
 pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")

@@ -11,7 +11,8 @@ from facts_check import recommended, require_facts_of_tasks
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm import LLM
-from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup, setup_names
+from optathlon.tasks.llm.setup_names import setup_names
+from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup
 
 
 def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+../../harness/stored_facts.py
