@@ -11,24 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from annotated_types import Ge, Le
 
 from optathlon.continuing import Finished
 from optathlon.encoding import Choice, Dimension, Number, dimensions
 from optathlon.fidelity import Schedule, asked_level
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.options import Positive, Probability, Reduction
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
     from parameterspace.condition import Condition
-else:
-    np = lazy_module("numpy")
 
 _BRACKETS = 1_000_000
 """More than any budget allows."""

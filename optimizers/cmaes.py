@@ -15,22 +15,17 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from annotated_types import Ge
 
 from optathlon.encoding import Choice, Number, OneHot, UnitCube, dimensions, levels, tempered
 from optathlon.errors import SearchSpaceExhausted
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive, Share
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 PopulationSize = Annotated[int, Ge(4)]
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 from annotated_types import Gt, Le
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import dimensions
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 
 class COBYQA(Optimizer):

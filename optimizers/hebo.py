@@ -11,20 +11,18 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
+import numpy as np
+
 from optathlon.encoding import Choice, Dimension, Number, dimensions, tempered
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.options import Plural, Positive, Weight
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from hebo.design_space.design_space import DesignSpace
     from hebo.optimizers.abstract_optimizer import AbstractOptimizer
-else:
-    np = lazy_module("numpy")
 
 _LARGEST = 1e15
 """Numbers and losses beyond are not left to HEBO, which squares them in single precision (at most 3.4e38)."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optathlon.encoding import Choice, Nesting, Number, dimensions, walk
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Count, Positive, Share
 from optathlon.problem import Problem
@@ -22,10 +23,7 @@ from optathlon.space import plain
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
-else:
-    np = lazy_module("numpy")
 
 
 class _HyperoptOptimizer(Optimizer):

@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive, Probability, Weight
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 
 class _NevergradOptimizer(Optimizer):

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import dimensions
 from optathlon.errors import SearchSpaceExhausted
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive, Share
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _MOST_OF_AGS = 10
 """Dimensions; a constant of its source code."""

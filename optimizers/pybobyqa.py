@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 from annotated_types import Gt, Lt
 
 from optathlon.callback import CubeLoop, Evaluate, loss
 from optathlon.encoding import dimensions
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 
 class PyBOBYQA(Optimizer):

@@ -5,24 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from annotated_types import Ge
 
 from optathlon.callback import Callback, Ended
 from optathlon.encoding import Dimension, Number, UnitCube, dimensions
 from optathlon.generations import Generations
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Share
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _MOST_RESTARTS = 9
 """As pycma recommends."""

@@ -8,22 +8,17 @@ converges, it starts again with another seed and population.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from annotated_types import Ge
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import dimensions
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _ENDLESS = 10**8
 """Generations, where a method does the same in each."""

@@ -6,20 +6,18 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from optathlon.encoding import UnitCube, forbidden
 from optathlon.errors import OptathlonError
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
     from scipy.stats.qmc import QMCEngine
-else:
-    np = lazy_module("numpy")
 
 _BLOCK = 64
 """Points drawn and decoded at once; a power of two keeps Sobol's sequence balanced."""

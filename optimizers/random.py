@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optathlon.lazy import lazy_module
+import numpy as np
+
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.space import decode
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
-else:
-    np = lazy_module("numpy")
 
 _BLOCK = 64
 """Configurations sampled and decoded at once: several times cheaper than one by one."""

@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from annotated_types import Gt, Le
 
 from optathlon.callback import CubeLoop, Evaluate, Split, loss
 from optathlon.encoding import Choice, Dimension, Number, UnitCube, dimensions
 from optathlon.errors import SearchSpaceExhausted
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _MOST_EVALUATIONS = 100_000
 """Of DIRECT, which asks for memory for all of them."""

@@ -8,19 +8,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions, tempered
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.options import Positive
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _LARGEST = 1e30
 """Numbers and losses beyond are not left to scikit-learn, whose trees compute in single precision (at most 3.4e38)."""

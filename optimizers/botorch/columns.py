@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optathlon.encoding import Choice, Number, UnitCube, dimensions
-from optathlon.lazy import lazy_module
 from optathlon.trial import Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
     from torch import Tensor
-else:
-    np = lazy_module("numpy")
 
 
 class Columns:

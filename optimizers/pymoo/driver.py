@@ -9,19 +9,17 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from optathlon.encoding import Choice, Dimension, Number, UnitCube, dimensions, tempered
 from optathlon.generations import Generations
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer, Pending
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from ConfigSpace import ConfigurationSpace
-else:
-    np = lazy_module("numpy")
 
 MIXED = frozenset({Capability.CATEGORICALS})
 """What pymoo's mixed variables make possible."""

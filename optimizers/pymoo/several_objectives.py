@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 from annotated_types import Ge
 
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability
 from optathlon.optimizers.pymoo.driver import CONSTRAINED, MIXED, CubeOptimizer, MixedOptimizer
 from optathlon.options import Plural, Positive, Probability, Share, Weight
 from optathlon.problem import Problem
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = lazy_module("numpy")
 
 _PARETO = frozenset({Capability.MULTI_OBJECTIVE, Capability.ASYNCHRONOUS})
 

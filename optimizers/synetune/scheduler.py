@@ -10,22 +10,19 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 from annotated_types import Ge, Le
 
 from optathlon.encoding import Choice, Dimension, Number, dimensions
 from optathlon.errors import SearchSpaceExhausted
 from optathlon.generators import LentGenerators
-from optathlon.lazy import lazy_module
 from optathlon.optimizer import Capability, Optimizer
 from optathlon.problem import Problem
 from optathlon.trial import Result, Trial, Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from syne_tune.backend.trial_status import Trial as Native
     from syne_tune.optimizer.scheduler import TrialScheduler
-else:
-    np = lazy_module("numpy")
 
 Percent = Annotated[int, Ge(1), Le(99)]
 
