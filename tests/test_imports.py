@@ -93,6 +93,9 @@ NEEDS_NO_SPACE = [
     "--version",
     "completion bash",
     "init optimizer made.py",
+    "list subsets",
+    "info subset:blackbox",
+    "data path",
     "info random",
     "info smac-bb",
     "info bbob",
@@ -114,13 +117,10 @@ NEEDS_NO_SPACE = [
     "list tasks bbob/* --where dims<=2 --json",
     "env list",
     "data list",
-    "data path",
-    "list subsets",
-    "info subset:blackbox",
     "status grid",
     "status grid --json",
 ]
-"""Those that read results come last."""
+"""Those that load adapters come after those that don't, and those that read results last."""
 
 JUDGING = """
 import optathlon.analysis
