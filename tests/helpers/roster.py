@@ -24,11 +24,9 @@ from optathlon.registry.options import canonical_options, checked_options
 from optathlon.registry.tasks import make_task
 from optathlon.remote.environments import missing
 
-CLASSES: dict[str, Any] = {
-    point.name: point.load()
-    for point in entry_points(group="optathlon.optimizers")
-    if point.name != "portfolio"  # which needs a file: tests/optimizers/test_portfolio.py
-}
+LISTED: dict[str, Any] = {point.name: point.load() for point in entry_points(group="optathlon.optimizers")}
+CLASSES = {name: cls for name, cls in LISTED.items() if name != "portfolio"}
+"""Without what needs a file: tests/optimizers/test_portfolio.py."""
 
 _SHORTER = {
     r"init|startup|warmup|min_samples|kernels|generations": 2,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from roster import CLASSES
+from roster import LISTED
 
 from optathlon import Capability
 from optathlon.errors import UsageError
@@ -16,10 +16,10 @@ def test_the_command_lists_those_that_declare_it(
 ) -> None:
     done = in_process("list", "optimizers", "--where", capability, "--names")
     assert done.returncode == 0
-    declaring = {name for name, cls in CLASSES.items() if capability in cls.capabilities}
+    declaring = {name for name, cls in LISTED.items() if capability in cls.capabilities}
     assert set(done.stdout.split()) == declaring
     others = in_process("list", "optimizers", "--where", f"not {capability}", "--names")
-    assert set(others.stdout.split()) == CLASSES.keys() - declaring
+    assert set(others.stdout.split()) == LISTED.keys() - declaring
 
 
 @pytest.mark.parametrize("kind", ["collections", "subsets"])
@@ -37,7 +37,7 @@ def test_broken_packages_are_named_beside_the_list(
     def broken(name: str) -> type:
         if name == "sobol":
             raise UsageError("'sobol' is broken")
-        return CLASSES[name]
+        return LISTED[name]
 
     monkeypatch.setattr(optimizers, "optimizer_class", broken)
     done = in_process("list", "optimizers", "--where", "conditions", "--names")
