@@ -17,7 +17,7 @@ _SHAPE = 2.0
 _LEAST_VARIANCE = 1e-9
 """The least level of the variances within tasks that is taken for possible, against the mean square of differences."""
 
-_CACHED = 20_000
+_CACHED = 10_000
 """Tasks x pairs that are sampled at once: as many as a processor's cache holds."""
 
 

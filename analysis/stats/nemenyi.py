@@ -7,13 +7,10 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import chdtrc, ndtr
+from scipy.special import ndtr
+from scipy.stats import chi2, friedmanchisquare, norm, studentized_range
 
 from optathlon.analysis.stats.significance import ALPHA, Significance, against_all, untested
-
-_LARGEST = 20.0
-"""Standard normal numbers don't range further."""
 
 
 def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
@@ -36,7 +33,7 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
     if optimizers < 3:
         return untested(mean, tasks, "Friedman's test needs three optimizers.")
     difference = critical_difference(optimizers, tasks)
-    smallest = float(chdtrc(optimizers - 1, tasks * (optimizers - 1)))
+    smallest = float(chi2.sf(tasks * (optimizers - 1), optimizers - 1))
     if tasks < 2 or smallest >= ALPHA or difference >= optimizers - 1:
         note = (
             f"With {tasks} {'task' if tasks == 1 else 'tasks'} and {optimizers} optimizers no outcome of Nemenyi's "
@@ -63,8 +60,8 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
 @cache
 def critical_difference(optimizers: int, tasks: int, alpha: float = ALPHA) -> float:
     """The difference of mean ranks beyond which two of `optimizers` >= 2 differ over `tasks` (Nemenyi)."""
-    quantile = brentq(lambda value: _range_exceeds(np.array([value]), optimizers)[0] - alpha, 0, _LARGEST)
-    return float(quantile * math.sqrt(optimizers * (optimizers + 1) / (12 * tasks)))
+    quantile = studentized_range.ppf(1 - alpha, optimizers, np.inf) / math.sqrt(2)
+    return float(quantile * math.sqrt(optimizers * (optimizers + 1) / (6 * tasks)))
 
 
 def _nemenyi(mean_ranks: np.ndarray, tasks: int) -> np.ndarray:
@@ -83,20 +80,14 @@ def _range_exceeds(ranges: np.ndarray, count: int) -> np.ndarray:
     over the smallest number, by the trapezoidal rule, which is as good as exact for it.
     """
     smallest = np.linspace(-10, 10, 401)
-    density = np.exp(-(smallest**2) / 2) / math.sqrt(2 * math.pi)
     within = ndtr(smallest + ranges[:, None]) - ndtr(smallest)
-    chances = count * within ** (count - 1) @ density * (smallest[1] - smallest[0])
+    chances = count * within ** (count - 1) @ norm.pdf(smallest) * (smallest[1] - smallest[0])
     exceeds: np.ndarray = np.clip(1 - chances, 0.0, 1.0)
     return exceeds
 
 
 def _friedman(task_scores: pd.DataFrame) -> float:
-    """The p-value, given ties (Conover 1999, section 5.8); 1 where all optimizers tie on all tasks."""
+    """The p-value; 1 where all optimizers tie on all tasks."""
     ranked = task_scores.rank(axis=1).to_numpy()
-    optimizers = ranked.shape[1]
-    centred = ranked - (optimizers + 1) / 2
-    spread = (centred**2).sum()
-    if spread == 0:
-        return 1.0
-    statistic = (optimizers - 1) * (centred.sum(axis=0) ** 2).sum() / spread
-    return float(chdtrc(optimizers - 1, statistic))
+    all_tied = bool(np.all(ranked == ranked[:, :1]))
+    return 1.0 if all_tied else float(friedmanchisquare(*task_scores.to_numpy().T).pvalue)
