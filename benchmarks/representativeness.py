@@ -28,7 +28,7 @@ from optathlon.subsets.validation import tau_b
 
 SIZE = 20
 DRAWS = 500
-SPLITS = 20
+SPLITS = 30
 SEARCHES = 2
 RESTARTS = 4
 FEW = (3, 6, 10)
@@ -112,17 +112,20 @@ def share_below(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
     return np.asarray((below + up_to) / 2 / len(values))
 
 
-def matching(ranks: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The tasks on which these optimizers' mean ranks differ least from those on all: exchanges from random starts."""
+def matching(ranks: np.ndarray, size: int, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The tasks on which these optimizers' mean ranks differ least from those on all.
+
+    They are found by exchanges within strata, each the best one, from random starts with each stratum's share.
+    """
     full = ranks.mean(axis=0)
     best, least = np.arange(size), np.inf
-    for _ in range(RESTARTS):
-        chosen = rng.permutation(len(ranks))[:size]
-        now = np.inf
+    for chosen in stratified_subsets(strata, size, draws=RESTARTS, seed=int(rng.integers(2**31))):
+        now = np.abs(ranks[chosen].mean(axis=0) - full).mean()
         while True:
             others = np.setdiff1d(np.arange(len(ranks)), chosen)
             sums = ranks[chosen].sum(axis=0) - ranks[chosen][:, None] + ranks[others][None]
             errors = np.abs(sums / size - full).mean(axis=2)
+            errors[strata[chosen][:, None] != strata[others][None]] = np.inf
             out, come = np.unravel_index(np.argmin(errors), errors.shape)
             if errors[out, come] >= now - 1e-12:
                 break
@@ -190,21 +193,29 @@ def cross_validated(setting: Setting) -> Iterator[tuple[str, np.ndarray]]:
 
 def chosen_by(setting: Setting, half: list[str], rng: np.random.Generator) -> Iterator[tuple[str, Sequence[int]]]:
     """The choices of one half, and of some of it."""
-    three = setting.points(half[:3])
-    yield "discrepancy, points by 3", select_subset(three, setting.size, restarts=1).indices
-    yield "k-medoids, points by 3", k_medoids(three, setting.size)
-    yield "k-medoids, ranks of the half", k_medoids(setting.ranks(half), setting.size)
+    three, size = setting.points(half[:3]), setting.size
+    shares = setting.known.collections.loc[setting.tasks].to_numpy()
+    anywhere = np.zeros(len(shares))
+    yield "discrepancy, points by 3", select_subset(three, size, restarts=1).indices
+    yield "discrepancy, points by 3, shares", select_subset(three, size, strata=shares, restarts=1).indices
+    yield "k-medoids, points by 3", k_medoids(three, size)
+    yield "k-medoids, ranks of the half", k_medoids(setting.ranks(half), size)
     for count in FEW:
-        yield f"least difference of ranks, of {count}", matching(setting.ranks(half[:count]), setting.size, rng)
-    yield "least difference of ranks, of the half", matching(setting.ranks(half), setting.size, rng)
+        yield f"least difference of ranks, of {count}", matching(setting.ranks(half[:count]), size, anywhere, rng)
+    yield "least difference of ranks, of the half", matching(setting.ranks(half), size, anywhere, rng)
+    yield "least difference of ranks, of the half, shares", matching(setting.ranks(half), size, shares, rng)
 
 
 def row(name: str, found: np.ndarray) -> str:
-    """A line of a table: means, and 2.5 to 97.5 % of what they are over."""
+    """A line of a table: means, 2.5 to 97.5 % of what they are over, and two standard errors of the shares."""
     low, high = np.quantile(found, [0.025, 0.975], axis=0)
-    spread = [f" ({low[at]:.2f} to {high[at]:.2f})" if len(found) > 1 else "" for at in range(2)]
-    tau, error, by_tau, by_error = found.mean(axis=0)
-    return f"| {name} | {tau:.2f}{spread[0]} | {error:.2f}{spread[1]} | {by_tau:.0%} | {by_error:.0%} |"
+    error = 2 * found.std(axis=0) / np.sqrt(len(found))
+    several = len(found) > SEARCHES
+    spread = [f" ({low[at]:.2f} to {high[at]:.2f})" if several else "" for at in range(2)]
+    around = [f" ± {error[at]:.0%}" if several else "" for at in (2, 3)]
+    tau, difference, by_tau, by_difference = found.mean(axis=0)
+    cells = (f"{tau:.2f}{spread[0]}", f"{difference:.2f}{spread[1]}", f"{by_tau:.0%}{around[0]}")
+    return f"| {name} | {' | '.join(cells)} | {by_difference:.0%}{around[1]} |"
 
 
 def main() -> None:
