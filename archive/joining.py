@@ -177,7 +177,7 @@ def _chosen(
     done = alike[(alike["status"].astype(str) != Status.SKIPPED).to_numpy()]
     for name, runs in alike.groupby(alike["optimizer"].astype(str)):
         if (runs["status"].astype(str) == Status.SKIPPED).all():
-            left_out[str(name)] = _OWN if name in own else f"it can't do these tasks: {runs['reason'].iloc[0]}"
+            left_out[str(name)] = f"it can't do these tasks: {runs['reason'].iloc[0]}"
     left_out |= _incomplete(alike, done, asked | own)
     return left_out, done[~done["optimizer"].astype(str).isin([*left_out]).to_numpy()]
 
