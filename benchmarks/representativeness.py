@@ -1,4 +1,4 @@
-"""Which 20 tasks rank held-out optimizers as all tasks do? `python benchmarks/representativeness.py [RESULTS …]`.
+"""Which tasks rank held-out optimizers as all tasks do? `python benchmarks/representativeness.py [RESULTS …]`.
 
 RESULTS are folders with the runs of `configs/pool-blackbox.yaml`, and of the subset's own tasks where they don't ship.
 Everything is measured twice: over the optimizers that ran all tasks, and over all of them on the tasks that all ran.
@@ -26,7 +26,6 @@ from optathlon.subsets.selection import select_subset
 from optathlon.subsets.subset import Subset
 from optathlon.subsets.validation import tau_b
 
-SIZE = 20
 DRAWS = 500
 SPLITS = 30
 SEARCHES = 2
@@ -136,7 +135,7 @@ def matching(ranks: np.ndarray, size: int, strata: np.ndarray, rng: np.random.Ge
     return best
 
 
-def settings(known: Performance, size: int) -> Iterator[tuple[str, Setting]]:
+def settings(known: Performance, subset: Subset) -> Iterator[tuple[str, Setting]]:
     """The optimizers with all tasks, and all optimizers on the tasks that all have."""
     by_task = known.losses.groupby(level=["optimizer", "task"]).size().unstack("task")
     hyperparameters = known.tasks["space"].map(lambda space: len(space["hyperparameters"]))
@@ -146,6 +145,7 @@ def settings(known: Performance, size: int) -> Iterator[tuple[str, Setting]]:
     for title, optimizers, tasks in (("all tasks", able, by_task.columns), ("shared tasks", by_task.index, shared)):
         index = known.losses.index
         kept = index.get_level_values("optimizer").isin(optimizers) & index.get_level_values("task").isin(tasks)
+        size = max(len({*part.tasks} & {*tasks}) for part in subset.parts.values())
         yield title, Setting(replace(known, losses=known.losses[kept]), strata, size)
 
 
@@ -169,10 +169,9 @@ def beforehand(setting: Setting, subset: Subset) -> Iterator[tuple[str, np.ndarr
             yield f"discrepancy, {target}{title}", judge.of(np.array(found))
     yield "k-medoids of points", judge.of(np.array([k_medoids(points, setting.size)]))
     rng = np.random.default_rng(0)
-    yield (
-        "least difference of their own ranks",
-        judge.of(np.array([matching(setting.ranks(used), setting.size, rng) for _ in range(SEARCHES)])),
-    )
+    ranks = setting.ranks(used)
+    matched = [matching(ranks, setting.size, np.zeros(len(ranks)), rng) for _ in range(SEARCHES)]
+    yield "least difference of their own ranks", judge.of(np.array(matched))
 
 
 def cross_validated(setting: Setting) -> Iterator[tuple[str, np.ndarray]]:
@@ -186,18 +185,18 @@ def cross_validated(setting: Setting) -> Iterator[tuple[str, np.ndarray]]:
         rows.setdefault("random", []).append(judge.of_random().mean(axis=0))
         rows.setdefault("stratified", []).append(judge.stratified().mean(axis=0))
         for name, chosen in chosen_by(setting, half, rng):
-            rows.setdefault(name, []).append(judge.of(np.array([chosen]))[0])
+            rows.setdefault(name, []).append(judge.of(chosen[None])[0])
     for name, found in rows.items():
         yield name, np.array(found)
 
 
-def chosen_by(setting: Setting, half: list[str], rng: np.random.Generator) -> Iterator[tuple[str, Sequence[int]]]:
+def chosen_by(setting: Setting, half: list[str], rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
     """The choices of one half, and of some of it."""
     three, size = setting.points(half[:3]), setting.size
     shares = setting.known.collections.loc[setting.tasks].to_numpy()
     anywhere = np.zeros(len(shares))
-    yield "discrepancy, points by 3", select_subset(three, size, restarts=1).indices
-    yield "discrepancy, points by 3, shares", select_subset(three, size, strata=shares, restarts=1).indices
+    yield "discrepancy, points by 3", np.array(select_subset(three, size, restarts=1).indices)
+    yield "discrepancy, points by 3, shares", np.array(select_subset(three, size, strata=shares, restarts=1).indices)
     yield "k-medoids, points by 3", k_medoids(three, size)
     yield "k-medoids, ranks of the half", k_medoids(setting.ranks(half), size)
     for count in FEW:
@@ -229,7 +228,7 @@ def main() -> None:
     results, _ = read_all(arguments.results, "*", more_tasks=subset.tasks)
     results = replace(results, runs=results.runs[(results.runs["seed"] < arguments.seeds).to_numpy()])
     known = performance(results, type=subset.type)
-    for title, setting in settings(known, SIZE):
+    for title, setting in settings(known, subset):
         held_out = len(setting.optimizers) - len(subset.features.optimizers)
         print(f"\n## {title}: {len(setting.tasks)}, {len(setting.optimizers)} optimizers, {held_out} held out\n")
         for heading, found in (
