@@ -30,6 +30,8 @@ DRAWS = 500
 SPLITS = 30
 SEARCHES = 2
 RESTARTS = 4
+MOST = 0.8
+"""An optimizer with runs on a smaller share of the tasks is left out."""
 FEW = (3, 6, 10)
 """How many optimizers choose, in cross-validation, besides half of them."""
 
@@ -137,12 +139,13 @@ def matching(ranks: np.ndarray, size: int, strata: np.ndarray, rng: np.random.Ge
 
 def settings(known: Performance, subset: Subset) -> Iterator[tuple[str, Setting]]:
     """The optimizers with all tasks, and all optimizers on the tasks that all have."""
-    by_task = known.losses.groupby(level=["optimizer", "task"]).size().unstack("task")
+    runs = known.losses.groupby(level=["optimizer", "task"]).size().unstack("task", fill_value=0)
+    complete = runs == runs.to_numpy().max()
+    complete = complete[complete.mean(axis=1) >= MOST]
     hyperparameters = known.tasks["space"].map(lambda space: len(space["hyperparameters"]))
     strata = known.tasks["collection"].astype(str) + ", " + hyperparameters.astype(str)
-    able = by_task.index[by_task.notna().all(axis=1)]
-    shared = by_task.columns[by_task.notna().all(axis=0)]
-    for title, optimizers, tasks in (("all tasks", able, by_task.columns), ("shared tasks", by_task.index, shared)):
+    able, shared = complete.index[complete.all(axis=1)], complete.columns[complete.all(axis=0)]
+    for title, optimizers, tasks in (("all tasks", able, runs.columns), ("shared tasks", complete.index, shared)):
         index = known.losses.index
         kept = index.get_level_values("optimizer").isin(optimizers) & index.get_level_values("task").isin(tasks)
         size = max(len({*part.tasks} & {*tasks}) for part in subset.parts.values())
