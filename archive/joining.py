@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from optathlon.analysis.compare import stacked
@@ -18,6 +19,7 @@ from optathlon.task import agree
 from optathlon.trial import Status
 
 _CONDITIONS = {"budget": "another budget", "n_workers": "other workers", "clock": "another clock"}
+_OWN = "these results have their own runs of it"
 _SHARE = 0.5
 """A task and a seed that at least this share of the baselines has is one that all should have."""
 
@@ -56,12 +58,19 @@ class Joined:
         yield from self.remarks
 
 
-def with_baselines(results: Results, patterns: Sequence[str] = ("*",), *, folder: Path | None = None) -> Joined:
+def with_baselines(
+    results: Results,
+    patterns: Sequence[str] = ("*",),
+    *,
+    more_tasks: Collection[str] = (),
+    folder: Path | None = None,
+) -> Joined:
     """Results beside the baselines of the same tasks, budgets and seeds.
 
     Runs of the archive are taken on the tasks that the results have, with the same budget, workers, clock, root seed
-    and seeds. An optimizer of the archive is left out where the results have their own runs of it, where it could not
-    do these tasks, and, unless a pattern names it, where it lacks runs that most of the others have.
+    and seeds. An optimizer of the archive is left out where it could not do these tasks, and, unless a pattern names
+    it, where it lacks runs that most of the others have. Where the results have their own runs of it, it gives only
+    runs that these lack, of the same source.
 
     Parameters
     ----------
@@ -69,6 +78,8 @@ def with_baselines(results: Results, patterns: Sequence[str] = ("*",), *, folder
         As `optathlon.load` returns them.
     patterns:
         Names of optimizers of the archive, or patterns with `*`.
+    more_tasks:
+        Tasks on which baselines come, too, where the results have no run: under the conditions that theirs have.
     folder:
         A folder of tables; by default those that ship with Optathlon.
 
@@ -78,7 +89,7 @@ def with_baselines(results: Results, patterns: Sequence[str] = ("*",), *, folder
         Where the archive has other versions or fingerprints of the results' tasks, none of their tasks, or no optimizer
         of such a name.
     """
-    archive = baselines_on(set(results.runs["task"].astype(str)), folder=folder)
+    archive = baselines_on({*results.runs["task"].astype(str), *more_tasks}, folder=folder)
     if archive is None:
         raise UsageError(
             "no baselines are of the tasks of these results: they are of the shipped subsets, such as `optathlon run "
@@ -87,7 +98,8 @@ def with_baselines(results: Results, patterns: Sequence[str] = ("*",), *, folder
     _refuse_other_tasks(results, archive)
     named = _named(archive, patterns)
     candidates = archive.runs[archive.runs["optimizer"].astype(str).isin(named).to_numpy()]
-    left_out, kept = _chosen(results.runs, candidates, {*patterns})
+    wanted = _conditions(results.runs, archive.runs[archive.runs["task"].astype(str).isin(more_tasks).to_numpy()])
+    left_out, kept = _chosen(results.runs, wanted, candidates, {*patterns})
     found = _runs_of(archive, kept)
     both = joined(results, found) if len(kept) else results
     present = sorted(kept["optimizer"].astype(str).unique())
@@ -144,30 +156,59 @@ def _named(archive: Results, patterns: Sequence[str]) -> list[str]:
     return sorted({*found})
 
 
-def _chosen(ours: pd.DataFrame, theirs: pd.DataFrame, asked: set[str]) -> tuple[dict[str, str], pd.DataFrame]:
+def _conditions(ours: pd.DataFrame, elsewhere: pd.DataFrame) -> pd.DataFrame:
+    """The conditions of wanted runs: of ours on each task what it has there, and on other tasks all that it has."""
+    has_run = elsewhere["task"].astype(str).isin(ours["task"].astype(str))
+    tasks = elsewhere.loc[~has_run.to_numpy(), ["task", "task_version"]].astype(str).drop_duplicates()
+    conditions = ours[[*_CONDITIONS, "root_seed", "seed"]].drop_duplicates()
+    return pd.concat([ours[["task", "task_version", *conditions]], tasks.merge(conditions, how="cross")])
+
+
+def _chosen(
+    ours: pd.DataFrame, wanted: pd.DataFrame, theirs: pd.DataFrame, asked: set[str]
+) -> tuple[dict[str, str], pd.DataFrame]:
     """Why optimizers are left out, and the runs of the others that go beside ours."""
-    left_out: dict[str, str] = {}
     own = {*ours["optimizer"].astype(str)}
-    everyone = sorted(theirs["optimizer"].astype(str).unique())
-    left_out |= {name: "these results have their own runs of it" for name in everyone if name in own}
-    alike, reasons = _alike(ours, theirs[~theirs["optimizer"].astype(str).isin(own).to_numpy()])
-    left_out |= reasons
+    lacking = theirs[_lacking(ours, theirs)]
+    complete = {*theirs["optimizer"].astype(str)} - {*lacking["optimizer"].astype(str)}
+    left_out = dict.fromkeys(sorted(complete), _OWN)
+    alike, reasons = _alike(wanted, lacking)
+    left_out |= {name: _OWN if name in own else reason for name, reason in reasons.items()}
     done = alike[(alike["status"].astype(str) != Status.SKIPPED).to_numpy()]
     for name, runs in alike.groupby(alike["optimizer"].astype(str)):
         if (runs["status"].astype(str) == Status.SKIPPED).all():
             left_out[str(name)] = f"it can't do these tasks: {runs['reason'].iloc[0]}"
+    left_out |= _incomplete(alike, done, asked | own)
+    return left_out, done[~done["optimizer"].astype(str).isin([*left_out]).to_numpy()]
+
+
+def _lacking(ours: pd.DataFrame, theirs: pd.DataFrame) -> np.ndarray:
+    """Shape (theirs,), boolean: the runs that ours lack; of optimizers that ours have, those of the same source."""
+    keys = ["optimizer", "task", "seed"]
+    have = pd.MultiIndex.from_frame(ours[keys].astype({"optimizer": str, "task": str}))
+    there = pd.MultiIndex.from_frame(theirs[keys].astype({"optimizer": str, "task": str}))
+    own = {*ours["optimizer"].astype(str)}
+    sources = {*zip(ours["optimizer"].astype(str), ours["code"].astype(str), strict=True)}
+    codes = zip(theirs["optimizer"].astype(str), theirs["code"].astype(str), strict=True)
+    comparable = np.array([name not in own or (name, code) in sources for name, code in codes], bool)
+    lacking: np.ndarray = ~there.isin(have) & comparable
+    return lacking
+
+
+def _incomplete(alike: pd.DataFrame, done: pd.DataFrame, welcome: set[str]) -> dict[str, str]:
+    """Optimizers, but for the welcome ones, that lack runs which most of the others have; with the reason."""
     cells = pd.Series([*_pairs(done)], index=done.index, dtype=object)
     optimizer = done["optimizer"].astype(str)
     share = cells.value_counts() / max(optimizer.nunique(), 1)
-    wanted = {*share.index[share >= _SHARE]}
+    usual = {*share.index[share >= _SHARE]}
     skipped = alike[(alike["status"].astype(str) == Status.SKIPPED).to_numpy()]
+    found: dict[str, str] = {}
     for name, own_cells in cells.groupby(optimizer):
-        if name not in asked and (lacking := wanted - {*own_cells}):
+        if name not in welcome and (missing := usual - {*own_cells}):
             own_skipped = skipped[(skipped["optimizer"].astype(str) == name).to_numpy()]
             why = f": {own_skipped['reason'].iloc[0]}" if len(own_skipped) else ""
-            left_out[str(name)] = f"it lacks {len(lacking)} of {len(wanted)} runs that most others have{why}"
-    kept = done[~optimizer.isin([*left_out]).to_numpy()]
-    return left_out, kept
+            found[str(name)] = f"it lacks {len(missing)} of {len(usual)} runs that most others have{why}"
+    return found
 
 
 def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -156,8 +156,11 @@ class _Site:
     @cached_property
     def _scope(self) -> list[tuple[str, str]]:
         runs = sum(len(regime.analysis.losses) for regime in self._regimes)
+        able = {name for regime in self._regimes for name in regime.ran.columns}
+        unable = len(self._optimizers) - len(able)
         return [
-            (f"{len(self._optimizers):,}", "optimizers"),
+            (f"{len(able):,}", "optimizers"),
+            *([(f"{unable:,}", "more can't do any of the tasks")] if unable else []),
             (f"{len(self._tasks):,}", "tasks"),
             (f"{runs:,}", "runs"),
             (" and ".join(regime.title for regime in self._regimes), "budget"),

@@ -77,6 +77,8 @@ class _Commands(Mapping[str, Any]):
         found = getattr(import_module(f"optathlon.cli.{module}"), attribute)
         group = typer.Typer(add_completion=False)
         if isinstance(found, typer.Typer):
+            for command in found.registered_commands:
+                command.cls = _Command
             group.add_typer(found, name=name)
         else:
             group.command(name, cls=_Command)(found)

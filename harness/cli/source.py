@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 from optathlon.cli.candidates import optimizer_ids, task_ids
 from optathlon.cli.names import separated
 from optathlon.errors import UsageError
+from optathlon.paths import expanded
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
@@ -35,6 +36,15 @@ Tasks = Annotated[
         metavar="PATTERN",
         callback=separated,
         autocompletion=task_ids,
+    ),
+]
+SeveralResults = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Results folders, or tables of any program's results; all count as one. With --baselines none is needed.",
+        parser=expanded,
+        default_factory=list,
+        show_default=False,
     ),
 ]
 Maximize = Annotated[bool, typer.Option("--maximize", help="In a table, larger values are better.")]
@@ -91,18 +101,66 @@ def read_results(
     return with_failure_values(found, values=failure_values or ())[0]
 
 
-def with_shipped(results: Results, patterns: str) -> tuple[Results, list[str]]:
-    """The results beside the baselines that ship and that these patterns name, and what to say of those."""
+def read_all(
+    paths: Sequence[Path],
+    baselines: str | None,
+    *,
+    more_tasks: Collection[str] = (),
+    maximize: bool = False,
+    failure_values: Sequence[float] | None = None,
+) -> tuple[Results, list[str]]:
+    """Results at several paths as one, with the baselines of these patterns; without a path these alone.
+
+    The sentences say what came of the baselines. `more_tasks` are some on which baselines come without other results.
+    """
+    from optathlon.archive.leaderboard.together import together
+
+    if not paths:
+        return _shipped_alone(baselines)
+    parts = [read_results(path, maximize=maximize, failure_values=failure_values) for path in paths]
+    found = parts[0] if len(parts) == 1 else together(parts)
+    return (found, []) if baselines is None else with_shipped(found, baselines, more_tasks=more_tasks)
+
+
+def _shipped_alone(patterns: str | None) -> tuple[Results, list[str]]:
+    """The baselines of the smallest budget, which most optimizers have."""
+    from optathlon.archive.frames import baselines
+    from optathlon.archive.names import SHIPPED
+    from optathlon.archive.tables import table_names
+
+    if patterns is None:
+        raise UsageError("no results: give a results folder, or --baselines for those that ship with Optathlon")
+    budget = min((name.budget for name in table_names(SHIPPED)), default=None)
+    found = baselines(budget=budget, optimizers=_patterns(patterns))
+    count = found.runs["optimizer"].nunique()
+    return found, [f"{count} baselines, of {budget:g} full evaluations"]
+
+
+def with_shipped(results: Results, patterns: str, *, more_tasks: Collection[str] = ()) -> tuple[Results, list[str]]:
+    """The results beside the baselines that ship and that these patterns name, and what to say of those.
+
+    `more_tasks` are some on which baselines come, too, though the results don't have them.
+    """
     from optathlon.archive.joining import with_baselines
 
-    found = with_baselines(results, [name.strip() for name in patterns.split(",")])
+    found = with_baselines(results, _patterns(patterns), more_tasks=more_tasks)
     return found.results, [*found.lines()]
 
 
-def read_flags(maximize: bool, failure_values: Sequence[float] | None) -> list[str]:
+def _patterns(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def read_flags(maximize: bool, failure_values: Sequence[float] | None, baselines: str | None = None) -> list[str]:
     """The flags with which a command reads the same results again."""
     values = [("--failure-value", f"{value:.17g}") for value in failure_values or ()]
-    return [*(["--maximize"] if maximize else []), *(part for pair in values for part in pair)]
+    shipped = [] if baselines is None else ["--baselines" if baselines == "*" else f"--baselines={baselines}"]
+    return [*(["--maximize"] if maximize else []), *(part for pair in values for part in pair), *shipped]
+
+
+def beside_first(results: Sequence[Path], name: str) -> Path:
+    """As `beside` the first of several; in the working folder where there is none."""
+    return beside(results[0], name) if results else Path(name)
 
 
 def beside(results: Path, name: str) -> Path:

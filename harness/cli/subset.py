@@ -13,10 +13,10 @@ import typer
 
 from optathlon.cli import subset_validate
 from optathlon.cli.candidates import optimizer_ids
-from optathlon.cli.flags import LAST_SEED, duration_option, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Baselines, duration_option, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
-from optathlon.cli.source import FailureValues, Maximize, beside, read_flags, read_results
+from optathlon.cli.source import FailureValues, Maximize, SeveralResults, beside_first, read_all, read_flags
 from optathlon.errors import UsageError
 from optathlon.installation import as_installed
 from optathlon.redaction import redacted_command
@@ -30,7 +30,7 @@ group = typer.Typer(help="Choose representative tasks, and check how representat
 
 @group.command("select")
 def select(
-    results: Annotated[Path, path_argument(help="Results folder, or a table of any program's results.")],
+    results: SeveralResults,
     k: Annotated[int, typer.Option("-k", min=1, help="How many tasks; of each part, with --dev and --test.")],
     optimizers: Annotated[
         list[str] | None,
@@ -80,6 +80,7 @@ def select(
         Path | None,
         path_option(help="YAML file. Default: TYPE-K.yaml inside the folder, or NAME-TYPE-K.yaml by the table."),
     ] = None,
+    baselines: Baselines = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
 ) -> None:
@@ -94,10 +95,12 @@ def select(
 
     search = Search(target, strata, seed, seconds, certify, jobs)
     _refuse_target(out)
-    loaded = read_results(results, maximize=maximize, failure_values=failure_values)
+    loaded, remarks = read_all(results, baselines, maximize=maximize, failure_values=failure_values)
+    for remark in remarks:
+        show(remark)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))
     unnamed = out is None
-    out = out or beside(results, f"{known.type}-{k}.yaml")
+    out = out or beside_first(results, f"{known.type}-{k}.yaml")
     _refuse_target(out)
     _hint_at_numba()
     subset = subset_from_performance(
@@ -113,7 +116,7 @@ def select(
     if unnamed:
         _refuse_other_subset(out, subset)
     subset.write(out)
-    read_again = [str(results), *read_flags(maximize, failure_values)]
+    read_again = [*map(str, results), *read_flags(maximize, failure_values, baselines)]
     show("\n".join([*_summary(subset, out), *_next(subset, read_again, out, runnable=not have_tables(loaded))]))
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from optathlon.cli.flags import LAST_SEED, path_argument, path_option
+from optathlon.cli.flags import LAST_SEED, Baselines, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
-from optathlon.cli.source import FailureValues, Maximize, beside, read_results
+from optathlon.cli.source import FailureValues, Maximize, SeveralResults, beside_first, read_all
 from optathlon.errors import UsageError, storage_errors, unknown
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _WIDTHS = (24, 12, 22)
 
 
 def validate(
-    results: Annotated[Path, path_argument(help="Results folder, or a table of any program's results.")],
+    results: SeveralResults,
     subset: Annotated[str, typer.Argument(help="YAML file, or the name of a shipped subset.")],
     held_out: Annotated[
         list[str] | None,
@@ -48,6 +48,7 @@ def validate(
         Path | None,
         path_option(help="Folder for the figure and tables. Default: subset-NAME/ inside the folder, or by the table."),
     ] = None,
+    baselines: Baselines = None,
     maximize: Maximize = False,
     failure_values: FailureValues = None,
 ) -> None:
@@ -61,9 +62,14 @@ def validate(
 
     if not -1 <= threshold <= 1:
         raise UsageError(f"--threshold must lie between -1 and 1, not be {threshold:g}")
-    chosen = _only(Subset.read(subset), part, subset)
-    folder = out or beside(results, f"subset-{chosen.name}")
-    loaded = read_results(results, maximize=maximize, failure_values=failure_values)
+    whole = Subset.read(subset)
+    chosen = _only(whole, part, subset)
+    folder = out or beside_first(results, f"subset-{chosen.name}")
+    loaded, remarks = read_all(
+        results, baselines, more_tasks=whole.tasks, maximize=maximize, failure_values=failure_values
+    )
+    for remark in remarks:
+        show(remark)
     found = subset_study(
         loaded,
         chosen,

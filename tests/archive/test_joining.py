@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from archived import QUICK, Grid
 
@@ -17,6 +18,8 @@ from optathlon.errors import UsageError
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import choose_optimizer
 from optathlon.results.frames import Results, load
+from optathlon.subsets.performance import performance
+from optathlon.subsets.subset import Subset
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,43 @@ def test_ones_own_runs_win(entry: Path, tables: Path) -> None:
     found = with_baselines(load(entry, optimizers=["random"]), folder=tables)
     assert found.left_out["random"] == "these results have their own runs of it"
     assert found.results.runs["run"].is_unique
+
+
+def test_runs_that_ones_own_lack_are_filled_in_by_the_same_source(entry: Path, tables: Path, mine: Results) -> None:
+    everything = load(entry)
+    some = load(entry, tasks=QUICK[:1], optimizers=["random"])
+    together = replace(
+        mine,
+        runs=pd.concat([mine.runs, some.runs]),
+        trials=pd.concat([mine.trials, some.trials]),
+        tasks=everything.tasks,
+    )
+    found = with_baselines(together, ["random"], folder=tables)
+    assert found.baselines == ["random"]
+    runs = found.results.runs
+    of_random = runs[(runs["optimizer"].astype(str) == "random").to_numpy()]
+    expected = everything.runs[(everything.runs["optimizer"] == "random") & (everything.runs["seed"] < 2)]
+    assert {*of_random["run"].astype(str)} == {*expected["run"], *some.runs["run"]}
+    assert of_random["run"].is_unique
+    other = replace(together, runs=together.runs.assign(code="another source"))
+    assert with_baselines(other, ["random"], folder=tables).left_out == {
+        "random": "these results have their own runs of it"
+    }
+
+
+def test_baselines_come_on_more_tasks_under_the_same_conditions(entry: Path, grid: Grid, tables: Path) -> None:
+    own = load(grid("random", "sobol", seeds=(0, 1), tasks=QUICK[2:]))
+    assert with_baselines(own, folder=tables).baselines == []
+    found = with_baselines(own, more_tasks=QUICK, folder=tables)
+    assert found.baselines == ["halton", "random", "sobol"]
+    alone = load(entry)
+    expected = replace(alone, runs=alone.runs[alone.runs["seed"] < 2])
+    losses = [
+        performance(results, optimizers=["random", "sobol"]).losses.sort_index()
+        for results in (found.results, expected)
+    ]
+    assert losses[0].to_dict() == losses[1].to_dict()
+    assert len(losses[0]) == 12
 
 
 @pytest.mark.parametrize(
@@ -138,3 +178,37 @@ def test_the_commands_use_them(
     assert len(load(tmp_path / "new").runs) == 15
     resumed = in_process("resume", tmp_path / "new")
     assert "(0 new)" in resumed.stdout
+
+
+def test_subsets_are_chosen_and_validated_with_them(
+    in_process: Callable[..., SimpleNamespace],
+    tables: Path,
+    grid: Grid,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Own runs with baselines give what the runs of all would; baselines alone do, too."""
+    for module in ("frames", "names"):
+        monkeypatch.setattr(f"optathlon.archive.{module}.SHIPPED", tables)
+    monkeypatch.chdir(tmp_path)
+    spanned = ("-k", "1", "--optimizers", "random,sobol", "--out", "one.yaml")
+    names = ("lhs", "pymoo-ga", "gfo-spiral")
+    own, every = grid(*names, seeds=(0, 1)), grid(*names, "random", "sobol", seeds=(0, 1))
+    subsets, tables_of = [], []
+    for flags in ((every,), (own, "--baselines")):
+        chosen = in_process("subset", "select", *flags, *spanned)
+        assert chosen.returncode == 0, chosen.stderr
+        subsets.append(Subset.read("one.yaml").model_dump(exclude={"command"}))
+        done = in_process("subset", "validate", *flags, "one.yaml", "--draws", "5", "--out", "found")
+        assert done.returncode == 0, done.stderr
+        tables_of.append({path.name: path.read_bytes() for path in sorted(Path("found").glob("*.csv"))})
+    assert "subset validate" in chosen.stdout
+    assert "--baselines one.yaml" in chosen.stdout
+    assert "left out: smac-hb: it can't do these tasks" in done.stdout
+    assert subsets[0] == subsets[1]
+    assert tables_of[0]
+    assert tables_of[0] == tables_of[1]
+    alone = in_process("subset", "select", "--baselines=random,sobol", *spanned)
+    assert alone.returncode == 0, alone.stderr
+    assert "2 baselines, of 8 full evaluations" in alone.stdout
+    assert Subset.read("one.yaml").features.seeds == (3, 3)

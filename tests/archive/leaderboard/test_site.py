@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from simulation import BLACKBOX, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.archive.leaderboard import facts, write_leaderboard
 from optathlon.errors import UsageError
@@ -57,6 +58,17 @@ def test_every_optimizer_and_every_task_has_a_page(site: Path, messy: Results) -
     assert len([*(site / "optimizers").iterdir()]) == messy.runs["optimizer"].nunique()
     ran = messy.runs[messy.runs["status"] != "skipped"]
     assert len([*(site / "tasks").iterdir()]) == ran["task"].nunique()
+
+
+def test_optimizers_that_can_do_no_task_are_told_apart(tmp_path: Path) -> None:
+    able = [SimulatedOptimizer("random"), SimulatedOptimizer("a", 2.0)]
+    unable = [SimulatedOptimizer(name, skips=(BLACKBOX,)) for name in ("b", "c", "d")]
+    index = write_leaderboard(simulate([*able, *unable], [SimulatedTask("toy/f1")]), tmp_path / "some").read_text()
+    assert "<dt>optimizers</dt><dd>2</dd>" in index
+    assert "<dt>more can&#39;t do any of the tasks</dt><dd>3</dd>" in index
+    index = write_leaderboard(simulate(able, [SimulatedTask("toy/f1")]), tmp_path / "all").read_text()
+    assert "<dt>optimizers</dt><dd>2</dd>" in index
+    assert "any of the tasks" not in index
 
 
 def test_names_can_do_no_harm(site: Path) -> None:
