@@ -25,7 +25,7 @@ def in_plain_words(command: C) -> C:
 
 
 def commands_of(group: Any) -> Sequence[Any]:
-    """The commands of a group that are made already; none of what is no group."""
+    """The commands of a group that are made already; none where there is not a group."""
     commands = getattr(group, "commands", None)
     return list(commands.values()) if isinstance(commands, dict) else []
 
