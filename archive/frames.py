@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from optathlon.archive.names import SHIPPED, TableName
 from optathlon.archive.tables import Table, numbers_of, read_table, run_ids, table_names
 from optathlon.errors import UsageError, unknown
-from optathlon.results.frames import SPENT, Results, matching
-from optathlon.results.schema import RUNS, TRIALS
+from optathlon.results.frames import Results, matching
+from optathlon.results.schema import RUNS, SPENT, TRIALS
 
 _JSON = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
 _LABEL = pa.dictionary(pa.int32(), pa.string())

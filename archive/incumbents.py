@@ -17,7 +17,8 @@ from optathlon.analysis.metrics.countable import countable
 from optathlon.analysis.metrics.objectives import is_multi_objective, objective_losses, row_of, signs
 from optathlon.analysis.metrics.references import stated_reference
 from optathlon.analysis.metrics.trajectory import trajectories
-from optathlon.results.frames import SPENT, Results
+from optathlon.results.frames import Results
+from optathlon.results.schema import SPENT
 
 COUNTED = ("evaluations", "full_fidelity_trials")
 """What is known to be spent: seconds and costs of one machine are not compared with those of another."""

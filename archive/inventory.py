@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optathlon.archive.names import TableName, tasks_in
-from optathlon.archive.tables import read_table
+from optathlon.archive.tables import read_labels
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,6 @@ class Inventory:
 
 def inventory(folder: Path, name: TableName) -> Inventory:
     """Look at a table in a folder; `UsageError` where it is damaged."""
-    runs = read_table(folder, name).runs
-    optimizers, tasks, seeds = (len(runs[label].unique()) for label in ("optimizer", "task", "seed"))
+    runs = read_labels(folder, name, ["optimizer", "task", "seed"])
+    optimizers, tasks, seeds = (len(column.unique()) for column in runs.columns)
     return Inventory(len(runs), optimizers, tasks, seeds, len(tasks_in(name.subset, name.part)))

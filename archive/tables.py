@@ -13,7 +13,7 @@ four have one stamp, a hash of the runs: those of a pack that was ended half-way
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,10 +26,7 @@ from optathlon.archive.names import TableName
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import UsageError, storage_errors
 from optathlon.results.folder import UNREADABLE, conformed, write_atomically
-from optathlon.results.frames import SPENT
-from optathlon.results.schema import RUNS, TASKS
-from optathlon.running.clocks import Clock
-from optathlon.running.runs import RunSpec
+from optathlon.results.schema import RUNS, SPENT, TASKS
 from optathlon.task import short_hash
 
 FORMAT = 1
@@ -87,15 +84,26 @@ def table_names(folder: Path) -> list[TableName]:
 def read_table(folder: Path, name: TableName, wanted: Wanted | None = None) -> Table:
     """A table, or its runs that are asked for; `UsageError` where a file is missing, damaged or of another format."""
     stored = {part: _read(folder, name, part) for part in _PARTS}
-    if len({stamp for _, stamp in stored.values()}) > 1:
-        raise UsageError(
-            f"the files of {name} in {str(folder)!r} are not of one pack, which was ended: remove them, and pack again"
-        )
+    _refuse_mixed(folder, name, [stamp for _, stamp in stored.values()])
     table = Table(**{part: content for part, (content, _) in stored.items()})
     rows = table.incumbents["row"].to_numpy()
     if np.any(np.diff(rows) < 0) or np.any(rows < 0) or np.any(rows >= len(table.runs)):
         raise _damaged(_path(folder, name, "incumbents"))
     return table if wanted is None else chosen(table, wanted(table.runs))
+
+
+def read_labels(folder: Path, name: TableName, columns: Sequence[str]) -> pa.Table:
+    """Columns of the runs of a table, of whose files nothing else is read; `UsageError` as `read_table`."""
+    stored = {part: _read(folder, name, part, columns if part == "runs" else []) for part in _PARTS}
+    _refuse_mixed(folder, name, [stamp for _, stamp in stored.values()])
+    return stored["runs"][0]
+
+
+def _refuse_mixed(folder: Path, name: TableName, stamps: Iterable[str]) -> None:
+    if len({*stamps}) > 1:
+        raise UsageError(
+            f"the files of {name} in {str(folder)!r} are not of one pack, which was ended: remove them, and pack again"
+        )
 
 
 def write_table(folder: Path, name: TableName, table: Table) -> None:
@@ -131,6 +139,9 @@ def chosen(table: Table, rows: np.ndarray) -> Table:
 
 def run_ids(runs: pa.Table) -> list[str]:
     """The id of each run, which is a hash of what identifies it."""
+    from optathlon.running.clocks import Clock
+    from optathlon.running.runs import RunSpec  # which loads all that runs
+
     names = ["optimizer", "task", "task_version", "seed", "root_seed", "budget", "budget_unit", "n_workers", "clock"]
     columns = [runs[name].to_pylist() for name in names]
     return [
@@ -160,17 +171,19 @@ def _path(folder: Path, name: TableName, part: str) -> Path:
     return folder / f"{name}.{part}.parquet"
 
 
-def _read(folder: Path, name: TableName, part: str) -> tuple[pa.Table, str]:
-    """A file, and the stamp of the table that it is a part of."""
+def _read(folder: Path, name: TableName, part: str, columns: Sequence[str] | None = None) -> tuple[pa.Table, str]:
+    """A file, or columns of it, and the stamp of the table that it is a part of."""
     path = _path(folder, name, part)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             form, stamp = json.loads(file.schema_arrow.metadata[_KEY])
-            table = file.read(use_threads=False)
+            table = file.read(None if columns is None else list(columns), use_threads=False)
     except (*UNREADABLE, TypeError):
         raise _damaged(path) from None
     if form != FORMAT:
         raise UsageError(f"{str(path)!r} has format {form}, this version of Optathlon reads {FORMAT}: pack it again")
+    if columns is not None:
+        return table, stamp
     schema = {"runs": KEPT_RUNS, "tasks": TASKS, "sessions": SESSIONS}.get(part)
     if schema is None:
         schema = incumbents_schema(numbers_of(table))

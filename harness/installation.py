@@ -8,7 +8,6 @@ import shlex
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _EXTRAS = re.compile(r"'optathlon\[(?P<extras>[^]']+)\]'")
 
@@ -28,6 +27,8 @@ def requirement_of(origin: str, extras: str) -> str:
     if place.scheme != "file":
         prefix = f"{said['vcs_info']['vcs']}+" if "vcs_info" in said else ""
         return shlex.quote(f"optathlon[{extras}] @ {prefix}{said['url']}")
+    from urllib.request import url2pathname  # which loads all that opens addresses
+
     quoted = shlex.quote(f"{url2pathname(place.path)}[{extras}]")
     return f"-e {quoted}" if said.get("dir_info", {}).get("editable") else quoted
 

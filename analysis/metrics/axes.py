@@ -11,7 +11,7 @@ import pandas as pd
 
 from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.countable import at_full_fidelity
-from optathlon.results.frames import SPENT
+from optathlon.results.schema import SPENT
 
 if TYPE_CHECKING:
     from optathlon.results.frames import Results

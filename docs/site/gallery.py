@@ -12,8 +12,8 @@ from pathlib import Path
 from optathlon.running.environment import pinning
 
 ROOT = Path(__file__).resolve().parents[2]
-MADE = re.compile(r"^optathlon (?:report|compare|leaderboard) .*--out (\S+)$", re.MULTILINE)
-"""A command that makes a report or a leaderboard, and its folder."""
+MADE = re.compile(r"^optathlon (report|compare|leaderboard) .*--out (\S+)$", re.MULTILINE)
+"""A command that makes a report or a leaderboard, which of them, and its folder."""
 
 
 def add_reports(page: Path, folder: Path) -> None:
@@ -29,10 +29,11 @@ def add_reports(page: Path, folder: Path) -> None:
     for block in re.findall(r"```sh\n.*?```", text, re.DOTALL):
         commands = block.removeprefix("```sh\n").removesuffix("```")
         run(commands, folder)
-        reports = MADE.findall(commands)
-        for report in reports:
-            shutil.copytree(folder / report, page.parent / "gallery" / report)
-        links = "".join(f"\n[Open the report](gallery/{report}/index.html)\n" for report in reports)
+        links = ""
+        for command, made in MADE.findall(commands):
+            shutil.copytree(folder / made, page.parent / "gallery" / made)
+            what = "leaderboard" if command == "leaderboard" else "report"
+            links += f"\n[Open the {what}](gallery/{made}/index.html)\n"
         text = text.replace(block, f"{block}\n{links}")
     page.write_text(text, "utf-8")
 

@@ -10,7 +10,7 @@ COMPLETE = "OPTATHLON_COMPLETE"
 
 
 _HELP = {"--help", "-h"}
-_UNPINNED = {"--version", "list", "info", "status", "init", "data", "env", "completion"}
+_UNPINNED = {"--version", "list", "info", "status", "best", "init", "data", "env", "archive list", "completion"}
 """Where nothing is drawn or computed, so that the process need not start again."""
 
 
@@ -24,7 +24,8 @@ def main() -> None:
 
         print_candidates(line)
         return
-    if sys.argv[1:] and sys.argv[1] not in _UNPINNED and _HELP.isdisjoint(sys.argv):
+    begins = {" ".join(sys.argv[1:end]) for end in (2, 3)}
+    if sys.argv[1:] and _UNPINNED.isdisjoint(begins) and _HELP.isdisjoint(sys.argv):
         from optathlon.running.environment import pin
 
         pin()  # this starts the process again: before the commands are loaded

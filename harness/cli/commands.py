@@ -17,6 +17,7 @@ from optathlon.cli.exit_codes import BAD_INPUT, EXPLAINED, HARNESS_FAILED, INTER
 from optathlon.cli.flags import OPTIONAL_VALUES
 from optathlon.cli.help import HELP_FLAGS, in_plain_words
 from optathlon.cli.output import flush, show
+from optathlon.cli.reading import read_directly
 from optathlon.errors import FailedCheck, OptathlonError, UsageError
 from optathlon.redaction import redacted
 
@@ -84,7 +85,7 @@ class _Commands(Mapping[str, Any]):
             group.command(name, cls=_Command)(found)
             group.callback()(lambda: None)  # else the only command stands for the group
         made: Any = typer.main.get_command(group)
-        return in_plain_words(made.commands[name])
+        return read_directly(in_plain_words(made.commands[name]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -128,7 +129,7 @@ def _options(
 
 def command() -> Any:
     """The command line with its commands below, as `typer` takes it apart."""
-    return in_plain_words(typer.main.get_command(app))
+    return read_directly(in_plain_words(typer.main.get_command(app)))
 
 
 def run_command() -> NoReturn:
@@ -176,8 +177,10 @@ def _refuse_unwritable(arguments: Sequence[str]) -> None:
 
 
 def _with_commands(error: typer.TyperException) -> str:
-    """The message; where a command of a group is missing or unknown, also which there are."""
+    """The message; where an option or an argument is missing, also what it is; of unknown commands, which there are."""
     message: str = error.format_message().replace(": Value error, ", ": ")
+    if (missing := getattr(error, "param", None)) is not None and message.endswith(f"{missing.get_error_hint()}."):
+        return f"{message.rstrip('.')}: {missing.help}"
     context = getattr(error, "ctx", None)
     told = "command" not in message.lower() or "Did you mean" in message
     if told or context is None or not isinstance(context.command, TyperGroup):

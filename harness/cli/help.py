@@ -19,13 +19,15 @@ def in_plain_words(command: C) -> C:
     """The command, with those of a group that are made already, with plain words for the values of its parameters."""
     for parameter in parameters(command):
         parameter.display_type_rich = _Always(_word(parameter))
-        if parameter.name == "help":
-            parameter.default = False  # else Typer loads pydantic to read that it was not asked for
-    commands = getattr(command, "commands", None)
-    if isinstance(commands, dict):
-        for one in commands.values():
-            in_plain_words(one)
+    for one in commands_of(command):
+        in_plain_words(one)
     return command
+
+
+def commands_of(group: Any) -> Sequence[Any]:
+    """The commands of a group that are made already; none where there is not a group."""
+    commands = getattr(group, "commands", None)
+    return list(commands.values()) if isinstance(commands, dict) else []
 
 
 def parameters(command: Any) -> Sequence[Any]:

@@ -6,13 +6,14 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from optathlon.cli.descriptions import installing
-from optathlon.cli.output import show
+from optathlon.cli.output import show, show_safe_lines
 from optathlon.errors import UsageError
+from optathlon.facts import Facts
 from optathlon.redaction import redacted
 from optathlon.text import described
 
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
         StatusDocument,
         SubsetDocument,
         TaskDetails,
-        TaskDocument,
     )
-    from optathlon.facts import Facts
     from optathlon.fidelity import Fidelity
     from optathlon.optimizer import Optimizer
     from optathlon.problem import Problem
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
     from optathlon.task import Task
 
 D = TypeVar("D")
+
+_FACTS = [field.name for field in fields(Facts) if field.name != "kind"]
 
 
 def show_json(document: object) -> None:
@@ -57,11 +58,39 @@ def json_text(document: object) -> str:
 
 def show_json_list(documents: Iterable[object]) -> None:
     """Print a list of documents as they come, a line each: there may be many."""
-    separator = "["
-    for document in documents:
-        show(separator + json.dumps(_plain(document), allow_nan=False), end="")
-        separator = ",\n"
-    show("[]" if separator == "[" else "]")
+    _show_list(_text(_plain(document)) for document in documents)
+
+
+def show_task_list(groups: Iterable[Group]) -> None:
+    """Print what `list` says of tasks, as `show_json_list` does; what those of a group share becomes text once."""
+    _show_list(line for group in groups for line in _task_lines(group))
+
+
+def _task_lines(group: Group) -> Iterator[str]:
+    rest = _text(_known_of_task(group.collection, group.facts)).removeprefix("{")
+    return (f'{{"id": {_text(id)}, {rest}' for id in group.ids)
+
+
+def _show_list(lines: Iterable[str]) -> None:
+    """Print documents in brackets, a line each."""
+    show_safe_lines(_enclosed(iter(lines)))
+
+
+def _enclosed(lines: Iterator[str]) -> Iterator[str]:
+    held = "[" + next(lines, "")
+    for line in lines:
+        yield f"{held},"
+        held = line
+    yield f"{held}]"
+
+
+def _text(value: object) -> str:
+    """A value in one line, in ASCII, without a character that a terminal would obey."""
+    try:
+        text = _ENCODER.encode(value)
+    except ValueError:  # a number that is none, or infinite
+        text = _ENCODER.encode(_plain(value))
+    return text.replace("\x7f", "\\u007f")
 
 
 def _plain(value: Any) -> Any:
@@ -78,6 +107,9 @@ def _plain(value: Any) -> Any:
         case Mapping():
             return {str(key): _plain(one) for key, one in value.items()}
     return _plain(value.item()) if hasattr(value, "item") else str(value)  # a number of numpy
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, default=_plain)
 
 
 def or_broken(kind: str, make: Callable[[str], D], id: str) -> D | Mapping[str, str]:
@@ -134,32 +166,25 @@ def _default(value: object) -> object:
     return None if value is inspect.Parameter.empty else value
 
 
-def task_documents(groups: Iterable[Group]) -> Iterator[TaskDocument]:
-    """What `list` says of tasks."""
-    for group in groups:
-        known = _facts_document(group.facts)
-        yield from (_task_document(id, known) for id in group.ids)
-
-
-def _facts_document(facts: Facts) -> Mapping[str, Any]:
-    values = asdict(facts)
-    return {"evaluation": values.pop("kind"), **values}
-
-
-def _task_document(id: str, known: Mapping[str, Any]) -> TaskDocument:
-    return cast("TaskDocument", {"id": id, "kind": "task", "collection": id.partition("/")[0], **known})
+def _known_of_task(collection: str, facts: Facts) -> dict[str, Any]:
+    """All that `list` says of a task but its id, which comes first."""
+    others = {name: getattr(facts, name) for name in _FACTS}
+    return {"kind": "task", "collection": collection, "evaluation": facts.kind, **others}
 
 
 def task_details(task: Task) -> TaskDetails:
     """What `info` says of a task."""
     from optathlon.registry.facts import known_facts
+    from optathlon.registry.plugins import collection_of
 
-    return {
-        **_task_document(task.id, _facts_document(known_facts([task.id])[task.id])),
+    document: Any = {
+        "id": task.id,
+        **_known_of_task(collection_of(task.id), known_facts([task.id])[task.id]),
         "version": task.version,
         "metadata": dict(task.metadata),
         "problem": _problem_document(task.problem),
     }
+    return cast("TaskDetails", document)
 
 
 def _problem_document(problem: Problem) -> ProblemDocument:

@@ -16,7 +16,7 @@ import typer
 from optathlon.cli.candidates import ids
 from optathlon.cli.descriptions import counted, hyperparameters, missing, missing_environment, subset_line, traits
 from optathlon.cli.flags import Json, Plugins
-from optathlon.cli.output import show
+from optathlon.cli.output import show, show_lines
 from optathlon.errors import UsageError
 from optathlon.text import described
 
@@ -76,16 +76,17 @@ def list_known(
 def _list_json(kind: Kind, pattern: str, where: str | None) -> None:
     from optathlon.cli import json_documents as documents
     from optathlon.registry.plugins import collection_names
-    from optathlon.subsets.subset import PREFIX, shipped
 
     match kind:
         case Kind.tasks:
-            documents.show_json_list(documents.task_documents(_groups(pattern, where)))
+            documents.show_task_list(_groups(pattern, where))
         case Kind.optimizers:
             _show_each("optimizer", documents.optimizer_document, fnmatch.filter(_optimizers(where), pattern))
         case Kind.collections:
             _show_each("collection", documents.collection_document, fnmatch.filter(collection_names(), pattern))
         case Kind.subsets:
+            from optathlon.subsets.subset import PREFIX, shipped  # which loads pydantic
+
             subsets = [PREFIX + name for name in fnmatch.filter(shipped(), pattern)]
             _show_each("subset", documents.subset_document, subsets)
 
@@ -110,12 +111,10 @@ def _list_tasks(pattern: str, where: str | None, count: bool, names: bool) -> No
     from optathlon.cli.counts import count_lines
 
     if count:
-        for line in count_lines(_groups(pattern, where)):
-            show(line)
+        show_lines(count_lines(_groups(pattern, where)))
     elif names:
         found = _ids(pattern) if where is None else (id for group in _groups(pattern, where) for id in group.ids)
-        for id in found:
-            show(id)
+        show_lines(found)
     else:
         _print_columns(list(_groups(pattern, where)))
 
@@ -176,8 +175,7 @@ def _print_columns(groups: Sequence[Group]) -> None:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for group, row in zip(groups, cells, strict=True):
         text = "  ".join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
-        for id in group.ids:
-            show(f"{id:<{width}}  {text}")
+        show_lines(f"{id:<{width}}  {text}" for id in group.ids)
 
 
 def _optimizer_rows(where: str | None, names: bool) -> dict[str, str]:
@@ -245,5 +243,4 @@ def _line(describe: Callable[[str], str], name: str) -> str:
 
 def _print_rows(rows: dict[str, str], names: bool) -> None:
     width = max(map(len, rows), default=0)
-    for id, text in rows.items():
-        show(id if names or not text else f"{id:<{width}}  {text}")
+    show_lines(id if names or not text else f"{id:<{width}}  {text}" for id, text in rows.items())

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from itertools import islice
 from typing import TextIO
 
 from optathlon.text import clean
+
+_AT_ONCE = 1000
+"""Lines that are printed together: a call of `print` for each takes longer than to find them."""
 
 _unread: list[TextIO] = []
 """Streams whose reader has gone."""
@@ -17,10 +22,26 @@ def show(*parts: object, end: str = "\n", file: TextIO | None = None) -> None:
 
     Where nobody reads any more, as after `| head`, nothing is written: the command goes on to its end and exit code.
     """
+    _print(" ".join(clean(str(part)) for part in parts), end, file or sys.stdout)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines as `show` does, as they come: there may be many."""
+    show_safe_lines(map(clean, lines))
+
+
+def show_safe_lines(lines: Iterable[str]) -> None:
+    """Print lines as `show_lines` does, which have nothing that a terminal would obey."""
+    rest = iter(lines)
+    while some := [*islice(rest, _AT_ONCE)]:
+        _print("\n".join(some), "\n", sys.stdout)
+
+
+def _print(text: str, end: str, stream: TextIO) -> None:
     try:
-        print(*(clean(str(part)) for part in parts), end=end, file=file)
+        print(text, end=end, file=stream)
     except BrokenPipeError:
-        _discard(file or sys.stdout)
+        _discard(stream)
 
 
 def flush() -> None:

@@ -113,7 +113,8 @@ def _task(function: str) -> tuple[Task, Path | None]:
             f"{name!r} in {place!r} is a plain function: say what its search space is by @as_task(…) above it, as in "
             "what `optathlon init task` writes"
         )
-    raise unknown("function", name, tasks, where=f"{place!r}, which has {_tasks(tasks)}")
+    functions = [key for key, item in found.items() if inspect.isroutine(item)]
+    raise unknown("function", name, [*tasks, *functions], where=f"{place!r}, which has {_tasks(tasks)}")
 
 
 def _tasks(names: object) -> str:

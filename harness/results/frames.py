@@ -17,12 +17,9 @@ from optathlon.errors import UsageError, unknown
 from optathlon.html_table import html_table
 from optathlon.redaction import redacted_id
 from optathlon.results.folder import ResultsFolder, labels_in
-from optathlon.results.schema import TRIALS
+from optathlon.results.schema import SPENT, TRIALS
 
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
-
-SPENT = "spent:"
-"""Begins the columns of trials that say what a run had spent, where not all of its trials are there."""
 
 _COUNTED = f"{SPENT}evaluations"
 

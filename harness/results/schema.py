@@ -10,6 +10,9 @@ FORMAT = 2
 FORMAT_KEY = "optathlon.format"
 """Its key in the metadata."""
 
+SPENT = "spent:"
+"""Begins the columns of trials that say what a run had spent, where not all of its trials are there."""
+
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 
 RUNS = pa.schema(

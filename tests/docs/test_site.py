@@ -137,6 +137,15 @@ def test_the_gallery_has_reports(site: Path, chromium: Any) -> None:
     page.close()
 
 
+def test_the_gallery_has_the_leaderboard(site: Path, chromium: Any) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((site / "docs" / "gallery.html").as_uri())
+    page.get_by_role("link", name="Open the leaderboard").click()
+    assert page.get_by_role("heading", name="Leaderboard").is_visible()
+    assert page.locator("table tbody tr").count() > 10
+    page.close()
+
+
 def test_the_tables_of_the_reports_are_documented(site: Path) -> None:
     folders = [*(site / "docs" / "gallery").glob("*/figures")]
     assert len(folders) == 4

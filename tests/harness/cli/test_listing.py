@@ -151,7 +151,7 @@ def test_tasks_have_columns_on_a_terminal(in_process: InProcess, here: Path, mon
     with os.fdopen(primary, "rb"), os.fdopen(secondary, "w") as terminal:
         monkeypatch.setattr("optathlon.cli.listing.sys.stdout", terminal)
         shown = io.StringIO()
-        monkeypatch.setattr("optathlon.cli.listing.show", lambda *parts, **_: print(*parts, file=shown))
+        monkeypatch.setattr("optathlon.cli.listing.show_lines", lambda lines: print(*lines, sep="\n", file=shown))
         in_process("list", "tasks", "many/1234*", "--plugin", "toys.py")
         in_process("list", "tasks", "mfh/h3/good", "--names")
     first, *_, last = shown.getvalue().splitlines()

@@ -393,7 +393,7 @@ BAD = [
     ((*SELECT, "g", "-k", "4"), "of these: optuna-cmaes, optuna-nsga2, optuna-tpe, random, sobol"),
     ((*SELECT, "g", "-k", "4", "--optimizers", "randon,sobol"), "did you mean 'random'?"),
     ((*SELECT, "g", "-k", "4", "--optimizers", "random[x"), "can't read"),
-    ((*SELECT, "g", "-k", "0", *SPANNED_BY), "'-k': Input should be greater than or equal to 1"),
+    ((*SELECT, "g", "-k", "0", *SPANNED_BY), "'-k': give a whole number from 1 on, not '0'"),
     ((*SELECT, "g", "-k", "25", *SPANNED_BY), "can't choose 25 tasks out of 24 tasks: give at most -k 24"),
     (
         (*SELECT, "g", "-k", "13", *SPANNED_BY, "--dev", "--test"),
