@@ -14,8 +14,8 @@ from fontTools.ttLib import TTFont
 from matplotlib.backends import _backend_pdf_ps
 from matplotlib.font_manager import get_font
 
-_COMMON = string.ascii_letters + string.digits + string.punctuation + " ×±·–—−…≤≥⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-"""Characters that are in every PDF, used or not, so that its bytes don't depend on the figures before it."""
+_COMMON = string.ascii_letters + string.digits + string.punctuation + " ×±·–—−…≤≥ατ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ﬀﬁﬂﬃﬄ"
+"""Characters (and ligatures) in every PDF, used or not, so that its bytes don't depend on the figures before it."""
 
 _cut: Any = _backend_pdf_ps.get_glyphs_subset
 

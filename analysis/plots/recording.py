@@ -19,7 +19,8 @@ class Recording(RendererBase):
     Attributes
     ----------
     depends_on_pixels:
-        Whether there are images or what is to become one: these are made for a renderer and can't be drawn again.
+        Whether there are images, what is to become one, or meshes: each renderer has its own way with these, so they
+        can't be drawn again.
     """
 
     def __init__(self, figure: Figure) -> None:
@@ -126,6 +127,10 @@ class Recording(RendererBase):
         )
 
     def draw_image(self, gc: Any, x: float, y: float, im: Any, transform: Any = None) -> None:
+        """Note that there is one."""
+        self.depends_on_pixels = True
+
+    def draw_quad_mesh(self, gc: Any, *mesh: Any) -> None:
         """Note that there is one."""
         self.depends_on_pixels = True
 

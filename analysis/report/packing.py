@@ -34,7 +34,7 @@ def pack(values: np.ndarray, bits: Bits = 32) -> dict[str, Any]:
     values:
         Of any shape; by rows.
     bits:
-        Of each number; 24 keep five digits, 32 seven, and 64 sixteen.
+        Of each number; 24 keep almost five digits (errors are below 1/65,536), 32 seven, and 64 sixteen.
 
     Returns
     -------

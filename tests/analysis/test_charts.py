@@ -49,12 +49,12 @@ def test_packed_numbers_are_precise_whatever_is_packed_with_them(page: Any, valu
     np.testing.assert_allclose(unpacked(page, pack(values)), values, rtol=digits, atol=0)
 
 
-def test_numbers_of_24_bits_have_five_digits(page: Any) -> None:
+def test_numbers_of_24_bits_have_almost_five_digits(page: Any) -> None:
     for values in (np.where(np.arange(1000) % 7, NORMAL, np.nan), np.array([0.0, -1e-37, 3.4e38, np.inf, 65535.0])):
         packed = pack(values, bits=24)
         found = unpacked(page, packed)
         known = np.isfinite(values)
-        np.testing.assert_allclose(found[known], values[known], rtol=2**-17, atol=0)
+        np.testing.assert_allclose(found[known], values[known], rtol=2**-16, atol=0)
         assert np.isnan(found[~known]).all()
         np.testing.assert_array_equal(found[known], as_read(values, 24)[known])
         assert packed["bits"] == 24

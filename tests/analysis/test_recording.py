@@ -81,8 +81,9 @@ def test_a_recording_draws_what_the_figure_draws(figure: Figure) -> None:
     assert shapes(figure) == alone
 
 
-def test_images_are_not_recorded() -> None:
-    names = [f"o{number}" for number in range(80)]
+@pytest.mark.parametrize("count", [5, 80], ids=["mesh", "image"])
+def test_cells_are_not_recorded(count: int) -> None:
+    names = [f"o{number}" for number in range(count)]
     index = pd.MultiIndex.from_product([names, names], names=["first", "second"])
     table = pd.DataFrame({"x": np.linspace(0, 1, len(index))}, index=index)
     figure = plot_pairs(table[index.get_level_values(0) != index.get_level_values(1)], "x", title="t", center=0.5)

@@ -516,7 +516,7 @@ def test_trajectories_stay_what_they_are_beside_one_that_is_far_out(tmp_path: Pa
     (view,) = (view for key, view in trajectories_of(load_table(path))["views"].items() if key.startswith("fraction|"))
     for part in ("mid", "low", "high"):
         drawn = unpacked(view[part]).reshape(4, -1)
-        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=1e-5)
+        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=2**-16)
 
 
 def test_trajectories_that_are_close_to_each_other_keep_more_digits(tmp_path: Path) -> None:

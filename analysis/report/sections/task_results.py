@@ -165,7 +165,7 @@ class _Measured:
 
 
 def _are_far_apart(values: np.ndarray) -> bool:
-    """Whether the middle half of the values spreads over a tenth of them: then five digits are enough to draw them."""
+    """Whether the middle half of the values spreads over a tenth of them: then 24 bits are enough to draw them."""
     known = values[np.isfinite(values)]
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else (0.0, 0.0, 0.0)
     return bool(high - low > 0.1 * abs(middle))
