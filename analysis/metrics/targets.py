@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,8 @@ def runtime_distribution(
     unit = np.ones(len(runtimes)) if scale is None else scale.reindex(tasks).to_numpy(dtype=float)
     table = runtimes.to_numpy(dtype=float) / unit[:, None]
     solved: dict[str, list[np.ndarray]] = {}
-    for (optimizer, task), rows in sorted(runtimes.groupby(level=["optimizer", "task"]).indices.items()):
+    by_task = cast("dict[tuple[str, str], np.ndarray]", runtimes.groupby(level=["optimizer", "task"]).indices)
+    for (optimizer, task), rows in sorted(by_task.items()):
         # each task has draws of its own, so that no optimizer's depend on which others there are
         rng = np.random.default_rng([seed, *str(task).encode()])
         solved.setdefault(optimizer, []).append(_solved(table[rows], evaluations, restarts, rng))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ class Recording(RendererBase):
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
         """Of a line of text, as in SVG."""
-        return cast("tuple[float, float, float]", self._text2path.get_text_width_height_descent(s, prop, ismath))
+        return self._text2path.get_text_width_height_descent(s, prop, ismath)
 
     def open_group(self, s: str, gid: str | None = None) -> None:
         """Record the beginning of a group."""
@@ -145,7 +145,7 @@ class Recording(RendererBase):
 class _Target:
     """Where a recording of some points' height is drawn again."""
 
-    def __init__(self, renderer: RendererBase, height: float) -> None:
+    def __init__(self, renderer: Any, height: float) -> None:
         self.renderer = renderer
         self._height = height
         self._pixels = float(renderer.points_to_pixels(1.0))
@@ -154,7 +154,7 @@ class _Target:
     def zoomed(self, transform: Any) -> Any:
         return transform if self._zoom is None else transform + self._zoom
 
-    def of(self, recorded: GraphicsContextBase) -> GraphicsContextBase:
+    def of(self, recorded: Any) -> Any:
         """The graphics context as the renderer's own."""
         context = self.renderer.new_gc()
         context.copy_properties(recorded)
@@ -172,9 +172,9 @@ class _Target:
         return x * self._pixels, self.renderer.get_canvas_width_height()[1] - above if self.renderer.flipy() else above
 
 
-def _fixed(gc: GraphicsContextBase) -> GraphicsContextBase:
+def _fixed(gc: Any) -> Any:
     """A copy that doesn't follow what happens to the figure."""
-    copy = GraphicsContextBase()
+    copy: Any = GraphicsContextBase()
     copy.copy_properties(gc)
     box, (path, transform) = gc.get_clip_rectangle(), gc.get_clip_path()
     if box is not None:

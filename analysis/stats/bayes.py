@@ -132,9 +132,8 @@ def _signed_rank(observations: np.ndarray, rope: float, samples: int, rng: np.ra
     concentration = np.concatenate([[_PRIOR_STRENGTH], np.ones(len(observations) - 1)])
     weights = rng.dirichlet(concentration, size=samples)
     weigh = _by_products if len(observations) <= _FEW_TASKS else _by_sums
-    counts: np.ndarray = sum(
-        weigh(observations, batch, rope) for batch in np.array_split(weights, -(-weights.size // _BATCH))
-    )
+    batches = np.array_split(weights, -(-weights.size // _BATCH))
+    counts: np.ndarray = np.sum([weigh(observations, batch, rope) for batch in batches], axis=0)
     return counts / samples
 
 
@@ -158,7 +157,8 @@ def _by_products(observations: np.ndarray, weights: np.ndarray, rope: float) -> 
 
 def _below(sums: np.ndarray, bound: float) -> np.ndarray:
     """1 where a sum is below `bound`, one half where it equals it, else 0."""
-    return np.mean([sums < bound - _ROUNDING, sums < bound + _ROUNDING], axis=0)
+    share: np.ndarray = np.mean([sums < bound - _ROUNDING, sums < bound + _ROUNDING], axis=0)
+    return share
 
 
 def _by_sums(observations: np.ndarray, weights: np.ndarray, rope: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.task_curves import TaskCurves, optimum_of
 
 _ONE_OBJECTIVE = "This task has one objective, or no result in both: there is no front to draw."
+
+_SINGLE: tuple[Literal[24, 32], ...] = (24, 32)
 
 _PRECISION, _DIGITS = 1e-6, 12
 """The relative error that is allowed of values that the page makes of distances, and the digits of single ones."""
@@ -132,7 +134,7 @@ class _Measured:
     def _bits(self, numbers: np.ndarray, values: np.ndarray) -> Bits:
         if not self._is_known:
             return 24 if _are_far_apart(values) else 32
-        for bits in (24, 32):
+        for bits in _SINGLE:
             again = self._optimum + self._sign * as_read(numbers, bits)
             if np.allclose(again, values, rtol=_PRECISION, atol=0, equal_nan=True):
                 return bits
