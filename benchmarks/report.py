@@ -3,9 +3,9 @@
 By simulation: 50 optimizers of different skill on tasks of four collections, 5 seeds and 100 trials per run, written as
 a results folder (with configurations). Every measurement is `optathlon report FOLDER` in a process of its own: loading,
 ranks over the budget with 1,000 bootstrap resamples, all other statistics, the page and all figures and tables. Seconds
-are of CPU. Goals:
+are of CPU, also as multiples of what `python -c 'import pandas, matplotlib'` takes, as machines differ. Goals:
 
-- 1 million trials (40 tasks): <= 30 s and <= 1.5 GB, and a page of <= 5 MB;
+- 1 million trials (40 tasks): <= 30 times as much, <= 1.5 GB, and a page of <= 5 MB;
 - 10 million trials (400 tasks): <= 300 s and <= 4 GB;
 - growth with the number of trials: linear or better, so exponents of about 1 or less.
 
@@ -175,15 +175,29 @@ def measure(path: Path) -> Measured:
     return Measured(**json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
+def unit() -> float:
+    """Seconds of CPU, the least of three, that Python takes to import what every report needs."""
+    return min(cpu_of([sys.executable, "-c", "import pandas, matplotlib"]) for _ in range(3))
+
+
+def cpu_of(command: list[str]) -> float:
+    """Seconds of CPU that a command takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def main(folder: Path) -> None:
     """Measure and print everything."""
-    print(f"{'trials':>11} {'tasks':>6} {'CPU':>9} {'memory':>9} {'page':>8}", flush=True)
+    print(f"{'trials':>11} {'tasks':>6} {'CPU':>9} {'times':>6} {'memory':>9} {'page':>8}", flush=True)
     table = {}
     for tasks in TASKS:
         simulate(tasks, folder / str(tasks))
         found = table[tasks] = measure(folder / str(tasks))
         print(
-            f"{number_of_trials(tasks):11,} {tasks:6} {found.seconds:7.1f} s {found.megabytes:6.0f} MB "
+            f"{number_of_trials(tasks):11,} {tasks:6} {found.seconds:7.1f} s {found.seconds / unit():6.0f} "
+            f"{found.megabytes:6.0f} MB "
             f"{found.page:5.1f} MB",
             flush=True,
         )

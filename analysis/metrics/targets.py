@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -99,17 +100,15 @@ def runtime_distribution(
     """
     tasks = runtimes.index.get_level_values("task")
     unit = np.ones(len(runtimes)) if scale is None else scale.reindex(tasks).to_numpy(dtype=float)
-    rows = []
-    for _, table in runtimes.div(unit, axis=0).groupby(level="optimizer", sort=True):
-        cells = table.to_numpy()
+    table = runtimes.to_numpy(dtype=float) / unit[:, None]
+    solved: dict[str, list[np.ndarray]] = {}
+    by_task = cast("dict[tuple[str, str], np.ndarray]", runtimes.groupby(level=["optimizer", "task"]).indices)
+    for (optimizer, task), rows in sorted(by_task.items()):
         # each task has draws of its own, so that no optimizer's depend on which others there are
-        shares = [
-            _solved(cells[rows], evaluations, restarts, np.random.default_rng([seed, *str(task).encode()]))
-            for task, rows in table.groupby(level="task", sort=True).indices.items()
-        ]
-        rows.append(pd.DataFrame({"share": np.mean(shares, axis=0)}, index=pd.Index(evaluations, name="evaluations")))
-    names = runtimes.index.unique("optimizer").sort_values()
-    return pd.concat(rows, keys=names, names=["optimizer"])
+        rng = np.random.default_rng([seed, *str(task).encode()])
+        solved.setdefault(optimizer, []).append(_solved(table[rows], evaluations, restarts, rng))
+    index = pd.MultiIndex.from_product([solved, evaluations], names=["optimizer", "evaluations"])
+    return pd.DataFrame({"share": np.concatenate([np.mean(shares, axis=0) for shares in solved.values()])}, index=index)
 
 
 def expected_runtime(runtimes: pd.DataFrame) -> pd.DataFrame:

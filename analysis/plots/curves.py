@@ -93,19 +93,19 @@ def curves_figure(bands: pd.DataFrame, looks: Mapping[str, Look], width: float) 
 
 def draw_curves(axes: Axes, bands: pd.DataFrame, looks: Mapping[str, Look], *, shape: Shape = "line") -> None:
     """Draw lines and bands, as `plot_curves` describes them."""
-    groups = bands.groupby(level="optimizer", sort=True)
-    middle, has_bands = bands.columns[0], {"low", "high"} <= {*bands.columns} and len(groups) <= _MOST_BANDS
-    thin = len(groups) > _MOST_BANDS
-    for position, (name, rows) in enumerate(groups):
-        look = looks[str(name)]
-        x = rows.index.get_level_values(1).to_numpy(dtype=float)
-        y = rows[middle].where(np.isfinite(rows[middle]))
+    groups = bands.groupby(level="optimizer", sort=True).indices
+    points = bands.index.get_level_values(1).to_numpy(dtype=float)
+    values = {name: column.to_numpy(dtype=float) for name, column in bands.items()}
+    middle = values[bands.columns[0]]
+    middle = np.where(np.isfinite(middle), middle, np.nan)
+    has_bands, thin = {"low", "high"} <= {*values} and len(groups) <= _MOST_BANDS, len(groups) > _MOST_BANDS
+    for position, (name, rows) in enumerate(sorted(groups.items())):
+        look, x, y = looks[str(name)], points[rows], middle[rows]
         if has_bands:
             shade = 0.13 * min(1.0, 6 / len(groups))
             step: Literal["post"] | None = "post" if shape == "step" else None
-            axes.fill_between(
-                x, rows["low"], rows["high"], step=step, color=look.color, alpha=shade, linewidth=0, gid=look.gid
-            )
+            low, high = values["low"][rows], values["high"][rows]
+            axes.fill_between(x, low, high, step=step, color=look.color, alpha=shade, linewidth=0, gid=look.gid)
         every = max(1, len(x) // _MARKERS_PER_LINE)
         axes.plot(
             x,

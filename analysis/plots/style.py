@@ -71,6 +71,7 @@ _RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # where it would be anyway, but not looked for in each drawing
     "axes.titlecolor": INK,
     "axes.grid": True,
     "axes.axisbelow": True,

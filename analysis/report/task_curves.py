@@ -25,7 +25,7 @@ from optathlon.analysis.metrics.objectives import (
 )
 
 _MOST_NUMBERS = 400_000
-"""Numbers that all trajectories together may have: about 2.1 MB of the page."""
+"""Numbers that all trajectories together may have: 1.6 to 2.1 MB of the page."""
 
 _POINTS = (8, 40)
 """The fewest and the most points of a trajectory."""

@@ -64,23 +64,25 @@ def aggregates(
 
 def _interquartile_means(runs: Block, weights: np.ndarray) -> np.ndarray:
     """Shape (resamples, optimizers), for weights of shape (resamples, pairs)."""
-    return np.column_stack([_interquartile_mean(values, weights) for values in runs.cells.T])
+    by_pair = weights.T.copy()
+    return np.column_stack([_interquartile_mean(values, by_pair) for values in runs.cells.T])
 
 
 def _interquartile_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Shape (resamples,), for weights of shape (pairs, resamples)."""
     order = np.argsort(values, kind="stable")
-    within = np.diff(np.cumsum(weights[:, order], axis=1).clip(0.25, 0.75), axis=1, prepend=0.25)
-    mean: np.ndarray = 2 * within @ values[order]
+    within = np.diff(np.cumsum(weights[order], axis=0).clip(0.25, 0.75), axis=0, prepend=0.25)
+    mean: np.ndarray = 2 * values[order] @ within
     return mean
 
 
 def _medians(runs: Block, weights: np.ndarray) -> np.ndarray:
     """Shape (resamples, optimizers): the medians over tasks of the weighted means of each task."""
-    starts = np.cumsum(runs.seeds_per_task) - runs.seeds_per_task
-    shares = np.add.reduceat(weights, starts, axis=1)
-    drawn = np.where(shares > 0, shares, 1.0)
-    means = (np.add.reduceat(weights * values, starts, axis=1) / drawn for values in runs.cells.T)
-    return np.column_stack([_median(values, shares) for values in means])
+    of_tasks = np.split(weights, np.cumsum(runs.seeds_per_task)[:-1], axis=1)
+    shares = np.column_stack([part.sum(axis=1) for part in of_tasks])
+    sums = np.stack([part @ cells for part, cells in zip(of_tasks, runs.by_task, strict=True)], axis=-1)
+    means = sums / np.where(shares > 0, shares, 1.0)[:, None]
+    return np.column_stack([_median(means[:, optimizer], shares) for optimizer in range(means.shape[1])])
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

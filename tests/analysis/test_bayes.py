@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from score_frames import scores_of, with_seeds
 
 from optathlon.analysis.stats import bayes
-from optathlon.analysis.stats.bayes import _shares, bayesian_signed_rank, hierarchical
+from optathlon.analysis.stats.bayes import _by_products, _by_sums, _shares, bayesian_signed_rank, hierarchical
 from optathlon.analysis.stats.gibbs import gibbs
 from optathlon.errors import UsageError
 
@@ -68,6 +68,14 @@ def test_signed_rank_weighs_every_pair_of_tasks(tasks: int, rope: float, seed: i
     )
     found = _shares(differences, weights.T, rope)
     assert found == pytest.approx(np.array([better, 1 - better - worse, worse]))
+
+
+@given(st.integers(1, 12), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 9999))
+def test_products_of_weights_and_sorted_sums_agree(tasks: int, rope: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    observations = np.vstack([np.zeros(5), rng.integers(-3, 4, (tasks, 5)) * 0.5])
+    weights = rng.dirichlet(np.ones(tasks + 1), size=40)
+    assert _by_products(observations, weights, rope).tolist() == _by_sums(observations, weights, rope).tolist()
 
 
 def test_many_tasks_and_optimizers_take_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from chart_page import (
     unpacked,
 )
 
-from optathlon.analysis.report.packing import is_wide, pack, pack_on_a_scale, short
+from optathlon.analysis.report.packing import as_read, is_wide, pack, pack_on_a_scale, short
 
 pytestmark = pytest.mark.browser
 
@@ -47,6 +47,18 @@ NORMAL = np.random.default_rng(0).normal(size=1000)
 )
 def test_packed_numbers_are_precise_whatever_is_packed_with_them(page: Any, values: np.ndarray, digits: float) -> None:
     np.testing.assert_allclose(unpacked(page, pack(values)), values, rtol=digits, atol=0)
+
+
+def test_numbers_of_24_bits_have_almost_five_digits(page: Any) -> None:
+    for values in (np.where(np.arange(1000) % 7, NORMAL, np.nan), np.array([0.0, -1e-37, 3.4e38, np.inf, 65535.0])):
+        packed = pack(values, bits=24)
+        found = unpacked(page, packed)
+        known = np.isfinite(values)
+        np.testing.assert_allclose(found[known], values[known], rtol=2**-16, atol=0)
+        assert np.isnan(found[~known]).all()
+        np.testing.assert_array_equal(found[known], as_read(values, 24)[known])
+        assert packed["bits"] == 24
+        assert len(packed["data"]) == 4 * len(values)
 
 
 @pytest.mark.parametrize(

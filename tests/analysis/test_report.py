@@ -501,7 +501,10 @@ def trajectories_of(results: Results) -> dict[str, Any]:
 
 
 def unpacked(numbers: dict[str, Any]) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(numbers["data"]), f"<f{numbers['bits'] // 8}")
+    data = base64.b64decode(numbers["data"])
+    if numbers["bits"] == 24:
+        data = b"".join(b"\0" + data[start : start + 3] for start in range(0, len(data), 3))
+    return np.frombuffer(data, "<f8" if numbers["bits"] == 64 else "<f4")
 
 
 def test_trajectories_stay_what_they_are_beside_one_that_is_far_out(tmp_path: Path) -> None:
@@ -513,7 +516,17 @@ def test_trajectories_stay_what_they_are_beside_one_that_is_far_out(tmp_path: Pa
     (view,) = (view for key, view in trajectories_of(load_table(path))["views"].items() if key.startswith("fraction|"))
     for part in ("mid", "low", "high"):
         drawn = unpacked(view[part]).reshape(4, -1)
-        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=1e-6)
+        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=2**-16)
+
+
+def test_trajectories_that_are_close_to_each_other_keep_more_digits(tmp_path: Path) -> None:
+    ends = {"a": 1000.001, "b": 1000.002, "c": 1000.003}
+    rows = [(name, "t", seed, step, end) for name, end in ends.items() for seed in range(3) for step in (1, 2)]
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(rows, columns=["optimizer", "task", "seed", "step", "value"]).to_csv(path, index=False)
+    for view in trajectories_of(load_table(path))["views"].values():
+        drawn = unpacked(view["mid"]).reshape(3, -1)
+        np.testing.assert_allclose(drawn[:, -1], list(ends.values()), rtol=1e-7)
 
 
 def test_a_task_that_is_left_out_of_the_page_is_said_to_be(plain: Results, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
-// Numbers of the page's data: plain arrays, or packed in base64: as IEEE numbers of 32 or 64 bits (NaN: missing), or in 16
-// bits on a scale from low to high (65535: missing).
+// Numbers of the page's data: plain arrays, or packed in base64: as IEEE numbers of 32 or 64 bits, or of 32 without the
+// last byte of their fraction (NaN: missing), or in 16 bits on a scale from low to high (65535: missing).
 
 function unpack(numbers) {
   if (numbers === null || numbers === undefined) return null;
@@ -10,6 +10,7 @@ function unpack(numbers) {
 }
 
 function reader(view, { bits, low, high, log }) {
+  if (bits === 24) return (i) => withoutLastByte(view, 3 * i);
   if (bits === 32) return (i) => view.getFloat32(4 * i, true);
   if (bits === 64) return (i) => view.getFloat64(8 * i, true);
   return (i) => {
@@ -18,4 +19,10 @@ function reader(view, { bits, low, high, log }) {
     const value = low + (code / 65534) * (high - low);
     return log ? Math.exp(value) : value;
   };
+}
+
+function withoutLastByte(view, start) {
+  const single = new DataView(new ArrayBuffer(4));
+  for (const byte of [0, 1, 2]) single.setUint8(byte + 1, view.getUint8(start + byte));
+  return single.getFloat32(0, true);
 }

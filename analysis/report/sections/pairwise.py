@@ -138,7 +138,8 @@ class Pairwise(Section):
                 "y": {"label": f"{statistic.title}: row against column", "scale": statistic.scale},
                 "optimizers": [self.data.numbers[str(name)] for name in order],
                 "mid": pack(
-                    known[statistic.name].unstack("second").reindex(index=order, columns=order).to_numpy(dtype=float)
+                    known[statistic.name].unstack("second").reindex(index=order, columns=order).to_numpy(dtype=float),
+                    bits=24,
                 ),
                 "range": [-tasks, 0, tasks] if statistic.name == "won" else statistic.range,
                 "note": statistic.explanation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,13 @@ from optathlon.analysis.metrics.axes import BUDGET
 from optathlon.analysis.metrics.final import is_maximised
 from optathlon.analysis.metrics.objectives import objective_label, row_of
 from optathlon.analysis.report.charts import SCALE, TASK, Chart, Option, control, rounded
-from optathlon.analysis.report.packing import is_wide, pack, short
+from optathlon.analysis.report.packing import Bits, as_read, is_wide, pack, short
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.task_curves import TaskCurves, optimum_of
 
 _ONE_OBJECTIVE = "This task has one objective, or no result in both: there is no front to draw."
+
+_SINGLE: tuple[Literal[24, 32], ...] = (24, 32)
 
 _PRECISION, _DIGITS = 1e-6, 12
 """The relative error that is allowed of values that the page makes of distances, and the digits of single ones."""
@@ -125,11 +127,18 @@ class _Measured:
         self._is_known = math.isfinite(self._optimum)
 
     def packed(self, values: np.ndarray) -> dict[str, Any]:
-        """Many of them, with as many bits as it takes to make values of distances again."""
+        """Many of them, with as many bits as it takes to tell them apart, and to make values of distances again."""
         numbers = self._measured(values)
-        again = self._optimum + self._sign * numbers.astype(np.float32)
-        is_precise = not self._is_known or np.allclose(again, values, rtol=_PRECISION, atol=0, equal_nan=True)
-        return pack(numbers, 32 if is_precise else 64)
+        return pack(numbers, self._bits(numbers, values))
+
+    def _bits(self, numbers: np.ndarray, values: np.ndarray) -> Bits:
+        if not self._is_known:
+            return 24 if _are_far_apart(values) else 32
+        for bits in _SINGLE:
+            again = self._optimum + self._sign * as_read(numbers, bits)
+            if np.allclose(again, values, rtol=_PRECISION, atol=0, equal_nan=True):
+                return bits
+        return 64
 
     def band(self, lower: np.ndarray, upper: np.ndarray) -> dict[str, Any]:
         """The ends of a band."""
@@ -155,3 +164,10 @@ class _Measured:
     def origin(self) -> dict[str, Any]:
         """What the page needs to make values of distances."""
         return {"from": {"optimum": self._optimum, "sign": self._sign}} if self._is_known else {}
+
+
+def _are_far_apart(values: np.ndarray) -> bool:
+    """Whether the middle half of the values spreads over a tenth of them: then 24 bits are enough to draw them."""
+    known = values[np.isfinite(values)]
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else (0.0, 0.0, 0.0)
+    return bool(high - low > 0.1 * abs(middle))
