@@ -15,7 +15,7 @@ from optathlon.errors import UsageError, first_complaint
 from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.chat import Template
 from optathlon.llm.judges.calls import call
-from optathlon.llm.judges.loading import loaded
+from optathlon.llm.judges.loading import loaded, weights_of
 from optathlon.llm.judges.wording import Pair, Reader, Wording
 from optathlon.llm.judging import Judge, Prompt, Verdicts
 
@@ -85,12 +85,16 @@ class Tuned(Judge):
         self.id = call("tuned", type(self), {"model": model})
 
     def check(self) -> None:
+        """Load the model, if its files are new. Raises `MissingData` where it would have to be fetched."""
+        weights_of(self._model)
+
+    def load(self) -> None:
         """Load the model."""
         loaded(self._model)
 
     def weights(self) -> str:
-        """Load the model, and hash it."""
-        return loaded(self._model).checksum
+        """Hash the model, which is loaded if its files are new."""
+        return weights_of(self._model)
 
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int
