@@ -100,6 +100,17 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
+def described(model: str, *, downloads: bool = False) -> tuple[Weights, Any]:
+    """What a model's files say of its weights, and its configuration for text. Raises as `load_model`."""
+    from transformers import AutoConfig
+
+    folder = _present(model, downloads)
+    weights = weights_in(model, folder)
+    with _layout_errors(model):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return weights, config.get_text_config()
+
+
 def files_of(model: str, *, downloads: bool = False) -> list[tuple[str, int, int]]:
     """Where a model lies, and its files with their sizes and times. Raises as `load_model`."""
     folder = _folder(model, downloads).resolve()

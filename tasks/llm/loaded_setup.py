@@ -19,13 +19,14 @@ from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.checksums import known_checksum
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
-from optathlon.llm.models import best_device, existing_device, load_tokenizer, reading, same_folder
+from optathlon.llm.models import best_device, described, existing_device, load_tokenizer, reading, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.memory_need import ModelSize, least_trials, refuse_what_has_no_room
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.prepared_data import PreparedData
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
@@ -76,7 +77,8 @@ class LoadedSetup:
 
     @cached_property
     def base(self) -> TunableModel:
-        """The model that is tuned."""
+        """The model that is tuned. Raises `UsageError` where no trial has room in the memory that is free."""
+        self.refuse_what_has_no_room()
         return TunableModel(
             self.setup.located(self.setup.model),
             self.device,
@@ -85,6 +87,18 @@ class LoadedSetup:
             gradient_checkpointing=self.setup.gradient_checkpointing,
             compiled=self.setup.compile,
         )
+
+    def refuse_what_has_no_room(self, *, from_reference: bool = False) -> None:
+        """Raise `UsageError` where no tuning has room in the memory that is free, unless the model is there already.
+
+        Some tunings start from the reference, whose weights are kept too.
+        """
+        if "base" in vars(self):
+            return
+        longest = max(self.train, key=lambda one: len(one.tokens))
+        trials = least_trials(self.setup, longest, from_reference=from_reference)
+        described_model = described(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+        refuse_what_has_no_room(self.setup.model, ModelSize.of(*described_model), trials, self.device)
 
     @cached_property
     def data(self) -> PreparedData:
@@ -290,7 +304,8 @@ class LoadedSetup:
                     training.load(state)
                 resumed, lost = training.epoch, time.perf_counter() - began
                 try:
-                    training.run(until, budget.tokens)
+                    with self.base.compiled():
+                        training.run(until, budget.tokens)
                 except (MemoryError, RuntimeError) as error:
                     budget.halve(*training.tried(), error)
                     continue
