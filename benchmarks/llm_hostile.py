@@ -1,4 +1,4 @@
-"""Models, files and calls that no judge should be given: each must end in one line and exit code 2, and soon.
+"""Models, files and calls that no judge should be given: each must end in one line, soon, and with exit code 2.
 
     python benchmarks/llm_hostile.py [NAME …]
 
@@ -21,8 +21,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from optathlon.text import shortened
+
 SECONDS, BYTES = 120, 12 * 2**30
 """What a case may take."""
+SHOWN = 600
 DEEP = "[" * 100_000
 ITEM = {"idx": 1, "instruction": "sum of 1 2", "response1": "3", "response2": "4", "annotator1": 1}
 BOMB = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"
@@ -37,6 +40,7 @@ class Case(NamedTuple):
     change: Change
     judge: str = "likelihood('model')"
     data: str = "items.json"
+    code: int = 2
 
 
 def writes(name: str, content: str | bytes) -> Change:
@@ -199,8 +203,6 @@ def models() -> Iterator[Case]:
         "negative layers": {"num_hidden_layers": -1},
         "10^12 words": {"vocab_size": 10**12},
         "few words": {"vocab_size": 3},
-        "one position": {"max_position_embeddings": 1},
-        "no position": {"max_position_embeddings": 0},
         "rotary embeddings in words": {"rope_parameters": "evil", "rope_theta": "evil"},
         "an unknown type": {"dtype": "float7", "torch_dtype": "float7"},
         "an unknown activation": {"hidden_act": "evil"},
@@ -212,6 +214,7 @@ def models() -> Iterator[Case]:
     }
     for name, values in wrong.items():
         yield Case(f"config: {name}", sets(**values))
+    yield Case("config: one position", sets(max_position_embeddings=1), code=1)  # nothing is understood
     yield Case("config: a pipe", pipes("model/config.json"))
     yield Case("config: without end", links("model/config.json", "/dev/zero"))
     yield Case("config: a link to itself", links("model/config.json", "config.json"))
@@ -373,8 +376,8 @@ def outcome(case: Case, tiny: Path) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGALRM:
         return f"hung for {SECONDS} seconds"
-    if code != 2 or "\n" in said or not said.startswith("optathlon: "):
-        return f"exit code {code}: {said[-300:]}"
+    if code != case.code or "\n" in said or not said.startswith("optathlon: "):
+        return f"exit code {code}: {shortened(said, SHOWN)!r}"
     return ""
 
 
@@ -415,9 +418,12 @@ def run(names: list[str]) -> int:
         if complaint := outcome(case, tiny_model()):
             wrong += 1
             print(f"{case.name}: {complaint}", flush=True)
-    print(f"{len(chosen) - wrong} of {len(chosen)} ended in one line and exit code 2")
+    print(f"{len(chosen) - wrong} of {len(chosen)} ended as they should")
     return wrong
 
 
 if __name__ == "__main__":
+    from optathlon.running.environment import pin
+
+    pin()  # now, as each command would otherwise start this file again
     sys.exit(min(1, run(sys.argv[1:])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -240,13 +241,22 @@ def _refuse_not_finite(model: str, loaded: torch.nn.Module) -> None:
 
 @contextmanager
 def _layout_errors(model: str) -> Iterator[None]:
+    """What the library stumbles over as a `UsageError` in one line, without what it logs of it before."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except MemoryError:
         raise
     except Exception as error:  # foreign files: whatever it is that the library stumbles over
         what = _first_line(error) or type(error).__name__
         raise UsageError(f"{model!r} is not a model in the layout of transformers: {what}") from None
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _first_line(error: BaseException) -> str:

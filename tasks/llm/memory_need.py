@@ -141,7 +141,7 @@ class Trial:
 def least_trials(setup: Setup, example: Encoded, *, from_reference: bool = False) -> list[Trial]:
     """The least that a tuning takes by each of a setup's methods, with an example that is to have room."""
     fixed = setup.fixed
-    optimizers = [fixed["optimizer"]] if "optimizer" in fixed else setup.optimizers
+    optimizers: Sequence[Any] = [fixed["optimizer"]] if "optimizer" in fixed else setup.optimizers
     return [
         Trial(
             rank=None if method == "full" else int(fixed.get("rank", setup.ranks[0])),
