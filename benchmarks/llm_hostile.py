@@ -156,12 +156,6 @@ def _with_more(tensors: dict[str, Any]) -> dict[str, Any]:
     return tensors | {"model.layers.99.evil.weight": tensors[_first_matrix(tensors)].clone()}
 
 
-def _in_integers(tensors: dict[str, Any]) -> dict[str, Any]:
-    import torch
-
-    return {name: tensor.to(torch.int8) for name, tensor in tensors.items()}
-
-
 def models() -> Iterator[Case]:
     """What can be wrong with a model's folder."""
     yield Case("no folder", lambda folder: shutil.rmtree(folder / "model"))
@@ -251,7 +245,6 @@ def weights() -> Iterator[Case]:
     yield Case("weights: one missing", weighs(_without_first))
     yield Case("weights: one too many", weighs(_with_more))
     yield Case("weights: one misshaped", weighs(_misshaped))
-    yield Case("weights: integers", weighs(_in_integers))
     yield Case("weights: a pipe", pipes("model/model.safetensors"))
     yield Case("weights: without end", links("model/model.safetensors", "/dev/zero"))
     yield Case("weights: a link to itself", links("model/model.safetensors", "model.safetensors"))

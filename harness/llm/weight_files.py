@@ -106,10 +106,10 @@ def _shapes_in(model: str, path: Path) -> dict[str, tuple[int, ...]]:
             for name, one in tensors.items()
             if name != "__metadata__"
         }
-        ends = [one["data_offsets"][1] for name, one in tensors.items() if name != "__metadata__"]
+        ends = [int(one["data_offsets"][1]) for name, one in tensors.items() if name != "__metadata__"]
     except OSError as error:
         raise UsageError(f"can't read {path.name} of {model!r}: {error.strerror}") from None
-    except (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (struct.error, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise UsageError(f"{path.name} of {model!r} is not a safetensors file: fetch it again") from None
     if path.stat().st_size != 8 + length + max(ends, default=0):
         raise UsageError(f"{path.name} of {model!r} is cut short, or has more than it says: fetch it again")

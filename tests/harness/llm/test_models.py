@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,8 +58,17 @@ def not_numbers(weights: Weights) -> Weights:
 
 
 def refusal(model: Path) -> str:
-    with pytest.raises(UsageError) as caught:
-        load_model(str(model), "cpu", "float32")
+    logged: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = logged.append  # type: ignore[method-assign]
+    library = logging.getLogger("transformers")
+    library.addHandler(handler)
+    try:
+        with pytest.raises(UsageError) as caught:
+            load_model(str(model), "cpu", "float32")
+    finally:
+        library.removeHandler(handler)
+    assert not logged, "one line says it all"
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -108,6 +118,8 @@ def header(text: str) -> bytes:
         (header("[1]"), "is not a safetensors file"),
         (header('{"a": {"shape": "x", "data_offsets": [0, 4]}}'), "is not a safetensors file"),
         (header('{"a":' * 100_000), "is not a safetensors file"),
+        (header('{"a": {"dtype": "F32", "shape": [1], "data_offsets": "evil"}}'), "is not a safetensors file"),
+        (header('{"a": {"dtype": "F32", "shape": [Infinity], "data_offsets": [0, 4]}}'), "is not a safetensors file"),
         (header('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'), "is cut short"),
     ],
 )
