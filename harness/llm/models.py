@@ -13,7 +13,13 @@ from optathlon.errors import MissingData, UsageError
 from optathlon.llm import gguf
 from optathlon.llm.smol import smol_file
 from optathlon.llm.tiny.pretraining import tiny_model
-from optathlon.llm.weight_files import Weights, read_config, refuse_pointers, refuse_what_is_too_large, weights_in
+from optathlon.llm.weight_files import (
+    Weights,
+    read_config,
+    refuse_what_is_no_file,
+    refuse_what_is_too_large,
+    weights_in,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +172,7 @@ def checksum(model: torch.nn.Module) -> str:
 def _present(model: str, downloads: bool) -> Path:
     """As `_folder`; raises `UsageError` too where files of it have not been fetched."""
     folder = _folder(model, downloads)
-    refuse_pointers(model, folder)
+    refuse_what_is_no_file(model, folder)
     return folder
 
 

@@ -37,9 +37,11 @@ class Weights:
         return sum(map(math.prod, self.shapes.values()))
 
 
-def refuse_pointers(model: str, folder: Path) -> None:
-    """Raise `UsageError` where a file is what Git LFS puts in the place of a large one."""
+def refuse_what_is_no_file(model: str, folder: Path) -> None:
+    """Raise `UsageError` for what Git LFS puts in the place of a large file, and for pipes and devices."""
     for path in sorted(folder.iterdir()):
+        if not (path.is_file() or path.is_dir()):
+            raise UsageError(f"{path.name} of {model!r} is not a file: fetch it again")
         if path.is_file() and is_pointer(path):
             raise UsageError(f"{path.name} of {model!r} is a Git-LFS pointer, not the file: run `git lfs pull`")
 

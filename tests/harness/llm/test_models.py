@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,20 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(model: Path, monkeypa
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
     assert f"has {numbers:,} weights, which take" in refusal(model)
     assert not load_model(str(model), "cpu", "bfloat16").training, "half the bytes have room"
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_pipes_devices_and_broken_links_are_refused(model: Path, name: str) -> None:
+    """Nobody writes to the pipe: to open it would take forever."""
+    makers: list[Callable[[Path], object]] = [
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path.name),
+    ]
+    for make in makers:
+        (model / name).unlink()
+        make(model / name)
+        assert f"{name} of {str(model)!r} is not a file" in refusal(model)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])

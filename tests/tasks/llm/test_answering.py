@@ -167,7 +167,7 @@ def test_packed_trainings_are_those_of_padded_ones(loaded: Any, llm_cache: Path)
 
 @pytest.mark.slow
 def test_compiled_layers_compute_the_same(loaded: Any, llm_cache: Path) -> None:
-    """They are compiled for training alone: once as the first layer, below which no gradient goes, and once as others."""
+    """They are compiled for training alone: once as the first layer, below which no gradient goes, once as others."""
     from torch._dynamo.utils import counters
 
     counters.clear()
