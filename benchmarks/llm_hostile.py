@@ -114,7 +114,12 @@ def pipes(name: str) -> Change:
 
 def removes(*patterns: str) -> Change:
     """Without these files of the model."""
-    return lambda folder: [path.unlink() for pattern in patterns for path in (folder / "model").glob(pattern)]
+
+    def change(folder: Path) -> None:
+        for path in [path for pattern in patterns for path in (folder / "model").glob(pattern)]:
+            path.unlink()
+
+    return change
 
 
 def indexed(weight_map: object) -> Change:
@@ -161,7 +166,7 @@ def models() -> Iterator[Case]:
     yield Case("no folder", lambda folder: shutil.rmtree(folder / "model"))
     yield Case("an empty folder", removes("*"))
     yield Case("no config", removes("config.json"))
-    for name, text in {
+    configs: dict[str, str | bytes] = {
         "empty": "",
         "no JSON": "{",
         "a list": "[]",
@@ -173,7 +178,8 @@ def models() -> Iterator[Case]:
         "20 MB": json.dumps({"a": "x" * 20_000_000}),
         "an empty object": "{}",
         "surrogates": '{"model_type": "\\ud800"}',
-    }.items():
+    }
+    for name, text in configs.items():
         yield Case(f"config: {name}", writes("config.json", text))
     wrong: dict[str, dict[str, object]] = {
         "unknown kind": {"model_type": "evil"},
@@ -288,7 +294,7 @@ def tokenizers() -> Iterator[Case]:
 
 def other_files() -> Iterator[Case]:
     """What can be wrong with GGUF files and with labelled items."""
-    for name, content in {
+    ggufs = {
         "empty": b"",
         "a pointer": b"version https://git-lfs.github.com/spec/v1\n",
         "its mark alone": b"GGUF",
@@ -297,8 +303,9 @@ def other_files() -> Iterator[Case]:
         "2^62 tensors": b"GGUF\x03\x00\x00\x00" + struct.pack("<QQ", 2**62, 0) + bytes(64),
         "2^62 keys": b"GGUF\x03\x00\x00\x00" + struct.pack("<QQ", 0, 2**62) + bytes(64),
         "a key of 2^62 letters": b"GGUF\x03\x00\x00\x00" + struct.pack("<QQQ", 0, 1, 2**62) + bytes(64),
-    }.items():
-        yield Case(f"GGUF: {name}", items(content, "m.gguf"), "likelihood('m.gguf')")
+    }
+    for name, raw in ggufs.items():
+        yield Case(f"GGUF: {name}", items(raw, "m.gguf"), "likelihood('m.gguf')")
     yield Case("GGUF: without end", links("m.gguf", "/dev/zero"), "likelihood('m.gguf')")
     yield Case("GGUF: a pipe", pipes("m.gguf"), "likelihood('m.gguf')")
     wrong: dict[str, str | bytes] = {
@@ -344,13 +351,19 @@ def calls() -> Iterator[Case]:
     yield from (Case(f"call: {call[:50]!r}", unchanged, call) for call in wrong)
     for name, text in {"no JSON": "{", "a list": "[]", "deep": DEEP, "nothing": "{}"}.items():
         yield Case(f"tuned: {name}", writes("judge.json", text), "tuned('model')")
-    asking = {"request": "{task} {first} {second}", "verdicts": ["0", "1", "2"], "template": "model", "most_tokens": 64}
-    for name, values in {
+    asking: dict[str, object] = {
+        "request": "{task} {first} {second}",
+        "verdicts": ["0", "1", "2"],
+        "template": "model",
+        "most_tokens": 64,
+    }
+    others: dict[str, dict[str, object]] = {
         "unknown fields": {"request": "{task.__class__} {first} {second}"},
         "verdicts alike": {"verdicts": ["0", "0", "0"]},
         "no room": {"most_tokens": -1},
         "its template elsewhere": {"template": "/etc/passwd"},
-    }.items():
+    }
+    for name, values in others.items():
         yield Case(f"tuned: {name}", writes("judge.json", json.dumps(asking | values)), "tuned('model')")
 
 
