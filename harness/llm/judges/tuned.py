@@ -32,6 +32,13 @@ def _fillable(request: str) -> str:
     return request
 
 
+def _in_the_folder(template: str) -> str:
+    known = ("model", "alpaca", "chatml", TEMPLATE_FILE)
+    if template not in known:
+        raise ValueError(f"write one of {', '.join(known)}: no file elsewhere is read")
+    return template
+
+
 Request = Annotated[str, AfterValidator(_fillable)]
 """A text with the fields of `Wording.request`."""
 
@@ -44,7 +51,7 @@ class Asking(BaseModel):
     request, verdicts:
         As in `Wording`.
     template, template_arguments:
-        As in `optathlon.llm.chat.Template`; `judge.jinja` is the file of that name in the folder.
+        As in `optathlon.llm.chat.Template`; `judge.jinja` is the file of that name in the folder, and no other is read.
     most_tokens:
         Of question and verdict together.
     """
@@ -53,7 +60,7 @@ class Asking(BaseModel):
 
     request: Request
     verdicts: tuple[str, str, str]
-    template: str
+    template: Annotated[str, AfterValidator(_in_the_folder)]
     template_arguments: dict[str, Any] = Field(default_factory=dict)
     most_tokens: Annotated[int, Field(ge=1)]
 

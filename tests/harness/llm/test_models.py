@@ -58,18 +58,26 @@ def not_numbers(weights: Weights) -> Weights:
     return {**weights, "model.norm.weight": torch.full_like(weights["model.norm.weight"], float("nan"))}
 
 
+class Noting(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 def refusal(model: Path) -> str:
-    logged: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = logged.append  # type: ignore[method-assign]
-    library = logging.getLogger("transformers")
+    handler, library = Noting(), logging.getLogger("transformers")
     library.addHandler(handler)
     try:
         with pytest.raises(UsageError) as caught:
             load_model(str(model), "cpu", "float32")
     finally:
         library.removeHandler(handler)
-    assert not logged, "one line says it all"
+    assert not handler.records, "one line says it all"
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
