@@ -175,7 +175,7 @@ def test_a_tuned_judge_reads_no_template_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "judge.json").write_text(json.dumps({**asking, "template": "chatml"}))
     assert make_judge(f"tuned('{tmp_path}')").template == asking["request"]
     (tmp_path / "judge.json").write_text(json.dumps({**asking, "template": "/etc/passwd"}))
-    with pytest.raises(UsageError, match="template: .*no file elsewhere is read"):
+    with pytest.raises(UsageError, match=r"template: .*no file elsewhere is read"):
         make_judge(f"tuned('{tmp_path}')")
 
 
