@@ -344,7 +344,7 @@ def calls() -> Iterator[Case]:
         ),
         *("likelihood('model', temperature=0.0)", "likelihood('model', temperature=-1.0)", "likelihood('model', a=1)"),
         *("likelihood('model', template='none.jinja')", "tuned('model')", "tuned('none')", "pandalm('none')"),
-        *("pool()", "pool(7)", "noisy(verifier, p_flip=2.0)", "noisy(verifier, p_flip='much')", "length(-1.0)"),
+        *("pool()", "pool(7)", "noisy(verifier, p_flip=2.0)", "noisy(verifier, p_flip='much')"),
         *("endpoint('file:///etc/passwd', 'm')", "endpoint('http://', 'm')", "endpoint('http://127.0.0.1:9/v1', 'm')"),
         *("noisy(" * 900 + "verifier" + ")" * 900, "verifier" * 10_000, "likelihood('\x00')", "likelihood('\\ud800')"),
     ]
