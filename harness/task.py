@@ -103,6 +103,13 @@ class Task(ABC):
         """
         return Facts.of(self.problem, kind=Evaluation.UNKNOWN, domain="unknown", description="")
 
+    def notes(self) -> Sequence[str]:
+        """What people should know of its data before they read results, in a line each, once it has been prepared.
+
+        For example how many examples were left out. `optathlon run` prints it in the end.
+        """
+        return ()
+
     def data_files(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the values come from, by path in the data folder, once they are loaded."""
         return {}

@@ -28,8 +28,8 @@ group = typer.Typer(help="Judges, which tell the better of two answers: check th
 
 @group.command("validate")
 def validate(
-    data: Annotated[Path, path_argument(help="Items that people judged, in the format of PandaLM's test set.")],
-    answers: Annotated[Path | None, path_option(help="A judge's stored answers to these items.")] = None,
+    data: Annotated[Path, path_argument(help="Items that people judged: a file, or pandalm for its test set.")],
+    answers: Annotated[Path | None, path_option(help="A judge's stored answers: a file, or pandalm.")] = None,
     judge: Annotated[str | None, typer.Option(help="A judge to ask, e.g. verifier.")] = None,
     failures: Annotated[
         Literal["apart", "ties"],  # `Failures`, without loading numpy for `--help`
@@ -39,18 +39,21 @@ def validate(
 ) -> None:
     """Compare a judge, and the people with each other, with what most people say.
 
-    Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz. Without a judge, only people are
+    Files are a JSON list or JSON lines: .json, .jsonl, .json.gz or .jsonl.gz; `optathlon data fetch llm/pandalm` brings
+    those that are called pandalm. Without a judge, only people are
     compared. A judge that is asked sees both orders of the answers. The exit code is 1 where nothing that the judge
     said could be understood.
     """
+    from optathlon.llm import pandalm_items
     from optathlon.llm.labelled_pairs import read_labelled_pairs
 
     if answers is not None and judge is not None:
         raise UsageError("give --answers or --judge, not both")
-    items = read_labelled_pairs(data)
+    items = read_labelled_pairs(pandalm_items.named(data, pandalm_items.ITEMS))
     lines = [*_about_people(items)]
     if answers is not None:
-        lines += _about_judge(_stored(answers, items), items, failures, seed)
+        stored = _stored(pandalm_items.named(answers, pandalm_items.ANSWERS), items)
+        lines += _about_judge(stored, items, failures, seed)
     elif judge is not None:
         lines += _about_judge(_asked(judge, items, seed), items, failures, seed)
     show("\n".join(lines))

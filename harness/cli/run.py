@@ -280,6 +280,8 @@ def _print_summary(summary: Summary) -> None:
         show(f"  {count} {status}: {redacted(reason) or 'no reason given'}")
     if len(summary.failures) > _REASONS_SHOWN:
         show(f"  and {len(summary.failures) - _REASONS_SHOWN} further reasons: see optathlon status")
+    for note in summary.notes:
+        show(f"note: {note}")
     if summary.missing:
         show(f"{summary.missing} runs are not stored, as another driver began them: see optathlon status")
     if summary.unplaced:

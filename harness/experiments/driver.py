@@ -71,6 +71,8 @@ class Summary:
     damaged:
         Files of the results folder that were found damaged, and set aside or written again; where they were of a shard,
         its runs were done again.
+    notes:
+        What the tasks tell of their data (`Task.notes`), with the task's id before it.
     """
 
     folder: ResultsFolder
@@ -80,6 +82,7 @@ class Summary:
     unplaced: int = 0
     failures: Sequence[tuple[str, str, int]] = ()
     damaged: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def _repr_html_(self) -> str:
         """What a notebook shows: how many runs ended how, and why some failed."""
@@ -148,7 +151,8 @@ def run_experiment(
     attempted = len(plan.todo) + len(plan.skipped)
     statuses, failures = stored_outcomes(folder.finished(_SEEN) if attempted else before.finished, ids)
     new = attempted - elsewhere
-    return Summary(folder, statuses, new, len(ids) - statuses.total(), len(plan.unplaced), failures, damaged)
+    missing, notes = len(ids) - statuses.total(), list(_notes(plan.tasks))
+    return Summary(folder, statuses, new, missing, len(plan.unplaced), failures, damaged, notes)
 
 
 @dataclass(frozen=True)
@@ -285,6 +289,16 @@ def _describe_again(folder: ResultsFolder, before: FolderContents, tasks: Iterab
     if lost:
         rows = [task_row(task, fingerprints[task.id, task.version]) for task in lost]
         write_shard(folder, new_shard(), RUNS.empty_table(), (), rows)
+
+
+def _notes(tasks: Iterable[str]) -> Iterator[str]:
+    """What the tasks tell of their data: a line for all of those that tell the same."""
+    tasks_by_note: dict[str, list[str]] = {}
+    for task in map(make_task, tasks):
+        for note in task.notes():
+            tasks_by_note.setdefault(note, []).append(task.id)
+    for note, ids in tasks_by_note.items():
+        yield f"{ids[0]}{f' and {len(ids) - 1} others' if len(ids) > 1 else ''}: {note}"
 
 
 def _contents(experiment: Experiment) -> FolderContents:

@@ -46,6 +46,8 @@ def unpacked(path: Path) -> Path:
 
 
 def _digest(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"the model {str(path)!r} is not a file")
     try:
         with path.open("rb") as stream:
             if stream.read(len(_MAGIC)) != _MAGIC:

@@ -103,6 +103,9 @@ class Judge(ABC):
     def check(self) -> None:  # noqa: B027, most judges need nothing
         """Raise `UsageError` where what the judge needs is not here: it is called before trials are spent on it."""
 
+    def load(self) -> None:  # noqa: B027, most judges need nothing
+        """Load what it judges by, so that no trial is charged for it. It is called before new trials."""
+
     def weights(self) -> str:
         """A hash of the weights that judge, where it is a model that lies here; they are no part of its id."""
         return ""

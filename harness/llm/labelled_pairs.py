@@ -2,12 +2,13 @@
 
 An item has `idx`, `instruction`, `response1`, `response2` and a label of each annotator, `annotator1`, `annotator2` and
 so on: 1 or 2 for the better response, 0 for a tie. It may have `input`, and `answer`, which is the right one. Texts
-that are true, false or numbers in JSON, as a few of PandaLM's are, count as text. Files are a JSON list, or JSON lines,
-with or without gzip. The test set is `data/testset-v1.json` of github.com/WeOpenML/PandaLM.
+that are true, false or numbers in JSON, as a few of PandaLM's are, count as text, and NaN as an empty one. Files are a
+JSON list, or JSON lines, with or without gzip. `optathlon.llm.pandalm_items` tells where the test set comes from.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class _Record:
         value = self[name]
         if not isinstance(value, str | int | float):
             raise self.error(f"{name!r} must be text, not {value!r}")
-        return str(value)
+        return "" if isinstance(value, float) and math.isnan(value) else str(value)
 
     @property
     def prompt(self) -> Prompt:

@@ -40,6 +40,17 @@ def total_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().total)
 
 
+def free_memory(device: str) -> int:
+    """Bytes that are free on a GPU, or in the host's memory for `cpu`."""
+    import psutil
+
+    if not device.startswith("cuda"):
+        return int(psutil.virtual_memory().available)
+    import torch
+
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
 def halved(size: int, error: BaseException) -> int:
     """Half of a size that was too much for the memory; raises `error` if it is another one, `MemoryError` for 1."""
     import torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,13 @@ from optathlon.errors import MissingData, UsageError
 from optathlon.llm import gguf
 from optathlon.llm.smol import smol_file
 from optathlon.llm.tiny.pretraining import tiny_model
-from optathlon.llm.weight_files import Weights, read_config, refuse_pointers, refuse_what_is_too_large, weights_in
+from optathlon.llm.weight_files import (
+    Weights,
+    read_config,
+    refuse_what_is_no_file,
+    refuse_what_is_too_large,
+    weights_in,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -100,6 +107,17 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
+def described(model: str, *, downloads: bool = False) -> tuple[Weights, Any]:
+    """What a model's files say of its weights, and its configuration for text. Raises as `load_model`."""
+    from transformers import AutoConfig
+
+    folder = _present(model, downloads)
+    weights = weights_in(model, folder)
+    with _layout_errors(model):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return weights, config.get_text_config()
+
+
 def files_of(model: str, *, downloads: bool = False) -> list[tuple[str, int, int]]:
     """Where a model lies, and its files with their sizes and times. Raises as `load_model`."""
     folder = _folder(model, downloads).resolve()
@@ -154,7 +172,7 @@ def checksum(model: torch.nn.Module) -> str:
 def _present(model: str, downloads: bool) -> Path:
     """As `_folder`; raises `UsageError` too where files of it have not been fetched."""
     folder = _folder(model, downloads)
-    refuse_pointers(model, folder)
+    refuse_what_is_no_file(model, folder)
     return folder
 
 
@@ -229,13 +247,22 @@ def _refuse_not_finite(model: str, loaded: torch.nn.Module) -> None:
 
 @contextmanager
 def _layout_errors(model: str) -> Iterator[None]:
+    """What the library stumbles over as a `UsageError` in one line, without what it logs of it before."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except MemoryError:
         raise
     except Exception as error:  # foreign files: whatever it is that the library stumbles over
         what = _first_line(error) or type(error).__name__
         raise UsageError(f"{model!r} is not a model in the layout of transformers: {what}") from None
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _first_line(error: BaseException) -> str:

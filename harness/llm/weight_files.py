@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from optathlon.errors import UsageError
 from optathlon.foreign_file import is_pointer, parse_json, read_text
+from optathlon.llm.memory import free_memory
 
 _LARGEST_CONFIG, _LARGEST_HEADER, _LARGEST_INDEX = 16 * 2**20, 100 * 2**20, 64 * 2**20
 """Bytes of `config.json`, of what a file of weights begins with, and of an index of such files."""
@@ -17,16 +20,28 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
-class Weights(NamedTuple):
-    """The tensors of a model, and the numbers in all of them together."""
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of a model, by name."""
 
-    tensors: int
-    numbers: int
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def tensors(self) -> int:
+        """How many there are."""
+        return len(self.shapes)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers are in all of them together."""
+        return sum(map(math.prod, self.shapes.values()))
 
 
-def refuse_pointers(model: str, folder: Path) -> None:
-    """Raise `UsageError` where a file is what Git LFS puts in the place of a large one."""
+def refuse_what_is_no_file(model: str, folder: Path) -> None:
+    """Raise `UsageError` for what Git LFS puts in the place of a large file, and for pipes and devices."""
     for path in sorted(folder.iterdir()):
+        if not (path.is_file() or path.is_dir()):
+            raise UsageError(f"{path.name} of {model!r} is not a file: fetch it again")
         if path.is_file() and is_pointer(path):
             raise UsageError(f"{path.name} of {model!r} is a Git-LFS pointer, not the file: run `git lfs pull`")
 
@@ -46,8 +61,7 @@ def weights_in(model: str, folder: Path) -> Weights:
         pickled = [path.name for pattern in _PICKLED for path in folder.glob(pattern)]
         what = f"only pickled ones ({min(pickled)}), which can run code" if pickled else "none"
         raise UsageError(f"{model!r} has no weights in safetensors files, {what}: convert or fetch them")
-    found = [_weights_of(model, path) for path in files]
-    weights = Weights(sum(one.tensors for one in found), sum(one.numbers for one in found))
+    weights = Weights({name: shape for path in files for name, shape in _shapes_in(model, path).items()})
     _refuse_another_kind(model, config)
     layers = [config[name] for name in _LAYERS if isinstance(config.get(name), int)]
     if layers and max(layers) > weights.tensors:
@@ -70,14 +84,9 @@ def read_config(model: str, folder: Path) -> Mapping[str, Any]:
 
 def refuse_what_is_too_large(model: str, weights: Weights, bytes_each: int, device: str) -> None:
     """Raise `UsageError` where the weights alone take more memory than there is, in the host or on a GPU."""
-    import psutil
-
-    needed, here = weights.numbers * bytes_each, int(psutil.virtual_memory().available)
-    free = {"of memory": here}
+    needed, free = weights.numbers * bytes_each, {"of memory": free_memory("cpu")}
     if device.startswith("cuda"):
-        import torch
-
-        free[f"on {device}"] = torch.cuda.mem_get_info(device)[0]
+        free[f"on {device}"] = free_memory(device)
     for place, available in free.items():
         if needed > available:
             raise UsageError(
@@ -86,7 +95,7 @@ def refuse_what_is_too_large(model: str, weights: Weights, bytes_each: int, devi
             )
 
 
-def _weights_of(model: str, path: Path) -> Weights:
+def _shapes_in(model: str, path: Path) -> dict[str, tuple[int, ...]]:
     """By the header of a safetensors file: its length in eight bytes, and JSON."""
     try:
         with path.open("rb") as stream:
@@ -94,22 +103,19 @@ def _weights_of(model: str, path: Path) -> Weights:
             (length,) = struct.unpack("<Q", start)
             header = stream.read(length) if length <= _LARGEST_HEADER else b""
         tensors = json.loads(header)
-        sizes = [_size(one["shape"]) for name, one in tensors.items() if name != "__metadata__"]
-        ends = [one["data_offsets"][1] for name, one in tensors.items() if name != "__metadata__"]
+        shapes = {
+            name: tuple(int(extent) for extent in one["shape"])
+            for name, one in tensors.items()
+            if name != "__metadata__"
+        }
+        ends = [int(one["data_offsets"][1]) for name, one in tensors.items() if name != "__metadata__"]
     except OSError as error:
         raise UsageError(f"can't read {path.name} of {model!r}: {error.strerror}") from None
-    except (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (struct.error, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise UsageError(f"{path.name} of {model!r} is not a safetensors file: fetch it again") from None
     if path.stat().st_size != 8 + length + max(ends, default=0):
         raise UsageError(f"{path.name} of {model!r} is cut short, or has more than it says: fetch it again")
-    return Weights(len(sizes), sum(sizes))
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for extent in shape:
-        size *= int(extent)
-    return size
+    return shapes
 
 
 def _refuse_another_kind(model: str, config: Mapping[str, Any]) -> None:

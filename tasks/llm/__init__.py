@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from optathlon.data_source import DataSource
 from optathlon.errors import UsageError
 from optathlon.facts import Evaluation, Facts
-from optathlon.llm.smol import FOLDER, SOURCE
+from optathlon.llm import pandalm_items, smol
 from optathlon.stored_facts import StoredFacts
 from optathlon.task import Task
 from optathlon.tasks.llm.setup_names import SMOL, TINY, own_setups, setup_names
@@ -30,11 +30,11 @@ _LONGER = {f"judge/{SMOL}": 600.0}
 class LLM(StoredFacts):
     """`llm/KIND/SETUP/OBJECTIVE`; a setup is `tiny`, or a YAML file in the folder `llm` of the data folder."""
 
-    name: ClassVar[str] = FOLDER
+    name: ClassVar[str] = smol.FOLDER
     description: ClassVar[str] = "Real tuning of language models, whose answers a judge compares with a reference's"
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
     install: ClassVar[str] = "pip install 'optathlon[llm]'"
-    sources: ClassVar[tuple[DataSource, ...]] = (SOURCE,)
+    sources: ClassVar[tuple[DataSource, ...]] = (smol.SOURCE, pandalm_items.SOURCE)
 
     def ids(self) -> Iterator[str]:
         """Every kind on every setup that has what it needs, with the objectives that it lists; others work too."""

@@ -16,16 +16,17 @@ from optathlon.errors import FailedCheck, UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.cached import keep
 from optathlon.llm.chat import Encoded, Template
+from optathlon.llm.checksums import known_checksum
 from optathlon.llm.generation import Answers, Scores, answer, write
 from optathlon.llm.judging import Judge, make_judge
-from optathlon.llm.models import best_device, existing_device, load_tokenizer, reading, same_folder
+from optathlon.llm.models import best_device, described, existing_device, load_tokenizer, reading, same_folder
 from optathlon.llm.thoughts import without_thoughts
 from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.checkpoints import Checkpoints
-from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
+from optathlon.tasks.llm.memory_need import ModelSize, least_trials, refuse_what_has_no_room
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.prepared_data import PreparedData
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
@@ -76,7 +77,8 @@ class LoadedSetup:
 
     @cached_property
     def base(self) -> TunableModel:
-        """The model that is tuned."""
+        """The model that is tuned. Raises `UsageError` where no trial has room in the memory that is free."""
+        self.refuse_what_has_no_room()
         return TunableModel(
             self.setup.located(self.setup.model),
             self.device,
@@ -85,6 +87,18 @@ class LoadedSetup:
             gradient_checkpointing=self.setup.gradient_checkpointing,
             compiled=self.setup.compile,
         )
+
+    def refuse_what_has_no_room(self, *, from_reference: bool = False) -> None:
+        """Raise `UsageError` where no tuning has room in the memory that is free, unless the model is there already.
+
+        Some tunings start from the reference, whose weights are kept too.
+        """
+        if "base" in vars(self):
+            return
+        longest = max(self.train, key=lambda one: len(one.tokens))
+        trials = least_trials(self.setup, longest, from_reference=from_reference)
+        described_model = described(self.setup.located(self.setup.model), downloads=self.setup.downloads)
+        refuse_what_has_no_room(self.setup.model, ModelSize.of(*described_model), trials, self.device)
 
     @cached_property
     def data(self) -> PreparedData:
@@ -126,7 +140,10 @@ class LoadedSetup:
 
     @cached_property
     def judges(self) -> Mapping[str, Judge]:
-        """Who judges each side. Raises `UsageError` where one lacks what it needs, or is the model that is tuned."""
+        """Who judges each side, checked; models that have judged before are not loaded for that.
+
+        Raises `UsageError` where one lacks what it needs, or is the model that is tuned.
+        """
         judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
         for side, judge in judges.items():
             self._refuse_lacking_answers(side, judge)
@@ -145,10 +162,10 @@ class LoadedSetup:
 
     def _refuse_own_likelihood(self, judge: Judge) -> None:
         """Raise `UsageError` where a judge finds likely what the untuned model would say: tuning looks bad to it."""
-        from optathlon.llm.judges.loading import loaded
+        from optathlon.llm.judges.loading import weights_of
 
         for model in judge.likelihoods_of():
-            if same_folder(model, self.setup.located(self.setup.model)) or loaded(model).checksum == self.checksum:
+            if same_folder(model, self.setup.located(self.setup.model)) or weights_of(model) == self.checksum:
                 raise UsageError(
                     f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
                     "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
@@ -167,12 +184,17 @@ class LoadedSetup:
         return ResponseLoss(self.tokenizer.pad_token_id, self.device, self.setup.packing)
 
     def prepare(self) -> None:
-        """Load what every trial needs but the model: data, the reference's answers, their judgements.
+        """Load what every trial needs but models: data, the reference's answers, their judgements.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         _ = self.train, self._sides
         keep(TOO_LONG, key_of(repr(self.setup)), self.data.counts)
+
+    def load_judges(self) -> None:
+        """Load the models that judge, so that no trial is charged for it."""
+        for judge in self.judges.values():
+            judge.load()
 
     def side(self, name: str) -> Side:
         """The `validation` or the `test` side."""
@@ -282,7 +304,8 @@ class LoadedSetup:
                     training.load(state)
                 resumed, lost = training.epoch, time.perf_counter() - began
                 try:
-                    training.run(until, budget.tokens)
+                    with self.base.compiled():
+                        training.run(until, budget.tokens)
                 except (MemoryError, RuntimeError) as error:
                     budget.halve(*training.tried(), error)
                     continue

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -86,7 +86,17 @@ class LLMTask(Task):
             "judge_template": make_judge(setup.judge).template_hash,
             "test_judge": setup.scored_by,
         }
-        return {**known, **(cached(TOO_LONG, key_of(repr(setup))) or {})}
+        return {**known, **self._too_long}
+
+    def notes(self) -> Sequence[str]:
+        """How many examples were too long, and what became of them."""
+        counts = [f"{self._too_long[name]} {name.replace('_', ' examples ')}" for name in sorted(self._too_long)]
+        return [f"too long, so {', '.join(counts)}: see max_tokens and too_long of its setup"] if counts else []
+
+    @property
+    def _too_long(self) -> Mapping[str, int]:
+        """How many examples were, by part and what became of them; empty until the data have been prepared."""
+        return cached(TOO_LONG, key_of(repr(self.setup))) or {}
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -176,20 +186,26 @@ class LLMTask(Task):
         )
 
     def prepare(self) -> None:
-        """Load what every trial needs (see `LoadedSetup.prepare`): the model too, unless trials have been measured.
+        """Load what every trial needs (see `LoadedSetup.prepare`): models too, unless trials have been measured.
 
-        A run that is repeated remembers its trials, and needs no model; a first new one loads it, which is not charged.
+        A run that is repeated remembers its trials, and needs no model; a first new one loads them, which is not
+        charged.
         Raises `UsageError` where something is missing for which every trial would fail.
         """
         for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
         self.loaded.prepare()
+        self.load_unless_remembered()
+
+    def load_unless_remembered(self) -> None:
+        """Load models, where no trial of the task has been measured so far. Raises as `prepare`."""
         if self._is_clocked or not cached("measured", self._key):
             self.load()
 
     def load(self) -> None:
-        """Load the model that is tuned. Raises as `prepare`."""
+        """Load the model that is tuned, and those that judge. Raises as `prepare`."""
         _ = self.loaded.base
+        self.loaded.load_judges()
 
     @property
     def _is_clocked(self) -> bool:

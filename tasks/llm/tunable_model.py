@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from optathlon.errors import OptathlonError, UsageError
+from optathlon.llm.head import has_plain_head
 from optathlon.llm.models import checksum, load_model
 from optathlon.tasks.llm.layers import layers_of
 from optathlon.tasks.llm.placed import Placed, Quantised, copied, stored
@@ -66,7 +67,7 @@ class TunableModel:
     gradient_checkpointing:
         Compute activations again in the backward pass, which takes less memory and more time.
     compiled:
-        Compile each layer when it is first computed (`torch.compile`).
+        Compile each layer for training (`torch.compile`): see `compiled`.
     """
 
     def __init__(
@@ -161,6 +162,18 @@ class TunableModel:
         below = self._computed.held or {}
         return {**below, **{name: below[name] + delta(module).to("cpu") for name, module in _adapted_layers(tuned)}}
 
+    def compiled(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which layers are compiled when they are first computed, if they are to be.
+
+        Elsewhere they are not. Answers have too many shapes: a cache that grows, one token or many, each layer its own.
+        """
+        import torch
+
+        if not self._compiled:
+            return contextlib.nullcontext()
+        stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("default")
+        return stance
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context to train in."""
         import torch
@@ -195,6 +208,7 @@ class TunableModel:
     def _placed(self, dtype: str) -> Placed:
         model = copied(self._host, self.device, dtype)
         if self._compiled:
+            has_plain_head(model)  # tries it out, in ways for which nothing is to be compiled
             for layer in layers_of(model):
                 layer.compile(dynamic=True)
         return Placed(model, self.weights)
@@ -206,9 +220,18 @@ class TunableModel:
         self._in_use = True
         try:
             placed.hold(weights)
-            yield placed.model.eval()
+            with self._not_compiled():
+                yield placed.model.eval()
         finally:
             self._in_use = False
+
+    def _not_compiled(self) -> contextlib.AbstractContextManager[Any]:
+        import torch
+
+        if not self._compiled:
+            return contextlib.nullcontext()
+        stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return stance
 
     @contextmanager
     def _trained(self, model: Any) -> Iterator[None]:

@@ -14,7 +14,7 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.examples import Example
 from optathlon.llm.judges.calls import call
-from optathlon.llm.judges.loading import Loaded, loaded
+from optathlon.llm.judges.loading import Loaded, loaded, weights_of
 from optathlon.llm.judges.logistic import logistic
 from optathlon.llm.judging import Judge, Prompt, Verdicts
 from optathlon.llm.likelihoods import fitting_batch, response_losses
@@ -98,12 +98,16 @@ class Likelihood(Judge):
         )
 
     def check(self) -> None:
-        """Load the model. Raises `MissingData` where it would have to be fetched."""
+        """Load the model, if its files are new. Raises `MissingData` where it would have to be fetched."""
+        weights_of(self._model)
+
+    def load(self) -> None:
+        """Load the model."""
         loaded(self._model)
 
     def weights(self) -> str:
-        """Load the model, and hash it."""
-        return loaded(self._model).checksum
+        """Hash the model, which is loaded if its files are new."""
+        return weights_of(self._model)
 
     def likelihoods_of(self) -> tuple[str, ...]:
         """The model."""

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from optathlon.errors import MissingDependency
+from optathlon.llm.checksums import known_checksum
 from optathlon.llm.models import best_device, checksum, load_model, load_tokenizer, located
 
 
@@ -43,14 +44,31 @@ def loaded(model: str) -> Loaded:
     Raises `MissingDependency` where torch or transformers is not installed, `MissingData` where the model would have to
     be fetched, and `UsageError` where it is none.
     """
-    for package in ("torch", "transformers"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependency(f"judging by {model!r}", package, "pip install 'optathlon[llm]'")
-    return _loaded(str(located(model)))
+    return _loaded(_place(model))
+
+
+def weights_of(model: str) -> str:
+    """A hash of a judging model's weights; it is loaded where its files are not those of an earlier time.
+
+    Raises as `loaded`.
+    """
+    place = _place(model)
+    return known_checksum(place, lambda: _loaded(place).checksum, dtype=_dtype(best_device()))
 
 
 @cache
 def _loaded(folder: str) -> Loaded:
     tokenizer = load_tokenizer(folder)
     device = best_device()
-    return Loaded(load_model(folder, device, "float32" if device == "cpu" else "bfloat16"), tokenizer, device)
+    return Loaded(load_model(folder, device, _dtype(device)), tokenizer, device)
+
+
+def _place(model: str) -> str:
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency(f"judging by {model!r}", package, "pip install 'optathlon[llm]'")
+    return str(located(model))
+
+
+def _dtype(device: str) -> str:
+    return "float32" if device == "cpu" else "bfloat16"

@@ -15,7 +15,7 @@ import numpy as np
 from optathlon.errors import UsageError
 from optathlon.llm.judges.calls import call
 from optathlon.llm.judges.generation import BeamSearch
-from optathlon.llm.judges.loading import loaded
+from optathlon.llm.judges.loading import loaded, weights_of
 from optathlon.llm.judging import Judge, Prompt, Verdicts
 from optathlon.text import one_line, shortened
 
@@ -73,12 +73,16 @@ class PandaLM(Judge):
         self.id = call("pandalm", type(self), {"model": model, "max_new_tokens": max_new_tokens})
 
     def check(self) -> None:
-        """Load the model. Raises `MissingData` where it would have to be fetched."""
+        """Load the model, if its files are new. Raises `MissingData` where it would have to be fetched."""
+        weights_of(self._model)
+
+    def load(self) -> None:
+        """Load the model."""
         loaded(self._model)
 
     def weights(self) -> str:
-        """Load the model, and hash it."""
-        return loaded(self._model).checksum
+        """Hash the model, which is loaded if its files are new."""
+        return weights_of(self._model)
 
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int

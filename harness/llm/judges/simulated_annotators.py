@@ -36,6 +36,11 @@ class Pool(Judge):
         for judge in self._judges:
             judge.check()
 
+    def load(self) -> None:
+        """Load all of them."""
+        for judge in self._judges:
+            judge.load()
+
     def weights(self) -> str:
         """Those of all of them."""
         return " ".join(filter(None, (judge.weights() for judge in self._judges)))
@@ -96,6 +101,10 @@ class Noisy(Judge):
     def check(self) -> None:
         """Check the other judge."""
         self._judge.check()
+
+    def load(self) -> None:
+        """Load the other judge."""
+        self._judge.load()
 
     def weights(self) -> str:
         """Those of the other judge."""

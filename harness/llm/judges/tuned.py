@@ -15,7 +15,7 @@ from optathlon.errors import UsageError, first_complaint
 from optathlon.foreign_file import parse_json, read_text
 from optathlon.llm.chat import Template
 from optathlon.llm.judges.calls import call
-from optathlon.llm.judges.loading import loaded
+from optathlon.llm.judges.loading import loaded, weights_of
 from optathlon.llm.judges.wording import Pair, Reader, Wording
 from optathlon.llm.judging import Judge, Prompt, Verdicts
 
@@ -32,6 +32,13 @@ def _fillable(request: str) -> str:
     return request
 
 
+def _in_the_folder(template: str) -> str:
+    known = ("model", "alpaca", "chatml", TEMPLATE_FILE)
+    if template not in known:
+        raise ValueError(f"write one of {', '.join(known)}: no file elsewhere is read")
+    return template
+
+
 Request = Annotated[str, AfterValidator(_fillable)]
 """A text with the fields of `Wording.request`."""
 
@@ -44,7 +51,7 @@ class Asking(BaseModel):
     request, verdicts:
         As in `Wording`.
     template, template_arguments:
-        As in `optathlon.llm.chat.Template`; `judge.jinja` is the file of that name in the folder.
+        As in `optathlon.llm.chat.Template`; `judge.jinja` is the file of that name in the folder, and no other is read.
     most_tokens:
         Of question and verdict together.
     """
@@ -53,7 +60,7 @@ class Asking(BaseModel):
 
     request: Request
     verdicts: tuple[str, str, str]
-    template: str
+    template: Annotated[str, AfterValidator(_in_the_folder)]
     template_arguments: dict[str, Any] = Field(default_factory=dict)
     most_tokens: Annotated[int, Field(ge=1)]
 
@@ -85,12 +92,16 @@ class Tuned(Judge):
         self.id = call("tuned", type(self), {"model": model})
 
     def check(self) -> None:
+        """Load the model, if its files are new. Raises `MissingData` where it would have to be fetched."""
+        weights_of(self._model)
+
+    def load(self) -> None:
         """Load the model."""
         loaded(self._model)
 
     def weights(self) -> str:
-        """Load the model, and hash it."""
-        return loaded(self._model).checksum
+        """Hash the model, which is loaded if its files are new."""
+        return weights_of(self._model)
 
     def prefer(
         self, prompts: Sequence[Prompt], candidate: Sequence[str], reference: Sequence[str], *, seed: int

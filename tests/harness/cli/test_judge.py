@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web import Site, served
 
 from optathlon.llm import judging as judge
+from optathlon.llm import pandalm_items
+from optathlon.llm.labelled_pairs import read_labelled_pairs
+from optathlon.tasks.llm.kinds.judge.labelled import LabelledSection
+from optathlon.tasks.llm.setups import make_setup
 
 InProcess = Callable[..., Any]
 
@@ -114,6 +119,37 @@ def test_published_figures(in_process: InProcess) -> None:
     assert row(out, "accuracy")[0].startswith("0.6677 (95 %: 0.6")
     assert [row(out, f"macro {name}") for name in ("precision", "recall", "F1")] == [["0.5738"], ["0.5750"], ["0.5743"]]
     assert row(out, "not understood") == ["0 (left out)"]
+
+
+@published
+def test_pandalms_items_are_fetched_and_then_known_by_name(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a local server that has the files as their repository does, with `NaN` for empty texts."""
+    monkeypatch.setenv("OPTATHLON_DATA", str(tmp_path))
+    for missing in ([], ["--answers", "pandalm"]):
+        done = in_process("judge", "validate", "pandalm", *missing)
+        assert done.returncode == 2
+        assert "is not there: fetch it by `optathlon data fetch llm/pandalm`" in done.stderr
+    upstream = {
+        name: gzip.decompress((ROOT / f"{name}.gz").read_bytes()).replace(b': ""', b": NaN")
+        for name in (pandalm_items.ITEMS, pandalm_items.ANSWERS)
+    }
+    with served(Site({f"/llm/{name}": content for name, content in upstream.items()})) as site:
+        done = in_process("data", "fetch", "llm/pandalm", "--yes", "--mirror", site.url)
+    assert done.returncode == 0, done.stderr
+    assert "licence: Apache-2.0; see https://github.com/WeOpenML/PandaLM" in done.stdout
+    assert "llm/pandalm: good, 2 of 2 files" in in_process("data", "verify").stdout
+    done = in_process("judge", "validate", "pandalm", "--answers", "pandalm")
+    assert row(done.stdout, "accuracy")[0].startswith("0.6677 (95 %: 0.6")
+    fetched, given = (
+        read_labelled_pairs(path)
+        for path in (tmp_path / "llm" / pandalm_items.ITEMS, ROOT / f"{pandalm_items.ITEMS}.gz")
+    )
+    assert [fetched.prompts, fetched.first, fetched.second] == [given.prompts, given.first, given.second]
+    setup = make_setup("mine", {"model": "smol", "judge": "verifier", "questions": "everyday"}, tmp_path)
+    for section in (LabelledSection(), LabelledSection(pairs="pandalm")):
+        assert section.load(setup).first == given.first
 
 
 def test_people_alone(here: Path, in_process: InProcess) -> None:

@@ -48,6 +48,9 @@ class Scaled(Task):
         value = SCALE * config["x"] + config["n"] + seed / 2**32
         return Result((value,), metrics={"test/value": 2 * value}, cost=config["x"])
 
+    def notes(self):
+        return ["values are scaled"]
+
 
 class Scales(Collection):
     name = "scaled"
@@ -203,6 +206,17 @@ def test_the_number_of_workers_changes_no_result(
     assert failed["value"].isna().all()
     assert failed["error"].str.contains("never kind a").all()
     assert results.trials.loc[results.trials["status"] == "ok", "value"].notna().all()
+
+
+def test_what_tasks_tell_of_their_data_is_told_in_the_end(
+    in_process: Callable[..., Any], plugin: Path, tmp_path: Path
+) -> None:
+    grid = ("run", "-o", "random", "-t", "scaled/*", "-t", "faulty/two", "--plugin", plugin, "--out", tmp_path / "out")
+    for new in (4, 0):
+        done = in_process(*grid)
+        assert f"4 runs in {tmp_path / 'out'} ({new} new): 4 ok" in done.stdout
+        assert done.stdout.count("note: ") == 1
+        assert "\nnote: scaled/0 and 2 others: values are scaled\n" in done.stdout
 
 
 def test_repeating_does_what_is_missing_and_nothing_else(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,6 +57,13 @@ def test_a_file_that_is_none_is_refused_in_a_line(root: Path, tmp_path: Path, co
         assert "\n" not in str(caught.value)
         assert "model.gguf" in str(caught.value)
     assert not list((tmp_path / "cache").glob("llm/gguf-*[!k]")), "nothing half-made is kept"
+
+
+def test_a_pipe_is_no_model(root: Path, tmp_path: Path) -> None:
+    """Nobody writes to it: to open it would take forever."""
+    os.mkfifo(tmp_path / "model.gguf")
+    with pytest.raises(UsageError, match=r"model\.gguf' is not a file"):
+        load_model(str(tmp_path / "model.gguf"), "cpu", "float32")
 
 
 def test_a_file_that_is_not_there_is_said(root: Path) -> None:

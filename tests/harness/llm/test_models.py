@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -56,9 +58,26 @@ def not_numbers(weights: Weights) -> Weights:
     return {**weights, "model.norm.weight": torch.full_like(weights["model.norm.weight"], float("nan"))}
 
 
+class Noting(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 def refusal(model: Path) -> str:
-    with pytest.raises(UsageError) as caught:
-        load_model(str(model), "cpu", "float32")
+    handler, library = Noting(), logging.getLogger("transformers")
+    library.addHandler(handler)
+    try:
+        with pytest.raises(UsageError) as caught:
+            load_model(str(model), "cpu", "float32")
+    finally:
+        library.removeHandler(handler)
+    assert not handler.records, "one line says it all"
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -108,6 +127,8 @@ def header(text: str) -> bytes:
         (header("[1]"), "is not a safetensors file"),
         (header('{"a": {"shape": "x", "data_offsets": [0, 4]}}'), "is not a safetensors file"),
         (header('{"a":' * 100_000), "is not a safetensors file"),
+        (header('{"a": {"dtype": "F32", "shape": [1], "data_offsets": "evil"}}'), "is not a safetensors file"),
+        (header('{"a": {"dtype": "F32", "shape": [Infinity], "data_offsets": [0, 4]}}'), "is not a safetensors file"),
         (header('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'), "is cut short"),
     ],
 )
@@ -153,6 +174,20 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(model: Path, monkeypa
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
     assert f"has {numbers:,} weights, which take" in refusal(model)
     assert not load_model(str(model), "cpu", "bfloat16").training, "half the bytes have room"
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_pipes_devices_and_broken_links_are_refused(model: Path, name: str) -> None:
+    """Nobody writes to the pipe: to open it would take forever."""
+    makers: list[Callable[[Path], object]] = [
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path.name),
+    ]
+    for make in makers:
+        (model / name).unlink()
+        make(model / name)
+        assert f"{name} of {str(model)!r} is not a file" in refusal(model)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])

@@ -167,6 +167,10 @@ def test_packed_trainings_are_those_of_padded_ones(loaded: Any, llm_cache: Path)
 
 @pytest.mark.slow
 def test_compiled_layers_compute_the_same(loaded: Any, llm_cache: Path) -> None:
+    """They are compiled for training alone: once as the first layer, below which no gradient goes, once as others."""
+    from torch._dynamo.utils import counters
+
+    counters.clear()
     compiled = made(compile=True)
     config = LORA | {"dropout": 0.0, "learning_rate": 1e-3}
     found = []
@@ -175,6 +179,7 @@ def test_compiled_layers_compute_the_same(loaded: Any, llm_cache: Path) -> None:
             found.append((training.losses, one.answer(model, one.prompts("test")[:8]).texts))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
     assert found[0][1] == found[1][1]
+    assert counters["stats"]["unique_graphs"] == 2
 
 
 # What needs a GPU

@@ -170,6 +170,15 @@ def test_a_tuned_judge_compares_the_answers_of_a_setup(task: Any, own_task: Call
     assert 0.0 <= result.values[0] <= 1.0, result.error
 
 
+def test_a_tuned_judge_reads_no_template_from_elsewhere(tmp_path: Path) -> None:
+    asking = {"request": "{task} {first} {second}", "verdicts": ["0", "1", "2"], "most_tokens": 9}
+    (tmp_path / "judge.json").write_text(json.dumps({**asking, "template": "chatml"}))
+    assert make_judge(f"tuned('{tmp_path}')").template == asking["request"]
+    (tmp_path / "judge.json").write_text(json.dumps({**asking, "template": "/etc/passwd"}))
+    with pytest.raises(UsageError, match=r"template: .*no file elsewhere is read"):
+        make_judge(f"tuned('{tmp_path}')")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tiny_models import change_weights, copied_tiny
 
 from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.judging import Judge, Prompt, Refusal, Verdicts, compare, make_judge
@@ -69,21 +69,6 @@ def test_results_depend_on_the_answers_of_a_file_and_on_the_templates_of_judges(
     first = identity("7", "Which?")
     assert first == identity("7", "Which?")
     assert len({first, identity("8", "Which?"), identity("7", "Which one?")}) == 3
-
-
-def copied_tiny(llm_cache: Path, to: Path) -> Path:
-    shutil.copytree(next(path for path in (llm_cache / "llm").glob("tiny-*") if path.is_dir()), to)
-    return to
-
-
-def change_weights(model: Path) -> None:
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(model / "model.safetensors")
-    name = next(name for name, tensor in weights.items() if tensor.ndim == 2)
-    changed = {**weights, name: weights[name] + torch.ones_like(weights[name])}
-    save_file(changed, model / "model.safetensors", {"format": "pt"})
 
 
 def test_a_task_is_another_with_another_base_or_reference(

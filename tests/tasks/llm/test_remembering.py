@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_models import change_weights, copied_tiny
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm.usage import Usage
@@ -24,13 +25,19 @@ CONFIG = {
 }
 
 
+LOADING = ("llm.models", "llm.judges.loading", "tasks.llm.tunable_model", "tasks.llm.kinds.merge.experts")
+"""Where models are loaded."""
+
+
 def forget() -> None:
     """As another process would find things."""
+    from optathlon.llm.judges.loading import _loaded
     from optathlon.tasks.llm import loaded_setup, setups
     from optathlon.tasks.llm.kinds.merge.experts import experts
 
     loaded_setup.loaded_setup.cache_clear()
     experts.cache_clear()
+    _loaded.cache_clear()
     setups._examples.cache_clear()
 
 
@@ -61,17 +68,23 @@ def test_a_trial_costs_what_its_parts_take_without_the_tests(own_task: Callable[
 
 @pytest.mark.parametrize("kind", ["sft", "merge"])
 def test_a_run_that_is_remembered_loads_no_model(
-    own_task: Callable[..., Any], llm_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    """Neither the one that is tuned nor one that judges."""
+    judge = copied_tiny(llm_cache, tmp_path / "judge")
+    change_weights(judge)
     config = CONFIG if kind == "sft" else {"drop_rate_a": 0.1, "scale": 1.0, "rescaling": "on"}
-    changes: dict[str, Any] = {"kind": kind, "merge": {"experts": {"a": "train.jsonl"}, "epochs": 1}}
+    changes: dict[str, Any] = {
+        **{"kind": kind, "merge": {"experts": {"a": "train.jsonl"}, "epochs": 1}},
+        **{"judge": f"noisy(pool(likelihood({str(judge)!r}), verifier))"},
+    }
     level = 1.0 if kind == "sft" else None
     task = own_task(**changes)
     task.prepare()
     before = task.fingerprint(), task.evaluate(config, fidelity=level, seed=32)
     forget()
     with monkeypatch.context() as patched:
-        for module in ("llm.models", "tasks.llm.tunable_model", "tasks.llm.kinds.merge.experts"):
+        for module in LOADING:
             patched.setattr(import_module(f"optathlon.{module}"), "load_model", _refuse)
         again = own_task(**changes)
         again.prepare()
@@ -79,6 +92,31 @@ def test_a_run_that_is_remembered_loads_no_model(
         assert (fingerprint, result.values, result.metrics) == (before[0], before[1].values, before[1].metrics)
         with pytest.raises(AssertionError, match="no model"):
             again.evaluate(config, fidelity=level, seed=33)
+    change_weights(judge)
+    forget()
+    assert own_task(**changes).fingerprint() != fingerprint, "the files of a judge are looked at every time"
+
+
+def test_no_trial_is_charged_for_loading_a_judge(
+    own_task: Callable[..., Any], llm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = copied_tiny(llm_cache, tmp_path / "judge")
+    change_weights(judge)
+    task = own_task(judge=f"likelihood({str(judge)!r})")
+    task.prepare()
+    forget()
+    again, loaded = own_task(judge=f"likelihood({str(judge)!r})"), []
+    load_model = import_module("optathlon.llm.models").load_model
+
+    def noted(model: str, *rest: Any, **options: Any) -> Any:
+        loaded.append(Path(model).name)
+        return load_model(model, *rest, **options)
+
+    monkeypatch.setattr(import_module("optathlon.llm.judges.loading"), "load_model", noted)
+    again.prepare()
+    assert loaded == ["judge"], "before the first trial, and once"
+    again.evaluate(CONFIG, fidelity=1, seed=34)
+    assert loaded == ["judge"]
 
 
 def _refuse(*arguments: object, **options: object) -> None:
@@ -97,10 +135,13 @@ def test_numbers_of_what_is_too_long_are_known_of_the_task(own_task: Callable[..
     for too_long in ("drop", "truncate"):
         task = own_task(data={"train": "long.jsonl"}, max_tokens=12, max_new_tokens=2, too_long=too_long)
         assert not [name for name in task.metadata if name.startswith("train")]
+        assert not task.notes()
         task.loaded.data.prompts("validation")
         task.loaded.prepare()
         found[too_long] = {name: value for name, value in task.metadata.items() if name.startswith("train")}
         assert all(len(one.tokens) <= 12 for one in task.loaded.train)
+        (note,) = task.notes()
+        assert note.startswith(f"too long, so 2 train examples {too_long.removesuffix('e')}")
     assert found == {"drop": {"train_dropped": 2}, "truncate": {"train_truncated": 2}}
     assert json.dumps(dict(task.metadata)), "they are stored as JSON"
 

@@ -78,7 +78,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
         setup, loaded = self.setup, self.loaded
         template = (loaded.template.text, sorted(setup.template_arguments.items()))
         tuning = (sorted(setup.fixed.items()), setup.epochs, setup.dtype)
-        return short_hash(repr((loaded.base.checksum, len(loaded.tokenizer), template, tuning)))
+        return short_hash(repr((loaded.checksum, len(loaded.tokenizer), template, tuning)))
 
     @cached_property
     def ingredients(self) -> str:
@@ -87,8 +87,16 @@ class JudgeTuning(LLMTask, JudgeTuner):
         return hashlib.sha256(f"{self._section!r} {pairs}".encode()).hexdigest()[:16]
 
     def prepare(self) -> None:
-        """Load the model and the pairs. Raises `UsageError` where they are not there, or don't fit together."""
-        _ = self.loaded.base, self._parts
+        """Load the pairs, and the model unless trials have been measured.
+
+        Raises `UsageError` where they are not there, or don't fit together.
+        """
+        _ = self._parts
+        self.load_unless_remembered()
+
+    def load(self) -> None:
+        """Load the model that is tuned; the setup's judges have nothing to say."""
+        _ = self.loaded.base
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """Tune once for each of the first `level` folds, on the others, and compare with what most people say.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from optathlon.data import data_root
-from optathlon.errors import UsageError
+from optathlon.errors import MissingData, UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.judges.endpoint import TEMPLATE
 from optathlon.llm.judges.tuned import Request
 from optathlon.llm.judges.wording import Wording
 from optathlon.llm.judging import Prompt
 from optathlon.llm.labelled_pairs import LabelledPairs, read_labelled_pairs
+from optathlon.llm.pandalm_items import ITEMS, NAME, REMEDY, published
 from optathlon.paths import expanded
 from optathlon.plain_numbers import Real, Whole
 from optathlon.tasks.llm.instructions import instructions
@@ -28,8 +28,6 @@ else:
 
 TEST, LEFT_OUT = -1, -2
 """In place of the number of a fold."""
-PUBLISHED = "testset-v1.json"
-"""PandaLM's test set, as its repository calls it; in the folder `llm` of the data folder, with or without gzip."""
 
 _BUILT_IN = "tiny"
 _TINY_INSTRUCTIONS, _TINY_SEED = 96, 20261130
@@ -48,8 +46,8 @@ class LabelledSection(Section):
     Attributes
     ----------
     pairs:
-        A file in the format of PandaLM's test set, relative to the setup's; by default that test set, in the data
-        folder.
+        A file in the format of PandaLM's test set, relative to the setup's; by default, or as `pandalm`, that test set
+        itself, in the data folder.
     folds:
         Of the cross-validation, at least 2.
     test_share:
@@ -92,20 +90,22 @@ class LabelledSection(Section):
 
     def require(self, setup: Setup) -> None:
         """Raise `UsageError` where there is no such file."""
-        if not self._is_built_in(setup) and not self._file(setup).is_file():
+        try:
+            is_there = self._is_built_in(setup) or self._file(setup).is_file()
+        except MissingData:
+            is_there = False
+        if not is_there:
             raise UsageError(
-                f"the setup {setup.name!r} has no labelled pairs: write `labelled: {{pairs: FILE}}`, or put "
-                f"data/{PUBLISHED} of github.com/WeOpenML/PandaLM into {str(data_root() / 'llm')!r}"
+                f"the setup {setup.name!r} has no labelled pairs: write `labelled: {{pairs: FILE}}`, or take PandaLM's "
+                f"test set: {REMEDY}"
             )
 
     def _is_built_in(self, setup: Setup) -> bool:
         return self.pairs == _BUILT_IN and not setup.folder
 
     def _file(self, setup: Setup) -> Path:
-        if self.pairs:
-            return Path(setup.folder) / expanded(self.pairs)
-        published = data_root() / "llm" / PUBLISHED
-        return published if published.is_file() else published.with_name(f"{PUBLISHED}.gz")
+        """Raises `MissingData` where it is to be the published one, which isn't there."""
+        return published(ITEMS) if self.pairs in ("", NAME) else Path(setup.folder) / expanded(self.pairs)
 
 
 def split(

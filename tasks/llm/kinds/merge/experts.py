@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field
 
 from optathlon.errors import UsageError
+from optathlon.llm.checksums import known_checksum
 from optathlon.llm.data import DATA_SUFFIXES, read_examples, refuse_shared_prompts
 from optathlon.llm.examples import Example, with_system
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
 from optathlon.tasks.llm.built_in import BUILT_IN
 from optathlon.tasks.llm.cache import key_of
-from optathlon.tasks.llm.checksums import known_checksum
 from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
 from optathlon.tasks.llm.loaded_setup import loaded_setup, reference_hyperparameters

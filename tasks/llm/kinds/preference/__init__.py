@@ -72,6 +72,7 @@ class PreferenceTask(LLMTask):
 
     def load(self) -> None:
         """Load the pairs too."""
+        self.loaded.refuse_what_has_no_room(from_reference=True)
         super().load()
         _ = self.pairs.all
 
