@@ -55,7 +55,7 @@ def main(table: str, path: Path) -> None:
     for kind, (colour, marker) in kinds.items():
         points = trials[trials[by_colour] == kind].groupby(VARIED)[["win_rate", "exact_match"]].mean()
         axes[-1].plot(*points.to_numpy().T, marker, color=colour, alpha=0.5, markersize=4, linewidth=0)
-    axes[-1].set(xlabel="win rate by the judge, validation prompts", title="verified and judged")
+    axes[-1].set(xlabel="win rate by the judge", title="verified and judged")
     axes[-1].grid(alpha=0.25)
     axes[0].set_ylabel("exact match, test prompts")
     path.parent.mkdir(parents=True, exist_ok=True)

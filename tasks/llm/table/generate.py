@@ -1,7 +1,7 @@
 """Making a table: `python -m optathlon.tasks.llm.table.generate sft-tiny sft-tiny.parquet`.
 
-On one core `sft-tiny` takes about an hour, `sft-smol` about two. The file is written again after each configuration,
-and what it holds already is kept: the command goes on where it, or whoever made the file, was ended.
+On one core `sft-tiny` takes about an hour, `sft-smol` about an hour and a half. The file is written again after each
+configuration, and what it holds already is kept: the command goes on where it, or whoever made the file, was ended.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 setup_name=SMOL,
                 tunings="low-rank tunings of SmolLM2-135M-Instruct",
                 grids=_SMOL_GRIDS,
-                stored=4,
+                stored=8,
                 seeds=(0,),
                 listed=_WITHOUT_CLOCK,
             ),

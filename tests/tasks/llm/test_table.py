@@ -77,16 +77,19 @@ def test_what_is_stored_is_the_grids_that_are_said_to_be_and_the_beginning_of_th
 
 
 def test_the_landscape_of_smol_is_a_real_one() -> None:
-    """Too low and too high rates fail by verified answers, the best lies inside, and the judge agrees."""
+    """Too low and too high rates fail by verified answers, and the best lies inside; the judge misses ruined models."""
     rows = stored("sft-smol")
     rows = rows[rows["status"] == "ok"]
     full = rows[rows["epochs"] == 2]
     best = (1 - full["test/1-exact_match"]).groupby(full["learning_rate"]).max()
     assert best.index[0] < best.idxmax() < best.index[-1]
     assert best.max() > 0.4 and max(best.iloc[0], best.iloc[-1]) < best.max() - 0.2
-    assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.8
-    assert spearmanr(rows["1-win_rate"], rows["1-exact_match"]).statistic > 0.7
-    assert spearmanr(rows["1-win_rate"], rows["test/1-exact_match"]).statistic > 0.7
+    assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.75
+    sound = rows[rows["learning_rate"] <= 0.003]
+    assert spearmanr(sound["1-win_rate"], sound["1-exact_match"]).statistic > 0.75
+    assert spearmanr(sound["1-win_rate"], sound["test/1-exact_match"]).statistic > 0.75
+    ruined = full[(full["learning_rate"] >= 0.01) & (full["test/1-exact_match"] == 1)]
+    assert 0.1 < np.mean(ruined["1-win_rate"] < 0.5) < 0.5
     decided = rows[rows["judge/known"] > 0]
     assert np.average(decided["judge/accuracy"], weights=decided["judge/known"]) > 0.75
 
