@@ -84,7 +84,7 @@ def test_the_landscape_of_smol_is_a_real_one() -> None:
     best = (1 - full["test/1-exact_match"]).groupby(full["learning_rate"]).max()
     assert best.index[0] < best.idxmax() < best.index[-1]
     assert best.max() > 0.4 and max(best.iloc[0], best.iloc[-1]) < best.max() - 0.2
-    assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.75
+    assert spearmanr(rows["loss"], rows["test/1-exact_match"]).statistic > 0.8
     sound = rows[rows["learning_rate"] <= 0.003]
     assert spearmanr(sound["1-win_rate"], sound["1-exact_match"]).statistic > 0.75
     assert spearmanr(sound["1-win_rate"], sound["test/1-exact_match"]).statistic > 0.75
