@@ -45,8 +45,9 @@ def test_values_are_those_of_typer() -> None:
         typers = type(parameter).get_runtime_param(parameter)
         direct = _Reader(parameter)
         several = parameter.multiple or parameter.nargs == -1
-        for value in (None, parameter.default, *((text,) if several else text for text in TEXTS)):
-            if value is not None or parameter.default is None:
+        default = parameter.default() if callable(parameter.default) else parameter.default
+        for value in (None, default, *((text,) if several else text for text in TEXTS)):
+            if value is not None or default is None:
                 found = read(direct.coerce, parameter, value)
                 assert found == read(typers.coerce, parameter, value), (parameter.name, value)
                 seen.add(type(found).__name__)
