@@ -238,8 +238,8 @@ def _pairs(runs: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _runs_of(archive: Results, runs: pd.DataFrame) -> Results:
-    """What the archive has of these runs."""
-    runs = runs.reset_index(drop=True)
+    """What the archive has of these runs, without the names of its experiments: the results' own is the whole's."""
+    runs = runs.reset_index(drop=True).assign(experiment="")
     trials = archive.trials[archive.trials["run"].isin(runs["run"]).to_numpy()].reset_index(drop=True)
     versions = pd.MultiIndex.from_arrays([archive.tasks.index, archive.tasks["version"].astype(str)])
     ran = pd.MultiIndex.from_arrays([runs["task"].astype(str), runs["task_version"].astype(str)])

@@ -24,6 +24,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Grid:
         with pinned():
             run_experiment(
                 Experiment(
+                    name="a grid",
                     optimizers=[*optimizers],
                     tasks=[*tasks],
                     seeds=[*seeds],

@@ -52,6 +52,12 @@ def test_others_are_left_out_by_name_and_reason(mine: Results, tables: Path) -> 
     assert reasons["smac-hb"].startswith("it can't do these tasks: the optimizer needs a multi-fidelity task")
 
 
+def test_the_whole_has_the_name_of_the_results(mine: Results, tables: Path) -> None:
+    for name in ("mine", ""):
+        named = replace(mine, runs=mine.runs.assign(experiment=name))
+        assert {*with_baselines(named, folder=tables).results.runs["experiment"].astype(str)} == {name, ""}
+
+
 def test_an_incomplete_one_comes_where_it_is_named(mine: Results, tables: Path) -> None:
     assert with_baselines(mine, ["halton"], folder=tables).baselines == ["halton"]
 
