@@ -121,7 +121,7 @@ def test_no_local_search_beats_the_optimum_and_one_attains_it(entry: Entry) -> N
         terms = [np.sin(steps) * np.sin(number * steps**2 / np.pi) ** 20 for number in range(1, entry.dimension + 1)]
         starts = [np.array([steps[term.argmax()] / np.pi for term in terms])]
     if entry.constraints or not starts:
-        starts += list(np.random.default_rng(4).random((12, entry.dimension)))
+        starts += list(np.random.default_rng(4).random((48, entry.dimension)))
     best = np.inf
     for start in starts:
         found = [start]
