@@ -63,6 +63,7 @@ def weights_in(model: str, folder: Path) -> Weights:
         raise UsageError(f"{model!r} has no weights in safetensors files, {what}: convert or fetch them")
     weights = Weights({name: shape for path in files for name, shape in _shapes_in(model, path).items()})
     _refuse_another_kind(model, config)
+    _refuse_unknown_quantisation(model, config)
     layers = [config[name] for name in _LAYERS if isinstance(config.get(name), int)]
     if layers and max(layers) > weights.tensors:
         raise UsageError(
@@ -123,13 +124,25 @@ def _refuse_another_kind(model: str, config: Mapping[str, Any]) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     named = config.get("architectures") or []
+    if not isinstance(named, list):
+        raise UsageError(f"the configuration of {model!r} has no list of architectures, but {str(named)[:60]!r}")
     known = {
         name for one in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values() for name in ([one] if isinstance(one, str) else one)
     }
-    if isinstance(named, list) and named and not known & {name for name in named if isinstance(name, str)}:
+    if named and not known & {name for name in named if isinstance(name, str)}:
         raise UsageError(
             f"{model!r} is a {str(named[0])[:60]}, not a causal language model, which answers word by word"
         )
+
+
+def _refuse_unknown_quantisation(model: str, config: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where weights are said to be quantised by what transformers would pass over."""
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
+
+    quantised = config.get("quantization_config")
+    method = quantised.get("quant_method") if isinstance(quantised, Mapping) else quantised
+    if method is not None and not (isinstance(method, str) and method in AUTO_QUANTIZER_MAPPING):
+        raise UsageError(f"{model!r} is quantised by {str(method)[:60]!r}, which transformers doesn't know")
 
 
 def _refuse_files_elsewhere(model: str, folder: Path) -> None:

@@ -147,6 +147,9 @@ def test_a_file_that_holds_no_weights_is_refused(model: Path, content: bytes, co
         ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "not a causal language model"),
         ({"hidden_size": -1}, "is not a model in the layout of transformers"),
         ({"model_type": "strange"}, "is not a model in the layout of transformers"),
+        ({"architectures": "evil"}, "has no list of architectures, but 'evil'"),
+        ({"quantization_config": {"quant_method": "evil"}}, "is quantised by 'evil', which transformers doesn't know"),
+        ({"quantization_config": "evil"}, "is quantised by 'evil', which transformers doesn't know"),
     ],
 )
 def test_a_configuration_of_another_model_is_refused_before_room_is_made(
