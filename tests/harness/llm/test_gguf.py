@@ -90,6 +90,7 @@ from optathlon.llm.judging import compare, make_judge
 from optathlon.tasks.llm.loaded_setup import loaded_setup
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import SMOL
+from optathlon.tasks.llm.usage import Usage
 
 config = {"method": "lora", "batch_size": 4, "optimizer": "adamw", "schedule": "linear", "warmup": 0.1,
           "weight_decay": 0.01, "rank": 8, "alpha_over_rank": 2.0, "dropout": 0.0}
@@ -98,7 +99,7 @@ for rate in (1e-5, 3e-3):
     tuned = {**config, "learning_rate": rate}
     with loaded.tuned(loaded.train, loaded.loss, tuned, until=epochs, epochs=epochs, seed=0) as (model, _):
         answers = {side: loaded.answer(model, loaded.prompts(side)).texts for side in SCORED}
-    told.append(loaded.score(answers, seed=0))
+    told.append(loaded.score(answers, seed=0, usage=Usage("cpu")))
     said.append([text for side in SCORED for text in answers[side]])
 prompts = [example.prompt for side in SCORED for example in SMOL.examples(side)]
 preferred = [float(compare(make_judge(call), prompts, said[1], said[0]).preferences.mean()) for call in sys.argv[1:]]
