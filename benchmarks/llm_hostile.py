@@ -403,7 +403,7 @@ def _validate(case: Case, folder: Path) -> None:
     except SystemExit as end:
         sys.stderr.flush()
         os._exit(int(end.code or 0))
-    except BaseException:
+    except BaseException:  # whatever it is, the child must end here, and be seen to have failed
         import traceback
 
         traceback.print_exc()

@@ -18,10 +18,10 @@ from optathlon.analysis.metrics.columns import READ_COLUMNS
 from optathlon.analysis.stats.comparison import by_group
 from optathlon.analysis.stats.focus import mean_effects
 from optathlon.analysis.stats.ranking import ranks, task_ranks
-from optathlon.archive.leaderboard import together
 from optathlon.archive.leaderboard.boards import Board, boards
 from optathlon.archive.leaderboard.facts import overhead_of
 from optathlon.archive.leaderboard.regime import Regime, regimes
+from optathlon.archive.together import together
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results, load
 from optathlon.subsets.subset import Subset, shipped

@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from optathlon.archive.leaderboard.site import write_leaderboard
-from optathlon.archive.leaderboard.together import together
 
-__all__ = ["together", "write_leaderboard"]
+__all__ = ["write_leaderboard"]

@@ -34,7 +34,8 @@ def leaderboard(
     It opens from the file, and needs no server.
     """
     from optathlon.archive.frames import baselines as shipped
-    from optathlon.archive.leaderboard import together, write_leaderboard
+    from optathlon.archive.leaderboard import write_leaderboard
+    from optathlon.archive.together import together
     from optathlon.cli.steps import StepsDisplay
 
     if baselines is not None and not results:

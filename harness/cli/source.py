@@ -113,7 +113,7 @@ def read_all(
 
     The sentences say what came of the baselines. `more_tasks` are some on which baselines come without other results.
     """
-    from optathlon.archive.leaderboard.together import together
+    from optathlon.archive.together import together
 
     if not paths:
         return _shipped_alone(baselines)

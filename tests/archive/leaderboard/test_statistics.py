@@ -21,7 +21,7 @@ from optathlon.archive.leaderboard.facets import facets
 from optathlon.archive.leaderboard.optimizer_page import Kinds, chart_data, course_chart, extremes, on_tasks
 from optathlon.archive.leaderboard.regime import Regime, regimes
 from optathlon.archive.leaderboard.task_page import best_known, curve_chart, results_on
-from optathlon.archive.leaderboard.together import together
+from optathlon.archive.together import together
 from optathlon.errors import UsageError
 from optathlon.results.frames import Results
 
