@@ -32,6 +32,7 @@ from optathlon.archive.tables import (
     table_names,
     write_table,
 )
+from optathlon.archive.withheld import command_without_folders, text_without_folders
 from optathlon.results.folder import ResultsFolder, add_task, conformed
 from optathlon.results.frames import Results, load
 from optathlon.results.schema import TASKS
@@ -122,6 +123,7 @@ def as_table(results: Results, tasks: list[dict[str, str]]) -> Table:
     thinking = results.trials[["ask_s", "tell_s"]].astype(float).sum(axis=1, min_count=1)
     seconds = thinking.groupby(results.trials["run"].astype(str)).sum(min_count=1)
     facts = runs.assign(
+        host="",
         error=runs["error"].map(_last_line),
         started=runs["started"].dt.floor("s"),
         failed_trials=failed.reindex(runs["run"].astype(str)).fillna(0).to_numpy(dtype=np.int32),
@@ -150,12 +152,13 @@ def _incumbents_table(results: Results, runs: pd.DataFrame) -> pa.Table:
 
 def _session(id: str, row: pd.Series) -> dict[str, str]:
     content = {name: value for name, value in row.items() if not (isinstance(value, float) and np.isnan(value))}
+    content["command"] = command_without_folders(content["command"])
     return {"provenance": id, "content": json.dumps(content, sort_keys=True)}
 
 
 def _last_line(error: object) -> str | None:
     lines = error.strip().splitlines() if isinstance(error, str) else []
-    return lines[-1].strip() if lines else None
+    return text_without_folders(lines[-1].strip()) if lines else None
 
 
 def _merged(known: Table, new: Table) -> Table:

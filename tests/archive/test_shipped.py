@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,16 @@ from optathlon.registry.optimizers import choose_optimizer
 from optathlon.results.frames import load
 from optathlon.running.environment import pinned
 
+ROOTED = re.compile(r"(?<![\w.*])/\w+/")
 RUNS = 10
 COMPARED = ["trial", "spent:evaluations", "spent:full_fidelity_trials", "status", "value"]
+
+
+def test_nothing_tells_of_the_machine_whose_names_are_private() -> None:
+    shipped = baselines()
+    assert set(shipped.runs["host"].astype(str)) == {""}
+    texts = [*shipped.provenance["command"], *shipped.runs["error"].dropna().astype(str).unique()]
+    assert [text for text in texts if ROOTED.search(text)] == []
 
 
 @pytest.mark.slow
