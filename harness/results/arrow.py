@@ -15,6 +15,12 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     return np.from_dlpack(whole)
 
 
+def count_distinct(column: pa.ChunkedArray) -> int:
+    """How many different values a column of labels or whole numbers has, none of which is missing."""
+    whole = column.combine_chunks()
+    return len(np.unique(numbers(whole.indices if pa.types.is_dictionary(whole.type) else whole)))
+
+
 def integer(value: int, kind: pa.DataType) -> pa.Scalar:
     """A whole number as Arrow holds it; `kind` is one of its types of integers."""
     return _integers(np.array([value], kind.to_pandas_dtype()), kind)[0]

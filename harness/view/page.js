@@ -150,18 +150,19 @@ function show(found) {
   document.title = `${name}: Optathlon view`;
   fill("folder", name);
   byId("folder").title = found.folder;
-  const going = found.drivers.length ? `${found.drivers.reduce((sum, one) => sum + one.running.length + one.more, 0)} runs go on`
+  const going = found.complaint ? "as it was" : found.drivers.length ? `${found.drivers.reduce((sum, one) => sum + one.running.length + one.more, 0)} runs go on`
     : found.planned !== null && found.left ? "nothing runs, and runs are left"
       : found.done ? "nothing runs" : "no runs are stored yet";
   fill("state", `${found.folder}: ${going}, at ${clock(found.now)}`);
   showProgress(found);
-  showCommand("resume", "This does what is left:", found.commands.resume);
-  showCommand("retry", "This does them again:", found.commands.retry);
+  showCommand("resume", "This does what is left:", !found.complaint && found.commands.resume);
+  showCommand("retry", "This does them again:", !found.complaint && found.commands.retry);
   showHistory(found.history);
-  showRunning(found.drivers);
+  showRunning(found.complaint ? [] : found.drivers);
   showFailures(found.failures);
   showOptimizers(found.optimizers);
   showReport(found.report, found.done);
+  byId("build").disabled ||= Boolean(found.complaint);
 }
 
 async function look() {
