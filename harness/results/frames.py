@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from optathlon.errors import UsageError, unknown
 from optathlon.html_table import html_table
+from optathlon.paths import quoted
 from optathlon.redaction import redacted_id
 from optathlon.results.folder import ResultsFolder, labels_in
 from optathlon.results.schema import SPENT, TRIALS
@@ -122,6 +123,12 @@ def load(
         tasks=described if tasks is None and optimizers is None and seeds is None else described[ran],
         provenance=_indexed(folder.read_provenance(), "provenance"),
     )
+
+
+def require_runs(results: Results, path: Path) -> None:
+    """Raise `UsageError` where there are none in these results, which are those at `path`."""
+    if results.runs.empty:
+        raise UsageError(f"{str(path)!r} has no runs yet: see `optathlon status {quoted(path)}`")
 
 
 def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: Sequence[str] | None = None) -> Results:

@@ -10,6 +10,7 @@ import pytest
 from stored_runs import record, spec, store
 
 from optathlon import Status
+from optathlon.cli import status
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.planned import store_experiment
 
@@ -51,6 +52,39 @@ def test_it_says_so_and_why(in_process: InProcess, folder: ResultsFolder, line: 
     assert sorted(folder.path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "best empty",
+        "compare empty empty",
+        "compare out empty",
+        "export empty --format ioh",
+        "export empty --format coco",
+        "leaderboard empty --out page",
+        "portfolio empty --out some.json",
+        "report empty",
+        "subset select empty -k 2 --out some.yaml",
+    ],
+)
+def test_what_needs_runs_says_that_there_are_none(in_process: InProcess, folder: ResultsFolder, line: str) -> None:
+    done = in_process(*line.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert any(words in done.stderr for words in ("'empty' has no runs yet", "hold no runs"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("list tasks zzz*", "no tasks match 'zzz*'"),
+        ("list optimizers zzz* --names", "no optimizers match 'zzz*'"),
+        ("list tasks bbob/f1/* --where dims>999", "no tasks match 'bbob/f1/*' and fulfil 'dims>999'"),
+    ],
+)
+def test_an_empty_list_is_told_beside_it(in_process: InProcess, line: str, said: str) -> None:
+    done = in_process(*line.split())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"optathlon: {said}\n")
+
+
 def test_resume_says_that_nothing_was_left(in_process: InProcess, folder: ResultsFolder) -> None:
     done = in_process("resume", "out")
     assert done.returncode == 0
@@ -76,6 +110,25 @@ def test_watching_ends_where_all_is_done(in_process: InProcess, folder: ResultsF
     line, end = done.stdout.splitlines()
     assert line.endswith("2 of 2 runs, nothing goes on")
     assert end == "nothing to watch any more: all planned runs are done"
+
+
+def test_watching_goes_on_while_something_is_left(
+    in_process: InProcess, folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_experiment(folder, "seeds: 3\n", [spec(seed) for seed in range(3)])
+    shown: list[float] = []
+
+    def wait(seconds: float) -> None:
+        shown.append(seconds)
+        if len(shown) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status, "time", SimpleNamespace(sleep=wait))
+    watched = in_process("status", "out", "--watch")
+    assert (watched.returncode, len(shown)) == (130, 3)
+    assert watched.stdout.count(" 2 of 3 runs, nothing goes on\n") == 3
+    assert "\x1b" not in watched.stdout
+    assert "Traceback" not in watched.stderr
 
 
 def test_a_list_without_tables_says_so_beside_it(in_process: InProcess, folder: ResultsFolder) -> None:
