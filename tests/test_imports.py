@@ -123,13 +123,22 @@ NEEDS_NO_SPACE = [
     "data list",
     "status grid",
     "status grid --json",
+    "best grid",
+    "best grid --json",
     "compact grid",
     "resume grid",
     "retry grid --status crashed",
 ]
 """Those that load adapters come after those that don't, and those that read results last."""
 
-NEEDS_NO_MODELS = ["data list", "archive list", "compact grid", "resume grid", "retry grid --status crashed"]
+NEEDS_NO_MODELS = [
+    "data list",
+    "archive list",
+    "best grid",
+    "compact grid",
+    "resume grid",
+    "retry grid --status crashed",
+]
 """Those that have nothing to check by pydantic; the folder `grid` has nothing left to do."""
 
 JUDGING = """

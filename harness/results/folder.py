@@ -274,7 +274,7 @@ class ResultsFolder:
 
     def _trials_of(self, shard: str, runs: pa.Table, rows: Rows, schema: pa.Schema) -> pa.Table:
         """The trials of the chosen rows of `runs`, which is one shard; row groups without any are not read."""
-        kept = np.repeat(rows, runs["trials"])
+        kept = np.repeat(rows, arrow.numbers(runs["trials"]))
         with self.open_shard("trials", shard) as file:
             sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
             if sum(sizes) != len(kept):
