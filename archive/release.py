@@ -82,8 +82,8 @@ def _described(path: Path) -> WholeArchive:
     said = read_yaml(path, "description of an archive")
     try:
         match said:
-            case {"file": str(file), "sha256": str(checksum)}:
-                return WholeArchive(file=file, sha256=checksum, **{name: int(str(said[name])) for name in _COUNTS})
+            case {"file": str(file), "sha256": str(checksum), **rest}:
+                return WholeArchive(file=file, sha256=checksum, **{name: int(str(rest[name])) for name in _COUNTS})
     except (KeyError, ValueError):
         pass
     raise UsageError(f"{str(path)!r} describes no archive: pack the results again")

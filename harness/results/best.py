@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -123,12 +123,15 @@ class _Trials:
 
     def at(self, rows: npt.NDArray[Any]) -> _Trials:
         """Those at these places."""
-        return _Trials(
-            *(column[rows] for column in (self.run, self.config, self.trial, self.fidelity, self.ok)),
-            {name: column[rows] for name, column in self.numbers.items()},
-            {name: column[rows] for name, column in self.metrics.items()},
-            self.runs,
-            self.configs,
+        return replace(
+            self,
+            run=self.run[rows],
+            config=self.config[rows],
+            trial=self.trial[rows],
+            fidelity=self.fidelity[rows],
+            ok=self.ok[rows],
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            metrics={name: column[rows] for name, column in self.metrics.items()},
         )
 
 
