@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from optathlon.subsets.shipped_tasks import shipped_parts
+
 SHIPPED = Path(str(files("optathlon.archive.shipped")))
 """The folder of the tables that come with Optathlon."""
 
@@ -36,12 +38,10 @@ class TableName(NamedTuple):
 @cache
 def parts_of_tasks() -> dict[str, tuple[str, str]]:
     """By task: the shipped subset and the part that it is in. A task in several is in the first by name."""
-    from optathlon.subsets.subset import Subset, shipped  # which loads pydantic
-
     found: dict[str, tuple[str, str]] = {}
-    for subset in shipped():
-        for part, content in Subset.read(subset).parts.items():
-            for task in content.tasks:
+    for subset, parts in shipped_parts().items():
+        for part, tasks in parts.items():
+            for task in tasks:
                 found.setdefault(task, (subset, part))
     return found
 

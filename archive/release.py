@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from optathlon.archive.names import SHIPPED
 from optathlon.data_source import Archive, DataSource
@@ -20,6 +19,7 @@ COLLECTION = "archive"
 """What `optathlon data` calls the sources of."""
 
 SUFFIX = ".whole.yaml"
+_COUNTS = ("size", "unpacked", "runs", "trials")
 _LICENCE = "Apache-2.0"
 
 
@@ -79,7 +79,11 @@ def describe(archive: WholeArchive, path: Path) -> None:
 
 
 def _described(path: Path) -> WholeArchive:
+    said = read_yaml(path, "description of an archive")
     try:
-        return TypeAdapter(WholeArchive).validate_python(read_yaml(path, "description of an archive"))
-    except ValidationError:
-        raise UsageError(f"{str(path)!r} describes no archive: pack the results again") from None
+        match said:
+            case {"file": str(file), "sha256": str(checksum), **rest}:
+                return WholeArchive(file=file, sha256=checksum, **{name: int(str(rest[name])) for name in _COUNTS})
+    except (KeyError, ValueError):
+        pass
+    raise UsageError(f"{str(path)!r} describes no archive: pack the results again")

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from optathlon.archive.frames import baselines
     from optathlon.budget import Budget, BudgetUnit
     from optathlon.errors import SearchSpaceExhausted
-    from optathlon.experiments.driver import Summary, plan_experiment, run_experiment
+    from optathlon.experiments.driver import plan_experiment, run_experiment
     from optathlon.experiments.experiment import Experiment
     from optathlon.experiments.plan import Plan
+    from optathlon.experiments.summary import Summary
     from optathlon.function_task import as_task
     from optathlon.optimizer import Capability, Optimizer, Pending
     from optathlon.problem import Constraint, Fidelity, Objective, Problem, TaskType
@@ -76,7 +77,7 @@ _HOMES = {
     "Results": "results.frames",
     "SearchSpaceExhausted": "errors",
     "Status": "trial",
-    "Summary": "experiments.driver",
+    "Summary": "experiments.summary",
     "Task": "task",
     "TaskType": "problem",
     "Trial": "trial",

@@ -9,6 +9,8 @@ import sys
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
+import pytest
+
 NOTING = """
 import json, pkgutil, sys
 from contextlib import redirect_stdout
@@ -70,7 +72,7 @@ assert task.evaluate(dict(task.problem.space.get_default_configuration()), fidel
 note("a table's value")
 """
 
-QUICK = """
+HELPING = """
 from optathlon.cli.commands import command as whole
 from typer.core import TyperGroup
 
@@ -83,7 +85,9 @@ def below(words, one):
 for words in below((), whole()):
     command(*words, "--help")
 note("help of every command")
+"""
 
+DOING = """
 for line in LINES:
     command(*line.split())
     note(line)
@@ -119,8 +123,23 @@ NEEDS_NO_SPACE = [
     "data list",
     "status grid",
     "status grid --json",
+    "best grid",
+    "best grid --json",
+    "compact grid",
+    "resume grid",
+    "retry grid --status crashed",
 ]
 """Those that load adapters come after those that don't, and those that read results last."""
+
+NEEDS_NO_MODELS = [
+    "data list",
+    "archive list",
+    "best grid",
+    "compact grid",
+    "resume grid",
+    "retry grid --status crashed",
+]
+"""Those that have nothing to check by pydantic; the folder `grid` has nothing left to do."""
 
 JUDGING = """
 import optathlon.analysis
@@ -180,10 +199,17 @@ def test_commands_experiments_tasks_and_optimizers_load_libraries_when_used(tmp_
     assert loaded["a table's value"] & {"torch", "transformers", "peft"} == set()
 
 
-def test_commands_that_need_no_search_space_load_no_slow_library(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results folder `grid`, of an experiment that is done."""
+    path = tmp_path_factory.mktemp("imports")
     run = ["run", "-o", "random", "-t", "bbob/f1/d2/i1", "--budget", "2", "--out", "grid"]
-    subprocess.run([sys.executable, "-m", "optathlon", *run], check=True, capture_output=True, cwd=tmp_path)
-    loaded = after_each_step(f"LINES = {NEEDS_NO_SPACE!r}\n{QUICK}", tmp_path)
+    subprocess.run([sys.executable, "-m", "optathlon", *run], check=True, capture_output=True, cwd=path)
+    return path
+
+
+def test_commands_that_need_no_search_space_load_no_slow_library(folder: Path) -> None:
+    loaded = after_each_step(f"LINES = {NEEDS_NO_SPACE!r}\n{HELPING}{DOING}", folder)
     slow = {"pandas", "ConfigSpace", "scipy", "matplotlib", "torch", "sklearn"}
     assert {line: modules & slow for line, modules in loaded.items() if modules & slow} == {}
     assert loaded["help of every command"] & {"numpy", "pyarrow", "pydantic", "yaml"} == set()
@@ -191,7 +217,17 @@ def test_commands_that_need_no_search_space_load_no_slow_library(tmp_path: Path)
     assert loaded["info subset:blackbox"] & {"numpy", "pyarrow"} == set()
     assert {"pyarrow", "optathlon.results.status"} <= loaded["status grid"]
     assert {"optathlon.tasks.llm", "optathlon.tasks.trainings.collection"} <= loaded["list tasks --count"]
-    assert (tmp_path / "made.py").is_file()
+    assert (folder / "made.py").is_file()
+
+
+def test_commands_that_have_nothing_to_do_load_nothing_that_does_it(folder: Path) -> None:
+    loaded = after_each_step(f"LINES = {NEEDS_NO_MODELS!r}\n{DOING}", folder)
+    slow = {"pandas", "ConfigSpace", "scipy", "pydantic"}
+    assert {line: modules & slow for line, modules in loaded.items() if modules & slow} == {}
+    assert loaded["data list"] & {"numpy", "pyarrow"} == set()
+    assert "optathlon.experiments.resume" in loaded["resume grid"]
+    doing = ("optathlon.experiments.driver", "optathlon.experiments.executors", "optathlon.running.runs")
+    assert [name for name in loaded["retry grid --status crashed"] if name.startswith(doing)] == []
 
 
 def test_analysis_and_subsets_load_libraries_when_used_and_never_what_they_judge(tmp_path: Path) -> None:

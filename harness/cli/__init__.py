@@ -10,7 +10,9 @@ COMPLETE = "OPTATHLON_COMPLETE"
 
 
 _HELP = {"--help", "-h"}
-_UNPINNED = {"--version", "list", "info", "status", "best", "init", "data", "env", "archive list", "completion"}
+_UNPINNED = {
+    *("--version", "list", "info", "status", "best", "compact", "init", "data", "env", "archive list", "completion"),
+}
 """Where nothing is drawn or computed, so that the process need not start again."""
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optathlon.cli.exit_codes import SOME_FAILED
 from optathlon.cli.flags import LAST_SEED, Plugins, path_argument, path_option
 from optathlon.cli.output import show
+
+if TYPE_CHECKING:
+    from optathlon.archive.packing import Packed
 
 group = typer.Typer(help="Pack results into baselines, list those that ship, and check an entry.")
 
@@ -32,10 +36,18 @@ def pack(
     packed = pack_incumbents(results, tables or out / "tables")
     for name, runs in packed.runs.items():
         show(f"{name}: {runs:,} runs, {packed.new.get(name, 0):,} new")
+    if not any(packed.new.values()):
+        show(f"nothing new to pack: {_why_nothing(packed)}")
     for reason, count in packed.left_out.items():
         show(f"left out: {count:,} runs {reason}")
     for archive in pack_whole(results, out, tables or out / "tables"):
         show(f"{archive.file}: {archive.size:,} bytes, SHA-256 {archive.sha256}")
+
+
+def _why_nothing(packed: Packed) -> str:
+    if packed.new:
+        return "the tables have these runs already"
+    return "all runs are left out" if packed.left_out else "there are no runs yet"
 
 
 @group.command("list")
@@ -46,7 +58,10 @@ def list_tables(tables: TablesFolder = None) -> None:
     from optathlon.archive.tables import table_names
 
     folder = tables or SHIPPED
-    for name in table_names(folder):
+    names = table_names(folder)
+    if not names:
+        show(f"no table is in {folder}: `optathlon archive pack` makes some", file=sys.stderr)
+    for name in names:
         found = inventory(folder, name)
         missing = f", {found.missing:,} runs missing" if found.missing else ""
         show(

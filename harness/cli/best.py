@@ -47,14 +47,13 @@ def best(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --as json.")] = False,
 ) -> None:
     """Print the best configurations of each task: feasible ones, at the full level."""
-    from optathlon.results.best import NEEDED, best_configurations
-    from optathlon.results.frames import load
+    from optathlon.results.best import best_of_folder
 
     if top is not None and top < 1:
         raise UsageError(f"--top is {top}: give a number from 1 on")
     if as_json and form not in (Form.table, Form.json):
         raise UsageError(f"--json and --as {form} say different things: give one of them")
-    found = best_configurations(load(results, optimizers=optimizers, tasks=tasks, columns=NEEDED), top)
+    found = best_of_folder(results, top, optimizers=optimizers, tasks=tasks)
     if not found:
         raise UsageError(f"{str(results)!r} has no runs yet: see `optathlon status {results}`")
     show("\n".join(_lines(found, Form.json if as_json else form)))

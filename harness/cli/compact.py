@@ -18,4 +18,8 @@ def compact(results: Annotated[Path, path_argument(help="Results folder.")]) -> 
     from optathlon.results.folder import ResultsFolder
 
     done = compact_folder(ResultsFolder.open(results))
-    show(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")
+    if done.after == done.before and not done.superseded:
+        files = f"its {done.after} files are as few as can be" if done.after else "it has no runs yet"
+        show(f"nothing to compact in {results}: {files}")
+    else:
+        show(f"{results} has {done.after} files, it had {done.before}; {done.superseded} superseded runs dropped")

@@ -50,12 +50,15 @@ def compare(
     from optathlon.analysis.report.changes import changes_between
     from optathlon.cli.json_documents import compare_document, show_json
     from optathlon.results.failures import with_failure_values
+    from optathlon.results.frames import require_runs
 
     tables = [path for path in (first, second) if path.is_file()]
     one, other = (
         read_results(path, optimizers=optimizers, tasks=tasks, maximize=maximize and (path in tables or not tables))
         for path in (first, second)
     )
+    for path, results in ((first, one), (second, other)):
+        require_runs(results, path)
     one, other = with_failure_values(one, other, values=failure_values or ())
     called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)

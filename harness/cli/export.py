@@ -28,9 +28,11 @@ def export(
     from optathlon.analysis.export.coco import export_coco
     from optathlon.analysis.export.curves import LEGEND
     from optathlon.analysis.export.ioh import export_ioh
+    from optathlon.results.frames import require_runs
 
     write = {"ioh": export_ioh, "coco": export_coco}[format]
     found = read_results(results, maximize=maximize, failure_values=failure_values)
+    require_runs(found, results)
     done = write(found, out or beside(results, format))
     show(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
     if done.without_result:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,10 @@ def list_known(
         case Kind.tasks:
             _list_tasks(pattern, where, count, names or not sys.stdout.isatty())
             return
-    _print_rows({id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}, names)
+    found = {id: text for id, text in rows.items() if fnmatch.fnmatchcase(id, pattern)}
+    _print_rows(found, names)
+    if not found:
+        _say_none(kind, pattern, where)
 
 
 def _list_json(kind: Kind, pattern: str, where: str | None) -> None:
@@ -114,9 +118,22 @@ def _list_tasks(pattern: str, where: str | None, count: bool, names: bool) -> No
         show_lines(count_lines(_groups(pattern, where)))
     elif names:
         found = _ids(pattern) if where is None else (id for group in _groups(pattern, where) for id in group.ids)
-        show_lines(found)
+        first = next(found, None)
+        if first is None:
+            _say_none(Kind.tasks, pattern, where)
+        else:
+            show_lines(chain([first], found))
     else:
-        _print_columns(list(_groups(pattern, where)))
+        groups = list(_groups(pattern, where))
+        _print_columns(groups)
+        if not groups:
+            _say_none(Kind.tasks, pattern, where)
+
+
+def _say_none(kind: Kind, pattern: str, where: str | None) -> None:
+    """Say beside the list that it is empty, and why."""
+    condition = "" if where is None else f" and fulfil {where!r}"
+    show(f"optathlon: no {kind.value} match {pattern!r}{condition}", file=sys.stderr)
 
 
 def _ids(pattern: str) -> Iterator[str]:

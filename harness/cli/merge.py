@@ -21,5 +21,8 @@ def merge(
     from optathlon.results.merge import merge as merge_folders
 
     merged = merge_folders(out, sources, keep_old=bool(keep_old))
+    if not merged.shards:
+        show(f"nothing to copy: the {merged.runs} runs are in {out} already")
+        return
     show(f"{merged.runs} runs in {out}; {merged.shards} shards copied")
     show(f"next: optathlon compact {out}")

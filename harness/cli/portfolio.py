@@ -42,15 +42,14 @@ def portfolio(
     from optathlon.cli.steps import StepsDisplay
     from optathlon.experiments.portfolio import candidates, means_of, write_portfolio
     from optathlon.results.best import NEEDED
-    from optathlon.results.frames import load
+    from optathlon.results.frames import load, require_runs
 
     for name, number in (("--size", size), ("--per-task", per_task)):
         if not 1 <= number <= _MOST:
             raise UsageError(f"{name} is {number}: give a number from 1 to {_MOST:,}")
     load_plugins(plugins)
     stored = load(results, optimizers=optimizers, tasks=tasks, columns=NEEDED)
-    if stored.runs.empty:
-        raise UsageError(f"{str(results)!r} has no runs yet: see `optathlon status {results}`")
+    require_runs(stored, results)
     with StepsDisplay("evaluating candidates") as tell:
         found = candidates(
             stored, per_task, seed=seed, tell=lambda done, total: tell("evaluating candidates", done, total)

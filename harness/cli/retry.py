@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,11 @@ from optathlon.cli.flags import (
     executor_section,
     path_argument,
 )
+from optathlon.cli.output import show
+from optathlon.paths import quoted
+
+if TYPE_CHECKING:
+    from optathlon.results.folder import ResultsFolder
 
 
 def retry(
@@ -45,9 +51,6 @@ def retry(
     """
     from optathlon.cli.run import interruptions, report_summary
     from optathlon.errors import unknown
-    from optathlon.experiments.code_changes import CodePolicy
-    from optathlon.experiments.experiment import Execution
-    from optathlon.experiments.retry import retry_runs
     from optathlon.results.folder import ResultsFolder
     from optathlon.trial import Status
 
@@ -57,6 +60,13 @@ def retry(
         if one not in known:
             raise unknown("status", one, known)
     folder = ResultsFolder.open(results)
+    if why := _why_none(folder, results, statuses):
+        show(f"nothing to do again: {why}")
+        return
+    from optathlon.experiments.code_changes import CodePolicy  # which loads all that runs
+    from optathlon.experiments.experiment import Execution
+    from optathlon.experiments.retry import retry_runs
+
     flags = {
         "jobs": jobs,
         "trial_timeout": trial_timeout,
@@ -69,4 +79,23 @@ def retry(
     execution = Execution.read(None, flags)
     policy = CodePolicy(keep_old=bool(keep_old))
     with interruptions():
-        report_summary(retry_runs(folder, statuses, execution, policy, shard=shard, plugins=plugins or ()))
+        summary = retry_runs(folder, statuses, execution, policy, shard=shard, plugins=plugins or ())
+        if not summary.statuses:
+            show(f"nothing to do again: none of these runs is in the part {shard}")
+            return
+        report_summary(summary, nothing="nothing to do again, as the optimizers still can't do these")
+
+
+def _why_none(folder: ResultsFolder, results: Path, statuses: Sequence[str]) -> str:
+    """Why no run is to be done again; empty where one is."""
+    from optathlon.results.status import counts_of, failed_statuses
+
+    counts = counts_of(folder.finished(["run", "status"])["status"])
+    if not counts:
+        return f"{results} has no runs yet"
+    if counts.keys() & set(statuses):
+        return ""
+    there = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    failed = ",".join(failed_statuses(counts))
+    others = f": for those that failed give --status {failed}" if failed else ""
+    return f"no run in {quoted(results)} is {' or '.join(statuses)}, there are {there}{others}"

@@ -37,8 +37,8 @@ from optathlon.paths import quoted, shown
 from optathlon.redaction import redacted
 
 if TYPE_CHECKING:
-    from optathlon.experiments.driver import Summary
     from optathlon.experiments.plan import Plan
+    from optathlon.experiments.summary import Summary
     from optathlon.running.runs import RunSpec
 
 _REASONS_SHOWN = 10
@@ -175,13 +175,15 @@ def interruptions(resumable: Path | None = None) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def report_summary(summary: Summary) -> None:
-    """Print what came of it, and exit with 1 where not all is well."""
+def report_summary(summary: Summary, *, nothing: str = "nothing was left to do") -> None:
+    """Print what came of it, and exit with 1 where not all is well; `nothing` says why there was nothing to do."""
     from optathlon.results.drivers import drivers
     from optathlon.results.status import failed_statuses
 
     for file in summary.damaged:
         show(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
+    if not (summary.new or summary.missing or summary.unplaced):
+        show(f"{nothing}: ", end="")
     _print_summary(summary)
     abandoned = summary.missing and not drivers(summary.folder)
     if abandoned or summary.unplaced or failed_statuses(summary.statuses):

@@ -26,13 +26,16 @@ _EVERY_S = 2.0
 _LINE_EVERY_S = 10.0
 _SHOWN = 8
 _MANY_FILES = 3000
+_OVER = "nothing to watch any more: all planned runs are done"
 
 
 def status(
     results: Annotated[Path, path_argument(help="Results folder.")],
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Show it again every two seconds, in a pipe as a line every ten."),
+        typer.Option(
+            "--watch", help="Show it again every two seconds, in a pipe as a line every ten, until all is done."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -63,8 +66,12 @@ def _watch_live(results: Path, folder: ResultsFolder) -> None:
 
     with Live(auto_refresh=False) as live:
         while True:
-            live.update(Text(clean("\n".join(_lines(results, folder_status(folder))))), refresh=True)
+            state = folder_status(folder)
+            live.update(Text(clean("\n".join(_lines(results, state)))), refresh=True)
+            if _is_over(state):
+                break
             time.sleep(_EVERY_S)
+    show(_OVER)
 
 
 def _watch_in_lines(folder: ResultsFolder) -> None:
@@ -72,11 +79,20 @@ def _watch_in_lines(folder: ResultsFolder) -> None:
     from optathlon.results.status import folder_status
 
     while True:
-        show(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {_line(folder_status(folder))}")
+        state = folder_status(folder)
+        show(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {_line(state)}")
+        if _is_over(state):
+            show(_OVER)
+            return
         flush()
         if not is_read(sys.stdout):
             return
         time.sleep(_LINE_EVERY_S)
+
+
+def _is_over(state: FolderStatus) -> bool:
+    """Whether there is nothing to wait for: all that was planned is done, and nobody is at work."""
+    return state.planned is not None and not state.left and not state.drivers
 
 
 def _line(state: FolderStatus) -> str:

@@ -89,6 +89,7 @@ def select(
     Each task is a point, its coordinates the optimizers' regrets; the points of the chosen tasks have the least star
     discrepancy to those of all tasks.
     """
+    from optathlon.results.frames import require_runs
     from optathlon.results.tables import have_tables
     from optathlon.subsets.from_performance import Search, subset_from_performance
     from optathlon.subsets.performance import performance
@@ -96,6 +97,8 @@ def select(
     search = Search(target, strata, seed, seconds, certify, jobs)
     _refuse_target(out)
     loaded, remarks = read_all(results, baselines, maximize=maximize, failure_values=failure_values)
+    for path in results[:1]:
+        require_runs(loaded, path)
     for remark in remarks:
         show(remark)
     known = performance(loaded, type=type, optimizers=_names(optimizers, loaded))

@@ -28,8 +28,8 @@ from optathlon.errors import UsageError, unknown
 from optathlon.paths import shown
 
 if TYPE_CHECKING:
-    from optathlon.experiments.driver import Summary
     from optathlon.experiments.plan import Plan
+    from optathlon.experiments.summary import Summary
     from optathlon.task import Task
 
 

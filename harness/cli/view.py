@@ -40,4 +40,5 @@ def view(
         webbrowser.open(page.address)
     with suppress(KeyboardInterrupt), terminating_as_interrupt():  # this is how it ends
         page.run()
-    show("the view has ended; the experiment goes on by itself", file=sys.stderr)
+    rest = "the experiment goes on by itself" if folder.path.is_dir() else f"{str(results)!r} is gone"
+    show(f"the view has ended; {rest}", file=sys.stderr)

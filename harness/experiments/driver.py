@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,21 +20,20 @@ from optathlon.experiments.experiment import Execution, Experiment
 from optathlon.experiments.plan import Plan, choose_optimizers, make_plan
 from optathlon.experiments.progress import ProgressDisplay
 from optathlon.experiments.stored import store
-from optathlon.html_table import html_table
-from optathlon.redaction import redacted, redacted_id
+from optathlon.experiments.summary import Summary, stored_outcomes
+from optathlon.redaction import redacted_id
 from optathlon.registry.code import Code
 from optathlon.registry.editing import reload_edited
 from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.plugins import PluginSet, load_file
 from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
-from optathlon.results.damage import restore_mark, set_aside_damaged
+from optathlon.results.damage import set_aside_damage
 from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers, shard_files
-from optathlon.results.folder import MARK, ResultsFolder, refuse_uncreatable
+from optathlon.results.folder import ResultsFolder, refuse_uncreatable
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
 from optathlon.results.schema import RUNS
-from optathlon.results.status import failures_by_cause
 from optathlon.results.writer import ShardWriter, new_shard, task_row, write_shard
 from optathlon.running.accounting import RunOutcome
 from optathlon.running.interruption import terminating_as_interrupt
@@ -48,48 +46,6 @@ _SEEN = ["run", "attempt", "task", "task_version", "fingerprint", "reason", *COD
 
 Display = Callable[[int, Path], ProgressDisplay]
 """Makes what shows the progress of so many runs, and logs it to a file."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came of an experiment.
-
-    Attributes
-    ----------
-    folder:
-        Where its results are.
-    statuses:
-        How many of its stored runs have which status.
-    new:
-        How many of them this call stored.
-    missing:
-        How many of its runs are not stored, as other drivers are at them, or were.
-    unplaced:
-        How many need GPUs that are not here.
-    failures:
-        Of its runs that are neither complete nor skipped: status, reason and how many, the most frequent first.
-    damaged:
-        Files of the results folder that were found damaged, and set aside or written again; where they were of a shard,
-        its runs were done again.
-    notes:
-        What the tasks tell of their data (`Task.notes`), with the task's id before it.
-    """
-
-    folder: ResultsFolder
-    statuses: Counter[str]
-    new: int
-    missing: int = 0
-    unplaced: int = 0
-    failures: Sequence[tuple[str, str, int]] = ()
-    damaged: Sequence[str] = ()
-    notes: Sequence[str] = ()
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: how many runs ended how, and why some failed."""
-        title = f"{self.statuses.total():,} runs in {self.folder.path} ({self.new:,} new)"
-        reasons = {status: f"{count:,} x {redacted(reason)}" for status, reason, count in reversed(self.failures)}
-        rows = [(status, count, reasons.get(status, "")) for status, count in sorted(self.statuses.items())]
-        return html_table(title, ("status", "runs", "most frequent reason"), rows)
 
 
 @dataclass(frozen=True)
@@ -269,15 +225,6 @@ class _Bookkeeper:
         discard_journal(path)
 
 
-def set_aside_damage(path: Path) -> Sequence[str]:
-    """Set aside what is damaged of a results folder, if there is one; the damaged files."""
-    if not path.is_dir() or ResultsFolder.is_new(path):
-        return ()
-    with storage_errors(path):
-        restored = [MARK] if restore_mark(path) else []
-        return [*restored, *set_aside_damaged(ResultsFolder.open(path))]
-
-
 def _describe_again(folder: ResultsFolder, before: FolderContents, tasks: Iterable[str]) -> None:
     """Describe those of the tasks that have runs, but whose description was damaged or lost."""
     described = folder.on_shards(folder.task_rows).keys()
@@ -367,13 +314,3 @@ def _fingerprints_to_verify(folder: ResultsFolder, before: FolderContents, runs:
         described = folder.on_shards(folder.task_rows)
         found |= {task: described[task, version]["fingerprint"] for task, version in needed & described.keys()}
     return {task: fingerprint for task, fingerprint in found.items() if fingerprint}
-
-
-def stored_outcomes(stored: pa.Table, ids: Container[str]) -> tuple[Counter[str], list[tuple[str, str, int]]]:
-    """How many of the runs with these ids have which status, and their failures; `stored` are the finished runs."""
-    rows = zip(*(stored[name].to_pylist() for name in ("run", "status", "reason")), strict=True)
-    ended = Counter((status, reason) for run, status, reason in rows if run in ids)
-    statuses: Counter[str] = Counter()
-    for (status, _), count in ended.items():
-        statuses[status] += count
-    return statuses, failures_by_cause(ended)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import UsageError
-from optathlon.experiments.driver import Summary, run_experiment, set_aside_damage, stored_outcomes
-from optathlon.experiments.experiment import Experiment
-from optathlon.experiments.plan import Plan
-from optathlon.experiments.stored import read_experiment
+from optathlon.experiments.summary import Summary, stored_outcomes
+from optathlon.results.damage import set_aside_damage
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.planned import StoredExperiment, planned_runs, stored_experiments, unfinished
+
+if TYPE_CHECKING:
+    from optathlon.experiments.experiment import Experiment
+    from optathlon.experiments.plan import Plan
 
 
 def resume(
@@ -47,17 +49,34 @@ def resume(
             "`optathlon run` command, with all its flags"
         )
     wanted = [stored for stored in _largest_first(experiments) if flags.get("fresh") or _is_unfinished(stored, folder)]
-    chosen = [(stored, read_experiment(stored, folder, flags, plugins)) for stored in wanted]
     new = unplaced = 0
-    for stored, experiment in chosen:
-        if flags.get("fresh") or _is_unfinished(stored, folder):  # an earlier one may have done its runs
-            prepare(experiment)
-            summary = run_experiment(experiment, announce)
-            new, unplaced = new + summary.new, unplaced + summary.unplaced
-            damaged = [*damaged, *summary.damaged]
+    for summary in _done(wanted, folder, flags, plugins, prepare, announce):
+        new, unplaced = new + summary.new, unplaced + summary.unplaced
+        damaged = [*damaged, *summary.damaged]
     statuses, failures, planned = _outcomes(folder)
     missing = max(0, planned - statuses.total() - unplaced)
     return Summary(folder, statuses, new, missing, unplaced, failures, damaged)
+
+
+def _done(
+    wanted: Sequence[StoredExperiment],
+    folder: ResultsFolder,
+    flags: Mapping[str, Any],
+    plugins: Sequence[Path],
+    prepare: Callable[[Experiment], None],
+    announce: Callable[[Plan], None],
+) -> Iterator[Summary]:
+    """What came of each of these experiments, of which none begins before all could be read."""
+    if not wanted:
+        return
+    from optathlon.experiments.driver import run_experiment  # which loads all that runs
+    from optathlon.experiments.stored import read_experiment
+
+    chosen = [(stored, read_experiment(stored, folder, flags, plugins)) for stored in wanted]
+    for stored, experiment in chosen:
+        if flags.get("fresh") or _is_unfinished(stored, folder):  # an earlier one may have done its runs
+            prepare(experiment)
+            yield run_experiment(experiment, announce)
 
 
 def _largest_first(experiments: Sequence[StoredExperiment]) -> list[StoredExperiment]:

@@ -16,10 +16,11 @@ import numpy as np
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import Unknown, UsageError, storage_errors
 from optathlon.experiments.code_changes import REFUSING, CodePolicy
-from optathlon.experiments.driver import FolderContents, Summary, codes_of, do_runs, new_session, stored_outcomes
+from optathlon.experiments.driver import FolderContents, codes_of, do_runs, new_session
 from optathlon.experiments.experiment import Execution, parse_shard
 from optathlon.experiments.plan import choose_optimizers
 from optathlon.experiments.stored import load_plugins
+from optathlon.experiments.summary import Summary, stored_outcomes
 from optathlon.registry.capabilities import mismatch
 from optathlon.registry.editing import reload_edited
 from optathlon.registry.optimizers import choose_optimizer

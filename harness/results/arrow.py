@@ -15,6 +15,25 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     return np.from_dlpack(whole)
 
 
+def floats(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+    """The values of a column of double precision, NaN where one is missing; they are not to be written to."""
+    if column.null_count:
+        column = column.fill_null(pa.Array.from_buffers(pa.float64(), 1, [None, pa.py_buffer(np.array([np.nan]))])[0])
+    return numbers(column)
+
+
+def labels(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], list[str]]:
+    """Numbers for a column of labels, none of which is missing, and the texts that they stand for."""
+    whole = column.combine_chunks()
+    return numbers(whole.indices), whole.dictionary.to_pylist()
+
+
+def count_distinct(column: pa.ChunkedArray) -> int:
+    """How many different values a column of labels or whole numbers has, none of which is missing."""
+    whole = column.combine_chunks()
+    return len(np.unique(numbers(whole.indices if pa.types.is_dictionary(whole.type) else whole)))
+
+
 def integer(value: int, kind: pa.DataType) -> pa.Scalar:
     """A whole number as Arrow holds it; `kind` is one of its types of integers."""
     return _integers(np.array([value], kind.to_pandas_dtype()), kind)[0]

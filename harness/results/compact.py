@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from optathlon.errors import storage_errors
+from optathlon.results import arrow
 from optathlon.results.folder import ResultsFolder, Rows, conformed, holding, joined, split
 from optathlon.results.schema import RUNS, TRIALS
 from optathlon.results.writer import new_shard, write_shard
@@ -85,7 +86,8 @@ def _inspected(folder: ResultsFolder, names: Sequence[str]) -> list[_Shard]:
     tables = [folder.read_shard("runs", name, _KEYS) for name in names]
     masks = split(holding(joined(tables, _KEYS)), tables)
     return [
-        _Shard(name, held, table["trials"].to_numpy()) for name, table, held in zip(names, tables, masks, strict=True)
+        _Shard(name, held, arrow.numbers(table["trials"]))
+        for name, table, held in zip(names, tables, masks, strict=True)
     ]
 
 
@@ -108,7 +110,7 @@ def _grouped(shards: Iterable[_Shard]) -> list[list[_Shard]]:
 def _replace(
     folder: ResultsFolder, shards: list[_Shard], name: str, tasks: dict[tuple[str, str], dict[str, str]]
 ) -> None:
-    runs = joined([folder.read_shard("runs", shard.name, RUNS).filter(shard.held) for shard in shards], RUNS)
+    runs = joined([_kept(folder.read_shard("runs", shard.name, RUNS), shard.held) for shard in shards], RUNS)
     pairs = set(zip(runs["task"].to_pylist(), runs["task_version"].to_pylist(), strict=True))
     pairs |= folder.task_rows([shard.name for shard in shards]).keys()  # which runs of other shards may need
     described = [tasks[pair] for pair in sorted(pairs & tasks.keys())]
@@ -127,8 +129,12 @@ def _kept_trials(folder: ResultsFolder, shards: Iterable[_Shard]) -> Iterator[pa
                 raise folder.damage_error("trials", shard.name)
             for batch in file.iter_batches(_TRIALS_PER_ROW_GROUP):
                 table = conformed(pa.Table.from_batches([batch]), TRIALS)
-                yield table.filter(kept[start : start + len(batch)])
+                yield _kept(table, kept[start : start + len(batch)])
                 start += len(batch)
+
+
+def _kept(table: pa.Table, rows: Rows) -> pa.Table:
+    return arrow.picked(table, np.flatnonzero(rows))
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

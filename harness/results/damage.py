@@ -5,7 +5,7 @@ What is damaged gets the name NAME.damaged, which no reader looks at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +30,15 @@ from optathlon.results.writer import new_shard, write_shard
 
 _READ_OF_RUNS = pa.schema([RUNS.field(name) for name in ("run", "task", "status", "trials")])
 _OURS = frozenset({MARK, *PARTS, "provenance", "journal", "drivers", "experiments", "log.txt"})
+
+
+def set_aside_damage(path: Path) -> Sequence[str]:
+    """Set aside what is damaged of a results folder, if there is one; the damaged files."""
+    if not path.is_dir() or ResultsFolder.is_new(path):
+        return ()
+    with storage_errors(path):
+        restored = [MARK] if restore_mark(path) else []
+        return [*restored, *set_aside_damaged(ResultsFolder.open(path))]
 
 
 def set_aside_damaged(folder: ResultsFolder) -> list[str]:

@@ -21,17 +21,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import psutil
 import pyarrow as pa
 
+from optathlon.lazy import lazy_module
 from optathlon.paths import read_bytes
 from optathlon.results.folder import ResultsFolder, ShardGone
 from optathlon.results.schema import RUNS
 
 if TYPE_CHECKING:
+    import psutil
     from pydantic import TypeAdapter
 
     from optathlon.running.runs import RunSpec
+else:
+    psutil = lazy_module("psutil")
 
 _REFRESH_S = 2.0
 _LOOK_EVERY_S, _LOOK_SHARE = 0.05, 0.05

@@ -30,20 +30,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.errors import UsageError
+from optathlon.lazy import lazy_module
 from optathlon.paths import read_bytes, resolved
 from optathlon.results import arrow
 from optathlon.results.schema import FORMAT, RUNS, TASKS, TRIALS
 from optathlon.results.seal import is_as_sealed
 from optathlon.task import agree, lasting, short_hash
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = lazy_module("pyarrow.compute")
 
 MARK = "optathlon.json"
 _FINISHED = ("run", "task", "task_version", "fingerprint", "status")
@@ -269,7 +274,7 @@ class ResultsFolder:
 
     def _trials_of(self, shard: str, runs: pa.Table, rows: Rows, schema: pa.Schema) -> pa.Table:
         """The trials of the chosen rows of `runs`, which is one shard; row groups without any are not read."""
-        kept = np.repeat(rows, runs["trials"])
+        kept = np.repeat(rows, arrow.numbers(runs["trials"]))
         with self.open_shard("trials", shard) as file:
             sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
             if sum(sizes) != len(kept):

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from optathlon.errors import UsageError, unknown
 from optathlon.html_table import html_table
+from optathlon.lazy import lazy_module
+from optathlon.paths import quoted
 from optathlon.redaction import redacted_id
-from optathlon.results.folder import ResultsFolder, labels_in
+from optathlon.results import arrow
+from optathlon.results.flat import by_key, spread
+from optathlon.results.folder import ResultsFolder, Rows, labels_in
 from optathlon.results.schema import SPENT, TRIALS
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_module("pandas")
 
 _RUN_LABELS = ("optimizer", "task", "collection", "seed")
 
@@ -103,18 +112,9 @@ def load(
     nothing in it has such a name.
     """
     folder = ResultsFolder.open(Path(path))
-    wanted = {"optimizer": optimizers, "task": tasks}
-
-    def chosen(runs: pa.Table) -> np.ndarray:
-        rows = np.ones(len(runs), dtype=bool)
-        for label, patterns in wanted.items():
-            if patterns is not None:
-                names = runs[label].cast(pa.string()).to_numpy()
-                rows &= np.isin(names, matching(label, patterns, names))
-        return rows if seeds is None else rows & np.isin(runs["seed"].to_numpy(), list(seeds))
-
-    runs, trials = folder.read(chosen, TRIALS.names if columns is None else _stored(columns))
-    described = _indexed(_described(folder, runs), "task")
+    stored = TRIALS.names if columns is None else stored_columns(columns)
+    runs, trials = folder.read(wanted_runs(optimizers=optimizers, tasks=tasks, seeds=seeds), stored)
+    described = _indexed(described_tasks(folder, runs), "task")
     ran = described.index.isin(runs["task"].cast(pa.string()).to_pylist())
     return Results(
         runs=_frame(runs),
@@ -122,6 +122,33 @@ def load(
         tasks=described if tasks is None and optimizers is None and seeds is None else described[ran],
         provenance=_indexed(folder.read_provenance(), "provenance"),
     )
+
+
+def wanted_runs(
+    *,
+    optimizers: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    seeds: Collection[int] | None = None,
+) -> Callable[[pa.Table], Rows]:
+    """What chooses among stored runs those that `load` would read, for `ResultsFolder.read`."""
+
+    def chosen(runs: pa.Table) -> Rows:
+        rows = np.ones(len(runs), dtype=bool)
+        for label, patterns in (("optimizer", optimizers), ("task", tasks)):
+            if patterns is not None:
+                codes, names = arrow.labels(runs[label])
+                known = {names[code] for code in np.unique(codes).tolist()}
+                found = {*matching(label, patterns, known)}
+                rows &= np.array([name in found for name in names], bool)[codes]
+        return rows if seeds is None else rows & np.isin(arrow.numbers(runs["seed"]), list(seeds))
+
+    return chosen
+
+
+def require_runs(results: Results, path: Path) -> None:
+    """Raise `UsageError` where there are none in these results, which are those at `path`."""
+    if results.runs.empty:
+        raise UsageError(f"{str(path)!r} has no runs yet: see `optathlon status {quoted(path)}`")
 
 
 def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: Sequence[str] | None = None) -> Results:
@@ -145,7 +172,7 @@ def has_all_trials(trials: pd.DataFrame) -> np.ndarray:
     return whole
 
 
-def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str]:
+def matching(label: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:
     """The names that some pattern matches; `UsageError` where a pattern matches none."""
     known = sorted(set(names))
     matches = []
@@ -158,7 +185,7 @@ def matching(label: str, patterns: Sequence[str], names: np.ndarray) -> list[str
     return matches
 
 
-def _described(folder: ResultsFolder, runs: pa.Table) -> list[dict[str, object]]:
+def described_tasks(folder: ResultsFolder, runs: pa.Table) -> list[dict[str, object]]:
     """All descriptions of tasks; `UsageError` where that of a task with runs is missing."""
     tasks = folder.read_tasks()
     missing = labels_in(runs["task"]) - {task["task"] for task in tasks}
@@ -170,7 +197,7 @@ def _described(folder: ResultsFolder, runs: pa.Table) -> list[dict[str, object]]
     return tasks
 
 
-def _stored(columns: Sequence[str]) -> list[str]:
+def stored_columns(columns: Sequence[str]) -> list[str]:
     """The columns of the store that hold these of `trials`."""
     stored = []
     for name in columns:
@@ -197,12 +224,11 @@ def _trials_frame(runs: pa.Table, trials: pa.Table) -> pd.DataFrame:
     for name in trials.column_names[1:]:
         match name:
             case "values":
-                columns |= {_numbered("value", i): column for i, column in _spread(trials[name])}
+                columns |= {_numbered("value", i): pa.array(one) for i, one in enumerate(spread(trials[name]))}
             case "constraints":
-                columns |= {f"constraint_{i + 1}": column for i, column in _spread(trials[name])}
+                columns |= {f"constraint_{i + 1}": pa.array(one) for i, one in enumerate(spread(trials[name]))}
             case "metrics":
-                metrics = _metric_columns(trials[name])
-                columns |= {_metric_name(metric): column for metric, column in metrics.items()}
+                columns |= {_metric_name(metric): pa.array(one) for metric, one in by_key(trials[name]).items()}
             case _:
                 columns[name] = trials[name]
     if "values" in trials.column_names:
@@ -234,35 +260,3 @@ def _metric_name(metric: str) -> str:
 
 def _numbered(name: str, index: int) -> str:
     return name if index == 0 else f"{name}_{index + 1}"
-
-
-def _spread(column: pa.ChunkedArray) -> list[tuple[int, pa.Array]]:
-    """A list column as one float column per position; NaN where a list is null or shorter."""
-    lists = column.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
-    starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(lengths) else np.zeros(0, dtype=int)
-    spread = []
-    for index in range(int(lengths.max(initial=0))):
-        present = lengths > index
-        values = np.full(len(lengths), np.nan)
-        values[present] = flat[starts[present] + index]
-        spread.append((index, pa.array(values)))
-    return spread
-
-
-def _metric_columns(column: pa.ChunkedArray) -> dict[str, pa.Array]:
-    """A map column as one float column per key; NaN where a trial lacks it."""
-    maps = column.combine_chunks()
-    offsets = maps.offsets.to_numpy()
-    rows = np.repeat(np.arange(len(maps)), np.diff(offsets))
-    keys = maps.keys[offsets[0] : offsets[-1]].dictionary_encode()
-    items = maps.items[offsets[0] : offsets[-1]].to_numpy(zero_copy_only=False)
-    codes = keys.indices.to_numpy()
-    columns = {}
-    for code, name in enumerate(keys.dictionary.to_pylist()):
-        values = np.full(len(maps), np.nan)
-        chosen = codes == code
-        values[rows[chosen]] = items[chosen]
-        columns[name] = pa.array(values)
-    return dict(sorted(columns.items()))

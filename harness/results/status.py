@@ -109,6 +109,13 @@ def status_of(folder: ResultsFolder, finished: pa.Table, planned: pa.Table | Non
     )
 
 
+def counts_of(statuses: pa.ChunkedArray) -> Counter[str]:
+    """How many runs have which of these statuses."""
+    group, names = arrow.groups(statuses.cast(pa.string()))
+    counts = np.bincount(group).tolist() if len(statuses) else []
+    return Counter({str(status): count for (status,), count in zip(names, counts, strict=True)})
+
+
 def _sizes(path: Path) -> Iterator[int]:
     for file in path.rglob("*"):
         with contextlib.suppress(OSError):  # it has just gone

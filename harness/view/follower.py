@@ -16,6 +16,14 @@ _SHARE = 0.5
 """Looking takes at most this share of the time."""
 
 
+def gone(folder: ResultsFolder) -> str:
+    """What to say of a folder that is not there any more."""
+    return (
+        f"the results folder {str(folder.path)!r} is gone, as it was moved or removed: put it back, and the view goes "
+        "on, or end it with Ctrl-C and start `optathlon view` with the new place"
+    )
+
+
 class Follower:
     """Has the last snapshot of a folder. Looking for the next one goes on in a thread, and nobody waits for it.
 
@@ -24,7 +32,7 @@ class Follower:
     folder:
         What to look at.
     complain:
-        Is told in one line why there is none, when that changes.
+        Is told in one line why there is none, when that changes, and when there is one again.
     """
 
     def __init__(self, folder: ResultsFolder, complain: Callable[[str], None]) -> None:
@@ -56,6 +64,8 @@ class Follower:
             self._looking = None
             ended = time.monotonic()
             self._due = ended + max(_EVERY_S, (ended - began) / _SHARE)
-        if complaint and complaint != self._complaint:
-            self._complain(complaint)
+        if complaint and not self._folder.path.is_dir():
+            complaint = gone(self._folder)
+        if complaint != self._complaint:
+            self._complain(complaint or f"{str(self._folder.path)!r} can be read again: the view goes on")
         self._complaint = complaint

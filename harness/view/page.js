@@ -61,8 +61,8 @@ function showProgress(found) {
     ["failed", number.format(failed), "failed"],
     ...(skipped ? [["skipped", number.format(skipped), "skipped"]] : []),
     ["left", found.planned === null && !found.drivers.length ? "not known" : number.format(left), "left"],
-    ...(found.rate ? [["runs a second", short.format(found.rate), ""]] : []),
-    ...(found.time_left === null ? [] : [["time left, about", duration(found.time_left), ""]]),
+    ...(found.rate && !found.complaint ? [["runs a second", short.format(found.rate), ""]] : []),
+    ...(found.time_left === null || found.complaint ? [] : [["time left, about", duration(found.time_left), ""]]),
     ["on disk", `${short.format(found.size / 2 ** 20)} MiB`, ""],
   ];
   if (found.planned === null) entries[0][1] = number.format(found.done);
@@ -153,15 +153,16 @@ function show(found) {
   const going = found.drivers.length ? `${found.drivers.reduce((sum, one) => sum + one.running.length + one.more, 0)} runs go on`
     : found.planned !== null && found.left ? "nothing runs, and runs are left"
       : found.done ? "nothing runs" : "no runs are stored yet";
-  fill("state", `${found.folder}: ${going}, at ${clock(found.now)}`);
+  fill("state", `${found.folder}: ${found.complaint ? "as it was" : `${going},`} at ${clock(found.now)}`);
   showProgress(found);
-  showCommand("resume", "This does what is left:", found.commands.resume);
-  showCommand("retry", "This does them again:", found.commands.retry);
+  showCommand("resume", "This does what is left:", !found.complaint && found.commands.resume);
+  showCommand("retry", "This does them again:", !found.complaint && found.commands.retry);
   showHistory(found.history);
-  showRunning(found.drivers);
+  showRunning(found.complaint ? [] : found.drivers);
   showFailures(found.failures);
   showOptimizers(found.optimizers);
   showReport(found.report, found.done);
+  byId("build").disabled ||= Boolean(found.complaint);
 }
 
 async function look() {

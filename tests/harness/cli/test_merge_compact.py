@@ -41,7 +41,7 @@ def test_folders_are_merged_and_compacted(in_process: Command, tmp_path: Path) -
     pd.testing.assert_frame_equal(compacted.runs, merged.runs)
     pd.testing.assert_frame_equal(compacted.trials, merged.trials)
 
-    assert "0 shards copied" in in_process("merge", out, tmp_path / "a", tmp_path / "b").stdout
+    assert "nothing to copy: the" in in_process("merge", out, tmp_path / "a", tmp_path / "b").stdout
     run(in_process, out, "5")
     assert load(out).runs["seed"].tolist() == [0, 1, 2, 3, 4]
 

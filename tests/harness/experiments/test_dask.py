@@ -15,7 +15,7 @@ from grids import assert_whole, wait_for
 
 from optathlon import Experiment, load, run_experiment
 from optathlon.errors import UsageError
-from optathlon.experiments.driver import Summary
+from optathlon.experiments.summary import Summary
 from optathlon.results.frames import Results
 
 pytestmark = pytest.mark.cluster

@@ -17,7 +17,6 @@ import pytest
 from grids import wait_for
 
 from optathlon import Experiment, load
-from optathlon.cli import status
 from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers
 from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results
@@ -335,7 +334,7 @@ def test_a_retried_run_takes_the_place_of_the_failed_one(
     assert set(load(out).runs["status"]) == {"crashed"}
     again = in_process(*grid)
     assert (again.returncode, "(0 new)" in again.stdout) == (1, True), "a failed run is not repeated unasked"
-    assert in_process("retry", out, "--status", "timeout").stdout.startswith("0 runs")
+    assert in_process("retry", out, "--status", "timeout").stdout.startswith("nothing to do again: no run in")
     wrong = in_process("retry", out, "--status", "crashd", "--plugin", plugin)
     assert (wrong.returncode, "did you mean 'crashed'?" in wrong.stderr) == (2, True)
     retried = command("retry", out, "--status", "timeout,crashed", "-j", 2)
@@ -416,23 +415,3 @@ def test_status_tells_what_goes_on(
     assert "slowest   random" in done
     nothing = in_process("status", tmp_path / "none")
     assert (nothing.returncode, "no results folder" in nothing.stderr) == (2, True)
-
-
-def test_watching_ends_with_an_interrupt(
-    in_process: InProcess, plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-    assert in_process("run", "-o", "random", "-t", "fault/quick", "--plugin", plugin, "--out", out).returncode == 0
-    shown: list[float] = []
-
-    def wait(seconds: float) -> None:
-        shown.append(seconds)
-        if len(shown) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(status, "time", SimpleNamespace(sleep=wait))
-    watched = in_process("status", out, "--watch")
-    assert (watched.returncode, len(shown)) == (130, 3)
-    assert watched.stdout.count(" 1 of 1 runs, nothing goes on\n") == 3
-    assert "\x1b" not in watched.stdout
-    assert "Traceback" not in watched.stderr

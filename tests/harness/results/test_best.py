@@ -15,7 +15,7 @@ from stored_runs import record, spec, store
 
 from optathlon import Fidelity, Objective, Status, as_task, load
 from optathlon.best import best_first
-from optathlon.results.best import BestOfTask, best_configurations
+from optathlon.results.best import BestOfTask, best_configurations, best_of_folder
 
 SPACE = {"x": (0.0, 1.0), "pair": [(1, 2), (3, 4)]}
 
@@ -31,6 +31,7 @@ def stored(path: Path, trials: list[list[dict[str, Any]]], **task: Any) -> BestO
     ]
     store(path, runs, task=made)
     (found,) = best_configurations(load(path))
+    assert best_of_folder(path) == [found], "as without pandas"
     return found
 
 
@@ -125,6 +126,15 @@ def test_several_objectives_have_a_pareto_set(tmp_path: Path) -> None:
     assert values == sorted(expected)
     assert found.of == len(expected) > 1
     assert len(best_configurations(load(tmp_path), top=1)[0].best) == 1
+
+
+def test_means_are_those_that_pandas_gives(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=40) * 10.0 ** rng.integers(-8, 8, 40)
+    trials = [{"config": {"x": place % 3 / 8}, "values": (value,)} for place, value in enumerate(values)]
+    stored(tmp_path, [trials])
+    expected = load(tmp_path).trials.groupby("config")["value"].mean().sort_values()
+    assert [one.values["value"] for one in best_of_folder(tmp_path, 3)[0].best] == expected.tolist()
 
 
 def test_equal_losses_come_in_their_order() -> None:

@@ -201,3 +201,32 @@ def test_failures_are_shown_with_their_last_lines_and_as_text(
     with_ended = page.locator("#complaint")
     with_ended.wait_for()
     assert "`optathlon view` has ended" in with_ended.inner_text()
+
+
+def test_a_folder_that_is_removed_is_told_on_the_page(
+    chromium: Any, start_command: Start, plugin: Path, tmp_path: Path
+) -> None:
+    out, away = tmp_path / "out", tmp_path / "away"
+    gate = tmp_path / "gate"
+    grid = ("-o", "random", "-t", "mixed/good", "--seeds", 30, "--plugin", plugin, "--out", out)
+    process = start_command("run", *grid, GATES=f"{gate} {gate}")
+    wait_for(lambda: stored_runs(out) > 0, "the first stored run")
+    with viewing(start_command, out) as view:
+        watched = Watched(chromium, view.address, **WIDE)
+        page = watched.page
+        process.kill()
+        process.communicate()
+        page.locator("#resume code").wait_for()
+        out.rename(away)
+        page.locator("#complaint").wait_for()
+        assert f"the results folder '{out}' is gone" in page.locator("#complaint").inner_text()
+        assert "as it was at" in page.locator("#state").inner_text()
+        assert not page.locator("#resume").is_visible(), "there is nothing to resume"
+        assert page.get_by_role("button", name="Build the report").is_disabled()
+        away.rename(out)
+        page.locator("#complaint").wait_for(state="hidden")
+        page.locator("#resume code").wait_for()
+        out.rename(away)
+        page.locator("#complaint").wait_for()
+        assert watched.trouble == []
+    assert view.said[-1] == f"the view has ended; '{out}' is gone"
