@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,8 +20,10 @@ from optathlon.llm.judging import make_judge
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.loaded_setup import TOO_LONG, LoadedSetup, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
+from optathlon.tasks.llm.memory_need import Answering, Extent, Work, least_tunings
 from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.reference import reference_hyperparameters
 from optathlon.tasks.llm.scoring import NotUnderstood
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.training import Diverged
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 BUDGET = 50
 """Full evaluations by default."""
+_TOO_LONG = "too-long"
+"""What the cache calls the numbers of examples that were too long, by setup and kind."""
 _GPU_FAULT = 70
 """Exit code of a process whose GPU can't be used any more."""
 
@@ -63,6 +67,10 @@ class LLMTask(Task):
     """What the kind needs of a setup, if anything."""
     section_key: ClassVar[str] = ""
     """Its key in the setup's YAML, where that is not the kind's name."""
+    judged: ClassVar[bool] = True
+    """Whether trials are compared with the reference's answers by the setup's judges: others ask and load none."""
+    from_reference: ClassVar[bool] = False
+    """Whether trials start from the weights of the reference tuning."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
     """What each example must have for an objective, beside its prompt."""
 
@@ -90,13 +98,18 @@ class LLMTask(Task):
 
     def notes(self) -> Sequence[str]:
         """How many examples were too long, and what became of them."""
-        counts = [f"{self._too_long[name]} {name.replace('_', ' examples ')}" for name in sorted(self._too_long)]
+        found = [(count, *name.rpartition("_")) for name, count in sorted(self._too_long.items())]
+        counts = [f"{count} {part} examples {state}" for count, part, _, state in found]
         return [f"too long, so {', '.join(counts)}: see max_tokens and too_long of its setup"] if counts else []
 
     @property
     def _too_long(self) -> Mapping[str, int]:
         """How many examples were, by part and what became of them; empty until the data have been prepared."""
-        return cached(TOO_LONG, key_of(repr(self.setup))) or {}
+        return cached(_TOO_LONG, self._too_long_key) or {}
+
+    @property
+    def _too_long_key(self) -> str:
+        return key_of(repr(self.setup), self.kind)
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -110,6 +123,41 @@ class LLMTask(Task):
     @abstractmethod
     def space(self) -> ConfigurationSpace:
         """The search space."""
+
+    @abstractmethod
+    def trained_on(self) -> Sequence[Extent]:
+        """How long the examples are that each trial trains on; empty where trials train on nothing."""
+
+    def too_long(self) -> Mapping[str, int]:
+        """How many examples of what the kind works with were too long, as `train_dropped`, `test_truncated`, if any.
+
+        By default of the setup's data.
+        """
+        return self.loaded.data.counts
+
+    def preparations(self) -> Iterator[Work]:
+        """What is done once before trials, and has not been done yet; by default the reference tuning."""
+        yield from self.loaded.due_reference(weights=self.from_reference)
+
+    def work(self) -> Iterator[Sequence[Work]]:
+        """What the model has to do until a trial is over, each in ways of which the least demanding one will do.
+
+        A trial tunes by any method of the space or, where it trains on nothing, answers.
+        """
+        yield from ([work] for work in self.preparations())
+        if trained_on := self.trained_on():
+            yield least_tunings(self.space(), self.setup, max(trained_on), from_reference=self.from_reference)
+        else:
+            yield [self.answering()]
+
+    def answering(self) -> Answering:
+        """What a trial does that trains on nothing."""
+        prompts = [len(prompt) for side in SCORED for prompt in self.asked(side)]
+        return Answering(self.setup.dtype, max(prompts), from_reference=self.from_reference)
+
+    def asked(self, side: str) -> Sequence[tuple[int, ...]]:
+        """The prompts of a side that a trial may be about, as token numbers; by default all."""
+        return self.loaded.prompts(side)
 
     @abstractmethod
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
@@ -192,20 +240,29 @@ class LLMTask(Task):
         charged.
         Raises `UsageError` where something is missing for which every trial would fail.
         """
+        is_new = self._is_clocked or not self.loaded.is_identified or not cached("measured", self._key)
+        if is_new:
+            self.loaded.require_room(self.work())
+        self.prepare_data()
+        keep(_TOO_LONG, self._too_long_key, self.too_long())
+        if is_new:
+            self.load()
+
+    def prepare_data(self) -> None:
+        """Load or make what trials work with beside models. Raises as `prepare`."""
         for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
-        self.loaded.prepare()
-        self.load_unless_remembered()
-
-    def load_unless_remembered(self) -> None:
-        """Load models, where no trial of the task has been measured so far. Raises as `prepare`."""
-        if self._is_clocked or not cached("measured", self._key):
-            self.load()
+        if self.judged:
+            self.loaded.prepare()
+        else:
+            _ = self.loaded.reference_answers
 
     def load(self) -> None:
         """Load the model that is tuned, and those that judge. Raises as `prepare`."""
+        self.loaded.require_room(self.work())
         _ = self.loaded.base
-        self.loaded.load_judges()
+        if self.judged:
+            self.loaded.load_judges()
 
     @property
     def _is_clocked(self) -> bool:
@@ -239,12 +296,18 @@ class LLMTask(Task):
 
 
 class ReferenceTask(LLMTask):
-    """A task on the model of the reference tuning (`LoadedSetup.reference_tuned`)."""
+    """A task on the model of the reference tuning (`LoadedSetup.reference_tuned`), whose trials train on nothing."""
+
+    from_reference: ClassVar[bool] = True
 
     @classmethod
     def require(cls, setup: Setup) -> None:
         """Hyperparameters as the setup's reference, not a file of answers."""
         reference_hyperparameters(setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """Nothing."""
+        return ()
 
 
 def _require(setup: Setup, side: str, needs: Collection[str]) -> None:
