@@ -99,7 +99,7 @@ class LLMTask(Task):
     def notes(self) -> Sequence[str]:
         """How many examples were too long, and what became of them."""
         found = [(count, *name.rpartition("_")) for name, count in sorted(self._too_long.items())]
-        counts = [f"{count} {part} examples {state}" for count, part, _, state in found]
+        counts = [f"{count} of {part} {state}" for count, part, _, state in found]
         return [f"too long, so {', '.join(counts)}: see max_tokens and too_long of its setup"] if counts else []
 
     @property

@@ -70,6 +70,20 @@ def test_parts_are_those_of_the_method(size: ModelSize) -> None:
     assert size.numbers / 2 < below < 2 * size.numbers
 
 
+def test_answers_take_weights_their_copies_and_a_cache(size: ModelSize) -> None:
+    numbers, linear = 4 * size.numbers, 4 * sum(rows * columns for rows, columns in size.linear.values())
+    plain = Answering("float32", tokens=30)
+    cache = {"cache of a prompt": 4 * 30 * size.layers * size.cached}
+    assert plain.host(size) == {"the model as it was loaded": numbers}
+    assert plain.device(size) == {"weights": numbers, **cache}
+    more = replace(plain, from_reference=True, experts=3, copies=1)
+    assert more.host(size) == {**plain.host(size), "the reference": linear, "experts": 3 * numbers}
+    assert more.device(size) == {"weights": numbers, "a copy to serve with": numbers, **cache}
+    assert replace(plain, dtype="bfloat16").device(size)["weights"] == numbers // 2
+    least = min(sum(way.host(size).values()) + sum(way.device(size).values()) for way in (FULL, LORA))
+    assert sum(plain.host(size).values()) + sum(plain.device(size).values()) < least
+
+
 def test_what_has_no_room_is_refused_in_a_line_with_its_parts(size: ModelSize, monkeypatch: pytest.MonkeyPatch) -> None:
     def free(count: float) -> None:
         monkeypatch.setattr("optathlon.tasks.llm.memory_need.free_memory", lambda place: int(count))
