@@ -20,7 +20,7 @@ from optathlon.tasks.llm.memory_need import ModelSize, Work, refuse_what_has_no_
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.token_budget import TokenBudget, memory_of
 from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
-from optathlon.tasks.llm.tunable_model import TunableModel
+from optathlon.tasks.llm.tunable_model import Adapter, TunableModel
 
 if TYPE_CHECKING:
     from optathlon.tasks.llm.placed import Weights
@@ -76,6 +76,13 @@ class LoadedModel:
         size = ModelSize.of(*described(self.place, downloads=self.setup.downloads))
         for ways in work:
             refuse_what_has_no_room(self.setup.model, size, ways, self.device)
+
+    def require_targets(self) -> None:
+        """Raise `UsageError` where the layers that the setup gives adapters to are none of the model's."""
+        if "targets" in self.setup.fixed:
+            least = Adapter(rank=1, alpha_over_rank=1.0, dropout=0.0, targets=str(self.setup.fixed["targets"]))
+            with self.base.tunable(least, REFERENCE_SEED):
+                pass
 
     @cached_property
     def reads(self) -> Reading:

@@ -19,6 +19,7 @@ from optathlon.llm.weight_files import Weights
 from optathlon.tasks.llm.hyperparameters import adapter, recipe
 from optathlon.tasks.llm.recipe import OptimizerName
 from optathlon.tasks.llm.setups import Setup
+from optathlon.tasks.llm.spaces import possible
 from optathlon.tasks.llm.tunable_model import ALL_LINEAR, DType
 
 if TYPE_CHECKING:
@@ -237,28 +238,18 @@ def least_tunings(
     space: ConfigurationSpace, setup: Setup, longest: Extent, *, from_reference: bool = False
 ) -> list[Tuning]:
     """The least that a tuning takes by each method of a space, with an example that is to have room."""
-    optimizers = _values(space, setup, "optimizer", "adamw")
+    optimizers = possible(space, setup, "optimizer", "adamw")
     return [
         Tuning(
-            rank=None if method == "full" else min(_values(space, setup, "rank", 1)),
+            rank=None if method == "full" else min(possible(space, setup, "rank", 1)),
             targets=str(setup.fixed.get("targets", ALL_LINEAR)),
             optimizer=min(optimizers, key=lambda name: _STATES[name]),
             dtype=setup.dtype,
             longest=longest,
             from_reference=from_reference,
         )
-        for method in _values(space, setup, "method", "full")
+        for method in possible(space, setup, "method", "full")
     ]
-
-
-def _values(space: ConfigurationSpace, setup: Setup, name: str, default: Any) -> tuple[Any, ...]:
-    """The values of a hyperparameter, or the bounds of its range."""
-    if name not in space:
-        return (setup.fixed.get(name, default),)
-    searched: Any = space[name]
-    if hasattr(searched, "choices"):
-        return tuple(searched.choices)
-    return (searched.value,) if hasattr(searched, "value") else (searched.lower, searched.upper)
 
 
 def refuse_what_has_no_room(model: str, size: ModelSize, ways: Sequence[Work], device: str) -> None:

@@ -23,9 +23,11 @@ from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
 from optathlon.tasks.llm.memory_need import Answering, Extent, Work, least_tunings
 from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.recipe import require_bitsandbytes
 from optathlon.tasks.llm.reference import reference_hyperparameters
 from optathlon.tasks.llm.scoring import NotUnderstood
 from optathlon.tasks.llm.setups import Section, Setup
+from optathlon.tasks.llm.spaces import possible
 from optathlon.tasks.llm.training import Diverged
 from optathlon.trial import Result, Status
 
@@ -52,7 +54,7 @@ class LLMTask(Task):
     objectives:
         Names out of `offered`; `KeyError` for others.
 
-    Raises `UsageError` as `require` does.
+    Raises `UsageError` as `require` does, and for an objective that is named twice.
     """
 
     kind: ClassVar[str]
@@ -76,6 +78,8 @@ class LLMTask(Task):
 
     def __init__(self, id: str, setup: Setup, objectives: tuple[str, ...]) -> None:
         self.require(setup)
+        if len({*objectives}) < len(objectives):
+            raise UsageError(f"the task {id!r} names an objective twice: leave one out")
         self.id = id
         self.setup = setup
         offered = self.offered(setup)
@@ -85,16 +89,17 @@ class LLMTask(Task):
 
     @property
     def metadata(self) -> Mapping[str, str | int | float | bool]:  # type: ignore[override]
-        """The setup, its model and judges; once its data have been prepared, how many examples were too long."""
-        setup = self.setup
-        known = {
-            "setup": setup.name,
-            "model": setup.model,
-            "judge": setup.judge,
-            "judge_template": make_judge(setup.judge).template_hash,
-            "test_judge": setup.scored_by,
-        }
-        return {**known, **self._too_long}
+        """The setup, its model, and who judges; once data have been prepared, how many examples were too long."""
+        return {"setup": self.setup.name, "model": self.setup.model, **self._judges, **self._too_long}
+
+    @property
+    def _judges(self) -> Mapping[str, str]:
+        """Who judges each side, in words; empty where trials are not judged."""
+        if not self.judged:
+            return {}
+        judge = self.setup.judge
+        template = make_judge(judge).template_hash
+        return {"judge": judge, "judge_template": template, "test_judge": self.setup.scored_by}
 
     def notes(self) -> Sequence[str]:
         """How many examples were too long, and what became of them."""
@@ -240,6 +245,7 @@ class LLMTask(Task):
         charged.
         Raises `UsageError` where something is missing for which every trial would fail.
         """
+        self._require_optimizers()
         is_new = self._is_clocked or not self.loaded.is_identified or not cached("measured", self._key)
         if is_new:
             self.loaded.require_room(self.work())
@@ -261,8 +267,18 @@ class LLMTask(Task):
         """Load the model that is tuned, and those that judge. Raises as `prepare`."""
         self.loaded.require_room(self.work())
         _ = self.loaded.base
+        if "lora" in self._possible("method", ""):
+            self.loaded.require_targets()
         if self.judged:
             self.loaded.load_judges()
+
+    def _require_optimizers(self) -> None:
+        """Raise `UsageError` or `MissingDependency` where trials may have an optimizer that doesn't run here."""
+        if self._possible("method", "") != ("",) and "adamw-8bit" in self._possible("optimizer", "adamw"):
+            require_bitsandbytes("adamw-8bit", self.loaded.device)
+
+    def _possible(self, name: str, default: str) -> tuple[str, ...]:
+        return possible(self.problem.space, self.setup, name, default)
 
     @property
     def _is_clocked(self) -> bool:

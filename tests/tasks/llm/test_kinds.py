@@ -148,6 +148,35 @@ def test_only_kinds_that_are_judged_ask_a_judge(kind: str, of_kind: Callable[...
         task.prepare()
 
 
+@pytest.mark.parametrize("kind", HERE)
+def test_what_no_trial_could_do_is_refused_before_any(kind: str, of_kind: Callable[..., LLMTask]) -> None:
+    """An optimizer that needs a GPU, and layers that the model lacks; kinds that tune nothing don't ask."""
+    wrong: dict[str, dict[str, Any]] = {
+        "adamw-8bit needs a GPU, and computes on 'cpu' here": {"optimizers": ["adamw", "adamw-8bit"]},
+        "the LoRA targets 'zzz'": {"fixed": {"targets": "zzz"}},
+    }
+    refused = []
+    for complaint, changes in wrong.items():
+        try:
+            of_kind(kind, **changes).prepare()
+        except UsageError as error:
+            assert str(error).startswith(complaint)
+            refused.append(complaint)
+    fixed_by_the_paper = {"pandalm-grid"}
+    assert refused == ([*wrong] if kind in TRAINING - fixed_by_the_paper else [])
+
+
+@pytest.mark.parametrize(("most", "pairs"), [(8, "items.jsonl"), (30, "wide.jsonl")])
+def test_a_judge_of_pairs_without_room_is_refused(
+    most: int, pairs: str, of_kind: Callable[..., LLMTask], tmp_path: Path
+) -> None:
+    row = {"idx": 1, "instruction": "mirror", "response1": " ".join("b" * 30), "response2": "", "annotator1": 1}
+    (tmp_path / "llm" / "wide.jsonl").write_text(json.dumps(row))
+    labelled = {**SECTIONS["labelled"], "max_tokens": most, "pairs": pairs}
+    with pytest.raises(UsageError, match=f"no question about a pair has room within {most} tokens: raise max_tokens"):
+        of_kind("judge", labelled=labelled).prepare()
+
+
 def test_what_is_too_long_is_counted_of_what_a_kind_works_with(of_kind: Callable[..., LLMTask], tmp_path: Path) -> None:
     folder, long = tmp_path / "llm", " ".join("b" * 70)
     for name, row in {
@@ -173,4 +202,6 @@ def test_what_is_too_long_is_counted_of_what_a_kind_works_with(of_kind: Callable
     judge = of_kind("judge")
     judge.prepare()
     assert judge.notes()[0].startswith("too long, so 1 of pairs dropped")
+    roomy = of_kind("judge", labelled={**SECTIONS["labelled"], "max_tokens": 512})
+    assert roomy.too_long() == {"pairs_dropped": 1}, "the model reads 64 tokens"
     assert not of_kind("decode").notes(), "another kind's, on the same setup"

@@ -181,7 +181,7 @@ def test_what_a_setup_fixes_is_not_searched(tmp_path: Path) -> None:
     [
         ({"shedule": "linear"}, "fixed: unknown hyperparameter 'shedule'(.*)did you mean 'schedule'"),
         ({"beta2": 1.0}, "fixed: beta2: input should be less than 1"),
-        ({"method": "lora"}, "fixed: unknown hyperparameter 'method'"),
+        ({"method": "lora"}, r"fixed: the method is fixed by `methods: \[lora\]`"),
         ({"clip": 0}, "fixed: clip: input should be greater than 0"),
         ({"minimum_rate": 2}, "fixed: minimum_rate: input should be less than or equal to 1"),
     ],

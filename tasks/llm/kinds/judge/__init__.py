@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from optathlon.errors import UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.agreement import cohens_kappa, majority
+from optathlon.llm.chat import TooLong
 from optathlon.llm.fitting import Count, named_counts
 from optathlon.llm.judges.tuned import TEMPLATE_FILE, Asking, JudgeTuner, write_judge
 from optathlon.llm.judges.wording import Pair, Reader
@@ -68,8 +70,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
 
     def trained_on(self) -> Sequence[Extent]:
         """The questions about pairs of all folds, with their verdicts."""
-        folds = np.flatnonzero(self._parts >= 0)
-        return [Extent.of(self._reader.encode(self._pairs[number], int(self._labels[number]))) for number in folds]
+        return self._extents
 
     def too_long(self) -> Mapping[str, int]:
         """Of the pairs: the setup's own data are not read."""
@@ -147,7 +148,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
             verdicts=section.verdicts,
             template=self.setup.template if named else TEMPLATE_FILE,
             template_arguments=self.setup.template_arguments,
-            most_tokens=section.max_tokens,
+            most_tokens=self._most_tokens,
         )
         with loaded.base.with_weights(weights) as model:
             write_judge(folder, model, loaded.tokenizer, loaded.template, asking)
@@ -173,17 +174,40 @@ class JudgeTuning(LLMTask, JudgeTuner):
         return self._labelled[1]
 
     @cached_property
+    def _extents(self) -> list[Extent]:
+        folds = np.flatnonzero(self._parts >= 0)
+        return [Extent.of(self._reader.encode(self._pairs[number], int(self._labels[number]))) for number in folds]
+
+    @cached_property
     def _reader(self) -> Reader:
-        return Reader(self.loaded.template, self._section.wording, self._section.max_tokens)
+        try:
+            return Reader(self.loaded.template, self._section.wording, self._most_tokens)
+        except TooLong:
+            raise self._no_room() from None
+
+    @property
+    def _most_tokens(self) -> int:
+        """Of a question and its verdict."""
+        most, read = self._section.max_tokens, self.loaded.reads.tokens
+        return min(most, read or most)
+
+    def _no_room(self) -> UsageError:
+        return UsageError(
+            f"no question about a pair has room within {self._most_tokens} tokens: raise max_tokens of `labelled` in "
+            f"the setup {self.setup.name!r}, or give shorter pairs"
+        )
 
     @cached_property
     def _fitting(self) -> list[int]:
         """The numbers of the pairs that have room in both orders."""
-        return [
+        found = [
             number
             for number, pair in enumerate(self._pairs)
             if self._reader.question(pair) is not None and self._reader.question(pair.swapped) is not None
         ]
+        if not found:
+            raise self._no_room()
+        return found
 
     @cached_property
     def _parts(self) -> np.ndarray:
