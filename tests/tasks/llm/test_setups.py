@@ -11,8 +11,9 @@ from facts_check import recommended, require_facts_of_tasks
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.setup_files import load_setup, make_setup, read_setup
 from optathlon.tasks.llm.setup_names import setup_names
-from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup
+from optathlon.tasks.llm.setups import TINY
 
 
 def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
