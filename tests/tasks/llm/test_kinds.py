@@ -40,14 +40,18 @@ SECTIONS: dict[str, Any] = {
 def of_kind(own_task: Callable[..., Any], tmp_path: Path) -> Callable[..., LLMTask]:
     """Makes a task of a kind, on a setup that has what all kinds need."""
     folder = tmp_path / "llm"
-    chats = [{"instruction": "mirror a b", "chosen": "b a", "rejected": "a b a b a"}]
-    examples = [{"instruction": "mirror a", "output": "a"}, {"instruction": "mirror c d e", "output": "e d c"}]
-    items = [
+    chats: list[dict[str, Any]] = [{"instruction": "mirror a b", "chosen": "b a", "rejected": "a b a b a"}]
+    examples: list[dict[str, Any]] = [
+        {"instruction": "mirror a", "output": "a"},
+        {"instruction": "mirror c d e", "output": "e d c"},
+    ]
+    items: list[dict[str, Any]] = [
         {"idx": number, "instruction": f"sum of {number} 1", "response1": str(number + 1), "response2": "9 9"}
         | {"annotator1": 1 + number % 2}
         for number in range(6)
     ]
-    for name, rows in {"given": chats, "lists": examples, "items": items}.items():
+    files: dict[str, list[dict[str, Any]]] = {"given": chats, "lists": examples, "items": items}
+    for name, rows in files.items():
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
     def make(kind: str, **changes: Any) -> LLMTask:
