@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from optathlon.errors import UsageError
+from optathlon.errors import Unavailable, UsageError
 from optathlon.llm.data import read_examples
 from optathlon.tasks.llm.kinds import KINDS
 from optathlon.tasks.llm.loaded_model import LoadedModel
@@ -150,6 +151,26 @@ def test_only_kinds_that_are_judged_ask_a_judge(kind: str, of_kind: Callable[...
         return
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9"):
         task.prepare()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in HERE if kind != "serve"])
+def test_what_is_remembered_takes_no_model(
+    kind: str, of_kind: Callable[..., LLMTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor room for one. What `serve` measures is never remembered."""
+    task = of_kind(kind)
+    config = least_config(task)
+    first, fingerprint = task.evaluate(config, fidelity=None, seed=3), task.fingerprint()
+    kept = {"loaded_setup": "loaded_setup", "kinds.merge.experts": "experts", "kinds.preference.pairs": "pairs"}
+    for module, function in kept.items():
+        getattr(import_module(f"optathlon.tasks.llm.{module}"), function).cache_clear()
+    monkeypatch.setattr("optathlon.tasks.llm.tunable_model.load_model", None)
+    monkeypatch.setattr("optathlon.tasks.llm.memory_need.free_memory", lambda place: 0)
+    again = of_kind(kind)
+    assert again.evaluate(config, fidelity=None, seed=3).values == first.values
+    assert again.fingerprint() == fingerprint
+    with pytest.raises(Unavailable, match=r"and a trial takes .* 0\.0 MB are free"):
+        again.evaluate(config, fidelity=None, seed=4)
 
 
 @pytest.mark.parametrize("kind", HERE)
