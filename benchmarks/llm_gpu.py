@@ -157,7 +157,7 @@ def compared(folder: Path, scale: Scale, method: str, peak: float | None) -> dic
 def _task(folder: Path, scale: Scale, method: str) -> Any:
     from optathlon.tasks.llm.kinds.sft import SFT
     from optathlon.tasks.llm.parts import PARTS
-    from optathlon.tasks.llm.setups import make_setup
+    from optathlon.tasks.llm.setup_files import make_setup
 
     content = {
         **{"model": str(folder / "model"), "data": {part: f"{part}.jsonl" for part in PARTS}, "judge": "verifier"},

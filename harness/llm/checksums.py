@@ -16,10 +16,19 @@ def known_checksum(model: str, compute: Callable[[], str], *, dtype: str = "floa
 
     `compute` loads it, which is done where its files are not those of an earlier time. Raises as `load_model`.
     """
-    key = hashlib.sha256(repr((files_of(model, downloads=downloads), dtype)).encode()).hexdigest()[:32]
+    key = _key(model, dtype, downloads)
     match cached(_KIND, key):
         case str(known):
             return known
     found = compute()
     keep(_KIND, key, found)
     return found
+
+
+def is_known(model: str, *, dtype: str = "float32", downloads: bool = False) -> bool:
+    """Whether the checksum of a model's weights is known without loading it. Raises as `load_model`."""
+    return isinstance(cached(_KIND, _key(model, dtype, downloads)), str)
+
+
+def _key(model: str, dtype: str, downloads: bool) -> str:
+    return hashlib.sha256(repr((files_of(model, downloads=downloads), dtype)).encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,12 @@ class Count(NamedTuple):
 
     dropped: int
     truncated: int
+
+
+def named_counts(counts: Mapping[str, Count]) -> dict[str, int]:
+    """Counts by parts of data as `PART_dropped` and `PART_truncated`, but for those that are 0."""
+    found = {f"{part}_{state}": number for part, count in counts.items() for state, number in count._asdict().items()}
+    return {name: number for name, number in found.items() if number}
 
 
 @dataclass(frozen=True, slots=True)

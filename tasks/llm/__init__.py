@@ -46,7 +46,7 @@ class LLM(StoredFacts):
     def make(self, id: str) -> Task:
         """The task of that id; `KeyError` where there is none."""
         from optathlon.tasks.llm.kinds import KINDS, SECTIONS
-        from optathlon.tasks.llm.setups import load_setup
+        from optathlon.tasks.llm.setup_files import load_setup
 
         parts = id.split("/")
         if len(parts) != 4 or parts[1] not in KINDS:
@@ -101,7 +101,7 @@ class LLM(StoredFacts):
 def _fits(cls: type[LLMTask], name: str) -> bool:
     """Whether a setup has what a kind needs; one that can't be read passes, so that making the task tells why."""
     from optathlon.tasks.llm.kinds import SECTIONS
-    from optathlon.tasks.llm.setups import load_setup
+    from optathlon.tasks.llm.setup_files import load_setup
 
     try:
         setup = load_setup(name, SECTIONS)

@@ -40,6 +40,8 @@ def checked(config: Given) -> Given:
 def checked_fixed(config: Given) -> Given:
     """As `checked`, of some hyperparameters that all tunings have; the method is none of them."""
     known = {field.name: part for part in (Recipe, Adapter) for field in fields(part)}
+    if "method" in config:
+        raise ValueError(f"the method is fixed by `methods: [{config['method']}]`")
     for name in config:
         if name not in known:
             raise _as_value_error(unknown("hyperparameter", name, known))

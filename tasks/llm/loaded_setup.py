@@ -1,40 +1,32 @@
-"""What a process loads once for a setup and keeps: model, tokenizer, encoded data, the reference's answers, judges."""
+"""What a process loads once for a setup and keeps: its model, encoded data, the reference's answers, judges."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from optathlon.errors import FailedCheck, UsageError
 from optathlon.lazy import lazy_module
-from optathlon.llm.cached import keep
-from optathlon.llm.chat import Encoded, Template
-from optathlon.llm.checksums import known_checksum
-from optathlon.llm.generation import Answers, Scores, answer, write
+from optathlon.llm.cached import cached
+from optathlon.llm.chat import Encoded
+from optathlon.llm.generation import Answers
 from optathlon.llm.judging import Judge, make_judge
-from optathlon.llm.models import best_device, described, existing_device, load_tokenizer, reading, same_folder
+from optathlon.llm.models import same_folder
 from optathlon.llm.thoughts import without_thoughts
-from optathlon.paths import expanded
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.checkpoints import Checkpoints
-from optathlon.tasks.llm.hyperparameters import adapter, recipe
-from optathlon.tasks.llm.memory_need import ModelSize, least_trials, refuse_what_has_no_room
+from optathlon.tasks.llm.loaded_model import LoadedModel
+from optathlon.tasks.llm.memory_need import Tuning, longest
 from optathlon.tasks.llm.parts import SCORED, name_in_hashes
 from optathlon.tasks.llm.prepared_data import PreparedData
+from optathlon.tasks.llm.reference import reference_hyperparameters, stored_reference
 from optathlon.tasks.llm.scoring import NotUnderstood, Side, judged, understood
 from optathlon.tasks.llm.setups import Setup
-from optathlon.tasks.llm.spaces import tuning_space
-from optathlon.tasks.llm.token_budget import TokenBudget, memory_of
-from optathlon.tasks.llm.training import Loss, ResponseLoss, Training
-from optathlon.tasks.llm.tunable_model import TunableModel
 from optathlon.tasks.llm.usage import Usage
 
 if TYPE_CHECKING:
@@ -44,73 +36,14 @@ if TYPE_CHECKING:
 else:
     np = lazy_module("numpy")
 
-Item = TypeVar("Item")
 
-REFERENCE_SEED = 0
-TOO_LONG = "too-long"
-"""What the cache calls the numbers of examples that were too long, by the setup."""
-
-
-class LoadedSetup:
+class LoadedSetup(LoadedModel):
     """What a setup's trials work with. Everything is loaded when it is first used."""
-
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-        self.device = best_device() if setup.device == "auto" else existing_device(setup.device)
-        self.checkpoints = Checkpoints(round(setup.checkpoint_gigabytes * 1e9))
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The model's."""
-        return load_tokenizer(self.setup.located(self.setup.model), downloads=self.setup.downloads)
-
-    @cached_property
-    def template(self) -> Template:
-        """How chats are written."""
-        template = self.setup.template
-        is_file = template not in ("model", "alpaca", "chatml")
-        return Template(
-            self.tokenizer,
-            str(Path(self.setup.folder) / expanded(template)) if is_file else template,
-            self.setup.template_arguments,
-        )
-
-    @cached_property
-    def base(self) -> TunableModel:
-        """The model that is tuned. Raises `UsageError` where no trial has room in the memory that is free."""
-        self.refuse_what_has_no_room()
-        return TunableModel(
-            self.setup.located(self.setup.model),
-            self.device,
-            self.setup.dtype,
-            downloads=self.setup.downloads,
-            gradient_checkpointing=self.setup.gradient_checkpointing,
-            compiled=self.setup.compile,
-        )
-
-    def refuse_what_has_no_room(self, *, from_reference: bool = False) -> None:
-        """Raise `UsageError` where no tuning has room in the memory that is free, unless the model is there already.
-
-        Some tunings start from the reference, whose weights are kept too.
-        """
-        if "base" in vars(self):
-            return
-        longest = max(self.train, key=lambda one: len(one.tokens))
-        trials = least_trials(self.setup, longest, from_reference=from_reference)
-        described_model = described(self.setup.located(self.setup.model), downloads=self.setup.downloads)
-        refuse_what_has_no_room(self.setup.model, ModelSize.of(*described_model), trials, self.device)
 
     @cached_property
     def data(self) -> PreparedData:
         """The examples, as the model reads them."""
-        reads = reading(self.setup.located(self.setup.model), downloads=self.setup.downloads)
-        return PreparedData(self.setup, self.template, reads)
-
-    @cached_property
-    def checksum(self) -> str:
-        """That of the model's weights; it is not loaded for that where its files are known."""
-        setup = self.setup
-        return known_checksum(setup.located(setup.model), lambda: self.base.checksum, downloads=setup.downloads)
+        return PreparedData(self.setup, self.template, self.reads)
 
     @property
     def train(self) -> tuple[Encoded, ...]:
@@ -129,7 +62,7 @@ class LoadedSetup:
 
     @property
     def _substance(self) -> tuple[Any, ...]:
-        judges = [judge.weights() for judge in self.judges.values()]
+        judges = [judge.weights() for judge in self._named_judges.values()]
         return self.setup.identity, self.checksum, judges, self.template.text, len(self.tokenizer), self._written
 
     @property
@@ -144,12 +77,15 @@ class LoadedSetup:
 
         Raises `UsageError` where one lacks what it needs, or is the model that is tuned.
         """
-        judges = {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
-        for side, judge in judges.items():
+        for side, judge in self._named_judges.items():
             self._refuse_lacking_answers(side, judge)
             judge.check()
             self._refuse_own_likelihood(judge)
-        return judges
+        return self._named_judges
+
+    @cached_property
+    def _named_judges(self) -> Mapping[str, Judge]:
+        return {"validation": make_judge(self.setup.judge), "test": make_judge(self.setup.scored_by)}
 
     def _refuse_lacking_answers(self, side: str, judge: Judge) -> None:
         """Raise `UsageError` where a judge compares with right answers, and prompts have none."""
@@ -165,31 +101,18 @@ class LoadedSetup:
         from optathlon.llm.judges.loading import weights_of
 
         for model in judge.likelihoods_of():
-            if same_folder(model, self.setup.located(self.setup.model)) or weights_of(model) == self.checksum:
+            if same_folder(model, self.place) or weights_of(model) == self.checksum:
                 raise UsageError(
                     f"the judge {judge.id} of the setup {self.setup.name!r} is the model that is tuned: it likes best "
                     "what that says untuned, and ranks tunings the wrong way round: name another model or judge"
                 )
 
-    @cached_property
-    def device_name(self) -> str:
-        """The GPU's name, or `cpu`."""
-        import torch
-
-        return torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else "cpu"
-
-    @cached_property
-    def loss(self) -> ResponseLoss:
-        """The loss of instruction tuning."""
-        return ResponseLoss(self.tokenizer.pad_token_id, self.device, self.setup.packing)
-
     def prepare(self) -> None:
-        """Load what every trial needs but models: data, the reference's answers, their judgements.
+        """Load what every trial that is judged needs but models: data, the reference's answers, their judgements.
 
         Raises `UsageError` where something is missing for which every trial would fail.
         """
-        _ = self.train, self._sides
-        keep(TOO_LONG, key_of(repr(self.setup)), self.data.counts)
+        _ = self.judges, self.train, self._sides
 
     def load_judges(self) -> None:
         """Load the models that judge, so that no trial is charged for it."""
@@ -204,18 +127,6 @@ class LoadedSetup:
         """As `PreparedData.prompts`."""
         return self.data.prompts(side, addition)
 
-    def answer(self, model: Any, prompts: Sequence[Sequence[int]]) -> Answers:
-        """A model's answers to prompts."""
-        return answer(
-            model,
-            self.tokenizer,
-            prompts,
-            ends=self.template.ends,
-            max_new_tokens=self.setup.max_new_tokens,
-            batch_size=self.setup.answer_batch,
-            device=self.device,
-        )
-
     def answer_sides(self, model: Any, usage: Usage, share: float = 1.0) -> dict[str, Answers]:
         """A model's answers to the first prompts of each side, a share of them; charged to `usage`."""
         found = {}
@@ -224,19 +135,6 @@ class LoadedSetup:
             with usage.spent("answer", side):
                 found[side] = self.answer(model, prompts[: math.ceil(share * len(prompts))])
         return found
-
-    def draw(self, model: Any, prompts: Sequence[Sequence[int]], scores: Scores) -> list[list[int]]:
-        """The tokens of answers to prompts, by what is to be maximised at each step."""
-        return write(
-            model,
-            self.tokenizer,
-            prompts,
-            ends=self.template.ends,
-            max_new_tokens=self.setup.max_new_tokens,
-            batch_size=self.setup.answer_batch,
-            device=self.device,
-            scores=scores,
-        )
 
     def score(self, answers: Mapping[str, Sequence[str]], seed: int, usage: Usage) -> dict[str, float]:
         """What the answers to the first prompts of each side are worth (`Side.measure`); `test/…` for the test's.
@@ -260,68 +158,6 @@ class LoadedSetup:
         except NotUnderstood as complaint:
             pairs = float(complaint.pairs)
             return {**side.describe(answers), "judge/failures": pairs, "judge/judged": pairs}
-
-    @contextmanager
-    def tuned(
-        self,
-        items: Sequence[Item],
-        loss: Loss[Item],
-        config: Mapping[str, Any],
-        *,
-        until: int,
-        epochs: int,
-        seed: int,
-        key: str = "",
-        start: Weights | None = None,
-    ) -> Iterator[tuple[Any, Training[Item]]]:
-        """A tuned model, and its training.
-
-        Parameters
-        ----------
-        items, loss:
-            See `Training`.
-        config:
-            The hyperparameters that the setup does not fix.
-        until, epochs:
-            The epoch that ends the training, and what its schedule spans.
-        seed:
-            Of the adapter, the order of items, and dropout.
-        key:
-            Under which checkpoints are kept, so that the training goes on where one alike ended; "": none are.
-        start:
-            The weights to start from, where they are not those of the base.
-
-        Raises `Diverged`, and `MemoryError` where one example at a time is too much.
-        """
-        complete = {**self.setup.fixed, **config}
-        how, low_rank = recipe(complete), adapter(complete)
-        budget = self._budget(loss, "full" if low_rank is None else "lora")
-        began = time.perf_counter()
-        while True:
-            with self.base.tunable(low_rank, seed, start) as model:
-                training = Training(model, items, loss, how, epochs=epochs, seed=seed, autocast=self.base.autocast)
-                if key and (state := self.checkpoints.latest(key, until)) is not None:
-                    training.load(state)
-                resumed, lost = training.epoch, time.perf_counter() - began
-                try:
-                    with self.base.compiled():
-                        training.run(until, budget.tokens)
-                except (MemoryError, RuntimeError) as error:
-                    budget.halve(*training.tried(), error)
-                    continue
-                budget.keep()
-                training.seconds += lost if budget.halved else 0.0
-                if key and resumed < until < epochs:
-                    self.checkpoints.save(key, until, training.state())
-                with self.base.answering(model) as answering:
-                    yield answering, training
-                return
-
-    def _budget(self, loss: Loss[Any], method: str) -> TokenBudget:
-        """How many tokens are trained on at once."""
-        setup, memory = self.setup, memory_of(self.device)
-        what = self.base.checksum, type(loss).__name__, method, setup.dtype, setup.gradient_checkpointing
-        return TokenBudget(setup.micro_batch_tokens, *what, self.device_name, memory)
 
     @cached_property
     def _sides(self) -> Mapping[str, Side]:
@@ -360,9 +196,24 @@ class LoadedSetup:
     def reference_answers(self) -> dict[str, Any]:
         """The reference's answers: plain, concise and verbose ones of each side."""
         if isinstance(self.setup.reference, str):
-            return _stored_reference(self.setup, self.data)
+            return stored_reference(self.setup, self.data)
         known = remembered("references", self.key, lambda: _named_in_hashes(self._made_reference()))
         return {side: known[name_in_hashes(side)] for side in SCORED}
+
+    def plain_reference(self, side: str) -> list[str]:
+        """The reference's answers to a side's prompts, without its thoughts."""
+        return [without_thoughts(text) for text in self.reference_answers[side]["plain"]]
+
+    def due_reference(self, *, weights: bool) -> list[Tuning]:
+        """The reference tuning, where it has not been done yet: where its answers or, if asked for, `weights` lack."""
+        if isinstance(self.setup.reference, str) or (self.is_identified and self._has_reference(weights=weights)):
+            return []
+        config = reference_hyperparameters(self.setup)
+        return [Tuning.by(config, self.setup, longest(self.train), named="the reference tuning", key="reference")]
+
+    def _has_reference(self, *, weights: bool) -> bool:
+        kept = self.checkpoints.has(self._reference_key, self.setup.reference_epochs)
+        return (kept or not weights) and cached("references", self.key) is not None
 
     @contextmanager
     def reference_tuned(self) -> Iterator[Any]:
@@ -377,17 +228,11 @@ class LoadedSetup:
     def reference_weights(self) -> Weights:
         """The weights by the setup's reference tuning, any adapter merged. Raises as `reference_tuned`."""
         config, epochs = reference_hyperparameters(self.setup), self.setup.reference_epochs
-        return self.tuned_once(self.train, config, epochs, key_of(self.key, "reference"))
+        return self.tuned_once(self.train, config, epochs, self._reference_key)
 
-    def tuned_once(self, items: Sequence[Encoded], config: Mapping[str, Any], epochs: int, key: str) -> Weights:
-        """The weights after a whole instruction tuning, any adapter merged; what was tuned is kept under `key`."""
-        with self.tuned(items, self.loss, config, until=epochs, epochs=epochs, seed=REFERENCE_SEED, key=key) as (
-            _,
-            training,
-        ):
-            if not self.checkpoints.has(key, epochs):
-                self.checkpoints.save(key, epochs, training.state())
-            return self.base.tuned_weights(training.model)
+    @property
+    def _reference_key(self) -> str:
+        return key_of(self.key, "reference")
 
     def _made_reference(self) -> dict[str, Any]:
         additions = {"plain": "", "concise": self.setup.concise, "verbose": self.setup.verbose}
@@ -415,29 +260,10 @@ class LoadedSetup:
         standardised = (losses - losses.mean()) / spread if spread > 0 else np.zeros_like(losses)
         return {example.prompt.id: float(value) for example, value in zip(examples, standardised, strict=True)}
 
-    def losses(self, model: Any, encoded: Sequence[Encoded]) -> list[float]:
-        """The cross-entropy of each response, in nats a token."""
-        import torch
-
-        from optathlon.llm.likelihoods import response_losses
-
-        with torch.inference_mode():
-            return response_losses(model, encoded, self.tokenizer.pad_token_id, self.setup.answer_batch, self.device)
-
 
 def as_tests(measures: Mapping[str, float]) -> dict[str, float]:
     """Measures by the names that say that they are the test side's, which optimizers don't see."""
     return {f"test/{name}": value for name, value in measures.items()}
-
-
-def reference_hyperparameters(setup: Setup) -> Mapping[str, Any]:
-    """Those of the reference tuning. Raises `UsageError` where the setup's reference is a file of answers."""
-    if isinstance(setup.reference, str):
-        raise UsageError(
-            f"the reference of the setup {setup.name!r} is a file of answers: give the hyperparameters of a tuning, "
-            "whose model is needed here"
-        )
-    return setup.reference or dict(tuning_space(setup).get_default_configuration())
 
 
 @cache
@@ -448,21 +274,3 @@ def loaded_setup(setup: Setup) -> LoadedSetup:
 
 def _named_in_hashes(by_side: Mapping[str, Any]) -> dict[str, Any]:
     return {name_in_hashes(side): value for side, value in by_side.items()}
-
-
-def _stored_reference(setup: Setup, data: PreparedData) -> dict[str, Any]:
-    """The reference's answers from a file, joined by prompt id."""
-    rows = {str(row.get("id")): row for row in setup.reference_rows}
-    found: dict[str, Any] = {}
-    for side in SCORED:
-        ids = [example.prompt.id for example in data.examples(side)]
-        if missing := [id for id in ids if id not in rows or not isinstance(rows[id].get("answer"), str)]:
-            raise UsageError(
-                f"{setup.reference} has no answer to {len(missing)} prompts of {side}, the first is {missing[0]!r}: "
-                'write a row {"id": …, "answer": …} for each'
-            )
-        found[side] = {"plain": [rows[id]["answer"] for id in ids]}
-        for kind in ("concise", "verbose"):
-            texts = [rows[id].get(kind) for id in ids]
-            found[side][kind] = texts if all(isinstance(text, str) for text in texts) else []
-    return found

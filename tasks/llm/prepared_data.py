@@ -9,7 +9,7 @@ from functools import cached_property
 from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded, Template
 from optathlon.llm.examples import Example
-from optathlon.llm.fitting import Count, Room
+from optathlon.llm.fitting import Count, Room, named_counts
 from optathlon.llm.models import Reading
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
@@ -79,9 +79,7 @@ class PreparedData:
     @property
     def counts(self) -> dict[str, int]:
         """How many examples of each part were too long: `train_dropped`, `train_truncated` and so on, if any were."""
-        parts = {"train": self._train[1], **{side: self._scored[side][1] for side in SCORED}}
-        found = {f"{part}_{kind}": number for part, count in parts.items() for kind, number in count._asdict().items()}
-        return {name: number for name, number in found.items() if number}
+        return named_counts({"train": self._train[1], **{side: self._scored[side][1] for side in SCORED}})
 
     @cached_property
     def _train(self) -> tuple[tuple[Encoded, ...], Count]:

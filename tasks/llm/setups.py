@@ -1,25 +1,22 @@
 """Setups: which model is tuned on which data, and who judges it. Everything but the hyperparameters.
 
-`tiny` and `smol` are built in. `NAME.yaml` in the folder `llm` of the data folder makes a setup of one's own, whose
-keys are the fields of `Setup`, and the names of the kinds of tasks that have a section (see `Section`). Files that it
-names are relative to it.
+`tiny` and `smol` are built in; others are read from files (see `optathlon.tasks.llm.setup_files`). Files that a setup
+names are relative to its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from optathlon.data import data_root
-from optathlon.errors import UsageError, first_complaint, unknown
 from optathlon.llm.chat import Learnt
 from optathlon.llm.data import read_rows, refuse_shared_prompts
 from optathlon.llm.examples import Example, with_system
@@ -29,11 +26,10 @@ from optathlon.plain_numbers import Real, Whole
 from optathlon.resources import Resources
 from optathlon.tasks.llm.built_in import BUILT_IN, Questions
 from optathlon.tasks.llm.hyperparameters import Fixed, checked
-from optathlon.tasks.llm.parts import PARTS, SCORED
+from optathlon.tasks.llm.parts import PARTS
 from optathlon.tasks.llm.recipe import OptimizerName
 from optathlon.tasks.llm.sources import Sources, read_sources
 from optathlon.tasks.llm.tunable_model import DType
-from optathlon.yaml_file import read_yaml
 
 Method = Literal["full", "lora"]
 Name = TypeVar("Name", bound=str)
@@ -102,10 +98,7 @@ class Section(BaseModel):
         return cls()
 
 
-_NONE: Mapping[str, type[Section]] = MappingProxyType({})
-
 SectionT = TypeVar("SectionT", bound=Section)
-Valid = TypeVar("Valid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +251,7 @@ class Setup:
     def located(self, model: str) -> str:
         """Where a model lies, by a path that in the setup is relative to its file; any other name as it is."""
         path = Path(self.folder) / Path(model).expanduser()
-        return str(path) if model not in _SETUPS and path.exists() else model
+        return str(path) if model not in BUILT_IN_SETUPS and path.exists() else model
 
     def section(self, kind: type[SectionT]) -> SectionT:
         """What a kind needs of this setup, by the class of its section."""
@@ -291,11 +284,6 @@ class Setup:
 _DECISIVE = (
     *("model", "judge", "test_judge", "reference", "reference_epochs", "concise", "verbose", "template"),
     *("questions", "fixed", "epochs", "max_tokens", "max_new_tokens", "dtype", "train_on", "too_long"),
-)
-
-_JUDGES = (  # none is the default: it would have to be one that can't read most texts
-    "write `judge: verifier` where every example has its right answer, or likelihood('path/to/another/model'), "
-    "pandalm('path/to/PandaLM-7B-v1') or endpoint('https://…/v1', 'MODEL')"
 )
 
 TINY = Setup(
@@ -353,78 +341,7 @@ SMOL = Setup(
     memory=5e9,
 )
 
-_SETUPS: Mapping[str, Setup] = MappingProxyType({setup.name: setup for setup in (TINY, SMOL)})
-
-
-def load_setup(name: str, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
-    """The setup of that name; `KeyError` where there is none, `UsageError` where its file is wrong.
-
-    `sections` are those that it may have, by their keys.
-    """
-    if name in _SETUPS:
-        return _SETUPS[name]
-    path = data_root() / "llm" / f"{name}.yaml"
-    if not path.is_file():
-        raise KeyError(name)
-    return read_setup(path, sections)
-
-
-def read_setup(path: Path, sections: Mapping[str, type[Section]] = _NONE) -> Setup:
-    """The setup in a YAML file, named after it; `sections` as in `load_setup`."""
-    content = read_yaml(path, "setup")
-    if not isinstance(content, dict):
-        raise UsageError(f"the setup {str(path)!r} is not a mapping: write `model: …`, `data: …`")
-    return make_setup(path.stem, content, path.parent, sections)
-
-
-def make_setup(
-    name: str, content: Mapping[str, Any], folder: Path, sections: Mapping[str, type[Section]] = _NONE
-) -> Setup:
-    """A setup of what a YAML file holds; `sections` as in `load_setup`.
-
-    Raises `UsageError` for unknown keys, with the nearest match, and wrong values.
-    """
-    where = f"the setup {name!r}"
-    shared = [one.name for one in fields(Setup) if one.name not in ("name", "folder", "sections")]
-    _refuse_unknown_keys(content, [*shared, *sections], where)
-    given = [
-        _read_section(content[key], section, f"{where}: {key}") for key, section in sections.items() if key in content
-    ]
-    values = {key: value for key, value in content.items() if key in shared}
-    setup = _validated(Setup, {**values, "name": name, "folder": str(folder), "sections": given}, where)
-    built_in = "questions" in content or setup.model == TINY.model
-    if (setup.data or not built_in) and set(setup.data) != set(PARTS):
-        raise UsageError(
-            f"{where}: data needs exactly the sources {', '.join(PARTS)}, not {', '.join(setup.data) or 'none'}"
-        )
-    if weighed := [source.file for part in SCORED for source in setup.data.get(part, ()) if source.weight != 1.0]:
-        raise UsageError(f"{where}: {weighed[0]} has a weight, which only sources of `train` may have")
-    if not setup.judge:
-        raise UsageError(f"{where} has no judge: {_JUDGES}")
-    for call in (setup.judge, setup.scored_by):
-        make_judge(call)
-    return setup
-
-
-def _read_section(content: object, section: type[Section], where: str) -> Section:
-    if isinstance(content, Mapping):
-        _refuse_unknown_keys(content, section.model_fields, where)
-    return _validated(section, content, where)
-
-
-def _refuse_unknown_keys(content: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    for key in content:
-        if key not in known:
-            raise unknown("key", str(key), known, where=where)
-
-
-def _validated(kind: type[Valid], content: object, where: str) -> Valid:
-    """`content` as a `kind`. Raises `UsageError` with the first wrong value."""
-    try:
-        return TypeAdapter(kind).validate_python(content)
-    except ValidationError as error:
-        place, complaint = first_complaint(error)
-        raise UsageError(": ".join(filter(None, (where, place, complaint)))) from None
+BUILT_IN_SETUPS: Mapping[str, Setup] = MappingProxyType({setup.name: setup for setup in (TINY, SMOL)})
 
 
 @cache

@@ -48,6 +48,19 @@ def tuning_space(setup: Setup, rates: tuple[float, float] | None = None) -> Conf
     return space
 
 
+def possible(space: ConfigurationSpace, setup: Setup, name: str, default: Any) -> tuple[Any, ...]:
+    """The values that a hyperparameter of a tuning can have, or the bounds of its range.
+
+    `default` is what it has where neither the space nor the setup says.
+    """
+    if name not in space:
+        return (setup.fixed.get(name, default),)
+    searched: Any = space[name]
+    if hasattr(searched, "choices"):
+        return tuple(searched.choices)
+    return (searched.value,) if hasattr(searched, "value") else (searched.lower, searched.upper)
+
+
 def _rate(name: str, bounds: tuple[float, float]) -> Any:
     from ConfigSpace import Float
 

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,10 +20,14 @@ from optathlon.llm.judging import make_judge
 from optathlon.problem import Fidelity, Objective, Problem
 from optathlon.task import Task, short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
-from optathlon.tasks.llm.loaded_setup import TOO_LONG, LoadedSetup, loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
+from optathlon.tasks.llm.memory_need import Answering, Extent, Work, least_tunings
 from optathlon.tasks.llm.parts import SCORED
+from optathlon.tasks.llm.recipe import require_bitsandbytes
+from optathlon.tasks.llm.reference import reference_hyperparameters
 from optathlon.tasks.llm.scoring import NotUnderstood
 from optathlon.tasks.llm.setups import Section, Setup
+from optathlon.tasks.llm.spaces import possible
 from optathlon.tasks.llm.training import Diverged
 from optathlon.trial import Result, Status
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 BUDGET = 50
 """Full evaluations by default."""
+_TOO_LONG = "too-long"
+"""What the cache calls the numbers of examples that were too long, by setup and kind."""
 _GPU_FAULT = 70
 """Exit code of a process whose GPU can't be used any more."""
 
@@ -48,7 +54,7 @@ class LLMTask(Task):
     objectives:
         Names out of `offered`; `KeyError` for others.
 
-    Raises `UsageError` as `require` does.
+    Raises `UsageError` as `require` does, and for an objective that is named twice.
     """
 
     kind: ClassVar[str]
@@ -63,11 +69,17 @@ class LLMTask(Task):
     """What the kind needs of a setup, if anything."""
     section_key: ClassVar[str] = ""
     """Its key in the setup's YAML, where that is not the kind's name."""
+    judged: ClassVar[bool] = True
+    """Whether trials are compared with the reference's answers by the setup's judges: others ask and load none."""
+    from_reference: ClassVar[bool] = False
+    """Whether trials start from the weights of the reference tuning."""
     needs: ClassVar[Mapping[str, str]] = {"exact-match": "answer", "loss": "output"}
     """What each example must have for an objective, beside its prompt."""
 
     def __init__(self, id: str, setup: Setup, objectives: tuple[str, ...]) -> None:
         self.require(setup)
+        if len({*objectives}) < len(objectives):
+            raise UsageError(f"the task {id!r} names an objective twice: leave one out")
         self.id = id
         self.setup = setup
         offered = self.offered(setup)
@@ -77,26 +89,32 @@ class LLMTask(Task):
 
     @property
     def metadata(self) -> Mapping[str, str | int | float | bool]:  # type: ignore[override]
-        """The setup, its model and judges; once its data have been prepared, how many examples were too long."""
-        setup = self.setup
-        known = {
-            "setup": setup.name,
-            "model": setup.model,
-            "judge": setup.judge,
-            "judge_template": make_judge(setup.judge).template_hash,
-            "test_judge": setup.scored_by,
-        }
-        return {**known, **self._too_long}
+        """The setup, its model, and who judges; once data have been prepared, how many examples were too long."""
+        return {"setup": self.setup.name, "model": self.setup.model, **self._judges, **self._too_long}
+
+    @property
+    def _judges(self) -> Mapping[str, str]:
+        """Who judges each side, in words; empty where trials are not judged."""
+        if not self.judged:
+            return {}
+        judge = self.setup.judge
+        template = make_judge(judge).template_hash
+        return {"judge": judge, "judge_template": template, "test_judge": self.setup.scored_by}
 
     def notes(self) -> Sequence[str]:
         """How many examples were too long, and what became of them."""
-        counts = [f"{self._too_long[name]} {name.replace('_', ' examples ')}" for name in sorted(self._too_long)]
+        found = [(count, *name.rpartition("_")) for name, count in sorted(self._too_long.items())]
+        counts = [f"{count} of {part} {state}" for count, part, _, state in found]
         return [f"too long, so {', '.join(counts)}: see max_tokens and too_long of its setup"] if counts else []
 
     @property
     def _too_long(self) -> Mapping[str, int]:
         """How many examples were, by part and what became of them; empty until the data have been prepared."""
-        return cached(TOO_LONG, key_of(repr(self.setup))) or {}
+        return cached(_TOO_LONG, self._too_long_key) or {}
+
+    @property
+    def _too_long_key(self) -> str:
+        return key_of(repr(self.setup), self.kind)
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -110,6 +128,41 @@ class LLMTask(Task):
     @abstractmethod
     def space(self) -> ConfigurationSpace:
         """The search space."""
+
+    @abstractmethod
+    def trained_on(self) -> Sequence[Extent]:
+        """How long the examples are that each trial trains on; empty where trials train on nothing."""
+
+    def too_long(self) -> Mapping[str, int]:
+        """How many examples of what the kind works with were too long, as `train_dropped`, `test_truncated`, if any.
+
+        By default of the setup's data.
+        """
+        return self.loaded.data.counts
+
+    def preparations(self) -> Iterator[Work]:
+        """What is done once before trials, and has not been done yet; by default the reference tuning."""
+        yield from self.loaded.due_reference(weights=self.from_reference)
+
+    def work(self) -> Iterator[Sequence[Work]]:
+        """What the model has to do until a trial is over, each in ways of which the least demanding one will do.
+
+        A trial tunes by any method of the space or, where it trains on nothing, answers.
+        """
+        yield from ([work] for work in self.preparations())
+        if trained_on := self.trained_on():
+            yield least_tunings(self.space(), self.setup, max(trained_on), from_reference=self.from_reference)
+        else:
+            yield [self.answering()]
+
+    def answering(self) -> Answering:
+        """What a trial does that trains on nothing."""
+        prompts = [len(prompt) for side in SCORED for prompt in self.asked(side)]
+        return Answering(self.setup.dtype, max(prompts), from_reference=self.from_reference)
+
+    def asked(self, side: str) -> Sequence[tuple[int, ...]]:
+        """The prompts of a side that a trial may be about, as token numbers; by default all."""
+        return self.loaded.prompts(side)
 
     @abstractmethod
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
@@ -192,20 +245,40 @@ class LLMTask(Task):
         charged.
         Raises `UsageError` where something is missing for which every trial would fail.
         """
+        self._require_optimizers()
+        is_new = self._is_clocked or not self.loaded.is_identified or not cached("measured", self._key)
+        if is_new:
+            self.loaded.require_room(self.work())
+        self.prepare_data()
+        keep(_TOO_LONG, self._too_long_key, self.too_long())
+        if is_new:
+            self.load()
+
+    def prepare_data(self) -> None:
+        """Load or make what trials work with beside models. Raises as `prepare`."""
         for side in SCORED:
             _require(self.setup, side, {self.needs[name] for name in self._names if name in self.needs})
-        self.loaded.prepare()
-        self.load_unless_remembered()
-
-    def load_unless_remembered(self) -> None:
-        """Load models, where no trial of the task has been measured so far. Raises as `prepare`."""
-        if self._is_clocked or not cached("measured", self._key):
-            self.load()
+        if self.judged:
+            self.loaded.prepare()
+        else:
+            _ = self.loaded.reference_answers
 
     def load(self) -> None:
         """Load the model that is tuned, and those that judge. Raises as `prepare`."""
+        self.loaded.require_room(self.work())
         _ = self.loaded.base
-        self.loaded.load_judges()
+        if "lora" in self._possible("method", ""):
+            self.loaded.require_targets()
+        if self.judged:
+            self.loaded.load_judges()
+
+    def _require_optimizers(self) -> None:
+        """Raise `UsageError` or `MissingDependency` where trials may have an optimizer that doesn't run here."""
+        if self._possible("method", "") != ("",) and "adamw-8bit" in self._possible("optimizer", "adamw"):
+            require_bitsandbytes("adamw-8bit", self.loaded.device)
+
+    def _possible(self, name: str, default: str) -> tuple[str, ...]:
+        return possible(self.problem.space, self.setup, name, default)
 
     @property
     def _is_clocked(self) -> bool:
@@ -239,12 +312,18 @@ class LLMTask(Task):
 
 
 class ReferenceTask(LLMTask):
-    """A task on the model of the reference tuning (`LoadedSetup.reference_tuned`)."""
+    """A task on the model of the reference tuning (`LoadedSetup.reference_tuned`), whose trials train on nothing."""
+
+    from_reference: ClassVar[bool] = True
 
     @classmethod
     def require(cls, setup: Setup) -> None:
         """Hyperparameters as the setup's reference, not a file of answers."""
         reference_hyperparameters(setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """Nothing."""
+        return ()
 
 
 def _require(setup: Setup, side: str, needs: Collection[str]) -> None:

@@ -23,6 +23,7 @@ _ALPHA = 0.05
 class Strengths(Section):
     """Mean ranks by kind of task."""
 
+    needs = "two optimizers on two kinds of tasks, three of each"
     template = "strengths.html"
     is_filtered = False
 

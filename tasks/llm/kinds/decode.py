@@ -62,6 +62,7 @@ class Decode(ReferenceTask):
         "how the reference tuning's answers are decoded with a draft (draft, candidates, schedule, confidence)"
     )
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds-per-token"})
+    judged: ClassVar[bool] = False
 
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
@@ -82,7 +83,15 @@ class Decode(ReferenceTask):
     @property
     def ingredients(self) -> str:
         """How many prompts."""
-        return f"{self.setup.section(DecodeSection).prompts} prompts"
+        return f"{self._most_prompts} prompts"
+
+    @property
+    def _most_prompts(self) -> int:
+        return self.setup.section(DecodeSection).prompts
+
+    def asked(self, side: str) -> Sequence[tuple[int, ...]]:
+        """The first prompts."""
+        return self.loaded.prompts(side)[: self._most_prompts]
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """`cost`, the calls of layers for a token as a share of plain decoding's, which calls each layer once.
@@ -94,7 +103,9 @@ class Decode(ReferenceTask):
         loaded = self.loaded
         usage = Usage(loaded.device)
         with loaded.reference_tuned() as model:
-            validation, test = (_decoded(loaded, model, side, config, level or 1.0, usage) for side in SCORED)
+            validation, test = (
+                _decoded(loaded, model, side, self.asked(side), config, level or 1.0, usage) for side in SCORED
+            )
         return {
             **validation,
             **as_tests(test),
@@ -183,10 +194,15 @@ def _drafting(model: Any, config: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _decoded(
-    loaded: LoadedSetup, model: Any, side: str, config: Mapping[str, Any], share: float, usage: Usage
+    loaded: LoadedSetup,
+    model: Any,
+    side: str,
+    asked: Sequence[tuple[int, ...]],
+    config: Mapping[str, Any],
+    share: float,
+    usage: Usage,
 ) -> dict[str, float]:
-    prompts = loaded.prompts(side)[: loaded.setup.section(DecodeSection).prompts]
-    prompts = prompts[: max(1, round(share * len(prompts)))]
+    prompts = asked[: max(1, round(share * len(asked)))]
     calls = LayerCalls()
     began = time.perf_counter()
     with calls.of(model), usage.spent("answer", side):

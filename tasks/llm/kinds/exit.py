@@ -20,6 +20,7 @@ from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.memory_need import Extent
 from optathlon.tasks.llm.objectives import QUALITY
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
@@ -62,6 +63,10 @@ class Exit(LLMTask):
     def space(self) -> ConfigurationSpace:
         """See `exit_space`."""
         return exit_space(self.setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """The setup's training examples."""
+        return [Extent.of(example) for example in self.loaded.train]
 
     def fidelity(self) -> Fidelity | None:
         """Epochs."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.lazy import lazy_module
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
+from optathlon.tasks.llm.memory_need import Extent
 from optathlon.tasks.llm.objectives import training_objectives
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.spaces import tuning_space
@@ -43,6 +44,10 @@ class SFT(LLMTask):
     def space(self) -> ConfigurationSpace:
         """See `tuning_space`."""
         return tuning_space(self.setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """The setup's training examples."""
+        return [Extent.of(example) for example in self.loaded.train]
 
     def fidelity(self) -> Fidelity | None:
         """Epochs."""

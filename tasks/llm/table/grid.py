@@ -101,7 +101,7 @@ class Table:
     @property
     def setup(self) -> Setup:
         """The setup that was tuned."""
-        from optathlon.tasks.llm.setups import load_setup
+        from optathlon.tasks.llm.setup_files import load_setup
 
         return load_setup(self.setup_name)
 

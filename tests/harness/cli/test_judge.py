@@ -18,7 +18,7 @@ from optathlon.llm import judging as judge
 from optathlon.llm import pandalm_items
 from optathlon.llm.labelled_pairs import read_labelled_pairs
 from optathlon.tasks.llm.kinds.judge.labelled import LabelledSection
-from optathlon.tasks.llm.setups import make_setup
+from optathlon.tasks.llm.setup_files import make_setup
 
 InProcess = Callable[..., Any]
 

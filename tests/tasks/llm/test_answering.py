@@ -11,7 +11,8 @@ import pytest
 
 from optathlon.errors import MissingDependency, UsageError
 from optathlon.tasks.llm.recipe import Recipe, make_optimizer, require_bitsandbytes
-from optathlon.tasks.llm.setups import TINY, make_setup
+from optathlon.tasks.llm.setup_files import make_setup
+from optathlon.tasks.llm.setups import TINY
 from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")

@@ -14,7 +14,8 @@ from optathlon.tasks.llm import LLM
 from optathlon.tasks.llm.kinds import SECTIONS
 from optathlon.tasks.llm.kinds.decode import Decode, DecodeSection, decode_space, speculate
 from optathlon.tasks.llm.layers import LayerCalls, depth, leaving_after, share_of_layers
-from optathlon.tasks.llm.setups import SMOL, TINY, make_setup, read_setup
+from optathlon.tasks.llm.setup_files import make_setup, read_setup
+from optathlon.tasks.llm.setups import SMOL, TINY
 from optathlon.tasks.llm.tunable_model import Adapter
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ import pytest
 
 from optathlon.errors import UsageError
 from optathlon.llm.models import described, load_model
-from optathlon.tasks.llm.memory_need import ModelSize, Trial, refuse_what_has_no_room
+from optathlon.tasks.llm.memory_need import Answering, Extent, ModelSize, Tuning, refuse_what_has_no_room
 
 pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")
 pytest.importorskip("peft", reason="the extra 'llm' is not installed")
 pytestmark = pytest.mark.torch
 
-FULL = Trial(None, "all-linear", "adamw", "float32", tokens=30, learnt=10)
-LORA = Trial(4, "all-linear", "adamw", "float32", tokens=30, learnt=10)
+EXTENT = Extent(30, learnt=10)
+FULL = Tuning(None, "all-linear", "adamw", "float32", EXTENT)
+LORA = Tuning(4, "all-linear", "adamw", "float32", EXTENT)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +64,24 @@ def test_parts_are_those_of_the_method(size: ModelSize) -> None:
         ("adamw-8bit", "float32"): {"states of adamw-8bit": numbers // 2},
     }
     for (optimizer, dtype), parts in of_others.items():
-        found = Trial(None, "all-linear", optimizer, dtype, 30, 10).device(size)  # type: ignore[arg-type]
+        found = Tuning(None, "all-linear", optimizer, dtype, EXTENT).device(size)  # type: ignore[arg-type]
         assert found.items() >= parts.items()
-    below = Trial(4, "all-linear", "adamw", "nf4", 30, 10).device(size)["weights"] - adapted
+    below = Tuning(4, "all-linear", "adamw", "nf4", EXTENT).device(size)["weights"] - adapted
     assert size.numbers / 2 < below < 2 * size.numbers
+
+
+def test_answers_take_weights_their_copies_and_a_cache(size: ModelSize) -> None:
+    numbers, linear = 4 * size.numbers, 4 * sum(rows * columns for rows, columns in size.linear.values())
+    plain = Answering("float32", tokens=30)
+    cache = {"cache of a prompt": 4 * 30 * size.layers * size.cached}
+    assert plain.host(size) == {"the model as it was loaded": numbers}
+    assert plain.device(size) == {"weights": numbers, **cache}
+    more = replace(plain, from_reference=True, experts=3, copies=1)
+    assert more.host(size) == {**plain.host(size), "the reference": linear, "experts": 3 * numbers}
+    assert more.device(size) == {"weights": numbers, "a copy to serve with": numbers, **cache}
+    assert replace(plain, dtype="bfloat16").device(size)["weights"] == numbers // 2
+    least = min(sum(way.host(size).values()) + sum(way.device(size).values()) for way in (FULL, LORA))
+    assert sum(plain.host(size).values()) + sum(plain.device(size).values()) < least
 
 
 def test_what_has_no_room_is_refused_in_a_line_with_its_parts(size: ModelSize, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +101,7 @@ def test_what_has_no_room_is_refused_in_a_line_with_its_parts(size: ModelSize, m
     with pytest.raises(UsageError):
         refuse_what_has_no_room("tiny", size, [FULL], "cpu")
     with pytest.raises(UsageError, match="the reference"):
-        refuse_what_has_no_room("tiny", size, [Trial(4, "all-linear", "adamw", "float32", 30, 10, True)], "cpu")
+        refuse_what_has_no_room("tiny", size, [replace(LORA, from_reference=True)], "cpu")
 
 
 def test_a_task_without_room_says_so_before_its_model_is_loaded(
@@ -93,8 +109,8 @@ def test_a_task_without_room_says_so_before_its_model_is_loaded(
 ) -> None:
     monkeypatch.setattr("optathlon.tasks.llm.memory_need.free_memory", lambda place: 10**6)
     monkeypatch.setattr("optathlon.tasks.llm.tunable_model.load_model", None)
-    with pytest.raises(UsageError, match=r"'tiny' has [\d,]+ weights, and a trial takes .* 1\.0 MB are free"):
-        _ = own_task(max_new_tokens=13).loaded.reference_answers  # of no other test, so that none are remembered
+    with pytest.raises(UsageError, match=r"'tiny' has [\d,]+ weights, and the reference tuning takes .* 1\.0 MB are"):
+        own_task(max_new_tokens=13).prepare()  # of no other test, so that no answers are remembered
 
 
 MEASURED = """
@@ -103,7 +119,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from optathlon.llm.chat import Encoded
-from optathlon.tasks.llm.memory_need import ModelSize, Trial
+from optathlon.tasks.llm.memory_need import Extent, ModelSize, Tuning
 from optathlon.tasks.llm.recipe import Recipe
 from optathlon.tasks.llm.training import ResponseLoss, Training
 from optathlon.tasks.llm.tunable_model import Adapter, TunableModel
@@ -131,7 +147,7 @@ def trained(folder, adapter, optimizer):
         training = Training(model, items, ResponseLoss(0, "cpu"), recipe, epochs=2, seed=0, autocast=base.autocast)
         training.run(2, 64)
     rank = adapter.rank if adapter else None
-    trial = Trial(rank, "all-linear", optimizer, "float32", 64, 32)
+    trial = Tuning(rank, "all-linear", optimizer, "float32", Extent(64, 32))
     size = ModelSize.of(*described(folder))
     return sum(trial.host(size).values()) + sum(trial.device(size).values()), peak()["VmHWM"] - before
 

@@ -14,7 +14,8 @@ import pytest
 from optathlon.errors import UsageError
 from optathlon.llm.tiny.operations import OPERATIONS, asked_for
 from optathlon.tasks.llm.instructions import TOPICS, instructions, instructions_on
-from optathlon.tasks.llm.setups import TINY, read_setup
+from optathlon.tasks.llm.setup_files import read_setup
+from optathlon.tasks.llm.setups import TINY
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")

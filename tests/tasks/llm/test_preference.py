@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from optathlon.errors import UsageError
-from optathlon.tasks.llm.setups import TINY, read_setup
+from optathlon.tasks.llm.setup_files import read_setup
+from optathlon.tasks.llm.setups import TINY
 
 torch = pytest.importorskip("torch", reason="the extra 'llm' is not installed")
 pytest.importorskip("transformers", reason="the extra 'llm' is not installed")

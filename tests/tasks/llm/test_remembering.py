@@ -137,11 +137,11 @@ def test_numbers_of_what_is_too_long_are_known_of_the_task(own_task: Callable[..
         assert not [name for name in task.metadata if name.startswith("train")]
         assert not task.notes()
         task.loaded.data.prompts("validation")
-        task.loaded.prepare()
+        task.prepare()
         found[too_long] = {name: value for name, value in task.metadata.items() if name.startswith("train")}
         assert all(len(one.tokens) <= 12 for one in task.loaded.train)
         (note,) = task.notes()
-        assert note.startswith(f"too long, so 2 train examples {too_long.removesuffix('e')}")
+        assert note.startswith(f"too long, so 2 of train {too_long.removesuffix('e')}")
     assert found == {"drop": {"train_dropped": 2}, "truncate": {"train_truncated": 2}}
     assert json.dumps(dict(task.metadata)), "they are stored as JSON"
 

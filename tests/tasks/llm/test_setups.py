@@ -11,8 +11,9 @@ from facts_check import recommended, require_facts_of_tasks
 
 from optathlon.errors import UsageError
 from optathlon.tasks.llm import LLM
+from optathlon.tasks.llm.setup_files import load_setup, make_setup, read_setup
 from optathlon.tasks.llm.setup_names import setup_names
-from optathlon.tasks.llm.setups import TINY, load_setup, make_setup, read_setup
+from optathlon.tasks.llm.setups import TINY
 
 
 def test_a_setup_is_read_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +182,7 @@ def test_what_a_setup_fixes_is_not_searched(tmp_path: Path) -> None:
     [
         ({"shedule": "linear"}, "fixed: unknown hyperparameter 'shedule'(.*)did you mean 'schedule'"),
         ({"beta2": 1.0}, "fixed: beta2: input should be less than 1"),
-        ({"method": "lora"}, "fixed: unknown hyperparameter 'method'"),
+        ({"method": "lora"}, r"fixed: the method is fixed by `methods: \[lora\]`"),
         ({"clip": 0}, "fixed: clip: input should be greater than 0"),
         ({"minimum_rate": 2}, "fixed: minimum_rate: input should be less than or equal to 1"),
     ],

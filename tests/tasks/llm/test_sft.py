@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import optathlon
+from optathlon.errors import UsageError
 from optathlon.llm.judging import compare, make_judge
 from optathlon.llm.win_rate import Judged, length_controlled
 from optathlon.problem import TaskType
@@ -217,6 +218,8 @@ def test_ids_and_their_tasks() -> None:
     for absent in ("llm/sft/tiny", "llm/sft/tiny/win-rat", "llm/sft/none/win-rate", "llm/none/tiny/win-rate", "llm"):
         with pytest.raises(KeyError):
             collection.make(absent)
+    with pytest.raises(UsageError, match="names an objective twice"):
+        collection.make("llm/sft/tiny/loss+loss")
 
 
 def test_the_spaces_are_what_they_are_called() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optathlon.errors import UsageError
 from optathlon.llm.examples import Example
 from optathlon.llm.judging import Prompt
-from optathlon.tasks.llm.setups import make_setup
+from optathlon.tasks.llm.setup_files import make_setup
 from optathlon.tasks.llm.sources import Source, read_sources
 
 EXAMPLES = [Example(Prompt(str(number), f"ask {number}"), "a") for number in range(40)]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from optathlon.errors import UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.agreement import cohens_kappa, majority
+from optathlon.llm.chat import TooLong
+from optathlon.llm.fitting import Count, named_counts
 from optathlon.llm.judges.tuned import TEMPLATE_FILE, Asking, JudgeTuner, write_judge
 from optathlon.llm.judges.wording import Pair, Reader
 from optathlon.llm.judging import decided
@@ -21,6 +24,7 @@ from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.kinds.judge.labelled import LEFT_OUT, TEST, LabelledSection, split
 from optathlon.tasks.llm.loaded_setup import as_tests
+from optathlon.tasks.llm.memory_need import Extent, Work
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -41,6 +45,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
     kind: ClassVar[str] = "judge"
     section: ClassVar[type[Section] | None] = LabelledSection
     section_key: ClassVar[str] = "labelled"
+    judged: ClassVar[bool] = False
     listed: ClassVar[tuple[str, ...]] = ("kappa",)
     tunes: ClassVar[str] = (
         "a judge on pairs that people labelled (learning rate, batch size, schedule; rank, alpha; both orders or one)"
@@ -62,6 +67,18 @@ class JudgeTuning(LLMTask, JudgeTuner):
     def space(self) -> ConfigurationSpace:
         """See `judge_space`."""
         return judge_space(self.setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """The questions about pairs of all folds, with their verdicts."""
+        return self._extents
+
+    def too_long(self) -> Mapping[str, int]:
+        """Of the pairs: the setup's own data are not read."""
+        return named_counts({"pairs": Count(dropped=len(self._pairs) - len(self._fitting), truncated=0)})
+
+    def preparations(self) -> Iterator[Work]:
+        """None: no answers are compared with a reference's."""
+        yield from ()
 
     def fidelity(self) -> Fidelity | None:
         """Folds."""
@@ -86,17 +103,9 @@ class JudgeTuning(LLMTask, JudgeTuner):
         pairs = repr(([tuple(pair) for pair in self._pairs], self._labels.tolist(), self._parts.tolist()))
         return hashlib.sha256(f"{self._section!r} {pairs}".encode()).hexdigest()[:16]
 
-    def prepare(self) -> None:
-        """Load the pairs, and the model unless trials have been measured.
-
-        Raises `UsageError` where they are not there, or don't fit together.
-        """
+    def prepare_data(self) -> None:
+        """Load the pairs. Raises `UsageError` where they are not there, or don't fit together."""
         _ = self._parts
-        self.load_unless_remembered()
-
-    def load(self) -> None:
-        """Load the model that is tuned; the setup's judges have nothing to say."""
-        _ = self.loaded.base
 
     def measure(self, config: Mapping[str, Any], level: float | None, seed: int) -> dict[str, float]:
         """Tune once for each of the first `level` folds, on the others, and compare with what most people say.
@@ -139,7 +148,7 @@ class JudgeTuning(LLMTask, JudgeTuner):
             verdicts=section.verdicts,
             template=self.setup.template if named else TEMPLATE_FILE,
             template_arguments=self.setup.template_arguments,
-            most_tokens=section.max_tokens,
+            most_tokens=self._most_tokens,
         )
         with loaded.base.with_weights(weights) as model:
             write_judge(folder, model, loaded.tokenizer, loaded.template, asking)
@@ -165,18 +174,45 @@ class JudgeTuning(LLMTask, JudgeTuner):
         return self._labelled[1]
 
     @cached_property
-    def _reader(self) -> Reader:
-        return Reader(self.loaded.template, self._section.wording, self._section.max_tokens)
+    def _extents(self) -> list[Extent]:
+        folds = np.flatnonzero(self._parts >= 0)
+        return [Extent.of(self._reader.encode(self._pairs[number], int(self._labels[number]))) for number in folds]
 
     @cached_property
-    def _parts(self) -> np.ndarray:
-        """The fold of each pair, or `TEST`, or `LEFT_OUT`: those that are too long, in either order, are."""
-        section = self._section
-        fitting = [
+    def _reader(self) -> Reader:
+        try:
+            return Reader(self.loaded.template, self._section.wording, self._most_tokens)
+        except TooLong:
+            raise self._no_room() from None
+
+    @property
+    def _most_tokens(self) -> int:
+        """Of a question and its verdict."""
+        most, read = self._section.max_tokens, self.loaded.reads.tokens
+        return min(most, read or most)
+
+    def _no_room(self) -> UsageError:
+        return UsageError(
+            f"no question about a pair has room within {self._most_tokens} tokens: raise max_tokens of `labelled` in "
+            f"the setup {self.setup.name!r}, or give shorter pairs"
+        )
+
+    @cached_property
+    def _fitting(self) -> list[int]:
+        """The numbers of the pairs that have room in both orders."""
+        found = [
             number
             for number, pair in enumerate(self._pairs)
             if self._reader.question(pair) is not None and self._reader.question(pair.swapped) is not None
         ]
+        if not found:
+            raise self._no_room()
+        return found
+
+    @cached_property
+    def _parts(self) -> np.ndarray:
+        """The fold of each pair, or `TEST`, or `LEFT_OUT`: those that are too long are, and others may be."""
+        section, fitting = self._section, self._fitting
         parts = np.full(len(self._pairs), LEFT_OUT)
         parts[fitting] = split(
             [self._pairs[number].prompt.instruction for number in fitting],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, Field
 
@@ -55,7 +55,7 @@ class LabelledSection(Section):
     most_pairs:
         If there are more, some are drawn; all by default.
     max_tokens:
-        Pairs whose question is longer are left out.
+        Pairs whose question is longer are left out, as are those that are too long for the model.
     seed:
         Of the split.
     request, verdicts:
@@ -69,7 +69,7 @@ class LabelledSection(Section):
     most_pairs: Annotated[Whole, Field(ge=1)] | None = None
     max_tokens: Annotated[Whole, Field(ge=1)] = 512
     seed: Annotated[Whole, Field(ge=0)] = 0
-    request: Request | Literal[""] = ""
+    request: Request = ""
     verdicts: Annotated[tuple[str, str, str], AfterValidator(_distinct)] = ("Tie", "1", "2")
 
     @classmethod

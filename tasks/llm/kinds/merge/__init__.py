@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +11,7 @@ from optathlon.errors import UsageError
 from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.merge.experts import Experts, MergeSection, experts
 from optathlon.tasks.llm.kinds.merge.task_vectors import Dropping, Merged
+from optathlon.tasks.llm.memory_need import Answering, Extent, Work
 from optathlon.tasks.llm.objectives import training_objectives
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.task import LLMTask
@@ -48,6 +50,23 @@ class Merge(LLMTask):
     def space(self) -> ConfigurationSpace:
         """See `merge_space`."""
         return merge_space(self.setup)
+
+    def trained_on(self) -> Sequence[Extent]:
+        """Nothing: experts are tuned before."""
+        return ()
+
+    def too_long(self) -> Mapping[str, int]:
+        """Of the setup's data, and of those that experts are tuned on."""
+        return {**super().too_long(), **self.experts.too_long()}
+
+    def preparations(self) -> Iterator[Work]:
+        """The experts' tunings too."""
+        yield from super().preparations()
+        yield from self.experts.due_tunings()
+
+    def answering(self) -> Answering:
+        """Beside the experts."""
+        return replace(super().answering(), experts=len(self.setup.section(MergeSection).experts))
 
     @cached_property
     def experts(self) -> Experts:

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field
 
 from optathlon.errors import UsageError
+from optathlon.llm.chat import Encoded
 from optathlon.llm.checksums import known_checksum
 from optathlon.llm.data import DATA_SUFFIXES, read_examples, refuse_shared_prompts
 from optathlon.llm.examples import Example, with_system
+from optathlon.llm.fitting import Count as TooLongCount
+from optathlon.llm.fitting import named_counts
 from optathlon.llm.models import checksum, load_model
 from optathlon.task import short_hash
 from optathlon.tasks.llm.built_in import BUILT_IN
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.hyperparameters import Hyperparameters
 from optathlon.tasks.llm.kinds.merge.task_vectors import task_vector
-from optathlon.tasks.llm.loaded_setup import loaded_setup, reference_hyperparameters
+from optathlon.tasks.llm.loaded_setup import loaded_setup
+from optathlon.tasks.llm.memory_need import Tuning, longest
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.placed import stored
+from optathlon.tasks.llm.reference import reference_hyperparameters
 from optathlon.tasks.llm.setups import Count, Section, Setup
 
 if TYPE_CHECKING:
@@ -70,6 +75,35 @@ class Experts:
         """
         return {name: self._vector(name) for name in self._section.experts}
 
+    def too_long(self) -> Mapping[str, int]:
+        """How many examples that experts are tuned on were too long, as in `PreparedData.counts`."""
+        counts = {f"expert {name}": count for name, (_, count) in self._encoded.items()}
+        return named_counts(counts)
+
+    def due_tunings(self) -> list[Tuning]:
+        """Those of experts that have not been tuned yet."""
+        loaded, setup = self._loaded, self._setup
+        return [
+            Tuning.by(self._config, setup, longest(items), named=f"tuning the expert {name!r}", key="merge: tuning")
+            for name, (items, _) in self._encoded.items()
+            if not (loaded.is_identified and loaded.checkpoints.has(self._key(name), self._section.epochs))
+        ]
+
+    @cached_property
+    def _encoded(self) -> Mapping[str, tuple[list[Encoded], TooLongCount]]:
+        """What experts are tuned on, by their names, and how much of it was too long; of others nothing."""
+        given = {name: self._examples(name) for name in self._section.experts}
+        return {name: self._fitting(name, examples) for name, examples in given.items() if examples is not None}
+
+    def _fitting(self, name: str, examples: tuple[Example, ...]) -> tuple[list[Encoded], TooLongCount]:
+        items, count = self._loaded.data.trained_on(examples)
+        if not items:
+            raise UsageError(
+                f"no example of the expert {name!r} of the setup {self._setup.name!r} leaves room for a response "
+                f"within {self._loaded.data.longest} tokens: raise max_tokens, or shorten them"
+            )
+        return items, count
+
     @cached_property
     def origin(self) -> str:
         """A hash of what all weights come from, the same on all machines; no model is loaded whose files are known."""
@@ -91,8 +125,7 @@ class Experts:
         return self._section.tuning or reference_hyperparameters(self._setup)
 
     def _vector(self, name: str) -> Weights:
-        examples = self._examples(name)
-        return self._read_model(name) if examples is None else self._tuned(examples)
+        return self._tuned(name) if name in self._encoded else self._read_model(name)
 
     def _place(self, name: str) -> str:
         return self._setup.located(self._section.experts[name])
@@ -123,13 +156,15 @@ class Experts:
                 )
         return task_vector(weights, base)
 
-    def _tuned(self, examples: tuple[Example, ...]) -> Weights:
+    def _tuned(self, name: str) -> Weights:
         """Trained once, and then loaded."""
-        items, _ = self._loaded.data.trained_on(examples)
-        key = key_of(self._loaded.key, "expert", self._tuning(examples))
-        return task_vector(
-            self._loaded.tuned_once(items, self._config, self._section.epochs, key), self._loaded.base.weights
-        )
+        items, _ = self._encoded[name]
+        tuned = self._loaded.tuned_once(items, self._config, self._section.epochs, self._key(name))
+        return task_vector(tuned, self._loaded.base.weights)
+
+    def _key(self, name: str) -> str:
+        """Of the checkpoint of an expert that is tuned."""
+        return key_of(self._loaded.key, "expert", self._tuning(self._examples(name) or ()))
 
 
 def _shape(weights: Weights, tensor: str) -> str:

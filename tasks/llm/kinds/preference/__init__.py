@@ -14,8 +14,9 @@ from optathlon.llm.head import token_losses
 from optathlon.problem import Fidelity, Objective
 from optathlon.tasks.llm.cache import key_of
 from optathlon.tasks.llm.kinds.preference.pairs import Pair, Pairs, PreferenceSection, pairs
-from optathlon.tasks.llm.loaded_setup import reference_hyperparameters
+from optathlon.tasks.llm.memory_need import Extent
 from optathlon.tasks.llm.objectives import training_objectives
+from optathlon.tasks.llm.reference import reference_hyperparameters
 from optathlon.tasks.llm.setups import Section, Setup
 from optathlon.tasks.llm.spaces import tuning_space
 from optathlon.tasks.llm.task import LLMTask
@@ -38,6 +39,7 @@ class PreferenceTask(LLMTask):
     listed: ClassVar[tuple[str, ...]] = ("win-rate", "lc-win-rate", "lc-win-rate+length")
     tunes: ClassVar[str] = "preference optimisation after a tuning (loss, its margins, and the optimisation)"
     clocked: ClassVar[frozenset[str]] = frozenset({"seconds"})
+    from_reference: ClassVar[bool] = True
 
     @classmethod
     def require(cls, setup: Setup) -> None:
@@ -56,6 +58,14 @@ class PreferenceTask(LLMTask):
         """See `preference_space`."""
         return preference_space(self.setup)
 
+    def trained_on(self) -> Sequence[Extent]:
+        """Pairs, as far as they are known before trials."""
+        return self.pairs.extents()
+
+    def too_long(self) -> Mapping[str, int]:
+        """Of the setup's data, and of the pairs that are given."""
+        return {**super().too_long(), **self.pairs.too_long()}
+
     def fidelity(self) -> Fidelity | None:
         """Epochs."""
         return Fidelity("epochs", 1, self.setup.epochs, kind="int", resumable=True)
@@ -72,7 +82,6 @@ class PreferenceTask(LLMTask):
 
     def load(self) -> None:
         """Load the pairs too."""
-        self.loaded.refuse_what_has_no_room(from_reference=True)
         super().load()
         _ = self.pairs.all
 

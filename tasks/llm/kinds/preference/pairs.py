@@ -12,7 +12,7 @@ from optathlon.errors import UsageError
 from optathlon.llm.chat import Encoded
 from optathlon.llm.data import refuse_repeated_ids, refuse_shared_prompts, rows_of
 from optathlon.llm.examples import Example, with_system
-from optathlon.llm.fitting import Room
+from optathlon.llm.fitting import Count, Room, named_counts
 from optathlon.llm.generation import as_text
 from optathlon.llm.matching import is_right
 from optathlon.llm.rows import example_of
@@ -20,6 +20,7 @@ from optathlon.llm.sampling import Randomly, Sampling, drawn_by
 from optathlon.task import short_hash
 from optathlon.tasks.llm.cache import key_of, remembered
 from optathlon.tasks.llm.loaded_setup import LoadedSetup, loaded_setup
+from optathlon.tasks.llm.memory_need import Extent
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Rates, Section, Setup
 
@@ -102,12 +103,7 @@ class Pairs:
     def all(self) -> tuple[Pair, ...]:
         """Encoded, with what the setup's reference tuning finds of them."""
         loaded = self._loaded
-        preferences = self._read if self._source else self._made()
-        room = Room(loaded.data.longest, loaded.data.longest - 1, self._setup.too_long)
-        both = [room.encoded(loaded.template, (pair.chosen, pair.rejected))[0] for pair in preferences]
-        encoded = [one for pair in both if len(pair) == 2 for one in pair]
-        if not encoded:
-            raise UsageError(f"no pair of the setup {self._setup.name!r} has room within {room.tokens} tokens")
+        encoded, _ = self._given if self._source else self._fitting(self._made())
         with loaded.base.with_weights(loaded.reference_weights) as model:
             losses = loaded.losses(model, encoded)
         logs = [-loss * len(one.response) for loss, one in zip(losses, encoded, strict=True)]
@@ -117,6 +113,32 @@ class Pairs:
                 encoded[::2], encoded[1::2], zip(logs[::2], logs[1::2], strict=True), strict=True
             )
         )
+
+    def extents(self) -> list[Extent]:
+        """How long pairs are; of those that are made, what is known before that: their better responses."""
+        if not self._source:
+            return [Extent.of(example) for example in self._loaded.train]
+        encoded, _ = self._given
+        return [Extent.of(*pair) for pair in zip(encoded[::2], encoded[1::2], strict=True)]
+
+    def too_long(self) -> dict[str, int]:
+        """How many given pairs were too long, as in `PreparedData.counts`."""
+        return named_counts({"pairs": self._given[1]}) if self._source else {}
+
+    @cached_property
+    def _given(self) -> tuple[list[Encoded], Count]:
+        return self._fitting(self._read)
+
+    def _fitting(self, preferences: Sequence[Preference]) -> tuple[list[Encoded], Count]:
+        """The better and the worse response of each pair in turn, and how many pairs were too long."""
+        loaded = self._loaded
+        room = Room(loaded.data.longest, loaded.data.longest - 1, self._setup.too_long)
+        both = [room.encoded(loaded.template, (pair.chosen, pair.rejected)) for pair in preferences]
+        found = [(pair, count) for pair, count in both if not count.dropped]
+        if not found:
+            raise UsageError(f"no pair of the setup {self._setup.name!r} has room within {room.tokens} tokens")
+        count = Count(len(both) - len(found), sum(count.truncated > 0 for _, count in found))
+        return [one for pair, _ in found for one in pair], count
 
     @cached_property
     def _read(self) -> tuple[Preference, ...]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optathlon.lazy import lazy_module
 from optathlon.llm.generation import as_text
 from optathlon.problem import Objective
 from optathlon.tasks.llm.kinds.serve.engines import Engine, Transformers, require_vllm, standalone, vllm_engine
-from optathlon.tasks.llm.loaded_setup import LoadedSetup, as_tests
+from optathlon.tasks.llm.loaded_setup import as_tests
+from optathlon.tasks.llm.memory_need import Answering
 from optathlon.tasks.llm.parts import SCORED
 from optathlon.tasks.llm.setups import Setup
 from optathlon.tasks.llm.task import ReferenceTask
@@ -42,6 +43,7 @@ class Serve(ReferenceTask):
     listed: ClassVar[tuple[str, ...]] = ("throughput+latency",)
     tunes: ClassVar[str] = "how answers are served (batch size, order, padding, cache, number format)"
     clocked: ClassVar[frozenset[str]] = frozenset({"throughput", "latency", "latency-95", "peak-memory"})
+    judged: ClassVar[bool] = False
 
     @classmethod
     def offered(cls, setup: Setup) -> Mapping[str, Objective]:
@@ -57,6 +59,14 @@ class Serve(ReferenceTask):
     def space(self) -> ConfigurationSpace:
         """See `serving_space`."""
         return serving_space()
+
+    def asked(self, side: str) -> Sequence[tuple[int, ...]]:
+        """The first prompts."""
+        return self.loaded.prompts(side)[:REQUESTS]
+
+    def answering(self) -> Answering:
+        """On a copy of the model, in the number format of the trial."""
+        return replace(super().answering(), copies=1)
 
     @contextmanager
     def engine(self, model: Any, config: Mapping[str, Any]) -> Iterator[Engine]:
@@ -81,7 +91,7 @@ class Serve(ReferenceTask):
         with loaded.reference_tuned() as model, self.engine(model, config) as engine:
             for side in SCORED:
                 with usage.spent("answer", side):
-                    served[side] = _served(loaded, engine, side, config)
+                    served[side] = _served(engine, self.asked(side), config)
         measured = usage.measured()
         validation, test = (self._measured(served[side], side) for side in SCORED)
         return {
@@ -92,7 +102,7 @@ class Serve(ReferenceTask):
 
     def _measured(self, served: Served, side: str) -> dict[str, float]:
         answers = as_text(served.answers, self.loaded.tokenizer)
-        reference = self.loaded.side(side).reference
+        reference = self.loaded.plain_reference(side)
         latencies = served.latencies
         return {
             "tokens_per_second": answers.tokens / sum(served.seconds),
@@ -203,10 +213,9 @@ def _batching() -> tuple[Any, ...]:
     )
 
 
-def _served(loaded: LoadedSetup, engine: Engine, side: str, config: Mapping[str, Any]) -> Served:
+def _served(engine: Engine, asked: Sequence[Sequence[int]], config: Mapping[str, Any]) -> Served:
     size = config["batch_size"]
-    requests = loaded.prompts(side)[: min(REQUESTS, BATCHES * size)]
-    return serve(engine, requests, batch_size=size, by_length=config["order"] == "by-length")
+    return serve(engine, asked[: BATCHES * size], batch_size=size, by_length=config["order"] == "by-length")
 
 
 def _seconds(engine: Engine, prompts: Sequence[Sequence[int]]) -> float:
