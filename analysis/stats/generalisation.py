@@ -15,7 +15,8 @@ from optathlon.analysis.stats.ranking import mean_ranks, ranks
 if TYPE_CHECKING:
     from optathlon.results.frames import Results
 
-_TEST = "test/"
+TEST = "test/"
+"""Begins the names of metrics that no optimizer sees."""
 _VALIDATION = "val_"
 _RUN = ["optimizer", "task", "seed"]
 _COLUMNS = ["validation", "test", "regret", "overlooked", "validation_loss", "test_loss"]
@@ -87,7 +88,7 @@ def unscored_metrics(results: Results) -> dict[str, list[str]]:
     left out, as they have no single incumbent.
     """
     trials, names = results.trials, {str(task): _test_names(row) for task, row in results.tasks.iterrows()}
-    columns = [column for column in trials.columns if column.startswith(_TEST)]
+    columns = [column for column in trials.columns if column.startswith(TEST)]
     reported = {column: set(trials.loc[trials[column].notna(), "task"].astype(str)) for column in columns}
     scored = {task for column, tasks in reported.items() for task in tasks if column in names.get(task, ())}
     single = {task for task, fitting in names.items() if fitting}
@@ -100,7 +101,7 @@ def _tasks_by_metric(results: Results) -> list[tuple[str, list[str]]]:
     trials, tasks = results.trials, results.tasks
     names = {str(task): _test_names(row) for task, row in tasks.iterrows()}
     found = []
-    for metric in (column for column in trials.columns if column.startswith(_TEST)):
+    for metric in (column for column in trials.columns if column.startswith(TEST)):
         measured = set(trials.loc[trials[metric].notna(), "task"].astype(str))
         tested = [task for task in names if metric in names[task] and task in measured]
         found += [(metric, tested)] if tested else []
@@ -112,13 +113,13 @@ def _test_names(task: pd.Series) -> set[str]:
     if is_multi_objective(task):
         return set()
     name = task["objectives"][0]["name"]
-    return {_TEST + name, _TEST + name.removeprefix(_VALIDATION)}
+    return {TEST + name, TEST + name.removeprefix(_VALIDATION)}
 
 
 def _tested(results: Results, trajectories: pd.DataFrame, metric: str, tested: list[str]) -> pd.DataFrame:
     """The rows of one metric: index (`optimizer`, `task`, `seed`)."""
     trials = _tested_trials(results, metric, tested)
-    final = _final_incumbents(trajectories).merge(trials, how="left", on=["run", "trial"]).set_index("run")
+    final = final_incumbents(trajectories).merge(trials, how="left", on=["run", "trial"]).set_index("run")
     by_run = trials.groupby("run")["test_loss"]
     final["regret"] = final["test_loss"] - by_run.min()
     chosen = trials["run"].map(final["test_loss"]).astype(float)
@@ -160,8 +161,8 @@ def _first_signs(tasks: pd.DataFrame) -> pd.Series:
     return pd.Series({name: signs(task)[0] for name, task in tasks.iterrows()})
 
 
-def _final_incumbents(trajectories: pd.DataFrame) -> pd.DataFrame:
-    """`run`, `trial`, `validation`, `validation_loss`."""
+def final_incumbents(trajectories: pd.DataFrame) -> pd.DataFrame:
+    """Of each run that has one: `run`, `trial`, `validation`, `validation_loss`."""
     final = trajectories.assign(run=trajectories["run"].astype(str)).sort_values(["run", "loss", "trial"])
     renamed = final.rename(columns={"value": "validation", "loss": "validation_loss"})
     return renamed.drop_duplicates("run")[["run", "trial", "validation", "validation_loss"]]

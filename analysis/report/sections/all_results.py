@@ -20,11 +20,14 @@ from optathlon.analysis.metrics.ties import storage_differences, tolerance_for
 from optathlon.analysis.report.cells import number, percent
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sentences import counted, names, on_tasks
+from optathlon.analysis.stats.verified_answers import verified_answers
 from optathlon.analysis.tables.columns import Marks
 from optathlon.results.tables import have_tables
 
 _DOUBTFUL, _ENOUGH_PAIRS = 0.6, 30
 """Judges that are right less often, over at least so many pairs, are named on top of the page; a coin is in 0.5."""
+_FEWER = 0.1
+"""By so much, at least, the optimizer with the best result has a smaller share of right answers where that is said."""
 
 
 class AllResults(Section):
@@ -36,6 +39,7 @@ class AllResults(Section):
         """What results are measured from, and which differences are too small to tell."""
         yield from _reference_points(self.data.analysis)
         yield from _doubtful_judges(self._judges)
+        yield from _misled(self._right, self.data.analysis)
         yield from _ties(self.data)
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -44,6 +48,8 @@ class AllResults(Section):
         yield "hypervolume_references", self.data.analysis.references
         if len(self._judges):
             yield "judges", self._judges
+        if len(self._right):
+            yield "verified_answers", self._right
 
     def marks(self) -> dict[str, Marks]:
         """Tasks of which higher results are better."""
@@ -56,11 +62,16 @@ class AllResults(Section):
             "tables": task_tables(self.data.analysis),
             "has_course": self.data.analysis.has_course,
             "judges": {str(task): _judges_words(row) for task, row in self._judges.iterrows()},
+            "right": {key: f"{percent(share)} right" for key, share in self._right["right"].items()},
         }
 
     @cached_property
     def _judges(self) -> pd.DataFrame:
         return judge_agreement(self.data.analysis.results.trials)
+
+    @cached_property
+    def _right(self) -> pd.DataFrame:
+        return verified_answers(self.data.analysis.results, self.data.analysis.trajectories)
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,23 @@ def _doubtful_judges(judges: pd.DataFrame) -> Iterator[Markup]:
             "that is known: win rates there tell little of how good answers are."
         )
         yield text.format(names(doubtful.index), percent(_DOUBTFUL))
+
+
+def _misled(verified: pd.DataFrame, analysis: Analysis) -> Iterator[Markup]:
+    """Where the best results are of an optimizer whose answers are right less often than another's."""
+    medians, tasks = analysis.final_values["median"], analysis.results.tasks
+    misled = []
+    for task, right in verified["right"].groupby(level="task"):
+        results = medians.xs(task, level="task").reindex(right.index.get_level_values("optimizer"))
+        best = results.idxmax() if is_maximised(row_of(tasks, str(task))) else results.idxmin()
+        if right.max() - right.loc[task, best] >= _FEWER:
+            misled.append(str(task))
+    if misled:
+        text = Markup(
+            "On {}, what the optimizer with the best result chose gives fewer right answers than what another chose: "
+            "the objective there is not what is right."
+        )
+        yield text.format(names(misled))
 
 
 def _reference_points(analysis: Analysis) -> Iterator[Markup]:
