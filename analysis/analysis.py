@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from optathlon.analysis.curves import Curves
+from optathlon.analysis.curves import RANK, Curves
 from optathlon.analysis.metrics.anytime import anytime_auc, incumbents_at
-from optathlon.analysis.metrics.axes import AXES, OrderedTrials
+from optathlon.analysis.metrics.axes import AXES, BUDGET, OrderedTrials
 from optathlon.analysis.metrics.columns import require_columns
 from optathlon.analysis.metrics.comparable import comparable
 from optathlon.analysis.metrics.countable import countable
+from optathlon.analysis.metrics.coverage import failed_trial_share
 from optathlon.analysis.metrics.final import beyond_optimum, final_values
 from optathlon.analysis.metrics.fixed_budgets import fixed_budgets
 from optathlon.analysis.metrics.fixed_targets import fixed_targets
 from optathlon.analysis.metrics.normalisation import NORMALISATIONS, normalised_regret
 from optathlon.analysis.metrics.objectives import row_of, signs
+from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.metrics.references import references
 from optathlon.analysis.metrics.targets import runtimes
 from optathlon.analysis.metrics.task_features import task_features
 from optathlon.analysis.metrics.trajectory import incumbents
-from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group, comparisons, without_results
 from optathlon.analysis.stats.generalisation import generalisation
 from optathlon.analysis.stats.ranking import ranks, task_ranks
@@ -93,6 +94,16 @@ class Analysis:
         trials = self.results.trials
         whole = has_all_trials(trials)
         return trials if whole.all() else trials[whole]
+
+    @cached_property
+    def failed_trial_share(self) -> pd.Series:
+        """By optimizer of which all trials are there: the share of these that are not `ok`."""
+        return failed_trial_share(self.whole_trials)
+
+    @cached_property
+    def overhead(self) -> pd.DataFrame:
+        """Seconds that each optimizer of which all trials are there took per trial."""
+        return overhead(self.whole_trials)
 
     @cached_property
     def baselines(self) -> list[str]:
@@ -239,7 +250,7 @@ class Analysis:
                 tasks, total = len(comparison.tasks), len(comparison.tasks) + len(comparison.dropped_tasks)
                 count = f"{tasks} of {total}" if tasks < total else f"{total}"
                 title = f"{comparison.name} · {count} {'task' if total == 1 else 'tasks'}"
-                bands[title] = bootstrap_ranks(ranks(comparison), seed=self.seed)
+                bands[title] = self._rank_bands(comparison)
         return bands
 
     @cached_property
@@ -263,10 +274,15 @@ class Analysis:
     def _regret(self) -> pd.Series:
         return normalised_regret(self.final_losses, self.results.tasks)
 
+    def _rank_bands(self, comparison: Comparison) -> pd.DataFrame:
+        curve = self.curves.curve(RANK, BUDGET, comparison)
+        assert curve is not None, "every comparison has ranks over the budget"
+        return curve.bands
+
     def _result_of(self, comparison: Comparison) -> ComparisonResult:
-        ranked = ranks(comparison)
-        bands = bootstrap_ranks(ranked, seed=self.seed)
-        final = task_ranks(ranked.iloc[:, -1:]).iloc[:, -1].unstack("optimizer")
+        at_end = replace(comparison, losses=comparison.losses.iloc[:, -1:])
+        final = task_ranks(ranks(at_end)).iloc[:, -1].unstack("optimizer")
+        bands = self._rank_bands(comparison)
         table = standings(final, bands, self._regret, comparison)
         tested = wilcoxon_holm(comparison.all_final_losses, table["mean_rank"].sort_index())
         return ComparisonResult(comparison, bands, final, tested, table)

@@ -31,21 +31,32 @@ def write_csv(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
     index:
         Whether the index is written.
     """
-    harmless = table.apply(_harmless).rename(columns=_no_formula)
-    if index:
-        levels = [_harmless(table.index.get_level_values(level).to_series()) for level in range(table.index.nlevels)]
-        names = [_no_formula(name) for name in table.index.names]
-        single = pd.Index(levels[0].array, name=names[0])
-        harmless.index = single if len(levels) == 1 else pd.MultiIndex.from_arrays([*levels], names=names)
-    if harmless.size < _MANY_CELLS:
-        harmless.to_csv(path, index=index, lineterminator="\n", encoding="utf-8")
+    flat = _with_labels(table) if index else table
+    harmless = pd.DataFrame({place: _harmless(flat.iloc[:, place]) for place in range(flat.shape[1])}, index=flat.index)
+    harmless.columns = pd.Index([_no_formula(name) for name in flat.columns])
+    if table.size < _MANY_CELLS:
+        harmless.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
     else:
-        flat = harmless.reset_index() if index else harmless
-        csv.write_csv(pa.Table.from_pandas(flat, preserve_index=False), path, csv.WriteOptions(quoting_style="needed"))
+        csv.write_csv(
+            pa.Table.from_pandas(harmless, preserve_index=False), path, csv.WriteOptions(quoting_style="needed")
+        )
+
+
+def _with_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """With the levels of the index as first columns, which are written sooner than an index is."""
+    levels = {number: table.index.get_level_values(number) for number in range(table.index.nlevels)}
+    flat = pd.concat([pd.DataFrame(levels), table.reset_index(drop=True)], axis=1)
+    names = [*("" if name is None else name for name in table.index.names), *table.columns]
+    return flat.set_axis(pd.Index(names, dtype=object), axis=1)
 
 
 def _harmless(column: pd.Series) -> pd.Series:
-    return column if pd.api.types.is_numeric_dtype(column.dtype) else column.astype(object).map(_no_formula)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    if isinstance(column.dtype, pd.StringDtype):
+        changed = column.str.startswith(_FORMULA)
+        return column.mask(changed.fillna(False), "'" + column) if changed.any() else column
+    return column.astype(object).map(_no_formula)
 
 
 def _no_formula(value: Any) -> Any:

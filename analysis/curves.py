@@ -106,6 +106,8 @@ class Curves:
         self._spent = ends
         self._regrets: dict[tuple[str, str], pd.DataFrame] = {}
         self._resamplings: dict[bytes, Resampling] = {}
+        self._curves: dict[object, Curve | None] = {}
+        self._rows: dict[object, np.ndarray] = {}
 
     @cached_property
     def ends(self) -> pd.DataFrame:
@@ -134,6 +136,12 @@ class Curves:
 
     def curve(self, measure: PerformanceMeasure, axis: Axis, comparison: Comparison) -> Curve | None:
         """Over the compared tasks that have the measure and the axis; `None` where none has."""
+        key = measure.name, axis.name, comparison.block
+        if key not in self._curves:
+            self._curves[key] = self._drawn(measure, axis, comparison)
+        return self._curves[key]
+
+    def _drawn(self, measure: PerformanceMeasure, axis: Axis, comparison: Comparison) -> Curve | None:
         cells = self._cells(measure, axis, comparison)
         if cells.empty:
             return None
@@ -148,7 +156,7 @@ class Curves:
     def _cells(self, measure: PerformanceMeasure, axis: Axis, comparison: Comparison) -> pd.DataFrame:
         """Index (`task`, `seed`, `optimizer`), a column per point, on the compared tasks that have measure and axis."""
         losses = self.losses_on(axis)
-        rows = losses.index.get_indexer(comparison.runs)
+        rows = self._rows_of(axis, comparison)
         cells = comparison.losses.index[rows >= 0]
         rows = rows[rows >= 0]
         if measure.normalisation is None:
@@ -157,6 +165,13 @@ class Curves:
         regret = self._regret(measure.normalisation, axis).iloc[rows].set_axis(cells)
         regret = regret[regret.iloc[:, -1].notna()]
         return log_regret(regret) if measure.logarithmic else regret
+
+    def _rows_of(self, axis: Axis, comparison: Comparison) -> np.ndarray:
+        """Shape (compared runs,): the row of each in the losses on `axis`; -1 where it has none."""
+        key = axis.name, comparison.block
+        if key not in self._rows:
+            self._rows[key] = self.losses_on(axis).index.get_indexer(comparison.runs)
+        return self._rows[key]
 
     def _regret(self, normalisation: Normalisation, axis: Axis) -> pd.DataFrame:
         key = normalisation.name, axis.name

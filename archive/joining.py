@@ -174,10 +174,12 @@ def _chosen(
     left_out = dict.fromkeys(sorted(complete), _OWN)
     alike, reasons = _alike(wanted, lacking)
     left_out |= {name: _OWN if name in own else reason for name, reason in reasons.items()}
-    done = alike[(alike["status"].astype(str) != Status.SKIPPED).to_numpy()]
-    for name, runs in alike.groupby(alike["optimizer"].astype(str)):
-        if (runs["status"].astype(str) == Status.SKIPPED).all():
-            left_out[str(name)] = f"it can't do these tasks: {runs['reason'].iloc[0]}"
+    optimizer, is_skipped = alike["optimizer"].astype(str), alike["status"].astype(str) == Status.SKIPPED
+    done = alike[~is_skipped.to_numpy()]
+    first_reason = alike["reason"].set_axis(optimizer)[~optimizer.duplicated().to_numpy()]
+    can_do_none = is_skipped.groupby(optimizer).all()
+    for name in can_do_none.index[can_do_none]:
+        left_out[str(name)] = f"it can't do these tasks: {first_reason[name]}"
     left_out |= _incomplete(alike, done, asked | own)
     return left_out, done[~done["optimizer"].astype(str).isin([*left_out]).to_numpy()]
 
@@ -215,6 +217,8 @@ def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, dict
     """Their runs under conditions that ours have, too; and why optimizers have none of these."""
     reasons: dict[str, str] = {}
     keys = ["task", "task_version"]
+    texts = [*keys, *_CONDITIONS, "root_seed", "seed"]
+    known, told = (runs[texts].astype(object).astype(str) for runs in (ours, theirs))
     left = theirs
     for columns, reason in (
         ([], "another version of the tasks"),
@@ -223,12 +227,10 @@ def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, dict
         (["seed"], "other seeds"),
     ):
         keys = [*keys, *columns]
-        known = pd.MultiIndex.from_frame(ours[keys].astype(object).astype(dict.fromkeys(keys, str)).drop_duplicates())
-        texts = left[keys].astype(object).astype(dict.fromkeys(keys, str))
-        remaining = left[pd.MultiIndex.from_frame(texts).isin(known)]
-        gone = {*left["optimizer"].astype(str)} - {*remaining["optimizer"].astype(str)}
-        reasons |= dict.fromkeys(sorted(gone), reason)
-        left = remaining
+        stays = pd.MultiIndex.from_frame(told[keys]).isin(pd.MultiIndex.from_frame(known[keys].drop_duplicates()))
+        gone = {*left["optimizer"].unique()} - {*left["optimizer"][stays].unique()}
+        reasons |= dict.fromkeys(sorted(map(str, gone)), reason)
+        left, told = left[stays], told[stays]
     return left, reasons
 
 

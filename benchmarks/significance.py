@@ -83,7 +83,7 @@ def _rejections(losses: np.ndarray) -> dict[str, np.ndarray]:
     subsets = [(count, second < count) for count in OPTIMIZERS]
     # as `rank_differences`, which takes too long for so many
     differences = np.sign(losses[..., first] - losses[..., second]).mean(axis=2)
-    p_values = np.array([[signed_rank_p(pair) for pair in signed_ranks(each).T] for each in differences])
+    p_values = np.array([signed_rank_p(signed_ranks(each)) for each in differences])
     beaten = np.where(first == 0, min(1.0, 2.0 ** (1 - losses.shape[1])), p_values)
     ranks = {count: rankdata(losses[..., :count], axis=3).mean(axis=2).round(12) for count in OPTIMIZERS}
     return {

@@ -57,7 +57,7 @@ def trial_failures(trials: pd.DataFrame) -> pd.DataFrame:
     `optimizer`, `status`, `reason` (the last line of the error; one where only numbers differ), `trials`, `tasks` (how
     many), `example` (one task).
     """
-    failed = trials[trials["status"].astype(str) != "ok"]
+    failed = trials[(trials["status"] != "ok").to_numpy()]
     reason = failed["error"].map(_last_line).fillna("no error recorded")
     frame = failed[["optimizer", "status", "task"]].astype(str).assign(reason=same_cause(reason.astype(str)))
     return _grouped(frame, "trials")
@@ -65,8 +65,8 @@ def trial_failures(trials: pd.DataFrame) -> pd.DataFrame:
 
 def failed_trial_share(trials: pd.DataFrame) -> pd.Series:
     """The share of trials that are not `ok`, by optimizer, in [0, 1]."""
-    failed = trials["status"].astype(str) != "ok"
-    return failed.groupby(trials["optimizer"].astype(str)).mean().rename("failed_trials")
+    share = (trials["status"] != "ok").groupby(trials["optimizer"], observed=True).mean()
+    return share.set_axis(share.index.astype(str)).sort_index().rename("failed_trials")
 
 
 def _grouped(frame: pd.DataFrame, count: str) -> pd.DataFrame:

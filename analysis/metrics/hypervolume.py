@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import moocore
 import numpy as np
 
 _DIGITS = 12
@@ -23,6 +22,8 @@ def running_hypervolume(losses: np.ndarray, reference: np.ndarray) -> np.ndarray
     -------
     Shape (n,), never decreasing, >= 0; points that don't strictly dominate the reference add nothing.
     """
+    import moocore
+
     volumes = np.zeros(len(losses))
     front = np.empty((0, len(reference)))
     volume = 0.0

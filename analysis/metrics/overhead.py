@@ -19,12 +19,12 @@ def overhead(trials: pd.DataFrame) -> pd.DataFrame:
     `mean`, the mean seconds of the evaluation itself (`evaluate`), and the number of `trials`.
     """
     thinking = trials[["ask_s", "tell_s"]].astype(float).sum(axis=1, min_count=1)
-    optimizer = trials["optimizer"].astype(str)
-    by_optimizer = thinking.groupby(optimizer)
+    by_optimizer = thinking.groupby(trials["optimizer"], observed=True)
     columns = {name: by_optimizer.quantile(share) for name, share in _SHARES.items()}
     columns["mean"] = by_optimizer.mean()
-    columns["evaluate"] = trials["evaluate_s"].astype(float).groupby(optimizer).mean()
-    return pd.DataFrame(columns | {"trials": by_optimizer.size()}).rename_axis("optimizer").sort_index()
+    columns["evaluate"] = trials["evaluate_s"].astype(float).groupby(trials["optimizer"], observed=True).mean()
+    table = pd.DataFrame(columns | {"trials": by_optimizer.size()})
+    return table.set_axis(table.index.astype(str)).rename_axis("optimizer").sort_index()
 
 
 def overhead_of_runs(trials: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:

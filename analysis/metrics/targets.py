@@ -141,9 +141,10 @@ def first_hits(trajectories: pd.DataFrame, targets: pd.Series, axis: str = "eval
     -------
     Index (`optimizer`, `task`, `seed`).
     """
-    runs = pd.MultiIndex.from_arrays([trajectories["task"].astype(str), trajectories["seed"]])
+    here = trajectories[trajectories["task"].isin(targets.index.unique("task")).to_numpy()]
+    runs = pd.MultiIndex.from_arrays([here["task"].astype(str), here["seed"]])
     target = targets.reindex(runs).to_numpy(dtype=float)
-    reached = trajectories[trajectories["loss"].to_numpy(dtype=float) <= target]
+    reached = here[here["loss"].to_numpy(dtype=float) <= target]
     first: pd.Series = reached.astype({"optimizer": str, "task": str}).groupby(CELL)[axis].min()
     return first
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,6 +21,7 @@ ALL_TASKS = "all tasks"
 """The title of the group that all tasks are of."""
 
 Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
+Found = TypeVar("Found")
 
 
 class Group:
@@ -49,7 +52,8 @@ class Group:
     @cached_property
     def final_ranks(self) -> pd.Series:
         """Ranks at the end of the budget: index (`task`, `seed`, `optimizer`)."""
-        return ranks(self.comparison).iloc[:, -1]
+        at_end = replace(self.comparison, losses=self.comparison.losses.iloc[:, -1:])
+        return ranks(at_end).iloc[:, -1]
 
     @cached_property
     def task_ranks(self) -> pd.DataFrame:
@@ -78,3 +82,20 @@ class Group:
         """The compared rows of something with index (`optimizer`, `task`, `seed`)."""
         rows = of_runs.loc[self.comparison.runs]
         return rows.set_axis(self.comparison.losses.index)
+
+
+def once_per_block(function: Callable[[Group], Found]) -> Callable[[Group], Found]:
+    """The function, computed once for all groups in which the same runs are compared.
+
+    Groups by type, collection, number and kind of hyperparameters often have the same tasks. What depends on more than
+    the compared runs, as the primary test does, is no such function.
+    """
+    known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
+
+    def found(group: Group) -> Found:
+        block = group.comparison.block
+        if block not in known:
+            known[block] = function(group)
+        return known[block]
+
+    return found

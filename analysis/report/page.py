@@ -23,7 +23,6 @@ from optathlon.analysis.report.figures import save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.paper.document import write_document
 from optathlon.analysis.report.reader_tables import ChosenColumns
-from optathlon.analysis.report.representativeness import subset_study
 from optathlon.analysis.report.scope import COMPARISON, KIND, scope, title_of
 from optathlon.analysis.report.section import ReportData, Section
 from optathlon.analysis.report.sections import CHAPTERS
@@ -33,6 +32,7 @@ from optathlon.errors import UsageError, unknown
 from optathlon.redaction import without_known_secrets
 
 if TYPE_CHECKING:
+    from optathlon.analysis.report.representativeness import Representativeness
     from optathlon.results.frames import Results
     from optathlon.subsets.subset import Subset
 
@@ -161,11 +161,17 @@ def make_page(
     explained = analysis.labels_of([*importance])
     if focus is not None and focus not in analysis.optimizers:
         raise unknown("optimizer in focus", focus, analysis.optimizers, where="these results")
-    found = None if subset is None else subset_study(results, subset, seed=seed)
+    found = None if subset is None else _studied(results, subset, seed)
     data = ReportData(
         analysis, subset=found, ties=ties, explained=explained, focus=focus, changes=changes, remarks=remarks
     )
     return Page(data, tell)
+
+
+def _studied(results: Results, subset: Subset, seed: int) -> Representativeness:
+    from optathlon.analysis.report.representativeness import subset_study
+
+    return subset_study(results, subset, seed=seed)
 
 
 @dataclass(frozen=True)

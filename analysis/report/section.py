@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from markupsafe import Markup
@@ -15,8 +15,10 @@ from optathlon.analysis.report.changes import Changes
 from optathlon.analysis.report.charts import Chart
 from optathlon.analysis.report.figures import ReportFigure
 from optathlon.analysis.report.groups import ALL_TASKS, Group
-from optathlon.analysis.report.representativeness import Representativeness
 from optathlon.analysis.tables.columns import Marks
+
+if TYPE_CHECKING:
+    from optathlon.analysis.report.representativeness import Representativeness
 
 
 class ReportData:

@@ -192,7 +192,8 @@ def _shares(differences: np.ndarray, weights: np.ndarray, rope: float) -> np.nda
 def _likeliest(shares: np.ndarray) -> np.ndarray:
     """Shape (3, pairs): in how many samples (second axis) each region has the largest share; ties are divided."""
     largest = shares >= shares.max(axis=0) - _ROUNDING
-    counts: np.ndarray = (largest / largest.sum(axis=0)).sum(axis=1)
+    among = largest.sum(axis=0)
+    counts: np.ndarray = (largest / among if among.max(initial=1) > 1 else largest).sum(axis=1)
     return counts
 
 

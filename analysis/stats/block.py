@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -55,8 +56,17 @@ def block(scores: pd.Series) -> Block:
             f"the scores lack {name!r} on some (task, seed) pair or are NaN there: keep the pairs that all optimizers "
             "have, as optathlon.analysis.comparisons does, and give runs without a result the worst score"
         )
-    seeds = table.index.to_frame().groupby(level="task", observed=True).size()
-    return Block(table.columns.rename("optimizer"), seeds.to_numpy(), table.to_numpy(dtype=float))
+    seeds = rows_per_task(cast("pd.MultiIndex", table.index))
+    return Block(table.columns.rename("optimizer"), seeds, table.to_numpy(dtype=float))
+
+
+def rows_per_task(index: pd.MultiIndex) -> np.ndarray:
+    """Shape (tasks,): how often each task is in its level `task`, in the order of their names."""
+    level = index.names.index("task")
+    names = index.levels[level]
+    counts = np.bincount(index.codes[level], minlength=len(names))[names.argsort()]
+    present: np.ndarray = counts[counts > 0]
+    return present
 
 
 def by_pair(optimizers: pd.Index, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -8,6 +8,8 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from optathlon.analysis.stats.block import rows_per_task
+
 _BATCH = 2_000_000
 """Resampled means held at once: bounds the memory."""
 
@@ -36,9 +38,9 @@ class Resampling:
 
     @classmethod
     def like(cls, frame: pd.DataFrame | pd.Series, *, resamples: int = 1000, seed: int = 0) -> Resampling:
-        """Resamples of the (task, seed) pairs of a frame with index (`task`, `seed`, `optimizer`)."""
-        pairs = cast("pd.MultiIndex", frame.index).droplevel(["optimizer"]).unique()
-        seeds = pairs.to_frame().groupby(level="task", sort=True).size().to_numpy()
+        """Resamples of the (task, seed) pairs of a complete block: index (`task`, `seed`, `optimizer`)."""
+        index = cast("pd.MultiIndex", frame.index)
+        seeds = rows_per_task(index) // len(index.unique("optimizer"))
         return cls(seeds, resamples=resamples, seed=seed)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import cast
 
@@ -53,15 +54,20 @@ class Comparison:
     dropped_pairs: int
     unpaired_tasks: tuple[str, ...]
 
-    @property
+    @cached_property
     def optimizers(self) -> list[str]:
         """The compared optimizers, by name."""
         return self.losses.index.unique("optimizer").sort_values().tolist()
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
         """The tasks compared on, by name."""
         return self.losses.index.unique("task").sort_values().tolist()
+
+    @property
+    def block(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tasks and the optimizers: of the same results, comparisons with the same ones compare the same runs."""
+        return (*self.tasks,), (*self.optimizers,)
 
     @property
     def seeds(self) -> pd.Series:

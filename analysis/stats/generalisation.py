@@ -76,7 +76,8 @@ def scored_incumbents(results: Results, trajectories: pd.DataFrame) -> pd.DataFr
     the task has a value worse than the one before, as if only incumbents were logged.
     """
     metrics = sorted(_tasks_by_metric(results))
-    frames = {metric: _tested(results, trajectories, metric, tested) for metric, tested in metrics}
+    final = final_incumbents(trajectories) if metrics else trajectories
+    frames = {metric: _tested(results, final, metric, tested) for metric, tested in metrics}
     index = pd.MultiIndex.from_arrays([[], [], [], []], names=["metric", *_RUN])
     return pd.concat(frames, names=["metric"]) if frames else pd.DataFrame(columns=_COLUMNS, index=index, dtype=float)
 
@@ -116,10 +117,10 @@ def _test_names(task: pd.Series) -> set[str]:
     return {TEST + name, TEST + name.removeprefix(_VALIDATION)}
 
 
-def _tested(results: Results, trajectories: pd.DataFrame, metric: str, tested: list[str]) -> pd.DataFrame:
-    """The rows of one metric: index (`optimizer`, `task`, `seed`)."""
+def _tested(results: Results, incumbents: pd.DataFrame, metric: str, tested: list[str]) -> pd.DataFrame:
+    """The rows of one metric, from the final incumbents of all runs: index (`optimizer`, `task`, `seed`)."""
     trials = _tested_trials(results, metric, tested)
-    final = final_incumbents(trajectories).merge(trials, how="left", on=["run", "trial"]).set_index("run")
+    final = incumbents.merge(trials, how="left", on=["run", "trial"]).set_index("run")
     by_run = trials.groupby("run")["test_loss"]
     final["regret"] = final["test_loss"] - by_run.min()
     chosen = trials["run"].map(final["test_loss"]).astype(float)

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.stats import nct
-from scipy.stats import t as student
+from scipy.special import nctdtr, nctdtrinc, stdtrit
 
 from optathlon.analysis.stats.block import Block, block
 from optathlon.errors import UsageError
@@ -150,14 +148,17 @@ def _variances(runs: Block) -> tuple[float, float]:
 
 def _chance(noncentrality: float, tasks: int, alpha: float) -> float:
     """The probability that the two-sided t-test on `tasks` differences rejects in favour of the better optimizer."""
-    critical = student.isf(alpha / 2, tasks - 1)
-    return float(nct.sf(critical, tasks - 1, noncentrality))
+    return float(1 - nctdtr(tasks - 1, noncentrality, _critical(tasks, alpha)))
 
 
 def _noncentrality(tasks: int, alpha: float, power: float) -> float:
     """That at which the test rejects with the probability `power`."""
-    upper = 10 * (student.isf(alpha / 2, tasks - 1) + 10)
-    return float(brentq(lambda value: _chance(value, tasks, alpha) - power, 0, upper))
+    return float(nctdtrinc(tasks - 1, 1 - power, _critical(tasks, alpha)))
+
+
+def _critical(tasks: int, alpha: float) -> float:
+    """What Student's t exceeds with the probability `alpha / 2` where two optimizers perform alike."""
+    return float(-stdtrit(tasks - 1, alpha / 2))
 
 
 def _least(start: int, detects: Callable[[int], bool]) -> int | None:

@@ -6,7 +6,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr
+
+from optathlon.analysis.stats.midranks import midranks
 
 _STEPS = 10_000_000
 """The most additions for an exact p-value: about 200 tasks whose differences all differ, 3,000 that are all equal."""
@@ -20,25 +22,30 @@ def signed_ranks(differences: np.ndarray) -> np.ndarray:
     """
     rounded = np.round(np.nan_to_num(differences, posinf=np.inf, neginf=-np.inf), 12)
     zeros = (rounded == 0).sum(axis=0)
-    signed: np.ndarray = np.sign(rounded) * (rankdata(np.abs(rounded), axis=0) - zeros)
+    signed: np.ndarray = np.sign(rounded) * (midranks(np.abs(rounded)) - zeros)
     return signed
 
 
-def signed_rank_p(signed: np.ndarray) -> float:
-    """The two-sided p-value of Wilcoxon's test from one pair's signed ranks, shape (tasks,); 1 where all are 0.
+def signed_rank_p(signed: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of Wilcoxon's test, shape (pairs,), from signed ranks of shape (tasks, pairs).
+
+    A pair whose ranks are all 0 has 1.
 
     It is exact given the ties, unlike that of `scipy.stats.wilcoxon`: every way to distribute the signs is equally
     likely if the two perform alike. Where all differences are equal, this is the sign test. Where the sum of the ranks
     is too large to count all ways, it is the normal approximation with the correction for continuity.
     """
-    doubled = np.rint(2 * signed[signed != 0]).astype(int)  # midranks are multiples of one half
-    if not len(doubled):
-        return 1.0
-    doubled //= np.gcd.reduce(doubled)
-    ranks, positive = np.sort(np.abs(doubled)), int(doubled[doubled > 0].sum())
-    smaller = min(positive, int(ranks.sum()) - positive)
+    doubled = np.rint(2 * signed).astype(int)  # midranks are multiples of one half
+    doubled //= np.maximum(np.gcd.reduce(doubled, axis=0), 1)
+    ranks, positive = np.sort(np.abs(doubled), axis=0), np.maximum(doubled, 0).sum(axis=0)
+    smaller = np.minimum(positive, ranks.sum(axis=0) - positive)
+    return np.array([_two_sided(pair[pair > 0], least) for pair, least in zip(ranks.T, smaller.tolist(), strict=True)])
+
+
+def _two_sided(ranks: np.ndarray, smaller: int) -> float:
+    """From the ascending ranks of one pair, whole numbers, and the smaller sum of those of one sign."""
     exact = len(ranks) * int(ranks.sum()) <= _STEPS
-    return min(1.0, 2 * (_chances(tuple(ranks.tolist()))[smaller] if exact else _normal_chance(ranks, smaller)))
+    return min(1.0, 2 * (_chances((*ranks.tolist(),))[smaller] if exact else _normal_chance(ranks, smaller)))
 
 
 @lru_cache(maxsize=256)
@@ -60,4 +67,4 @@ def _chances(ranks: tuple[int, ...]) -> list[float]:
 def _normal_chance(ranks: np.ndarray, most: int) -> float:
     """The same of `most` approximately; sums are whole numbers, so the distribution goes up to half of the next one."""
     deviation = math.sqrt((ranks.astype(float) ** 2).sum()) / 2
-    return float(norm.cdf((most + 0.5 - ranks.sum() / 2) / deviation))
+    return float(ndtr((most + 0.5 - ranks.sum() / 2) / deviation))

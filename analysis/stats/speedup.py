@@ -73,7 +73,9 @@ def speedup(
             rate = (part @ hit) / (part @ spent)
         ratios.append(rate / np.where(rate[:, [own]] > 0, rate[:, [own]], np.nan))
     medians = _weighted_medians(np.stack(ratios, axis=1), np.stack(of_tasks, axis=1))
-    low, high = np.nanquantile(medians[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    # numpy goes through columns one by one where some number may be missing
+    quantiles = np.nanquantile if np.isnan(medians).any() else np.quantile
+    low, high = quantiles(medians[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return pd.DataFrame({"estimate": medians[0], "low": low, "high": high}, index=hits.optimizers)
 
 

@@ -64,7 +64,7 @@ def _tested(differences: pd.DataFrame, mean_ranks: pd.Series, test: str) -> Sign
     if not pairs:
         return untested(mean_ranks, tasks, "There is only one optimizer: nothing to test.")
     signed = signed_ranks(differences.to_numpy(dtype=float))
-    alone = np.array([signed_rank_p(pair) for pair in signed.T])
+    alone = signed_rank_p(signed)
     matrix = partial(_matrix, differences.columns, mean_ranks.index)
     uncorrected = matrix(alone, alone, diagonal=1.0)
     most = int((signed != 0).sum(axis=0).max(initial=0))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,8 @@ from optathlon.analysis import (
     ranks,
     trajectories,
 )
-from optathlon.analysis.stats.comparison import Comparison, without_results
+from optathlon.analysis.stats.comparison import Comparison, by_group, without_results
+from optathlon.analysis.stats.midranks import midranks
 from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.results.frames import Results
 
@@ -42,6 +43,28 @@ def test_ranks_are_scipys(messy: Results) -> None:
         for fraction in (0.02, 0.1, 1.0):
             expected = rankdata(block[fraction].fillna(np.inf).to_numpy())
             assert found.loc[(task, seed), fraction].tolist() == expected.tolist()
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.5, np.inf, -np.inf]), min_size=3, max_size=3), max_size=9))
+def test_midranks_are_scipys(rows: list[list[float]]) -> None:
+    values = np.array(rows).reshape(len(rows), 3, 1)
+    np.testing.assert_array_equal(midranks(values), rankdata(values, axis=0))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_comparisons_with_the_same_block_compare_the_same_runs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tasks = list("tuvw")
+    index = pd.MultiIndex.from_product([list("abc"), tasks, range(4)], names=["optimizer", "task", "seed"])
+    index = index[rng.random(len(index)) < rng.choice([0.5, 0.9])]
+    losses = pd.DataFrame({1.0: rng.random(len(index))}, index=index)
+    groupings = [pd.Series(rng.choice(["x", "y"], 4), index=tasks) for _ in range(6)]
+    found = [comparison for groups in groupings for comparison in by_group(losses, groups)]
+    for one, other in combinations(found, 2):
+        if one.block == other.block:
+            pd.testing.assert_frame_equal(one.losses, other.losses)
+            assert one.runs.equals(other.runs)
+            assert one.unpaired_tasks == other.unpaired_tasks
 
 
 def test_mean_ranks_weigh_tasks_equally() -> None:

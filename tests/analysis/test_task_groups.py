@@ -10,7 +10,7 @@ import pytest
 from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis.analysis import Analysis
-from optathlon.analysis.report.groups import ALL_TASKS, Group
+from optathlon.analysis.report.groups import ALL_TASKS, Group, once_per_block
 from optathlon.analysis.report.section import ReportData
 from optathlon.analysis.report.sections.runtimes import Runtimes, distribution
 from optathlon.analysis.task_groups import titles_of_groups
@@ -70,3 +70,17 @@ def test_a_group_is_as_if_there_were_no_other_tasks(sized: Results) -> None:
         for analysis, title in ((Analysis(sized), "2 hyperparameters"), (alone, ALL_TASKS))
     )
     pd.testing.assert_frame_equal(distribution(group), distribution(whole))
+
+
+def test_groups_of_the_same_tasks_are_computed_once(sized: Results) -> None:
+    groups = ReportData(Analysis(sized)).groups
+    computed = []
+
+    def noted(group: Group) -> pd.DataFrame:
+        computed.append(group.comparison.name)
+        return distribution(group)
+
+    found = once_per_block(noted)
+    for group in groups.values():
+        pd.testing.assert_frame_equal(found(group), distribution(group))
+    assert computed == [ALL_TASKS, "2 hyperparameters", "3 hyperparameters"]

@@ -23,7 +23,7 @@ HONEST, FOOLED, SILENT = TASKS = ("llm/sft/honest", "llm/sft/fooled", "toy/silen
 
 
 def answered(wrong: Mapping[str, Mapping[str, float]]) -> Results:
-    """Results whose trials tell on some tasks the share of wrong answers, by optimizer; on the test side of one only."""
+    """Results whose trials tell on some tasks the share of wrong answers, by optimizer; one has a test side."""
     optimizers = [SimulatedOptimizer("alpha", 0.8), SimulatedOptimizer("beta", 0.3)]
     results = simulate(optimizers, [SimulatedTask(name) for name in TASKS], seeds=3)
     tasks, names = (results.trials[label].astype(str) for label in ("task", "optimizer"))
@@ -31,7 +31,8 @@ def answered(wrong: Mapping[str, Mapping[str, float]]) -> Results:
     share = [wrong.get(task, {}).get(name, np.nan) for task, name in zip(tasks, names, strict=True)]
     told = pd.Series(share, results.trials.index) + rng.integers(-3, 4, size=len(tasks)) / 100
     test = told.where(tasks == FOOLED)
-    return replace(results, trials=results.trials.assign(**{WRONG: told.where(test.isna(), 0.0), f"test/{WRONG}": test}))
+    sides = {WRONG: told.where(test.isna(), 0.0), f"test/{WRONG}": test}
+    return replace(results, trials=results.trials.assign(**sides))
 
 
 def by_loop(results: Results) -> dict[tuple[str, str], float]:

@@ -21,7 +21,7 @@ from optathlon.analysis.stats.significance import Significance, holm
 
 
 def p_value(difference: np.ndarray) -> float:
-    return signed_rank_p(signed_ranks(difference))
+    return float(signed_rank_p(signed_ranks(difference)[:, None])[0])
 
 
 def outcome(losses: pd.Series) -> Significance:

@@ -14,7 +14,7 @@ from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.plots.style import Best, Scale
 from optathlon.analysis.report.charts import GROUP, Chart, Option, View, control, intervals
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted
 from optathlon.analysis.stats.aggregates import aggregates
@@ -103,7 +103,8 @@ class Aggregates(Section):
 
     @cached_property
     def _summaries(self) -> dict[str, dict[Statistic, pd.DataFrame]]:
-        return {title: summaries(group) for title, group in self.data.groups.items()}
+        found = once_per_block(summaries)
+        return {title: found(group) for title, group in self.data.groups.items()}
 
 
 def summaries(group: Group) -> dict[Statistic, pd.DataFrame]:

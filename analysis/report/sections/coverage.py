@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
 
 from optathlon.analysis.analysis import Analysis
-from optathlon.analysis.metrics.coverage import coverage, failed_trial_share, has_failed, run_failures, trial_failures
+from optathlon.analysis.metrics.coverage import coverage, has_failed, run_failures, trial_failures
 from optathlon.analysis.metrics.failure_codes import recurring_extremes
 from optathlon.analysis.report.cells import MISSING
 from optathlon.analysis.report.section import Section
@@ -56,7 +57,7 @@ class Coverage(Section):
         results = self.data.analysis.results
         yield "coverage", coverage(results.runs)
         yield "run_failures", run_failures(results.runs)
-        yield "trial_failures", trial_failures(self.data.analysis.whole_trials)
+        yield "trial_failures", self._trial_failures
 
     def content(self) -> dict[str, Any]:
         """The same for the page, the most frequent failures only."""
@@ -66,8 +67,12 @@ class Coverage(Section):
             "collections": collections,
             "coverage": rows,
             "run_failures": run_failures(results.runs).head(_MOST_FAILURES).to_dict("records"),
-            "trial_failures": trial_failures(self.data.analysis.whole_trials).head(_MOST_FAILURES).to_dict("records"),
+            "trial_failures": self._trial_failures.head(_MOST_FAILURES).to_dict("records"),
         }
+
+    @cached_property
+    def _trial_failures(self) -> pd.DataFrame:
+        return trial_failures(self.data.analysis.whole_trials)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def _unseen(analysis: Analysis) -> Iterator[Markup]:
 
 
 def _failures(analysis: Analysis) -> Iterator[Markup]:
-    runs, trials = analysis.results.runs, analysis.whole_trials
+    runs = analysis.results.runs
     if analysis.without_results:
         text = Markup("Without a single result, and so not ranked: {}.")
         yield text.format(names(analysis.without_results))
@@ -111,7 +116,7 @@ def _failures(analysis: Analysis) -> Iterator[Markup]:
     if len(failed):
         text = Markup("{} of {} did not end well ({}). They keep the results they had until then.")
         yield text.format(f"{len(failed):,}", counted(len(runs), "run"), names(sorted(failed["optimizer"].unique())))
-    share = failed_trial_share(trials).drop(index=analysis.without_results, errors="ignore")
+    share = analysis.failed_trial_share.drop(index=analysis.without_results, errors="ignore")
     frequent = share[share >= _FREQUENT].sort_values(ascending=False)
     if len(frequent):
         listed = [f"{name} ({value:.0%})" for name, value in frequent.items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from optathlon.analysis.metrics.overhead import overhead
 from optathlon.analysis.plots.overhead import plot_overhead
 from optathlon.analysis.report.figures import ReportFigure, inline
 from optathlon.analysis.report.section import Section
@@ -28,7 +27,7 @@ class Overhead(Section):
 
     @cached_property
     def _figures(self) -> list[ReportFigure]:
-        table = overhead(self.data.analysis.whole_trials).dropna(subset="mean")
+        table = self.data.analysis.overhead.dropna(subset="mean")
         if table.empty or not table["mean"].gt(0).any():
             return []
         caption = "Seconds of ask and tell per trial, by optimizer"

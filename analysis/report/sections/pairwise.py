@@ -11,7 +11,7 @@ import pandas as pd
 from optathlon.analysis.plots.matrices import plot_pairs
 from optathlon.analysis.report.charts import GROUP, Chart, Option, View, control
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.packing import pack
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.bayes import bayesian_signed_rank, hierarchical
@@ -122,8 +122,9 @@ class Pairwise(Section):
 
     @cached_property
     def _pairs(self) -> dict[str, pd.DataFrame]:
+        shared = once_per_block(effects_of_pairs)
         return {
-            title: pairs(group)
+            title: pairs(group, shared(group))
             for title, group in self.data.groups.items()
             if group.is_main or len(group.comparison.optimizers) <= _MOST_IN_PARTS
         }
@@ -149,29 +150,48 @@ class Pairwise(Section):
         }
 
 
-def pairs(group: Group) -> pd.DataFrame:
+def pairs(group: Group, effects: pd.DataFrame) -> pd.DataFrame:
     """Everything that is known of pairs.
+
+    Parameters
+    ----------
+    group:
+        The compared optimizers.
+    effects:
+        As `effects_of_pairs` returns them.
 
     Returns
     -------
-    Index (`first`, `second`): `wins`, `ties`, `losses` over tasks, effect sizes, the `p_value` of the primary test of
-    this pair alone and `p_corrected` for all pairs (NaN where none could be significant), the probability of
-    `improvement` with its interval, and the posteriors of the Bayesian signed-rank test (`bayes_…`) and, where there
-    are several tasks and seeds, of the hierarchical model (`new_task_…`).
+    The columns of `effects`, and beside its effect sizes the `p_value` of the primary test of a pair alone and
+    `p_corrected` for all pairs (NaN where none could be significant); last, where there are several tasks and seeds,
+    the posterior of the hierarchical model (`new_task_…`).
+    """
+    names = effects.index.unique("first")
+    tested = {"p_value": group.wilcoxon.uncorrected, "p_corrected": group.wilcoxon.pairwise}
+    p_values = by_pair(names, {name: matrix.to_numpy() for name, matrix in tested.items()})
+    here = effects.columns.get_loc("improvement")
+    parts = [effects.iloc[:, :here], p_values, effects.iloc[:, here:], _on_new_tasks(group, effects.index)]
+    return pd.concat(parts, axis=1)
+
+
+def effects_of_pairs(group: Group) -> pd.DataFrame:
+    """What the compared runs say of pairs.
+
+    Returns
+    -------
+    Index (`first`, `second`): `wins`, `ties`, `losses` over tasks, effect sizes, the probability of `improvement` with
+    its interval, and the posteriors of the Bayesian signed-rank test (`bayes_…`).
     """
     seed = group.analysis.seed
     by_task = group.regret.groupby(level=["task", "optimizer"]).mean().unstack("optimizer")
     improvement = probability_of_improvement(group.regret, seed=seed).add_prefix("improvement_")
-    counts = win_tie_loss(group.task_ranks).join(effect_sizes(group.regret))
-    tested = {"p_value": group.wilcoxon.uncorrected, "p_corrected": group.wilcoxon.pairwise}
-    return counts.join(
-        [
-            by_pair(by_task.columns, {name: matrix.to_numpy() for name, matrix in tested.items()}),
-            improvement.rename(columns={"improvement_estimate": "improvement"}),
-            bayesian_signed_rank(by_task, rope=ROPE, seed=seed).add_prefix("bayes_"),
-            _on_new_tasks(group, counts.index),
-        ]
-    )
+    parts = [
+        win_tie_loss(group.task_ranks),
+        effect_sizes(group.regret),
+        improvement.rename(columns={"improvement_estimate": "improvement"}),
+        bayesian_signed_rank(by_task, rope=ROPE, seed=seed).add_prefix("bayes_"),
+    ]
+    return pd.concat(parts, axis=1)
 
 
 def _on_new_tasks(group: Group, index: pd.Index) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from optathlon.analysis.plots.curves import plot_curves
 from optathlon.analysis.report.charts import GROUP, Chart, lines, rounded
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.profiles import performance_profiles
 
@@ -60,7 +60,8 @@ class Profiles(Section):
 
     @cached_property
     def _profiles(self) -> dict[str, pd.DataFrame]:
-        return {title: profiles(group) for title, group in self.data.groups.items()}
+        found = once_per_block(profiles)
+        return {title: found(group) for title, group in self.data.groups.items()}
 
 
 def profiles(group: Group) -> pd.DataFrame:

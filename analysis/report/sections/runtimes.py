@@ -15,7 +15,7 @@ from optathlon.analysis.plots.facets import plot_facets
 from optathlon.analysis.plots.style import set_scale
 from optathlon.analysis.report.charts import GROUP, Chart, lines, rounded
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.section import Section
 
 _POINTS = 60
@@ -90,7 +90,8 @@ class Runtimes(Section):
 
     @cached_property
     def _distributions(self) -> dict[str, pd.DataFrame]:
-        return {title: distribution(group) for title, group in self.data.groups.items()}
+        found = once_per_block(distribution)
+        return {title: found(group) for title, group in self.data.groups.items()}
 
 
 def has_dimensions(group: Group) -> bool:

@@ -12,7 +12,7 @@ from optathlon.analysis.metrics.targets import first_hits
 from optathlon.analysis.plots.intervals import plot_intervals
 from optathlon.analysis.report.charts import GROUP, Chart, intervals
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.speedup import speedup, targets_of
 
@@ -51,8 +51,9 @@ class Speedup(Section):
 
     @cached_property
     def _speedups(self) -> dict[str, pd.DataFrame]:
-        found = {title: speedups(group) for title, group in self.data.groups.items()}
-        return {title: table for title, table in found.items() if table is not None}
+        found = once_per_block(speedups)
+        tables = {title: found(group) for title, group in self.data.groups.items()}
+        return {title: table for title, table in tables.items() if table is not None}
 
 
 def speedups(group: Group) -> pd.DataFrame | None:

@@ -10,8 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from optathlon.analysis.analysis import Analysis, ComparisonResult
-from optathlon.analysis.metrics.coverage import failed_trial_share, has_failed
-from optathlon.analysis.metrics.overhead import overhead
+from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.report.figures import suffix
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.report.sentences import counted, names, on_tasks
@@ -71,15 +70,15 @@ class Standings(Section):
 
 def standings_table(analysis: Analysis, result: ComparisonResult) -> pd.DataFrame:
     """The standings with failures and overhead, and below them, unranked, the optimizers not compared."""
-    runs, trials = analysis.results.runs, analysis.whole_trials
+    runs = analysis.results.runs
     status = runs.groupby("optimizer")["status"]
-    seconds = overhead(trials)
+    seconds = analysis.overhead
     facts = pd.DataFrame(
         {
             "failed_runs": has_failed(runs).groupby(runs["optimizer"]).sum(),
             "skipped_runs": status.agg(lambda values: int((values == "skipped").sum())),
             "runs": status.size(),
-            "failed_trials": failed_trial_share(trials),
+            "failed_trials": analysis.failed_trial_share,
             "ask_tell_median": seconds["median"],
             "ask_tell_mean": seconds["mean"],
             "evaluate_mean": seconds["evaluate"],

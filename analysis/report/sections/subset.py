@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from optathlon.analysis.report.cells import MISSING, fixed, percent
 from optathlon.analysis.report.figures import ReportFigure, inline
-from optathlon.analysis.report.representativeness import conclusions
 from optathlon.analysis.report.section import Section
-from optathlon.subsets.plots import plot_agreement
-from optathlon.subsets.validation import CHOSEN, Methods
+
+if TYPE_CHECKING:
+    from optathlon.subsets.validation import Methods
 
 
 class SubsetAgreement(Section):
@@ -38,6 +38,8 @@ class SubsetAgreement(Section):
         found = self.data.subset
         if found is None:
             return {"subset": None}
+        from optathlon.analysis.report.representativeness import conclusions
+
         parts = [(name, found.agreements[name].k, method_rows(methods)) for name, methods in found.methods.items()]
         by_size = None if self._by_size is None else inline(self._by_size)
         return {"subset": {"conclusions": conclusions(found), "notes": found.notes, "parts": parts, "by_size": by_size}}
@@ -47,6 +49,8 @@ class SubsetAgreement(Section):
         found = self.data.subset
         if found is None or found.by_size is None:
             return None
+        from optathlon.subsets.plots import plot_agreement
+
         data = found.by_size.measures
         figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)
         return ReportFigure("subset_by_size", "Agreement of subsets with all tasks, by size", figure, data)
@@ -68,14 +72,17 @@ class MethodRow:
 
 def method_rows(methods: Methods) -> list[MethodRow]:
     """The subset itself, and below it other methods at its size."""
-    return [_method_row(str(method), row) for method, row in methods.measures.droplevel(["k"]).iterrows()]
+    from optathlon.subsets.validation import CHOSEN
+
+    rows = methods.measures.droplevel(["k"]).iterrows()
+    return [_method_row("this subset" if method == CHOSEN else str(method), row) for method, row in rows]
 
 
 def _method_row(method: str, row: pd.Series) -> MethodRow:
     several = row["draws"] > 1
     name = f"{method}, {row['draws']:.0f} draws" if several else method
     return MethodRow(
-        method="this subset" if method == CHOSEN else name,
+        method=name,
         tau=_signed(row["tau"]),
         tau_range=_range(row["tau_low"], row["tau_high"]),
         top1=percent(row["top1"]) if several else "yes" if row["top1"] else "no",

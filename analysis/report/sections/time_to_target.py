@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from optathlon.analysis.metrics.targets import first_hits
 from optathlon.analysis.plots.curves import plot_curves
 from optathlon.analysis.report.charts import GROUP, Chart, Option, control, lines, rounded
 from optathlon.analysis.report.figures import ReportFigure, suffix
-from optathlon.analysis.report.groups import Group
+from optathlon.analysis.report.groups import Group, once_per_block
 from optathlon.analysis.report.section import Section
 from optathlon.analysis.stats.time_to_target import (
     MOST_TIMES,
@@ -94,11 +94,12 @@ class TimeToTarget(Section):
     def _ratios(self) -> dict[tuple[str, str], pd.DataFrame]:
         axes = {axis.name: axis for axis in self.data.analysis.curves.axes}
         axes.setdefault("evaluations", next(axis for axis in AXES if axis.name == "evaluations"))
+        ratios_in = {name: once_per_block(partial(ratios, axis=axes[name])) for name in _TIMES if name in axes}
         found = {
-            (title, name): ratios(group, axes[name])
+            (title, name): ratios_in[name](group)
             for title, group in self.data.groups.items()
-            for name in _TIMES
-            if name in axes and (name == "evaluations" or group.is_main)
+            for name in ratios_in
+            if name == "evaluations" or group.is_main
         }
         return {key: table for key, table in found.items() if table is not None}
 
