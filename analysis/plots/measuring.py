@@ -17,27 +17,32 @@ _REFERENCE_SIZE = 100.0
 
 
 class Measuring(RendererBase):
-    """Draws nothing; measures in points, for figures with 72 dots per inch."""
+    """Draws nothing, and measures in pixels of the figure's resolution, but without rounding to them."""
 
     def __init__(self, figure: Figure) -> None:
         super().__init__()
-        self._size = figure.get_size_inches() * POINTS_PER_INCH
+        self._size = figure.bbox.size
+        self._pixels = figure.dpi / POINTS_PER_INCH
 
     def get_canvas_width_height(self) -> tuple[float, float]:
-        """In points."""
+        """Of the whole figure."""
         return float(self._size[0]), float(self._size[1])
+
+    def points_to_pixels(self, points: Any) -> Any:
+        """As many pixels as some points are."""
+        return points * self._pixels
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
         """Of a line of text, as in SVG."""
-        scale = prop.get_size_in_points() / _REFERENCE_SIZE
+        scale = prop.get_size_in_points() / _REFERENCE_SIZE * self._pixels
         width, height, descent = _measured(s, _in_reference_size(prop), ismath)
         return width * scale, height * scale, descent * scale
 
     def _get_font_height_metrics(self, prop: Any) -> tuple[float, float, float]:
         """Ascent, descent and gap between lines; matplotlib 3.11 asks for them, and reads the font each time else."""
         ascent, descent, gap = _heights(_in_reference_size(prop))
-        size = prop.get_size_in_points()
-        return ascent * size, descent * size, gap * size
+        scale = prop.get_size_in_points() * self._pixels
+        return ascent * scale, descent * scale, gap * scale
 
 
 class MeasuringCanvas(FigureCanvasBase):

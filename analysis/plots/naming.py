@@ -94,8 +94,9 @@ def add_legend(figure: Figure, names: Sequence[str], looks: Mapping[str, Look]) 
     fontsize = _legend_font(names)
     columns = legend_columns(names, looks, figure.get_figwidth())
     rows = math.ceil(len(names) / columns)
-    below = legend_height(names, looks, figure.get_figwidth()) / figure.get_figheight()
-    cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(rect=(0.0, 0.0, 1.0, 1.0 - below))
+    height = (2 * _LEGEND_EDGE + (0.4 + _LEGEND_ROW * rows) * fontsize) / POINTS_PER_INCH
+    engine = cast("ConstrainedLayoutEngine", figure.get_layout_engine())
+    engine.set(rect=(0.0, 0.0, 1.0, 1.0 - height / figure.get_figheight()))
     corner = _points(figure) + ScaledTranslation(0, 1, cast("Affine2D", figure.transFigure))
     x = _LEGEND_EDGE + 0.4 * fontsize
     for first in range(0, len(names), rows):

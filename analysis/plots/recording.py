@@ -24,10 +24,10 @@ class Recording(Measuring):
     """
 
     def __init__(self, figure: Figure) -> None:
+        figure.set(dpi=POINTS_PER_INCH)
         super().__init__(figure)
         self.depends_on_pixels = False
         self._calls: list[Callable[[_Target], None]] = []
-        figure.set(dpi=POINTS_PER_INCH)
         figure.patch.set_visible(False)
         figure.draw(self)
         figure.patch.set_visible(True)

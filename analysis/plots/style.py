@@ -16,7 +16,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from optathlon.analysis.plots.labels import labels
-from optathlon.analysis.plots.measuring import POINTS_PER_INCH, MeasuringCanvas
+from optathlon.analysis.plots.measuring import MeasuringCanvas
 
 INK = "#1d1e20"
 """Text and axes; the report recolours it for dark screens."""
@@ -207,6 +207,6 @@ def figure_of(axes: Axes) -> Figure:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that lays itself out; it belongs to no window system."""
-    figure = Figure(figsize=(width, height), dpi=POINTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     MeasuringCanvas(figure)
     return figure

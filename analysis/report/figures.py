@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from optathlon.analysis.csv_file import write_csv
-from optathlon.analysis.plots.fonts import shared_fonts
+from optathlon.analysis.plots.fonts import shared_fonts, shared_text
 from optathlon.analysis.plots.naming import lay_out
 from optathlon.analysis.plots.pixels import OutlineCanvas
 from optathlon.analysis.plots.recording import Recording
@@ -148,7 +148,7 @@ def _rendered(shown: ReportFigure, name: Format) -> bytes:
     """The figure in one format."""
     figure, buffer = shown.figure, io.BytesIO()
     salt: dict[Any, Any] = {"svg.hashsalt": shown.name}
-    with style(), mpl.rc_context(salt):
+    with style(), shared_text(), mpl.rc_context(salt):
         recording = shown.recording
         figure.set(dpi=_PIXELS_PER_INCH, facecolor="white" if name == "png" else "none")
         with nullcontext() if recording.depends_on_pixels else recording.instead_of(figure):
