@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
@@ -20,13 +20,15 @@ class OutlineCanvas(FigureCanvasAgg):
 
     def get_renderer(self) -> RendererAgg:
         """A new one, for the figure in its present size."""
-        self.renderer = _Outlines(*self.figure.bbox.size, self.figure.dpi)
-        return self.renderer
+        renderer: RendererAgg = cast(Any, _Outlines)(*self.figure.bbox.size, self.figure.dpi)
+        self.renderer = renderer
+        return renderer
 
     def print_opaque_png(self, file: Any) -> None:
         """Draw the figure, which covers its canvas, and write it without an alpha channel."""
-        self.draw()
-        seen = Image.fromarray(np.asarray(self.buffer_rgba())).convert("RGB")
+        canvas = cast(Any, self)
+        canvas.draw()
+        seen = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         dots = self.figure.dpi
         seen.save(file, format="png", dpi=(dots, dots), compress_level=_COMPRESSION)
 
@@ -35,12 +37,13 @@ class _Outlines(RendererAgg):
     def draw_text(
         self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
     ) -> None:
-        size = self.points_to_pixels(prop.get_size_in_points())
+        itself = cast(Any, self)
+        size = itself.points_to_pixels(prop.get_size_in_points())
         place = Affine2D().scale(size).rotate_deg(angle).translate(x, self.height - y)
         outline = self.new_gc()
         outline.copy_properties(gc)
         outline.set_linewidth(0.0)
-        self.draw_path(outline, _outline(s, _in_unit_size(prop), ismath), place, gc.get_rgb())
+        itself.draw_path(outline, _outline(s, _in_unit_size(prop), ismath), place, gc.get_rgb())
 
 
 def _in_unit_size(prop: Any) -> Any:
