@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,6 +52,16 @@ def _draw(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     for name, row in table.iterrows():
         look = looks[str(name)]
         x = row["seconds"]
-        axes.plot((x, x), (row["low"], row["high"]), color=look.color, linewidth=1.6, alpha=0.4, gid=look.gid)
-        axes.plot(x, row["estimate"], color=look.color, marker=look.marker, markersize=6.0, gid=look.gid)
+        axes.plot(
+            (x, x, np.nan, x),
+            (row["low"], row["high"], np.nan, row["estimate"]),
+            color=(look.color, 0.4),
+            linewidth=1.6,
+            marker=look.marker,
+            markersize=6.0,
+            markerfacecolor=look.color,
+            markeredgecolor=look.color,
+            markevery=[3],
+            gid=look.gid,
+        )
     set_scale(axes, "x", "log")

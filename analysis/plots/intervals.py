@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,16 +34,14 @@ def plot_intervals(
     order = foremost(first, best)
     with style():
         figure = new_figure(width, rows_height(len(order)) + 0.8)
-        for axes, (title, table) in zip(
-            figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
-        ):
+        for axes, (title, table) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
             _draw(axes, table.loc[order], looks)
             axes.set_title(title)
             axes.locator_params(axis="x", nbins=max(3, int(1.4 * width / len(panels))))
         name_rows(figure.axes[0], order, looks)
         for axes in figure.axes[1:]:
             axes.spines["left"].set_visible(False)
-            axes.grid(visible=False, axis="y")
+            axes.set(yticks=[], ylim=figure.axes[0].get_ylim())
         figure.supxlabel(f"{best} is best{cut_note(len(first))}", fontsize=8.5, color=QUIET)
     return figure
 
@@ -50,5 +49,15 @@ def plot_intervals(
 def _draw(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     for y, (name, row) in enumerate(table.iterrows()):
         look = looks[str(name)]
-        axes.plot((row["low"], row["high"]), (y, y), color=look.color, linewidth=2.2, alpha=0.6, gid=look.gid)
-        axes.plot(row["estimate"], y, color=look.color, marker=look.marker, markersize=5.0, gid=look.gid)
+        axes.plot(
+            (row["low"], row["high"], np.nan, row["estimate"]),
+            (y, y, np.nan, y),
+            color=(look.color, 0.6),
+            linewidth=2.2,
+            marker=look.marker,
+            markersize=5.0,
+            markerfacecolor=look.color,
+            markeredgecolor=look.color,
+            markevery=[3],
+            gid=look.gid,
+        )

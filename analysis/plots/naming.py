@@ -10,14 +10,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform, blended_transform_factory
 
 from optathlon.analysis.plots.labels import columns
+from optathlon.analysis.plots.measuring import POINTS_PER_INCH
 from optathlon.analysis.plots.style import INK, Look, figure_of, spread
 
 _LABEL_GAP = 1.4
 """The distance of labels at the end of lines, by the size of their font."""
+
+_LEGEND_ROW = 1.35
+"""The distance of rows of a legend, by the size of its font."""
+_LEGEND_EDGE = 3.0
+"""Points between a legend and the edge of the figure."""
 
 _MANY_ROWS = 20
 
@@ -47,7 +54,7 @@ def label_ends(
     """
     figure = figure_of(axes)
     lay_out(figure)
-    points = axes.bbox.height * 72 / figure.dpi
+    points = axes.bbox.height * POINTS_PER_INCH / figure.dpi
     inside = ends.clip(*sorted(axes.get_ylim()))
     across = [(axes.get_xlim()[0], value) for value in inside]
     heights = axes.transAxes.inverted().transform(axes.transData.transform(across))[:, 1]
@@ -71,26 +78,40 @@ def label_ends(
 def _beside(axes: Axes) -> Transform:
     """Coordinates: points to the right of the axes, and the share of their height."""
     edge = ScaledTranslation(1, 0, cast("Affine2D", axes.transAxes))
-    points = Affine2D().scale(1 / 72) + figure_of(axes).dpi_scale_trans
-    return blended_transform_factory(points + edge, axes.transAxes)
+    return blended_transform_factory(_points(figure_of(axes)) + edge, axes.transAxes)
+
+
+def _points(figure: Figure) -> Transform:
+    return Affine2D().scale(1 / POINTS_PER_INCH) + figure.dpi_scale_trans
 
 
 def add_legend(figure: Figure, names: Sequence[str], looks: Mapping[str, Look]) -> None:
-    """A legend above the figure, in the order of `names`, down the columns."""
-    handles = [handle(looks[name]) for name in names]
-    legend = figure.legend(
-        handles,
-        [looks[name].label for name in names],
-        loc="outside upper left",
-        ncols=legend_columns(names, looks, figure.get_figwidth()),
-        fontsize=_legend_font(names),
-        columnspacing=1.2,
-        labelspacing=0.35,
-    )
-    for name, line, text in zip(names, legend.legend_handles, legend.get_texts(), strict=True):
-        if line is not None:
-            line.set_gid(looks[name].gid)
-        text.set_gid(looks[name].gid)
+    """A legend above all else in the figure, in the order of `names`, down the columns.
+
+    Matplotlib's own legend packs boxes in boxes, each measured several times: with 60 names it takes longer than their
+    curves.
+    """
+    fontsize = _legend_font(names)
+    columns = legend_columns(names, looks, figure.get_figwidth())
+    rows = math.ceil(len(names) / columns)
+    height = (2 * _LEGEND_EDGE + (0.4 + _LEGEND_ROW * rows) * fontsize) / POINTS_PER_INCH
+    engine = cast("ConstrainedLayoutEngine", figure.get_layout_engine())
+    engine.set(rect=(0.0, 0.0, 1.0, 1.0 - height / figure.get_figheight()))
+    corner = _points(figure) + ScaledTranslation(0, 1, cast("Affine2D", figure.transFigure))
+    x = _LEGEND_EDGE + 0.4 * fontsize
+    for first in range(0, len(names), rows):
+        texts = []
+        for row, name in enumerate(names[first : first + rows]):
+            y = -_LEGEND_EDGE - (1.2 + _LEGEND_ROW * row) * fontsize
+            look = looks[name]
+            line = handle(look, (x, x + fontsize, x + 2 * fontsize), y + 0.35 * fontsize)
+            line.set(transform=corner, gid=look.gid)
+            figure.add_artist(line)
+            texts.append(
+                figure.text(x + 2.8 * fontsize, y, look.label, fontsize=fontsize, transform=corner, gid=look.gid)
+            )
+        widest = max(text.get_window_extent().width for text in texts) * POINTS_PER_INCH / figure.dpi
+        x += widest + 4 * fontsize
 
 
 def legend_height(names: Sequence[str], looks: Mapping[str, Look], width: float) -> float:
@@ -109,9 +130,9 @@ def longest_label(names: Iterable[str], looks: Mapping[str, Look]) -> int:
     return max((columns(looks[name].label) for name in names), default=0)
 
 
-def handle(look: Look) -> Line2D:
-    """A piece of an optimizer's line, for a legend."""
-    return Line2D([], [], color=look.color, linestyle=look.line, marker=look.marker)
+def handle(look: Look, x: tuple[float, float, float], y: float) -> Line2D:
+    """A piece of an optimizer's line, with a marker at the middle x, for a legend."""
+    return Line2D(x, (y, y, y), color=look.color, linestyle=look.line, marker=look.marker, markevery=[1])
 
 
 def name_rows(axes: Axes, names: Sequence[str], looks: Mapping[str, Look]) -> None:

@@ -10,10 +10,10 @@ from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D, TransformedBbox, TransformedPath
 
-_POINTS_PER_INCH = 72
+from optathlon.analysis.plots.measuring import POINTS_PER_INCH, Measuring
 
 
-class Recording(RendererBase):
+class Recording(Measuring):
     """All but the background of what a figure draws, measured in points.
 
     Attributes
@@ -24,11 +24,10 @@ class Recording(RendererBase):
     """
 
     def __init__(self, figure: Figure) -> None:
-        super().__init__()
+        figure.set(dpi=POINTS_PER_INCH)
+        super().__init__(figure)
         self.depends_on_pixels = False
-        self._size = figure.get_size_inches() * _POINTS_PER_INCH
         self._calls: list[Callable[[_Target], None]] = []
-        figure.set(dpi=_POINTS_PER_INCH)
         figure.patch.set_visible(False)
         figure.draw(self)
         figure.patch.set_visible(True)
@@ -48,14 +47,6 @@ class Recording(RendererBase):
             yield
         finally:
             del vars(figure)["draw"]
-
-    def get_canvas_width_height(self) -> tuple[float, float]:
-        """In points."""
-        return float(self._size[0]), float(self._size[1])
-
-    def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
-        """Of a line of text, as in SVG."""
-        return self._text2path.get_text_width_height_descent(s, prop, ismath)
 
     def open_group(self, s: str, gid: str | None = None) -> None:
         """Record the beginning of a group."""

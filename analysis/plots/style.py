@@ -11,12 +11,12 @@ from typing import Any, Literal, cast
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from optathlon.analysis.plots.labels import labels
+from optathlon.analysis.plots.measuring import MeasuringCanvas
 
 INK = "#1d1e20"
 """Text and axes; the report recolours it for dark screens."""
@@ -208,5 +208,5 @@ def figure_of(axes: Axes) -> Figure:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, that lays itself out; it belongs to no window system."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)  # measures text without drawing the figure
+    MeasuringCanvas(figure)
     return figure

@@ -148,13 +148,14 @@ def test_intervals_have_the_best_on_top(best: Best, expected: list[str]) -> None
     table = intervals(["c", "a", "b"]).assign(estimate=[3.0, 1.0, 2.0])
     axes = plot_intervals({"t": table}, looks(["a", "b", "c"]), best=best).axes[0]
     assert rows_from_the_top(axes) == expected
-    rows = {str(text.get_text()): tick for text, tick in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
-    drawn = {(tuple(line.get_xdata()), line.get_ydata()[0]) for line in axes.lines}
-    assert drawn == {
-        point
-        for name, row in table.iterrows()
-        for point in (((row["low"], row["high"]), rows[str(name)]), ((row["estimate"],), rows[str(name)]))
-    }
+    rows_of_y = {y: text.get_text() for text, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
+    drawn = {rows_of_y[line.get_ydata()[0]]: line for line in axes.lines}
+    assert drawn.keys() == {*table.index}
+    for name, row in table.iterrows():
+        low, high, gap, marked = drawn[name].get_xdata()
+        assert [low, high, marked] == row[["low", "high", "estimate"]].tolist()
+        assert np.isnan(gap)
+        assert drawn[name].get_markevery() == [3]
 
 
 def test_a_matrix_shows_the_row_against_the_column() -> None:
