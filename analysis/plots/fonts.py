@@ -1,4 +1,4 @@
-"""What figures share of fonts: the part that PDF files hold, and where the letters of a text stand."""
+"""The fonts inside PDF files: what most figures use of a font is cut out of it once, not for each figure again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 from fontTools.ttLib import TTFont
 from matplotlib.backends import _backend_pdf_ps
 from matplotlib.font_manager import get_font
-from matplotlib.textpath import TextToPath, text_to_path
 
 _COMMON = string.ascii_letters + string.digits + string.punctuation + " ×±·–—−…≤≥ατ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ﬀﬁﬂﬃﬄ"
 """Characters (and ligatures) in every PDF, used or not, so that its bytes don't depend on the figures before it."""
@@ -36,40 +35,6 @@ def shared_fonts() -> Iterator[None]:
         yield
     finally:
         vars(_backend_pdf_ps)["get_glyphs_subset"] = _cut
-
-
-class _SharedText(TextToPath):
-    """Outlines of text that is laid out once."""
-
-    def get_glyphs_with_font(
-        self, font: Any, s: str, glyph_map: Any = None, return_new_glyphs_only: Any = False, **how: Any
-    ) -> Any:
-        """The same as the method that it replaces."""
-        known = {} if glyph_map is None else glyph_map
-        places, outlines, boxes = _laid_out(self, font, s, tuple(how.items()))
-        new = {glyph: outline for glyph, outline in outlines.items() if glyph not in known}
-        if return_new_glyphs_only:
-            return places, new, boxes
-        known.update(new)
-        return places, known, boxes
-
-
-_TEXT = _SharedText()
-
-
-@contextmanager
-def shared_text() -> Iterator[None]:
-    """Lay out each text once for all SVG and PNG files, inside a `with` block; matplotlib has one instance for all."""
-    vars(text_to_path)["get_glyphs_with_font"] = _TEXT.get_glyphs_with_font
-    try:
-        yield
-    finally:
-        del vars(text_to_path)["get_glyphs_with_font"]
-
-
-@cache
-def _laid_out(texts: _SharedText, font: Any, text: str, how: Any) -> Any:
-    return super(_SharedText, texts).get_glyphs_with_font(font, text, **dict(how))
 
 
 def _shared(font: Any, glyphs: Collection[int]) -> AbstractContextManager[Any]:

@@ -19,7 +19,7 @@ from optathlon.analysis.report.changes import Changes
 from optathlon.analysis.report.charts import OPTION_WIDTH, Chart, cuts, shared_controls
 from optathlon.analysis.report.contents import Contents, Entry, link_to
 from optathlon.analysis.report.downloads import Download, download
-from optathlon.analysis.report.figures import save, save_table
+from optathlon.analysis.report.figures import SCALABLE, Format, save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.paper.document import write_document
 from optathlon.analysis.report.reader_tables import ChosenColumns
@@ -55,6 +55,7 @@ def write_report(
     focus: str | None = None,
     changes: Changes | None = None,
     columns: ChosenColumns | None = None,
+    formats: Sequence[Format] = SCALABLE,
     remarks: Sequence[str] = (),
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
@@ -82,6 +83,8 @@ def write_report(
         What changed from some of these results to the others, which then comes first.
     columns:
         Columns of the tables for readers, where they aren't those that are shown by default.
+    formats:
+        Of the figures' files: `"svg"`, `"pdf"`, `"png"`.
     remarks:
         Sentences on where these results come from, for its head.
 
@@ -100,7 +103,7 @@ def write_report(
         changes=changes,
         remarks=remarks,
     )
-    return write_page(page, out_dir, title=title, columns=columns)
+    return write_page(page, out_dir, title=title, columns=columns, formats=formats)
 
 
 def write_page(
@@ -109,9 +112,10 @@ def write_page(
     *,
     title: str | None = None,
     columns: ChosenColumns | None = None,
+    formats: Sequence[Format] = SCALABLE,
     tell: Tell = silent,
 ) -> Path:
-    """Write a page and its files, as `write_report` does."""
+    """Write a page and its files, as `write_report` does, with each figure in these formats."""
     chosen = columns or ChosenColumns()
     out = Path(out_dir)
     folder = out / "figures"
@@ -119,7 +123,7 @@ def write_page(
     _remove_earlier(folder)
     kept = {*folder.iterdir()}
     sections = steps("figures and tables", page.sections, tell)
-    downloads = {section: [*_saved(section, folder, chosen)] for section in sections}
+    downloads = {section: [*_saved(section, folder, chosen, formats)] for section in sections}
     links = [link for saved in downloads.values() for link in saved]
     write_document(page.data, [Path(link.files["LaTeX"]).stem for link in links if "LaTeX" in link.files], folder)
     written = sorted(path.name for path in folder.iterdir() if path not in kept)
@@ -130,11 +134,11 @@ def write_page(
     return path
 
 
-def _saved(section: Section, folder: Path, chosen: ChosenColumns) -> Iterator[Download]:
+def _saved(section: Section, folder: Path, chosen: ChosenColumns, formats: Sequence[Format]) -> Iterator[Download]:
     """What a section has for files, once these are written."""
     marks = section.marks()
     for figure in section.figures():
-        save(figure, folder)
+        save(figure, folder, formats)
         yield download(figure.caption, figure.name, folder)
     for name, table in section.tables():
         save_table(name, table, folder, columns=chosen.of(name), marks=marks.get(name, NO_MARKS))

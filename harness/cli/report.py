@@ -95,10 +95,12 @@ def report(
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
+    png: Annotated[bool, typer.Option("--png", help="Write figures as PNG, too.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Write one self-contained HTML page, its figures as SVG, PDF and PNG, its tables as CSV, LaTeX and Markdown."""
+    """Write one self-contained HTML page, its figures as SVG and PDF, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import make_page, write_page
+    from optathlon.analysis.report.figures import FORMATS, SCALABLE
     from optathlon.analysis.report.reader_tables import ChosenColumns
     from optathlon.cli.steps import StepsDisplay
 
@@ -129,7 +131,9 @@ def report(
             tell=tell,
         )
         part = part_of(optimizers or (), tasks or ())
-        path = write_page(page, out or beside(results, f"report{part}"), title=title, columns=chosen, tell=tell)
+        target = out or beside(results, f"report{part}")
+        formats = FORMATS if png else SCALABLE
+        path = write_page(page, target, title=title, columns=chosen, formats=formats, tell=tell)
     for sentence in (*page.findings, *page.caveats):
         show(_plain(sentence), end="\n\n")
     what = "the report of a part of the results" if part else "the report"

@@ -146,7 +146,7 @@ def _interval(value: float, low: float, high: float) -> str:
 def _write(found: Representativeness, folder: Path) -> None:
     import pandas as pd
 
-    from optathlon.analysis.report.figures import ReportFigure, save, save_table
+    from optathlon.analysis.report.figures import FORMATS, ReportFigure, save, save_table
     from optathlon.subsets.plots import plot_agreement
 
     save_table("methods", found.table, folder)
@@ -157,4 +157,4 @@ def _write(found: Representativeness, folder: Path) -> None:
     if found.by_size is not None:
         data = found.by_size.measures
         figure = plot_agreement(data, threshold=found.threshold, smallest=found.smallest, parts=found.agreements)
-        save(ReportFigure("by_size", "Agreement of subsets with all tasks, by size", figure, data), folder)
+        save(ReportFigure("by_size", "Agreement of subsets with all tasks, by size", figure, data), folder, FORMATS)

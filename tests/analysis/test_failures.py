@@ -13,7 +13,7 @@ from simulation import TASKS, SimulatedOptimizer, simulate, together
 from optathlon.analysis.analysis import Analysis
 from optathlon.analysis.report.groups import Group
 from optathlon.analysis.report.sections.aggregates import summaries
-from optathlon.analysis.report.sections.pairwise import pairs
+from optathlon.analysis.report.sections.pairwise import effects_of_pairs, pairs
 from optathlon.analysis.report.sections.profiles import profiles
 from optathlon.analysis.report.sections.robustness import rankings
 from optathlon.analysis.report.sections.runtimes import distribution
@@ -76,7 +76,7 @@ def test_failing_never_pays(analysis: Analysis) -> None:
     (result,) = analysis.comparisons
     assert result.comparison.optimizers == ["a", "b", "c"]
     group = Group(analysis, result.comparison)
-    pair = pairs(group).loc[("a", "b")]
+    pair = pairs(group, effects_of_pairs(group)).loc[("a", "b")]
     assert result.standings.loc["b", "mean_rank"] > result.standings.loc["a", "mean_rank"]
     for curve in analysis.curves.all(result.comparison):
         slack = 0.05 if curve.axis.name == "tokens" else 1e-9  # what failed trials don't report is estimated
@@ -102,7 +102,8 @@ def test_failing_most_of_the_time_is_worse_than_being_bad(tmp_path: Path) -> Non
     table.to_csv(tmp_path / "t.csv", index=False)
     analysis = Analysis(load_table(tmp_path / "t.csv"))
     (result,) = analysis.comparisons
-    pair = pairs(Group(analysis, result.comparison)).loc[("crashy", "poor")]
+    group = Group(analysis, result.comparison)
+    pair = pairs(group, effects_of_pairs(group)).loc[("crashy", "poor")]
     assert result.standings.index[0] == "poor"
     assert pair["improvement"] == pair["a12"] == 0.25
     assert pair["bayes_better"] < 0.05

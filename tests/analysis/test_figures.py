@@ -46,8 +46,8 @@ SAVE_ELSEWHERE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_figures import example, save
-save(example(), Path(sys.argv[2]))
+from test_figures import FORMATS, example, save
+save(example(), Path(sys.argv[2]), FORMATS)
 """
 
 
@@ -72,7 +72,7 @@ def test_a_format_does_not_depend_on_what_was_saved_before(kind: Format, tmp_pat
 
 
 def test_formats_are_what_they_say(tmp_path: Path) -> None:
-    save(example(), tmp_path)
+    save(example(), tmp_path, FORMATS)
     pdf = (tmp_path / "curve.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf

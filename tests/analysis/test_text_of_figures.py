@@ -1,21 +1,15 @@
-"""Text is measured, laid out and drawn as matplotlib does it, only fewer times."""
+"""Text is measured as matplotlib does it, only fewer times."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.textpath import TextToPath, text_to_path
-from PIL import Image
+from matplotlib.textpath import TextToPath
 
-from optathlon.analysis.plots.fonts import shared_text
 from optathlon.analysis.plots.measuring import Measuring
-from optathlon.analysis.plots.pixels import OutlineCanvas
 from optathlon.analysis.plots.style import style
 
 TEXTS = ["flaml-cfo", "two\nlines, gq", "10⁻⁵ é Ŵ", "."]
@@ -30,10 +24,10 @@ class _Unhelped(Measuring):
         return super().__getattribute__(name)
 
 
-def written(text: str, size: float = 9.0, angle: float = 0.0) -> tuple[Figure, Text]:
+def written(text: str, size: float = 9.0) -> tuple[Figure, Text]:
     with style():
         figure = Figure((2.0, 1.0), dpi=200)
-        return figure, figure.text(0.3, 0.4, text, fontsize=size, rotation=angle)
+        return figure, figure.text(0.3, 0.4, text, fontsize=size)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -47,37 +41,3 @@ def test_text_is_as_high_as_without_help_and_as_wide_as_its_layout(text: str, si
     font = FontProperties(family="DejaVu Sans", size=size)
     widths = [TextToPath().get_text_width_height_descent(line, font, False)[0] for line in text.split("\n")]
     assert box.width == pytest.approx(max(widths) * dpi / 72)
-
-
-@pytest.mark.parametrize("text", TEXTS[::2])
-def test_shared_text_has_the_same_places_and_outlines(text: str) -> None:
-    font = text_to_path._get_font(FontProperties(family="DejaVu Sans"))
-    places, outlines, _ = text_to_path.get_glyphs_with_font(font, text)
-    known = next(iter(outlines))
-    for _ in range(2):
-        with shared_text():
-            again, new, _ = text_to_path.get_glyphs_with_font(font, text, {known: None}, return_new_glyphs_only=True)
-        assert again == places
-        assert new.keys() == outlines.keys() - {known}
-        assert all(np.array_equal(new[glyph][0], outlines[glyph][0]) for glyph in new)
-    assert "get_glyphs_with_font" not in vars(text_to_path)
-
-
-@pytest.mark.parametrize("angle", [0.0, 40.0, 90.0])
-def test_outlines_cover_what_text_covers(angle: float) -> None:
-    figure, _ = written("Optathlon 0.85", 12.0, angle)
-    figure.set(facecolor="white")
-    with style():
-        hinted = FigureCanvasAgg(figure)
-        hinted.draw()
-        expected = 255 - np.asarray(hinted.buffer_rgba())[:, :, 0].astype(float)
-        file = io.BytesIO()
-        OutlineCanvas(figure).print_opaque_png(file)
-    image = Image.open(file)
-    assert image.mode == "RGB"
-    seen = 255 - np.asarray(image)[:, :, 0].astype(float)
-    assert seen.sum() == pytest.approx(expected.sum(), rel=0.1)
-    for axis in (0, 1):
-        places = np.arange(seen.shape[1 - axis])
-        middle = (seen.sum(axis=axis) * places).sum() / seen.sum()
-        assert middle == pytest.approx((expected.sum(axis=axis) * places).sum() / expected.sum(), abs=3)
