@@ -67,7 +67,7 @@ def _measured(text: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
 @cache
 def _heights(prop: Any) -> tuple[float, float, float]:
     """By the size of the font."""
-    font = get_font(findfont(prop))
+    font: Any = get_font(findfont(prop))
     units = font.get_sfnt_table("head")["unitsPerEm"]
     table = font.get_sfnt_table("OS/2")
     return table["sTypoAscender"] / units, -table["sTypoDescender"] / units, table["sTypoLineGap"] / units

@@ -39,7 +39,8 @@ def verified_answers(results: Results, trajectories: pd.DataFrame) -> pd.DataFra
     wrong = chosen[sides].astype(float).bfill(axis="columns").iloc[:, 0]
     told = chosen[["run", "trial", *_INDEX]].astype(dict.fromkeys(["run", *_INDEX], str)).assign(right=1.0 - wrong)
     final = final_incumbents(trajectories)[["run", "trial"]].merge(told, on=["run", "trial"])
-    return final.dropna(subset="right").groupby(_INDEX)["right"].agg(right="mean", runs="size")
+    shares = final.dropna(subset="right").groupby(_INDEX)["right"]
+    return pd.DataFrame({"right": shares.mean(), "runs": shares.size()})
 
 
 def _is_judged(task: pd.Series) -> bool:

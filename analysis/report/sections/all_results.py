@@ -149,10 +149,11 @@ def _misled(verified: pd.DataFrame, analysis: Analysis) -> Iterator[Markup]:
     """Where the best results are of an optimizer whose answers are right less often than another's."""
     medians, tasks = analysis.final_values["median"], analysis.results.tasks
     misled = []
-    for task, right in verified["right"].groupby(level="task"):
-        results = medians.xs(task, level="task").reindex(right.index.get_level_values("optimizer"))
-        best = results.idxmax() if is_maximised(row_of(tasks, str(task))) else results.idxmin()
-        if right.max() - right.loc[task, best] >= _FEWER:
+    for task in verified.index.unique("task"):
+        right = verified["right"].xs(task, level="task")
+        results = medians.xs(task, level="task").reindex(right.index).dropna()
+        ordered = results.sort_values(ascending=not is_maximised(row_of(tasks, str(task))), kind="stable")
+        if len(ordered) and right.max() - right[str(ordered.index[0])] >= _FEWER:
             misled.append(str(task))
     if misled:
         text = Markup(
