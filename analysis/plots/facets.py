@@ -13,6 +13,9 @@ from optathlon.analysis.plots.foremost import cut_note, foremost
 from optathlon.analysis.plots.naming import add_legend, legend_height
 from optathlon.analysis.plots.style import QUIET, WIDE, Best, Look, new_figure, style
 
+_MOST = 20
+"""A small panel with more curves is a tangle."""
+
 
 def plot_facets(
     groups: Mapping[str, pd.DataFrame],
@@ -23,7 +26,9 @@ def plot_facets(
     y_title: str,
     best: Best,
 ) -> Figure:
-    """Small multiples: one panel per group of tasks, with a shared legend, the best end on average first.
+    """Small multiples: one panel per group of tasks, with a shared legend.
+
+    Of more than 20 optimizers those with the best ends on average are drawn, and the figure says so.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ def plot_facets(
     rows = math.ceil(len(groups) / columns)
     ends = pd.concat([bands.iloc[:, 0].groupby(level="optimizer").last() for bands in groups.values()])
     mean = ends.groupby(level="optimizer").mean()
-    shown = sorted(foremost(mean, best))
+    shown = sorted(foremost(mean, best, most=_MOST))
     with style():
         figure = new_figure(WIDE, 2.3 * rows + legend_height(shown, looks, WIDE) + 0.3)
         panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
@@ -53,7 +58,7 @@ def plot_facets(
             axes.set_visible(False)
         for axes in panels[max(0, len(groups) - columns) : len(groups)]:
             axes.tick_params(labelbottom=True)
-        figure.supxlabel(x_title + cut_note(len(mean)), fontsize=8.5, color=QUIET)
+        figure.supxlabel(x_title + cut_note(len(mean), most=_MOST), fontsize=8.5, color=QUIET)
         figure.supylabel(y_title, fontsize=8.5, color=QUIET)
         add_legend(figure, shown, looks)
     return figure

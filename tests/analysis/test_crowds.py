@@ -58,15 +58,20 @@ def critical_difference(skill: pd.Series) -> Figure:
     return plot_critical_difference(wilcoxon_of_scores(scores), looks(skill.index))
 
 
+IN_PANELS = 20
+
 FIGURES: dict[str, Callable[[pd.Series], Figure]] = {
     "curves": curves("low"),
     "ranks": lambda skill: plot_ranks(bands(skill), looks(skill.index)),
-    "facets": lambda skill: plot_rank_facets({"a": bands(skill), "b": bands(skill)}, looks(skill.index)),
     "intervals": intervals,
     "overhead": overhead,
     "sensitivity": sensitivity,
     "critical difference": critical_difference,
 }
+
+
+def facets(skill: pd.Series) -> Figure:
+    return plot_rank_facets({"a": bands(skill), "b": bands(skill)}, looks(skill.index))
 
 
 def texts(figure: Figure) -> list[str]:
@@ -90,6 +95,15 @@ def test_up_to_sixty_are_all_drawn(draw: Callable[[pd.Series], Figure]) -> None:
     figure = draw(few)
     assert named(figure) == set(few.index)
     assert not any(" of 60" in text for text in texts(figure))
+
+
+def test_small_panels_show_fewer() -> None:
+    figure = facets(SKILL)
+    assert named(figure) == set(SKILL[SKILL <= IN_PANELS].index)
+    assert any("the best 20 of 75" in text for text in texts(figure))
+    few = SKILL[SKILL <= IN_PANELS]
+    assert named(facets(few)) == set(few.index)
+    assert not any(" of 20" in text for text in texts(facets(few)))
 
 
 def test_the_best_are_the_highest_where_high_is_best() -> None:
