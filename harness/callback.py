@@ -122,6 +122,10 @@ def _run(minimize: Minimize, calls: SimpleQueue[Any], answers: SimpleQueue[Answe
     calls.put(end)
 
 
+_ROUNDING = 1e-12
+"""Libraries shift and scale points, which rounds: one that is beyond a bound by no more is on it."""
+
+
 class CubeLoop:
     """A library's loop over points of the unit cube, as an optimizer asks and is told.
 
@@ -159,9 +163,9 @@ class CubeLoop:
         if self._end is not None:
             raise self._end
         point = self._callback.point
-        if not ((point >= 0) & (point <= 1)).all():
+        if not ((point >= -_ROUNDING) & (point <= 1 + _ROUNDING)).all():
             raise OptathlonError(f"the library left the bounds [0, 1]: {point.tolist()}")
-        return Trial(self._cube.decode(point[np.newaxis])[0])
+        return Trial(self._cube.decode(point.clip(0.0, 1.0)[np.newaxis])[0])
 
     def tell(self, result: Result) -> None:
         """Give the library the result there, and let it go on to its next point."""
