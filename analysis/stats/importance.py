@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from optathlon.analysis.stats.encoding import Encoded, encoded
-from optathlon.analysis.stats.midranks import midranks
 from optathlon.errors import MissingDependency
 
 _FOLDS = 3
@@ -69,7 +69,7 @@ def hyperparameter_importance(
         score, rises = np.nan, np.full((1, len(known.names)), np.nan)
     else:
         fold = rng.permutation(len(configs)) % _FOLDS
-        score, rises = _cross_validated(known, midranks(losses) / len(losses), fold, rng)
+        score, rises = _cross_validated(known, rankdata(losses) / len(losses), fold, rng)
     columns = {"importance": rises.mean(axis=0), "std": rises.std(axis=0), "score": score}
     table = pd.DataFrame(columns | {"configurations": len(configs)}, known.names)
     return table.rename_axis("hyperparameter").sort_values("importance", ascending=False, kind="stable")

@@ -7,12 +7,10 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr
+from scipy.special import ndtr
+from scipy.stats import chi2, friedmanchisquare, norm, studentized_range
 
 from optathlon.analysis.stats.significance import ALPHA, Significance, against_all, untested
-
-_WIDEST = 100.0
-"""No range of standard normal numbers gets there."""
 
 
 def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
@@ -35,7 +33,7 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
     if optimizers < 3:
         return untested(mean, tasks, "Friedman's test needs three optimizers.")
     difference = critical_difference(optimizers, tasks)
-    smallest = float(chdtrc(optimizers - 1, tasks * (optimizers - 1)))
+    smallest = float(chi2.sf(tasks * (optimizers - 1), optimizers - 1))
     if tasks < 2 or smallest >= ALPHA or difference >= optimizers - 1:
         note = (
             f"With {tasks} {'task' if tasks == 1 else 'tasks'} and {optimizers} optimizers no outcome of Nemenyi's "
@@ -62,7 +60,7 @@ def friedman_nemenyi(task_scores: pd.DataFrame) -> Significance:
 @cache
 def critical_difference(optimizers: int, tasks: int, alpha: float = ALPHA) -> float:
     """The difference of mean ranks beyond which two of `optimizers` >= 2 differ over `tasks` (Nemenyi)."""
-    quantile = _range_exceeded(alpha, optimizers) / math.sqrt(2)
+    quantile = studentized_range.ppf(1 - alpha, optimizers, np.inf) / math.sqrt(2)
     return float(quantile * math.sqrt(optimizers * (optimizers + 1) / (6 * tasks)))
 
 
@@ -82,33 +80,14 @@ def _range_exceeds(ranges: np.ndarray, count: int) -> np.ndarray:
     over the smallest number, by the trapezoidal rule, which is as good as exact for it.
     """
     smallest = np.linspace(-10, 10, 401)
-    density = np.exp(-(smallest**2) / 2) / math.sqrt(2 * math.pi)
     within = ndtr(smallest + ranges[:, None]) - ndtr(smallest)
-    chances = count * within ** (count - 1) @ density * (smallest[1] - smallest[0])
+    chances = count * within ** (count - 1) @ norm.pdf(smallest) * (smallest[1] - smallest[0])
     exceeds: np.ndarray = np.clip(1 - chances, 0.0, 1.0)
     return exceeds
 
 
-def _range_exceeded(chance: float, count: int) -> float:
-    """The range that so many standard normal numbers exceed with this chance, by bisection."""
-    low, high = 0.0, _WIDEST
-    while low < (middle := (low + high) / 2) < high:
-        if _range_exceeds(np.array([middle]), count)[0] > chance:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 def _friedman(task_scores: pd.DataFrame) -> float:
-    """The p-value, corrected for ties as by `scipy.stats.friedmanchisquare`; 1 where all tie on all tasks."""
+    """The p-value; 1 where all optimizers tie on all tasks."""
     ranked = task_scores.rank(axis=1).to_numpy()
     all_tied = bool(np.all(ranked == ranked[:, :1]))
-    if all_tied:
-        return 1.0
-    tasks, count = ranked.shape
-    sizes = np.concatenate([np.unique(row, return_counts=True)[1] for row in ranked]).astype(float)
-    untied = 1 - (sizes * (sizes**2 - 1)).sum() / (count * (count**2 - 1) * tasks)
-    squares = (ranked.sum(axis=0) ** 2).sum()
-    statistic = (12 / (count * tasks * (count + 1)) * squares - 3 * tasks * (count + 1)) / untied
-    return float(chdtrc(count - 1, statistic))
+    return 1.0 if all_tied else float(friedmanchisquare(*task_scores.to_numpy().T).pvalue)

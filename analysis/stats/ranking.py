@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from optathlon.analysis.stats.comparison import Comparison
-from optathlon.analysis.stats.midranks import midranks
 
 
 def ranks(comparison: Comparison) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def ranks(comparison: Comparison) -> pd.DataFrame:
     losses = comparison.losses
     block = losses.to_numpy().reshape(-1, len(comparison.optimizers), losses.shape[1])
     filled = np.where(np.isnan(block), np.inf, block)
-    ranked = midranks(filled.swapaxes(0, 1)).swapaxes(0, 1)
+    ranked = rankdata(filled, axis=1)
     if comparison.unpaired_tasks:
         task = losses.index.get_level_values("task")[:: len(comparison.optimizers)]
         for name in comparison.unpaired_tasks:
@@ -34,8 +34,8 @@ def _unpaired(losses: np.ndarray) -> np.ndarray:
     """Of shape (runs, optimizers, points): the mean of the ranks that a run has among any runs of the others."""
     runs, optimizers, points = losses.shape
     # the rank among all runs, less that among those of the same optimizer, counts the better runs of all others
-    among_all = midranks(losses.reshape(-1, points)).reshape(runs, optimizers, points)
-    ranked: np.ndarray = 1 + (among_all - midranks(losses)) / runs
+    among_all = rankdata(losses.reshape(-1, points), axis=0).reshape(runs, optimizers, points)
+    ranked: np.ndarray = 1 + (among_all - rankdata(losses, axis=0)) / runs
     return ranked
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-from optathlon.analysis.stats.midranks import midranks
+from scipy.stats import rankdata
 
 _GROUPS = 3
 """Numbers are cut into at most so many groups."""
@@ -95,9 +94,7 @@ def _cut(values: pd.Series) -> pd.Series:
     """Numbers in groups named by their range, e.g. `"2 to 5"`."""
     known = values.dropna()
     # the middle of the ranks that equal values share, so that these are never divided
-    group = pd.Series(
-        np.floor(_GROUPS * (midranks(known.to_numpy(dtype=float)) - 0.5) / max(len(known), 1)), index=known.index
-    )
+    group = pd.Series(np.floor(_GROUPS * (rankdata(known) - 0.5) / max(len(known), 1)), index=known.index)
     ranges = known.groupby(group).agg(["min", "max"])
     bounds = set(ranges.to_numpy().ravel())
     digits = next(digits for digits in range(3, 18) if len({_text(bound, digits) for bound in bounds}) == len(bounds))

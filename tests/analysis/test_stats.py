@@ -20,7 +20,6 @@ from optathlon.analysis import (
     trajectories,
 )
 from optathlon.analysis.stats.comparison import Comparison, by_group, without_results
-from optathlon.analysis.stats.midranks import midranks
 from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.results.frames import Results
 
@@ -43,12 +42,6 @@ def test_ranks_are_scipys(messy: Results) -> None:
         for fraction in (0.02, 0.1, 1.0):
             expected = rankdata(block[fraction].fillna(np.inf).to_numpy())
             assert found.loc[(task, seed), fraction].tolist() == expected.tolist()
-
-
-@given(st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.5, np.inf, -np.inf]), min_size=3, max_size=3), max_size=9))
-def test_midranks_are_scipys(rows: list[list[float]]) -> None:
-    values = np.array(rows).reshape(len(rows), 3, 1)
-    np.testing.assert_array_equal(midranks(values), rankdata(values, axis=0))
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -138,8 +138,10 @@ def test_a_loop_that_evaluates_nothing_is_an_error() -> None:
 
 @pytest.mark.parametrize(("point", "bound"), [(np.nextafter(1.0, 2.0), 1.0), (-1e-16, 0.0), (1.0, 1.0)])
 def test_a_point_beyond_a_bound_by_rounding_is_on_it(point: float, bound: float) -> None:
-    loop, there = (CubeLoop(SPACE, 0, lambda evaluate, seed, at=at: evaluate(np.array([at]))) for at in (point, bound))
-    assert loop.ask().config == there.ask().config
+    def asked(at: float) -> Any:
+        return CubeLoop(SPACE, 0, lambda evaluate, seed: evaluate(np.array([at]))).ask().config
+
+    assert asked(point) == asked(bound)
 
 
 @pytest.mark.parametrize("point", [[1.01], [-0.01], [float("nan")], [1.0 + 1e-9]])
