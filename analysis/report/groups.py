@@ -88,7 +88,7 @@ def once_per_block(function: Callable[[Group], Found]) -> Callable[[Group], Foun
     """The function, computed once for all groups in which the same runs are compared.
 
     Groups by type, collection, number and kind of hyperparameters often have the same tasks. What depends on more than
-    the compared runs, as the primary test does, is no such function.
+    the compared runs, as the primary test does, must not be computed so.
     """
     known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
 
