@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.packing import table_of, why_left_out
-from optathlon.archive.release import SUFFIX, WholeArchive, describe
-from optathlon.errors import storage_errors
+from optathlon.archive.release import SUFFIX, WholeArchive, archives, describe
+from optathlon.errors import UsageError, storage_errors
 from optathlon.fetching.store import checksum
 from optathlon.results.folder import ResultsFolder, write_atomically
 from optathlon.results.writer import write_shard
@@ -37,20 +37,23 @@ def pack_whole(sources: Sequence[Path], folder: Path, tables: Path) -> Iterator[
     """Write for each table an archive of the runs that the results folders have of it, with those of an earlier one.
 
     The descriptions go beside the tables. Equal runs give equal files. Raises `UsageError` where a source can't be
-    read, and `StorageError` where an archive can't be written.
+    read, and where an archive would lose runs that it is described with, as its earlier file is not in the folder, and
+    `StorageError` where it can't be written.
     """
     names = {source: _names_in(source) for source in map(ResultsFolder.open, sources)}
+    before = {one.file: one.runs for one in archives(tables)}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(set().union(*names.values())):
             having = [source for source, of_source in names.items() if name in of_source]
-            described = _pack(having, folder / f"{name}.tar", name)
+            file = f"{name}.tar"
+            described = _pack(having, folder / file, name, least=before.get(file, 0))
             write_atomically(tables / f"{name}{SUFFIX}", partial(describe, described))
             yield described
 
 
-def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> WholeArchive:
-    """Write one archive: a shard for each task, whatever the shards of the sources are."""
+def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName, *, least: int) -> WholeArchive:
+    """Write one archive, of `least` runs or more: a shard for each task, whatever the shards of the sources are."""
     with TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as work:
         having = [*_unpacked(target, Path(work) / "earlier"), *sources]
         whole = ResultsFolder.create(Path(work) / str(name))
@@ -63,6 +66,11 @@ def _pack(sources: Sequence[ResultsFolder], target: Path, name: TableName) -> Wh
             for task in tasks:
                 counts += _write_task(whole, runs, trials, task, parts)
             shutil.rmtree(parts.path)
+        if counts[0] < least:
+            raise UsageError(
+                f"{target.name} would have {counts[0]:,} runs, and is described with {least:,}: put its earlier file "
+                f"into {str(target.parent)!r}, or remove {name}{SUFFIX} to begin again"
+            )
         files = sorted(path for path in whole.path.rglob("*") if path.is_file())
         write_atomically(target, lambda file: _write_tar(file, whole.path, files))
         unpacked = sum(path.stat().st_size for path in files)

@@ -92,6 +92,19 @@ def test_packing_again_changes_nothing_and_more_runs_are_added(grid: Grid, entry
     assert (described.runs, described.trials) == (27, 27 * 8)
 
 
+def test_an_archive_does_not_lose_runs_whose_file_is_elsewhere(grid: Grid, entry: Path, tmp_path: Path) -> None:
+    tables, first, other = (tmp_path / name for name in ("tables", "first", "other"))
+    pack_incumbents([entry], tables)
+    [*pack_whole([entry], first, tables)]
+    before = contents(tables)
+    more = grid("halton")
+    with pytest.raises(UsageError, match=rf"{NAME}.tar would have 9 runs, and is described with 18: put its earlier"):
+        [*pack_whole([more], other, tables)]
+    assert contents(tables) == before and contents(other) == {}
+    [*pack_whole([entry, more], other, tables)]
+    assert [one.runs for one in archives(tables)] == [27]
+
+
 def test_an_archive_holds_a_results_folder_with_all_trials(entry: Path, tmp_path: Path) -> None:
     pack_incumbents([entry], tmp_path / "tables")
     (described,) = pack_whole([entry], tmp_path, tmp_path / "tables")
