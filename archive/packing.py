@@ -152,7 +152,8 @@ def _incumbents_table(results: Results, runs: pd.DataFrame) -> pa.Table:
 
 def _session(id: str, row: pd.Series) -> dict[str, str]:
     content = {name: value for name, value in row.items() if not (isinstance(value, float) and np.isnan(value))}
-    content["command"] = command_without_folders(content["command"])
+    if "command" in content:
+        content["command"] = command_without_folders(content["command"])
     return {"provenance": id, "content": json.dumps(content, sort_keys=True)}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from optathlon.analysis.plots.foremost import cut_note, foremost
+from optathlon.analysis.plots.intervals import draw_interval
 from optathlon.analysis.plots.naming import add_legend, legend_height
 from optathlon.analysis.plots.style import QUIET, WIDE, Look, new_figure, set_scale, style
 from optathlon.analysis.stats.efficiency import efficient
@@ -50,18 +50,6 @@ def _draw(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     front = table[efficient(table[["seconds", "estimate"]])].sort_values("seconds", kind="stable")
     axes.plot(front["seconds"], front["estimate"], drawstyle="steps-post", color=QUIET, linewidth=1.0, zorder=1)
     for name, row in table.iterrows():
-        look = looks[str(name)]
-        x = row["seconds"]
-        axes.plot(
-            (x, x, np.nan, x),
-            (row["low"], row["high"], np.nan, row["estimate"]),
-            color=(look.color, 0.4),
-            linewidth=1.6,
-            marker=look.marker,
-            markersize=6.0,
-            markerfacecolor=look.color,
-            markeredgecolor=look.color,
-            markevery=[3],
-            gid=look.gid,
-        )
+        x, y = (row["seconds"],) * 3, (row["low"], row["high"], row["estimate"])
+        draw_interval(axes, x, y, looks[str(name)], linewidth=1.6, alpha=0.4, markersize=6.0)
     set_scale(axes, "x", "log")

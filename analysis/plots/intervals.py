@@ -48,16 +48,30 @@ def plot_intervals(
 
 def _draw(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     for y, (name, row) in enumerate(table.iterrows()):
-        look = looks[str(name)]
-        axes.plot(
-            (row["low"], row["high"], np.nan, row["estimate"]),
-            (y, y, np.nan, y),
-            color=(look.color, 0.6),
-            linewidth=2.2,
-            marker=look.marker,
-            markersize=5.0,
-            markerfacecolor=look.color,
-            markeredgecolor=look.color,
-            markevery=[3],
-            gid=look.gid,
-        )
+        x = row["low"], row["high"], row["estimate"]
+        draw_interval(axes, x, (y, y, y), looks[str(name)], linewidth=2.2, alpha=0.6, markersize=5.0)
+
+
+def draw_interval(
+    axes: Axes,
+    x: tuple[float, float, float],
+    y: tuple[float, float, float],
+    look: Look,
+    *,
+    linewidth: float,
+    alpha: float,
+    markersize: float,
+) -> None:
+    """A line from the first point to the second, and a marker at the third, which is not joined to them: one artist."""
+    axes.plot(
+        (*x[:2], np.nan, x[2]),
+        (*y[:2], np.nan, y[2]),
+        color=(look.color, alpha),
+        linewidth=linewidth,
+        marker=look.marker,
+        markersize=markersize,
+        markerfacecolor=look.color,
+        markeredgecolor=look.color,
+        markevery=[3],
+        gid=look.gid,
+    )
