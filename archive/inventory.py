@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optathlon.archive.names import TableName, tasks_in
+from optathlon.archive.release import volumes_of
 from optathlon.archive.tables import read_labels
 from optathlon.results import arrow
 
@@ -20,6 +21,10 @@ class Inventory:
         How many there are, skipped runs included.
     tasks_of_part:
         How many tasks the part of the subset has.
+    missing:
+        How many runs are missing of all optimizers on all tasks of the part, with the seeds that the optimizer has.
+    whole:
+        Of how many runs the volumes have all trials.
     """
 
     runs: int
@@ -27,15 +32,23 @@ class Inventory:
     tasks: int
     seeds: int
     tasks_of_part: int
-
-    @property
-    def missing(self) -> int:
-        """How many runs are missing of all optimizers on all tasks of the part with all seeds."""
-        return self.optimizers * self.tasks_of_part * self.seeds - self.runs
+    missing: int
+    whole: int
 
 
 def inventory(folder: Path, name: TableName) -> Inventory:
     """Look at a table in a folder; `UsageError` where it is damaged."""
     runs = read_labels(folder, name, ["optimizer", "task", "seed"])
     optimizers, tasks, seeds = map(arrow.count_distinct, runs.columns)
-    return Inventory(len(runs), optimizers, tasks, seeds, len(tasks_in(name.subset, name.part)))
+    expected = len(tasks_in(name.subset, name.part))
+    pairs = runs.group_by(["optimizer", "seed"]).aggregate([])
+    whole = sum(volume.runs for volume in volumes_of(str(name), folder))
+    return Inventory(
+        runs=len(runs),
+        optimizers=optimizers,
+        tasks=tasks,
+        seeds=seeds,
+        tasks_of_part=expected,
+        missing=len(pairs) * expected - len(runs),
+        whole=min(whole, len(runs)),  # a run that was done again is in two
+    )

@@ -1,7 +1,8 @@
-"""From results folders to tables of baselines, and to archives of whole trials.
+"""From results folders to tables of baselines, and to volumes of whole trials.
 
 A pack can be repeated, killed and extended: what is there stays, what is new is added, and equal results give equal
-files. Of several rows for one run the highest attempt holds, and among equals what was there before.
+files. Of several rows for one run the highest attempt holds, and among equals what was there before. For each table,
+first the volume is there, then the table and its description together.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import pyarrow.compute as pc
 from optathlon.analysis.metrics.columns import READ_COLUMNS
 from optathlon.archive.incumbents import incumbents
 from optathlon.archive.names import TableName, parts_of_tasks
+from optathlon.archive.release import Volume, describe, volumes_of
+from optathlon.archive.staging import alone, finish, staged
 from optathlon.archive.tables import (
     KEPT_RUNS,
     SESSIONS,
@@ -27,13 +30,16 @@ from optathlon.archive.tables import (
     chosen,
     incumbents_schema,
     numbers_of,
+    read_labels,
     read_table,
     run_ids,
     table_names,
     write_table,
 )
+from optathlon.archive.whole import Attempts, attempts_at, write_volume
 from optathlon.archive.withheld import command_without_folders, text_without_folders
-from optathlon.results.folder import ResultsFolder, add_task, conformed
+from optathlon.errors import storage_errors
+from optathlon.results.folder import ResultsFolder, Rows, add_task, conformed
 from optathlon.results.frames import Results, load
 from optathlon.results.schema import TASKS
 from optathlon.running.clocks import Clock
@@ -50,35 +56,73 @@ class Packed:
     runs:
         How many runs each table has now.
     new:
-        How many of them it had not before.
+        How many of them it had not before, or of a lower attempt.
+    volumes:
+        The files with the whole trials of the new ones.
     left_out:
         How many runs of the results are in no table, by reason.
     """
 
     runs: dict[TableName, int]
     new: dict[TableName, int]
+    volumes: list[Volume]
     left_out: Counter[str]
 
 
-def pack_incumbents(sources: Sequence[Path], folder: Path) -> Packed:
-    """Add the runs of results folders to the tables in `folder`, which is made if absent.
+def pack(sources: Sequence[Path], tables: Path, whole: Path) -> Packed:
+    """Add the runs of results folders to the tables in a folder, and their trials as volumes to another one.
 
-    Runs of other than full evaluations, with several workers or on a simulated clock are left out, as are those on
-    tasks of no shipped subset.
+    Both folders are made if absent. Runs of other than full evaluations, with several workers or on a simulated clock
+    are left out, as are those on tasks of no shipped subset.
 
-    Raises `UsageError` where a source can't be read, and where a version of a task has different fingerprints.
+    Raises `UsageError` where a source can't be read, or has changed meanwhile, and where a version of a task has
+    different fingerprints; `StorageError` where something can't be written.
     """
-    new: Counter[TableName] = Counter()
+    folders = [ResultsFolder.open(source) for source in sources]
+    for made in (tables, whole):
+        with storage_errors(made):
+            made.mkdir(parents=True, exist_ok=True)
     left_out: Counter[str] = Counter()
+    new: dict[TableName, int] = {}
+    volumes: list[Volume] = []
+    with alone(tables, whole):
+        with storage_errors(tables):
+            finish(tables)
+        for name, (before, after) in sorted(_extended(folders, tables, left_out).items()):
+            added = _newer(after.runs, before)
+            new[name] = int(added.sum())
+            if added.any():
+                volumes.append(write_volume(folders, whole, name, after.runs.filter(pa.array(added))))
+                _commit(tables, name, after, volumes[-1])
+    runs = {name: len(read_labels(tables, name, ["seed"])) for name in table_names(tables)}
+    return Packed(runs, new, volumes, left_out)
+
+
+def _extended(
+    sources: Sequence[ResultsFolder], tables: Path, left_out: Counter[str]
+) -> dict[TableName, tuple[Attempts, Table]]:
+    """Of each table that the sources have runs of: the attempts that it has, and what it is with theirs."""
+    there = table_names(tables)
+    found: dict[TableName, tuple[Attempts, Table]] = {}
     for source in sources:
         for name, table in _tables_of(source, left_out):
-            known = read_table(folder, name) if name in table_names(folder) else None
-            whole = table if known is None else _merged(known, table)
-            new[name] += len(whole.runs) - (0 if known is None else len(known.runs))
-            if known is None or whole is not known:
-                write_table(folder, name, whole)
-    names = table_names(folder)
-    return Packed({name: len(read_table(folder, name).runs) for name in names}, dict(new), left_out)
+            if name in found:
+                before, known = found[name]
+                found[name] = before, _merged(known, table)
+            elif name in there:
+                known = read_table(tables, name)
+                found[name] = attempts_at(known.runs), _merged(known, table)
+            else:
+                found[name] = {}, table
+    return found
+
+
+def _commit(tables: Path, name: TableName, table: Table, volume: Volume) -> None:
+    """Have a table with the description of one more volume in a folder."""
+    volumes = {one.file: one for one in [*volumes_of(str(name), tables), volume]}
+    with storage_errors(tables), staged(tables, str(name)) as folder:
+        write_table(folder, name, table)
+        describe([*volumes.values()], str(name), folder)
 
 
 def why_left_out(runs: pd.DataFrame) -> pd.Series:
@@ -98,10 +142,9 @@ def table_of(task: str, budget: float) -> TableName:
     return TableName(*parts_of_tasks()[task], float(budget))
 
 
-def _tables_of(source: Path, left_out: Counter[str]) -> Iterator[tuple[TableName, Table]]:
+def _tables_of(folder: ResultsFolder, left_out: Counter[str]) -> Iterator[tuple[TableName, Table]]:
     """What a results folder has for each table; other runs are counted."""
-    folder = ResultsFolder.open(source)
-    results = load(source, columns=READ_COLUMNS)
+    results = load(folder.path, columns=READ_COLUMNS)
     reasons = why_left_out(results.runs)
     left_out.update(reasons[reasons != ""])
     described = folder.on_shards(folder.task_rows)
@@ -164,14 +207,17 @@ def _last_line(error: object) -> str | None:
 
 def _merged(known: Table, new: Table) -> Table:
     """The runs of both, each once; `known` itself where it has all of them."""
-    before = dict(zip(run_ids(known.runs), known.runs["attempt"].to_pylist(), strict=True))
-    ids, attempts = run_ids(new.runs), new.runs["attempt"].to_pylist()
-    added = np.array([before.get(id, 0) < attempt for id, attempt in zip(ids, attempts, strict=True)], dtype=bool)
+    added = _newer(new.runs, attempts_at(known.runs))
     if not added.any():
         return known
-    replaced = {id for id, is_added in zip(ids, added, strict=True) if is_added and id in before}
-    staying = np.array([id not in replaced for id in before], dtype=bool)
+    replacing = {*run_ids(new.runs.filter(pa.array(added)))}
+    staying = np.array([id not in replacing for id in run_ids(known.runs)], dtype=bool)
     return _stacked(chosen(known, staying), chosen(new, added))
+
+
+def _newer(runs: pa.Table, before: Attempts) -> Rows:
+    """Which runs are not among those before, or only with a lower attempt."""
+    return np.array([before.get(id, 0) < attempt for id, attempt in attempts_at(runs).items()], dtype=bool)
 
 
 def _stacked(first: Table, second: Table) -> Table:

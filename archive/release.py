@@ -1,10 +1,11 @@
-"""The archives of whole trials as data that can be fetched: `optathlon data fetch archive/NAME`.
+"""The whole trials of tables as data that can be fetched: `optathlon data fetch archive/NAME`.
 
-What an archive is, how large, and its checksum stand beside its table in `NAME.whole.yaml`.
+The volumes that have them, how large these are, and their checksums stand beside the table in `NAME.whole.yaml`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,19 +14,19 @@ import yaml
 from optathlon.archive.names import SHIPPED
 from optathlon.data_source import Archive, DataSource
 from optathlon.errors import UsageError
-from optathlon.yaml_file import read_yaml
+from optathlon.yaml_file import Content, read_yaml
 
 COLLECTION = "archive"
 """What `optathlon data` calls the sources of."""
 
-SUFFIX = ".whole.yaml"
+_SUFFIX = ".whole.yaml"
 _COUNTS = ("size", "unpacked", "runs", "trials")
 _LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True)
-class WholeArchive:
-    """A tar file with a results folder.
+class Volume:
+    """A tar file with the whole trials of some runs of a table, as a results folder.
 
     Attributes
     ----------
@@ -46,44 +47,62 @@ class WholeArchive:
     runs: int
     trials: int
 
-    @property
-    def source(self) -> DataSource:
-        """What `optathlon data` shows and fetches."""
-        name = self.file.removesuffix(".tar")
-        part = Archive(
-            name=self.file,
-            url="",
-            size=self.size,
-            members={f"{name}/": f"{name}/"},
-            unpacked=self.unpacked,
-            sha256=self.sha256,
-        )
-        return DataSource(
-            name=name,
-            title=f"all {self.trials:,} trials of {self.runs:,} runs of the baselines {name}",
-            licence=_LICENCE,
-            homepage="docs/baselines.md",
-            citation="Optathlon's baselines",
-            parts=(part,),
-        )
+
+def volumes_of(name: str, tables: Path) -> list[Volume]:
+    """The volumes of a table that are described beside it, the earliest first; none where there is no description."""
+    path = tables / f"{name}{_SUFFIX}"
+    if not path.exists():
+        return []
+    match read_yaml(path, "description of whole trials"):
+        case {"volumes": [*volumes]} if volumes:
+            return [_volume(one, path) for one in volumes]
+    raise _undescribed(path)
 
 
-def archives(tables: Path | None = None) -> list[WholeArchive]:
-    """Those that are described beside the tables of a folder, by name; by default beside those that ship."""
-    return [_described(path) for path in sorted((tables or SHIPPED).glob(f"*{SUFFIX}"))]
+def describe(volumes: Sequence[Volume], name: str, tables: Path) -> None:
+    """Write down, beside a table, which volumes it has."""
+    content = {"volumes": [asdict(one) for one in volumes]}
+    (tables / f"{name}{_SUFFIX}").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def describe(archive: WholeArchive, path: Path) -> None:
-    """Write down what an archive is."""
-    path.write_text(yaml.safe_dump(asdict(archive), sort_keys=False), encoding="utf-8")
+def whole_sources() -> list[DataSource]:
+    """What `optathlon data` shows and fetches: for each table that ships its volumes, which become one folder."""
+    names = sorted(path.name.removesuffix(_SUFFIX) for path in SHIPPED.glob(f"*{_SUFFIX}"))
+    return [_source(name, volumes_of(name, SHIPPED)) for name in names]
 
 
-def _described(path: Path) -> WholeArchive:
-    said = read_yaml(path, "description of an archive")
+def _source(name: str, volumes: Sequence[Volume]) -> DataSource:
+    trials, runs = (sum(counts) for counts in zip(*((one.trials, one.runs) for one in volumes), strict=True))
+    return DataSource(
+        name=name,
+        title=f"all {trials:,} trials of {runs:,} runs of the baselines {name}",
+        licence=_LICENCE,
+        homepage="docs/baselines.md",
+        citation="Optathlon's baselines",
+        parts=tuple(_part(name, volume) for volume in volumes),
+    )
+
+
+def _part(name: str, volume: Volume) -> Archive:
+    return Archive(
+        name=volume.file,
+        url="",
+        size=volume.size,
+        members={f"{name}/": f"{name}/"},
+        unpacked=volume.unpacked,
+        sha256=volume.sha256,
+    )
+
+
+def _volume(said: Content, path: Path) -> Volume:
     try:
         match said:
             case {"file": str(file), "sha256": str(checksum), **rest}:
-                return WholeArchive(file=file, sha256=checksum, **{name: int(str(rest[name])) for name in _COUNTS})
+                return Volume(file=file, sha256=checksum, **{name: int(str(rest[name])) for name in _COUNTS})
     except (KeyError, ValueError):
         pass
-    raise UsageError(f"{str(path)!r} describes no archive: pack the results again")
+    raise _undescribed(path)
+
+
+def _undescribed(path: Path) -> UsageError:
+    return UsageError(f"{str(path)!r} describes no whole trials: restore it, or remove it and its table and pack again")

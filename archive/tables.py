@@ -102,7 +102,8 @@ def read_labels(folder: Path, name: TableName, columns: Sequence[str]) -> pa.Tab
 def _refuse_mixed(folder: Path, name: TableName, stamps: Iterable[str]) -> None:
     if len({*stamps}) > 1:
         raise UsageError(
-            f"the files of {name} in {str(folder)!r} are not of one pack, which was ended: remove them, and pack again"
+            f"the files of {name} in {str(folder)!r} are not of one pack: pack again, which completes one that was "
+            "killed; if that doesn't help, restore them or remove them"
         )
 
 

@@ -17,31 +17,34 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Pack results into baselines, list those that ship, and check an entry.")
 
+_TABLES = "tables"
+"""The folder below OUT in which tables are by default."""
+
 TablesFolder = Annotated[Path | None, path_option("--tables", help="The folder with the tables of incumbents.")]
 
 
 @group.command("pack")
 def pack(
     results: Annotated[list[Path], path_argument(help="Results folders; they may still grow.")],
-    out: Annotated[Path, path_option(help="Where archives of whole trials go; an existing folder is extended.")],
+    out: Annotated[Path, path_option(help="Where files with whole trials go.")],
     tables: TablesFolder = None,
 ) -> None:
-    """Add runs to the tables of incumbents, and to the archives of whole trials.
+    """Add runs to the tables of incumbents, and write a file with the whole trials of those that a table had not.
 
-    The tables are in OUT/tables unless --tables says where. Repeating the command adds what is new and nothing else.
+    The tables are in OUT/tables unless --tables says where. Repeating the command adds what is new and nothing else;
+    earlier files with whole trials may be elsewhere.
     """
-    from optathlon.archive.packing import pack_incumbents
-    from optathlon.archive.whole import pack_whole
+    from optathlon.archive.packing import pack as do
 
-    packed = pack_incumbents(results, tables or out / "tables")
+    packed = do(results, tables or out / _TABLES, out)
     for name, runs in packed.runs.items():
         show(f"{name}: {runs:,} runs, {packed.new.get(name, 0):,} new")
     if not any(packed.new.values()):
         show(f"nothing new to pack: {_why_nothing(packed)}")
     for reason, count in packed.left_out.items():
         show(f"left out: {count:,} runs {reason}")
-    for archive in pack_whole(results, out, tables or out / "tables"):
-        show(f"{archive.file}: {archive.size:,} bytes, SHA-256 {archive.sha256}")
+    for volume in packed.volumes:
+        show(f"{volume.file}: {volume.size:,} bytes, SHA-256 {volume.sha256}")
 
 
 def _why_nothing(packed: Packed) -> str:
@@ -60,13 +63,15 @@ def list_tables(tables: TablesFolder = None) -> None:
     folder = tables or SHIPPED
     names = table_names(folder)
     if not names:
-        show(f"no table is in {folder}: `optathlon archive pack` makes some", file=sys.stderr)
+        below = table_names(folder / _TABLES)
+        remedy = f"give --tables {folder / _TABLES}" if below else "`optathlon archive pack` makes some"
+        show(f"no table is in {folder}: {remedy}", file=sys.stderr)
     for name in names:
         found = inventory(folder, name)
         missing = f", {found.missing:,} runs missing" if found.missing else ""
         show(
             f"{name}  {found.optimizers} optimizers, {found.tasks} of {found.tasks_of_part} tasks, "
-            f"{found.seeds} seeds: {found.runs:,} runs{missing}"
+            f"{found.seeds} seeds: {found.runs:,} runs, whole trials of {found.whole:,}{missing}"
         )
 
 

@@ -157,7 +157,7 @@ def _chosen(patterns: Iterable[str], plugins: Iterable[Path] | None) -> list[Kep
 def _sources(plugins: Iterable[Path]) -> Iterator[Kept]:
     """What the collections declare; a broken one is named on the side."""
     from optathlon.archive.release import COLLECTION as ARCHIVE
-    from optathlon.archive.release import archives
+    from optathlon.archive.release import whole_sources
     from optathlon.fetching.store import Kept
     from optathlon.registry.plugins import collection_names, load_file
     from optathlon.registry.tasks import collection
@@ -172,7 +172,7 @@ def _sources(plugins: Iterable[Path]) -> Iterator[Kept]:
             continue
         for source in declared.sources if declared else ():
             yield Kept(name, source)
-    yield from (Kept(ARCHIVE, archive.source) for archive in archives())
+    yield from (Kept(ARCHIVE, source) for source in whole_sources())
 
 
 def _origin(mirror: str | None, folder: Path | None) -> Origin:

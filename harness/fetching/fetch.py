@@ -49,9 +49,9 @@ class Fetcher:
             if not lacking:
                 self.say(f"{kept.id} is there already")
                 return
-            files = {path: known for path, known in kept.recorded().items() if conditions[path] is Condition.GOOD}
+            files = dict(kept.recorded())
             for part in lacking:
-                files |= self._part(kept, part)
+                files[part.name] = self._part(kept, part)
                 kept.record(files)
             self.say(f"{kept.id} is complete in {kept.folder}")
 
@@ -106,10 +106,7 @@ def _lacks(part: Part, kept: Kept, conditions: dict[str, Condition]) -> bool:
 
 def _paths(part: Part, kept: Kept) -> list[str]:
     """The paths of a part's files, those of its folders as they were recorded."""
-    if isinstance(part, DataFile):
-        return [part.path]
-    folders = tuple(target for target in part.members.values() if target.endswith("/"))
-    return [*part.paths, *(path for path in kept.recorded() if folders and path.startswith(folders))]
+    return [*part.paths, *kept.recorded().get(part.name, ())]
 
 
 def _is_whole(partial: Path, part: Part) -> bool:

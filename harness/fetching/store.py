@@ -1,7 +1,8 @@
 """What of a source is in the data folder, and in which state.
 
-A source's files lie in the collection's folder. Beside them, `.fetched/NAME.json` records which files belong to it,
-with their SHA-256. It is written after the files of each part are in place: what a fetch left unfinished never counts.
+A source's files lie in the collection's folder. Beside them, `.fetched/NAME.json` records by part which files belong to
+it, with their SHA-256. It is written after the files of each part are in place: what a fetch left unfinished never
+counts. Parts may share folders, and files that are equal.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from optathlon.data_source import DataFile, DataSource
 from optathlon.errors import storage_errors
 
 Say = Callable[[str], object]
+
+Files = Mapping[str, Mapping[str, str]]
+"""By part and path the SHA-256 of files."""
 
 _WORK = ".fetched"
 
@@ -68,23 +72,28 @@ class Kept:
 
     def files(self) -> dict[str, str]:
         """The source's files by path in the folder, with the known SHA-256, or nothing."""
-        pinned = {part.path: part.sha256 or "" for part in self.source.parts if isinstance(part, DataFile)}
-        return (
-            dict.fromkeys(self.source.paths, "") | self.recorded() | {p: known for p, known in pinned.items() if known}
-        )
+        found = dict.fromkeys(self.source.paths, "")
+        for files in self.recorded().values():
+            found |= files
+        pinned = {part.path: part.sha256 for part in self.source.parts if isinstance(part, DataFile) and part.sha256}
+        return found | pinned
 
-    def recorded(self) -> dict[str, str]:
-        """The files of the record, with their SHA-256; empty where there is none."""
+    def recorded(self) -> Files:
+        """By part, the files of the record, with their SHA-256; empty where there is none."""
         try:
-            record = json.loads(self._record.read_text())["files"]
-            return {path: known for path, known in record.items() if _is_inside(path)}
+            record = json.loads(self._record.read_text())["parts"]
+            return {
+                part.name: {path: known for path, known in record[part.name].items() if _is_inside(path)}
+                for part in self.source.parts
+                if part.name in record
+            }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
-    def record(self, files: Mapping[str, str]) -> None:
+    def record(self, files: Files) -> None:
         """Write down what belongs to the source."""
         temporary = self._record.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"source": self.id, "files": dict(sorted(files.items()))}, indent=1) + "\n")
+        temporary.write_text(json.dumps({"source": self.id, "parts": files}, indent=1, sort_keys=True) + "\n")
         temporary.replace(self._record)
 
     def state(self) -> State:
@@ -139,10 +148,10 @@ class Kept:
 
     def _unknown(self) -> list[str]:
         """The parts with folders of which nobody knows what belongs in them: they have not been fetched."""
-        archives = (part for part in self.source.parts if not isinstance(part, DataFile))
-        folders = ((part.name, place) for part in archives for place in part.members.values() if place.endswith("/"))
         recorded = self.recorded()
-        return [name for name, folder in folders if not any(path.startswith(folder) for path in recorded)]
+        archives = [part for part in self.source.parts if not isinstance(part, DataFile)]
+        with_folders = [part for part in archives if any(place.endswith("/") for place in part.members.values())]
+        return [part.name for part in with_folders if not recorded.get(part.name)]
 
     def _downloads(self) -> list[Path]:
         return sorted(self.work.glob(f"{self.source.name}--*.part*"))

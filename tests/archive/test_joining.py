@@ -13,7 +13,7 @@ from archived import QUICK, Grid
 
 from optathlon.archive.joining import with_baselines
 from optathlon.archive.known import known_runs
-from optathlon.archive.packing import pack_incumbents
+from optathlon.archive.packing import pack
 from optathlon.errors import UsageError
 from optathlon.registry.code import Code
 from optathlon.registry.optimizers import choose_optimizer
@@ -26,7 +26,7 @@ from optathlon.subsets.subset import Subset
 def tables(entry: Path, grid: Grid, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`random` and `sobol` on three tasks, `halton` on two of them, `smac-hb`, which can't do any."""
     folder = tmp_path_factory.mktemp("tables")
-    pack_incumbents([entry, grid("halton", tasks=QUICK[:2]), grid("smac-hb")], folder)
+    pack([entry, grid("halton", tasks=QUICK[:2]), grid("smac-hb")], folder, tmp_path_factory.mktemp("whole"))
     return folder
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
+import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from archived import QUICK, Grid
 from pandas.testing import assert_frame_equal
@@ -14,20 +19,24 @@ from pandas.testing import assert_frame_equal
 from optathlon.archive.frames import baselines
 from optathlon.archive.inventory import inventory
 from optathlon.archive.names import SHIPPED, TableName
-from optathlon.archive.packing import pack_incumbents
-from optathlon.archive.release import archives
+from optathlon.archive.packing import pack
+from optathlon.archive.release import volumes_of
 from optathlon.archive.tables import table_names
-from optathlon.archive.whole import pack_whole
+from optathlon.archive.whole import write_volume
 from optathlon.archive.withheld import command_without_folders
 from optathlon.errors import UsageError
+from optathlon.results.folder import ResultsFolder
 from optathlon.results.frames import Results, load
+from optathlon.results.writer import write_shard
 
 NAME = TableName("blackbox", "dev", 8.0)
 
 
 def contents(folder: Path) -> dict[str, str]:
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir()) if path.is_file()
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -38,7 +47,7 @@ def test_a_name_is_read_back() -> None:
 
 
 def test_runs_come_back_with_all_that_is_known_of_them(entry: Path, tmp_path: Path) -> None:
-    packed = pack_incumbents([entry], tmp_path)
+    packed = pack([entry], tmp_path, tmp_path)
     assert (packed.runs, packed.new, packed.left_out.total()) == ({NAME: 18}, {NAME: 18}, 0)
     known, found = load(entry), baselines("blackbox/dev", folder=tmp_path)
     same = [name for name in known.runs.columns if name not in ("host", "error", "started", "seconds")]
@@ -52,7 +61,7 @@ def test_runs_come_back_with_all_that_is_known_of_them(entry: Path, tmp_path: Pa
 
 
 def test_the_incumbents_are_those_of_a_loop_over_all_trials(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path)
+    pack([entry], tmp_path, tmp_path)
     expected = []
     for run, trials in load(entry).trials.groupby("run", observed=True):
         best = np.inf
@@ -66,7 +75,7 @@ def test_the_incumbents_are_those_of_a_loop_over_all_trials(entry: Path, tmp_pat
 
 
 def test_what_seconds_and_failures_were_is_counted_by_run(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path)
+    pack([entry], tmp_path, tmp_path)
     known = load(entry).trials
     seconds = (known["ask_s"].astype(float) + known["tell_s"].astype(float)).groupby(known["run"].astype(str)).sum()
     runs = baselines(folder=tmp_path).runs.set_index("run")
@@ -76,44 +85,163 @@ def test_what_seconds_and_failures_were_is_counted_by_run(entry: Path, tmp_path:
 
 def test_packing_again_changes_nothing_and_more_runs_are_added(grid: Grid, entry: Path, tmp_path: Path) -> None:
     tables, whole = tmp_path / "tables", tmp_path / "whole"
-    pack_incumbents([entry], tables)
-    [*pack_whole([entry], whole, tables)]
-    before = contents(tables) | contents(whole)
-    assert pack_incumbents([entry], tables).new == {NAME: 0}
-    [*pack_whole([entry], whole, tables)]
-    assert contents(tables) | contents(whole) == before
+    pack([entry], tables, whole)
+    before = contents(tmp_path)
+    again = pack([entry], tables, whole)
+    assert (again.new, again.volumes) == ({NAME: 0}, [])
+    assert contents(tmp_path) == before
     more = grid("halton")
-    assert pack_incumbents([more], tables).new == {NAME: 9}
-    [*pack_whole([more], whole, tables)]
-    at_once = tmp_path / "at-once"
-    pack_incumbents([more, entry], at_once)
-    assert {name: part for name, part in contents(tables).items() if name in contents(at_once)} == contents(at_once)
-    (described,) = archives(tables)
-    assert (described.runs, described.trials) == (27, 27 * 8)
+    assert pack([more], tables, whole).new == {NAME: 9}
+    assert contents(whole).items() > {Path(name).name: hash for name, hash in before.items() if ".tar" in name}.items()
+    pack([more, entry], tmp_path / "at-once", tmp_path / "whole-at-once")
+    assert parquet(tables) == parquet(tmp_path / "at-once")
 
 
-def test_an_archive_does_not_lose_runs_whose_file_is_elsewhere(grid: Grid, entry: Path, tmp_path: Path) -> None:
-    tables, first, other = (tmp_path / name for name in ("tables", "first", "other"))
-    pack_incumbents([entry], tables)
-    [*pack_whole([entry], first, tables)]
-    before = contents(tables)
+def parquet(folder: Path) -> dict[str, str]:
+    return {name: hash for name, hash in contents(folder).items() if name.endswith(".parquet")}
+
+
+def test_each_pack_adds_a_volume_and_needs_no_earlier_one(grid: Grid, entry: Path, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
     more = grid("halton")
-    with pytest.raises(UsageError, match=rf"{NAME}.tar would have 9 runs, and is described with 18: put its earlier"):
-        [*pack_whole([more], other, tables)]
-    assert contents(tables) == before and contents(other) == {}
-    [*pack_whole([entry, more], other, tables)]
-    assert [one.runs for one in archives(tables)] == [27]
+    (first,) = pack([entry], tables, tmp_path / "first").volumes
+    (second,) = pack([entry, more], tables, tmp_path / "second").volumes
+    assert volumes_of(str(NAME), tables) == [first, second]
+    assert [(one.runs, one.trials) for one in (first, second)] == [(18, 18 * 8), (9, 9 * 8)]
+    assert [*contents(tmp_path / "second")] == [second.file]
+    known, found = load(more), load(unpacked(tmp_path / "second" / second.file, tmp_path))
+    assert_frame_equal(known.runs, found.runs)
+    assert_frame_equal(known.trials, found.trials)
+    assert inventory(tables, NAME).whole == 27
 
 
-def test_an_archive_holds_a_results_folder_with_all_trials(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path / "tables")
-    (described,) = pack_whole([entry], tmp_path, tmp_path / "tables")
-    archive = tmp_path / described.file
-    assert described.size == archive.stat().st_size
-    assert described.sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
+def test_equal_runs_give_equal_files_however_they_are_stored(entry: Path, tmp_path: Path) -> None:
+    (volume,) = pack([entry], tmp_path / "tables", tmp_path / "whole").volumes
+    by_task = unpacked(tmp_path / "whole" / volume.file, tmp_path)
+    pack([by_task], tmp_path / "tables-2", tmp_path / "whole-2")
+    assert contents(tmp_path / "whole") == contents(tmp_path / "whole-2")
+    assert contents(tmp_path / "tables") == contents(tmp_path / "tables-2")
+
+
+def test_a_run_that_was_done_again_is_packed_again(entry: Path, tmp_path: Path) -> None:
+    tables, whole, later = tmp_path / "tables", tmp_path / "whole", ResultsFolder.create(tmp_path / "later")
+    (first,) = pack([entry], tables, whole).volumes
+    source = ResultsFolder.open(entry)
+    runs, trials = source.read()
+    attempts = pa.array(np.full(len(runs), 2), runs["attempt"].type)
+    again = runs.set_column(runs.schema.get_field_index("attempt"), runs.schema.field("attempt"), attempts)
+    shutil.copytree(entry / "provenance", later.path / "provenance", dirs_exist_ok=True)
+    write_shard(later, "again.parquet", again, [trials], [*source.on_shards(source.task_rows).values()])
+    packed = pack([entry, later.path], tables, whole)
+    (second,) = packed.volumes
+    assert (packed.new, packed.runs) == ({NAME: 18}, {NAME: 18})
+    assert {*baselines(folder=tables).runs["attempt"]} == {2}
+    assert volumes_of(str(NAME), tables) == [first, second]
+    assert inventory(tables, NAME).whole == 18
+    unpacked(whole / first.file, tmp_path)  # into the folder into which the second comes
+    assert {*load(unpacked(whole / second.file, tmp_path)).runs["attempt"]} == {2}
+    assert pack([entry], tables, whole).new == {NAME: 0}
+
+
+def test_results_that_change_meanwhile_are_packed_again(
+    entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("optathlon.archive.packing.write_volume", lambda sources, *rest: write_volume([], *rest))
+        with pytest.raises(UsageError, match=f"of 18 new runs of {NAME} only 0 can be read whole: pack again"):
+            pack([entry], tmp_path / "tables", tmp_path / "whole")
+    assert contents(tmp_path) == {}
+    assert pack([entry], tmp_path / "tables", tmp_path / "whole").new == {NAME: 18}
+
+
+def test_two_packs_at_once_wait_for_each_other(grid: Grid, entry: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        packs = [
+            pool.submit(pack, [source], tmp_path / "tables", tmp_path / name)
+            for source, name in ((entry, "one"), (grid("halton"), "other"))
+        ]
+    assert [done.result().new for done in packs] == [{NAME: 18}, {NAME: 9}]
+    assert inventory(tmp_path / "tables", NAME).runs == 27
+    assert len(volumes_of(str(NAME), tmp_path / "tables")) == 2
+
+
+KILLED_AND_REPEATED = """
+import os, shutil, sys
+from pathlib import Path
+
+from optathlon.archive.packing import pack
+
+start, end, *sources = map(Path, sys.argv[1:])
+
+
+def packed(folder, steps):
+    'Whether a pack ends that is killed before the step of this number: whatever is renamed in its two folders.'
+    if child := os.fork():
+        return os.waitpid(child, 0)[1] == 0
+
+    def counted(step):
+        def call(source, target, **options):
+            nonlocal steps
+            if Path(source).parent in folders or Path(target).parent in folders:
+                steps -= 1
+                if steps < 0:
+                    os._exit(9)
+            return step(source, target, **options)
+        return call
+
+    folders = {folder / "tables", folder / "whole"}
+    os.rename, os.replace = counted(os.rename), counted(os.replace)
+    pack(sources, *sorted(folders))
+    os._exit(0)
+
+
+steps = 0
+while True:
+    folder = end / str(steps)
+    shutil.copytree(start, folder)
+    if packed(folder, steps):
+        break
+    assert packed(folder, 1000)
+    steps += 1
+"""
+
+
+def test_a_pack_that_is_killed_at_any_step_and_repeated_loses_nothing(grid: Grid, entry: Path, tmp_path: Path) -> None:
+    start, end = tmp_path / "start", tmp_path / "end"
+    pack([entry], start / "tables", start / "whole")
+    subprocess.run(
+        [sys.executable, "-c", KILLED_AND_REPEATED, start, end, entry, grid("halton")],
+        check=True,
+    )
+    *killed, unharmed = (contents(end / str(steps)) for steps in range(len([*end.iterdir()])))
+    assert len(killed) == 7, (
+        "a volume comes, then what is ready gets its name, and its four files and a description come"
+    )
+    assert len(unharmed) == 7
+    assert killed == [unharmed] * len(killed)
+
+
+def test_few_trials_in_memory_give_the_same_volume(
+    entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack([entry], tmp_path / "tables", tmp_path / "whole")
+    monkeypatch.setattr("optathlon.archive.whole._MOST_TRIALS", 1)
+    pack([entry], tmp_path / "tables-2", tmp_path / "whole-2")
+    assert contents(tmp_path / "whole") == contents(tmp_path / "whole-2")
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
     with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
-    known, found = load(entry), load(tmp_path / "unpacked" / str(NAME))
+        tar.extractall(folder / "unpacked", filter="data")
+    return folder / "unpacked" / str(NAME)
+
+
+def test_a_volume_is_a_results_folder_with_all_trials(entry: Path, tmp_path: Path) -> None:
+    (volume,) = pack([entry], tmp_path / "tables", tmp_path).volumes
+    archive = tmp_path / volume.file
+    assert volume.size == archive.stat().st_size
+    assert volume.sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
+    known, found = load(entry), load(unpacked(archive, tmp_path))
     assert_frame_equal(known.runs, found.runs)
     assert_frame_equal(known.trials, found.trials)
     assert_frame_equal(known.tasks, found.tasks)
@@ -130,20 +258,20 @@ def test_other_runs_are_left_out_with_the_reason(
     changes: dict[str, object], reason: str, grid: Grid, tmp_path: Path
 ) -> None:
     folder = grid("random", **changes)
-    packed = pack_incumbents([folder], tmp_path)
+    packed = pack([folder], tmp_path, tmp_path)
     assert packed.runs == {}
     assert packed.left_out == {reason: len(load(folder).runs)}
 
 
-def test_what_is_missing_of_a_table_is_counted(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path)
+def test_what_is_missing_of_a_table_is_counted(entry: Path, grid: Grid, tmp_path: Path) -> None:
+    pack([entry, grid("halton", seeds=(1,), tasks=QUICK[:1])], tmp_path, tmp_path)
     found = inventory(tmp_path, NAME)
-    assert (found.runs, found.optimizers, found.tasks, found.seeds) == (18, 2, 3, 3)
-    assert found.missing == 2 * 20 * 3 - 18
+    assert (found.runs, found.optimizers, found.tasks, found.seeds) == (19, 3, 3, 3)
+    assert found.missing == 20 * (2 * 3 + 1) - 19
 
 
 def test_a_damaged_table_is_refused(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path)
+    pack([entry], tmp_path, tmp_path)
     path = tmp_path / f"{NAME}.incumbents.parquet"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UsageError, match="damaged"):
@@ -153,7 +281,7 @@ def test_a_damaged_table_is_refused(entry: Path, tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(entry: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no baselines are here"):
         baselines(folder=tmp_path)
-    pack_incumbents([entry], tmp_path)
+    pack([entry], tmp_path, tmp_path)
     with pytest.raises(UsageError, match="did you mean 'blackbox/dev'"):
         baselines("blackbox/dve", folder=tmp_path)
     with pytest.raises(UsageError, match="give one of 8"):
@@ -163,7 +291,7 @@ def test_what_is_not_there_is_named(entry: Path, tmp_path: Path) -> None:
 
 
 def test_those_that_are_asked_for_are_selected(entry: Path, tmp_path: Path) -> None:
-    pack_incumbents([entry], tmp_path)
+    pack([entry], tmp_path, tmp_path)
     found = baselines("blackbox", budget=8, optimizers=["rand*"], tasks=["bbob/*"], seeds=[1], folder=tmp_path)
     assert {*found.runs["optimizer"]} == {"random"}
     assert {*found.runs["seed"]} == {1}
@@ -178,10 +306,19 @@ def test_what_ships_can_be_read_and_is_small() -> None:
 
 
 def test_files_of_two_packs_are_not_taken_for_a_table(entry: Path, grid: Grid, tmp_path: Path) -> None:
-    """As a pack leaves them that is killed between two files."""
-    pack_incumbents([entry], tmp_path)
+    """As copies of a part of a folder are."""
+    pack([entry], tmp_path, tmp_path)
     before = (tmp_path / f"{NAME}.runs.parquet").read_bytes()
-    pack_incumbents([grid("halton")], tmp_path)
+    pack([grid("halton")], tmp_path, tmp_path)
     (tmp_path / f"{NAME}.runs.parquet").write_bytes(before)
     with pytest.raises(UsageError, match="not of one pack"):
         baselines(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "volumes: 3\n", "volumes: []\n", "volumes:\n- file: a.tar\n", "file: a.tar\nsha256: b\n", "volumes: ["]
+)
+def test_a_broken_description_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.whole.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"whole\.yaml"):
+        volumes_of(str(NAME), tmp_path)

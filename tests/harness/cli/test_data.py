@@ -123,7 +123,7 @@ def test_what_has_no_known_checksum_needs_a_choice(data: InProcess, root: Path, 
     assert done.returncode == 0
     assert f"came with SHA-256 {hashlib.sha256(MODEL).hexdigest()}" in done.stderr
     record = json.loads((root / "toys" / ".fetched" / "free.json").read_text())
-    assert record["files"] == {"free/model.onnx": hashlib.sha256(MODEL).hexdigest()}
+    assert record["parts"] == {"free/model.onnx": {"free/model.onnx": hashlib.sha256(MODEL).hexdigest()}}
 
 
 def test_what_fails_is_one_line_and_the_rest_is_fetched(data: InProcess, root: Path, site: Site) -> None:

@@ -259,7 +259,8 @@ def test_a_record_that_leads_out_of_the_folder_removes_nothing_there(root: Path,
     fetch(source)
     for path in ("mine.txt", "toy.txt"):
         (root / path).write_text("mine")
-    source.record({"../mine.txt": "", str(root / "toy.txt"): "", "deep/model.onnx": sha256(MODEL)})
+    files = {"../mine.txt": "", str(root / "toy.txt"): "", "deep/model.onnx": sha256(MODEL)}
+    source.record({source.source.parts[0].name: files})
     source.remove()
     assert contents(root) == {"mine.txt": b"mine", "toy.txt": b"mine"}
 
