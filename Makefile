@@ -21,7 +21,9 @@ STRATA_multi-objective := collection
 STRATA_multi-fidelity := collection
 SUBSETS := blackbox multi-objective multi-fidelity multi-fidelity-objective
 
-BASELINES := $(patsubst configs/baselines-%.yaml,%,$(wildcard configs/baselines-*.yaml))
+BASELINE_FILES := $(patsubst configs/baselines-%.yaml,%,$(wildcard configs/baselines-*.yaml))
+# slow optimizers come last
+BASELINES := $(filter-out %-slow,$(BASELINE_FILES)) $(filter %-slow,$(BASELINE_FILES))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rest test-all lint docs pages clean baselines $(BASELINES:%=baselines-%) subsets $(SUBSETS:%=subset-%)
