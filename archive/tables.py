@@ -7,7 +7,8 @@
     NAME.sessions.parquet     sessions of the harness by id: packages, machine and command, as JSON
 
 Runs are in order of task, optimizer and seed, which makes files small. Numbers are kept exactly, but for seconds. All
-four have one stamp, a hash of the runs: those of a pack that was ended half-way don't.
+four have one stamp, a hash of the runs: those of a pack that was ended half-way don't. What is on disk is what
+`optathlon.archive.compact` makes of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from optathlon.archive.compact import compact_incumbents, compact_runs, full_incumbents, full_runs, whole
 from optathlon.archive.names import TableName
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import UsageError, storage_errors
@@ -29,7 +31,7 @@ from optathlon.results.folder import UNREADABLE, conformed, write_atomically
 from optathlon.results.schema import RUNS, SPENT, TASKS
 from optathlon.task import short_hash
 
-FORMAT = 1
+FORMAT = 2
 _KEY = b"optathlon.archive"
 """Of the metadata: the format, and a stamp that all files of a table have."""
 
@@ -47,6 +49,8 @@ SESSIONS = pa.schema([("provenance", pa.string()), ("content", pa.string())])
 _COUNTS = {"row": pa.int32(), "trial": pa.int32(), f"{SPENT}full_fidelity_trials": pa.int32()}
 _PARTS = ("incumbents", "tasks", "sessions", "runs")
 _LEVEL = 19
+_PAGE = 2**24
+"""Bytes of a page, which are compressed together."""
 
 Wanted = Callable[[pa.Table], np.ndarray]
 """From a table of runs to a mask of those to read."""
@@ -85,10 +89,7 @@ def read_table(folder: Path, name: TableName, wanted: Wanted | None = None) -> T
     """A table, or its runs that are asked for; `UsageError` where a file is missing, damaged or of another format."""
     stored = {part: _read(folder, name, part) for part in _PARTS}
     _refuse_mixed(folder, name, [stamp for _, stamp in stored.values()])
-    table = Table(**{part: content for part, (content, _) in stored.items()})
-    rows = table.incumbents["row"].to_numpy()
-    if np.any(np.diff(rows) < 0) or np.any(rows < 0) or np.any(rows >= len(table.runs)):
-        raise _damaged(_path(folder, name, "incumbents"))
+    table = _full(folder, name, **{part: content for part, (content, _) in stored.items()})
     return table if wanted is None else chosen(table, wanted(table.runs))
 
 
@@ -110,10 +111,11 @@ def _refuse_mixed(folder: Path, name: TableName, stamps: Iterable[str]) -> None:
 def write_table(folder: Path, name: TableName, table: Table) -> None:
     """Write a table, in the place of one of that name; `StorageError` where that can't be done."""
     stamp = short_hash(" ".join(run_ids(table.runs)))
+    runs, incumbents = compact_runs(table.runs), compact_incumbents(table.incumbents, table.runs)
+    stored = {"incumbents": incumbents, "tasks": table.tasks, "sessions": table.sessions, "runs": runs}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for part in _PARTS:
-            content: pa.Table = getattr(table, part)
+        for part, content in stored.items():
             write_atomically(_path(folder, name, part), partial(_write, content, stamp))
 
 
@@ -177,18 +179,27 @@ def _read(folder: Path, name: TableName, part: str, columns: Sequence[str] | Non
     path = _path(folder, name, part)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            form, stamp = json.loads(file.schema_arrow.metadata[_KEY])
+            form, stamp = json.loads(file.metadata.metadata[_KEY])
             table = file.read(None if columns is None else list(columns), use_threads=False)
     except (*UNREADABLE, TypeError):
         raise _damaged(path) from None
     if form != FORMAT:
         raise UsageError(f"{str(path)!r} has format {form}, this version of Optathlon reads {FORMAT}: pack it again")
-    if columns is not None:
-        return table, stamp
-    schema = {"runs": KEPT_RUNS, "tasks": TASKS, "sessions": SESSIONS}.get(part)
-    if schema is None:
-        schema = incumbents_schema(numbers_of(table))
-    return conformed(table.replace_schema_metadata(None), schema).combine_chunks(), stamp
+    return table.replace_schema_metadata(None), stamp
+
+
+def _full(
+    folder: Path, name: TableName, *, runs: pa.Table, incumbents: pa.Table, tasks: pa.Table, sessions: pa.Table
+) -> Table:
+    """A table of what is in its files."""
+    try:
+        of_runs = conformed(full_runs(runs), KEPT_RUNS)
+        of_trials = full_incumbents(incumbents, of_runs)
+        schema = incumbents_schema(numbers_of(of_trials))
+        parts = of_runs, conformed(of_trials, schema), conformed(tasks, TASKS), conformed(sessions, SESSIONS)
+        return Table(*(part.combine_chunks() for part in parts))
+    except UNREADABLE:
+        raise _damaged(_path(folder, name, "incumbents")) from None
 
 
 def _canonical(table: pa.Table) -> pa.Table:
@@ -196,11 +207,7 @@ def _canonical(table: pa.Table) -> pa.Table:
     labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     numbered = {name: table[name].cast(pa.string()).combine_chunks().dictionary_encode() for name in labels}
     columns = [numbered.get(field.name, table[field.name]) for field in table.schema]
-    return pa.table([_whole(column) for column in columns], schema=table.schema)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return pa.table([whole(column) for column in columns], schema=table.schema)
 
 
 def _damaged(path: Path) -> UsageError:
@@ -209,13 +216,18 @@ def _damaged(path: Path) -> UsageError:
 
 def _write(table: pa.Table, stamp: str, path: Path) -> None:
     labels = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    exact = [field.name for field in table.schema if pa.types.is_float64(field.type)]
-    pq.write_table(
-        _canonical(table).replace_schema_metadata({_KEY: json.dumps([FORMAT, stamp]).encode()}),
+    numbers = [field.name for field in table.schema if pa.types.is_primitive(field.type)]
+    with pq.ParquetWriter(
         path,
+        table.schema,
         compression="zstd",
         compression_level=_LEVEL,
         use_dictionary=labels,
-        column_encoding=dict.fromkeys(exact, "BYTE_STREAM_SPLIT") or None,
+        column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT") or None,
+        data_page_size=_PAGE,
+        write_statistics=False,
+        store_schema=False,
         write_page_checksum=True,
-    )
+    ) as writer:
+        writer.write_table(_canonical(table))
+        writer.add_key_value_metadata({_KEY.decode(): json.dumps([FORMAT, stamp])})
