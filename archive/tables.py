@@ -48,7 +48,7 @@ KEPT_RUNS = pa.schema(
 SESSIONS = pa.schema([("provenance", pa.string()), ("content", pa.string())])
 _COUNTS = {"row": pa.int32(), "trial": pa.int32(), f"{SPENT}full_fidelity_trials": pa.int32()}
 _PARTS = ("incumbents", "tasks", "sessions", "runs")
-_LEVEL = 19
+_LEVEL = 11
 _PAGE = 2**24
 """Bytes of a page, which are compressed together."""
 
@@ -97,7 +97,7 @@ def read_labels(folder: Path, name: TableName, columns: Sequence[str]) -> pa.Tab
     """Columns of the runs of a table, of whose files nothing else is read; `UsageError` as `read_table`."""
     stored = {part: _read(folder, name, part, columns if part == "runs" else []) for part in _PARTS}
     _refuse_mixed(folder, name, [stamp for _, stamp in stored.values()])
-    return stored["runs"][0]
+    return conformed(stored["runs"][0], pa.schema([KEPT_RUNS.field(column) for column in columns]))
 
 
 def _refuse_mixed(folder: Path, name: TableName, stamps: Iterable[str]) -> None:
@@ -220,7 +220,7 @@ def _write(table: pa.Table, stamp: str, path: Path) -> None:
     with pq.ParquetWriter(
         path,
         table.schema,
-        compression="zstd",
+        compression="brotli",
         compression_level=_LEVEL,
         use_dictionary=labels,
         column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT") or None,

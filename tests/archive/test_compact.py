@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from optathlon.archive.compact import compact_incumbents, compact_runs, full_incumbents, full_runs
 from optathlon.archive.names import TableName
-from optathlon.archive.tables import KEPT_RUNS, SESSIONS, Table, incumbents_schema, read_table, write_table
+from optathlon.archive.tables import KEPT_RUNS, SESSIONS, Table, incumbents_schema, read_labels, read_table, write_table
 from optathlon.errors import UsageError
 from optathlon.results.schema import TASKS
 
 NAME = TableName("blackbox", "dev", 50.0)
 NUMBERS = ["constraint_1", "test/error", "value", "value_2"]
 SPECIAL = [0.0, -0.0, 1.0, 3.0, 0.1, np.nan, np.inf, -np.inf, 5e-324]
+EMPTY = [pa.Table.from_pylist([], schema) for schema in (incumbents_schema([]), TASKS, SESSIONS)]
 INTEGERS = st.integers(-(2**31), 2**31 - 1)
 FLOATS = st.sampled_from(SPECIAL) | st.floats()
 
@@ -153,10 +154,15 @@ def test_what_no_table_gives_is_refused(column: str, content: list[int | None]) 
 
 
 def test_an_older_format_is_named(tmp_path: Path) -> None:
-    empty = [pa.Table.from_pylist([], schema) for schema in (incumbents_schema([]), TASKS, SESSIONS)]
-    write_table(tmp_path, NAME, Table(runs_of([]), *empty))
+    write_table(tmp_path, NAME, Table(runs_of([]), *EMPTY))
     path = tmp_path / f"{NAME}.incumbents.parquet"
     with pq.ParquetWriter(path, pa.schema([("row", pa.int32())])) as writer:
         writer.add_key_value_metadata({"optathlon.archive": '[1, "stamp"]'})
     with pytest.raises(UsageError, match="has format 1"):
         read_table(tmp_path, NAME)
+
+
+def test_labels_of_runs_are_read_alone_as_they_are_with_all(tmp_path: Path) -> None:
+    write_table(tmp_path, NAME, Table(runs_of([50, 50]), *EMPTY))
+    columns = ["seed", "optimizer", "options"]
+    assert read_labels(tmp_path, NAME, columns).equals(read_table(tmp_path, NAME).runs.select(columns))
