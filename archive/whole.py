@@ -35,7 +35,7 @@ Attempts = Mapping[str, int]
 
 def attempts_at(runs: pa.Table) -> dict[str, int]:
     """The attempts of the runs of a table."""
-    return dict(zip(run_ids(runs), runs["attempt"].to_pylist(), strict=True))
+    return dict(zip(run_ids(runs), attempts_of(runs).to_pylist(), strict=True))
 
 
 def write_volume(sources: Sequence[ResultsFolder], folder: Path, name: TableName, runs: pa.Table) -> Volume:
