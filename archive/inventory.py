@@ -8,6 +8,7 @@ from pathlib import Path
 from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.release import volumes_of
 from optathlon.archive.tables import read_labels
+from optathlon.registry.plugins import optimizer_names
 from optathlon.results import arrow
 
 
@@ -25,6 +26,8 @@ class Inventory:
         How many runs are missing of all optimizers on all tasks of the part, with the seeds that the optimizer has.
     whole:
         Of how many runs the volumes have all trials.
+    absent:
+        Optimizers of the roster that the table has no run of, a skipped one neither.
     """
 
     runs: int
@@ -34,6 +37,7 @@ class Inventory:
     tasks_of_part: int
     missing: int
     whole: int
+    absent: tuple[str, ...]
 
 
 def inventory(folder: Path, name: TableName) -> Inventory:
@@ -43,6 +47,7 @@ def inventory(folder: Path, name: TableName) -> Inventory:
     expected = len(tasks_in(name.subset, name.part))
     pairs = runs.group_by(["optimizer", "seed"]).aggregate([])
     whole = sum(volume.runs for volume in volumes_of(str(name), folder))
+    there = {*runs["optimizer"].cast("string").unique().to_pylist()}
     return Inventory(
         runs=len(runs),
         optimizers=optimizers,
@@ -51,4 +56,5 @@ def inventory(folder: Path, name: TableName) -> Inventory:
         tasks_of_part=expected,
         missing=len(pairs) * expected - len(runs),
         whole=min(whole, len(runs)),  # a run that was done again is in two
+        absent=tuple(optimizer for optimizer in optimizer_names() if optimizer not in there),
     )

@@ -54,7 +54,10 @@ def _why_nothing(packed: Packed) -> str:
 
 
 @group.command("list")
-def list_tables(tables: TablesFolder = None) -> None:
+def list_tables(
+    tables: TablesFolder = None,
+    absent: Annotated[bool, typer.Option("--absent", help="Name the optimizers that have no runs.")] = False,
+) -> None:
     """List the baselines that are here: a line for each part of a subset and each budget, and what is missing."""
     from optathlon.archive.inventory import inventory
     from optathlon.archive.names import SHIPPED
@@ -70,9 +73,12 @@ def list_tables(tables: TablesFolder = None) -> None:
         found = inventory(folder, name)
         missing = f", {found.missing:,} runs missing" if found.missing else ""
         show(
-            f"{name}  {found.optimizers} optimizers, {found.tasks} of {found.tasks_of_part} tasks, "
-            f"{found.seeds} seeds: {found.runs:,} runs, whole trials of {found.whole:,}{missing}"
+            f"{name}  {found.optimizers} of {found.optimizers + len(found.absent)} optimizers, "
+            f"{found.tasks} of {found.tasks_of_part} tasks, {found.seeds} seeds: "
+            f"{found.runs:,} runs, whole trials of {found.whole:,}{missing}"
         )
+        if absent and found.absent:
+            show(f"    without runs: {', '.join(found.absent)}")
 
 
 @group.command("check")
