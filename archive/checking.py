@@ -2,36 +2,45 @@
 
 It must be whole and as it was written, be of the tasks and the optimizers that this version of Optathlon knows under
 these names, have every optimizer on every task of a part with the same seeds, and its values must be what the tasks
-give: a sample of its trials is evaluated again, on tasks for which that is quick.
+give: its accounts are kept again, a sample of its trials is evaluated again on tasks for which that is quick, and a few
+of its runs are done again by their optimizer.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from optathlon.archive.incumbents import incumbents
 from optathlon.archive.names import parts_of_tasks, tasks_in
 from optathlon.archive.packing import why_left_out
+from optathlon.archive.replaying import Row, by_optimizer, from_stored, record_of
 from optathlon.budget import Budget, BudgetUnit
-from optathlon.errors import MissingDependency, Unknown, UsageError
+from optathlon.errors import Unknown, UsageError
 from optathlon.facts import Evaluation
+from optathlon.registry.capabilities import mismatch
+from optathlon.registry.code import Code
 from optathlon.registry.facts import known_facts
-from optathlon.registry.optimizers import choose_optimizer
+from optathlon.registry.optimizers import OptimizerChoice, choose_optimizer
 from optathlon.registry.tasks import make_task
 from optathlon.results.damage import damaged_part
 from optathlon.results.folder import PARTS, ResultsFolder
 from optathlon.results.frames import Results, load
 from optathlon.results.seal import METADATA
+from optathlon.results.writer import task_row
+from optathlon.running.accounting import TrialRecord
 from optathlon.running.clocks import Clock
 from optathlon.running.runs import RunSpec
-from optathlon.running.seeds import noise_seeds
 from optathlon.task import Task, agree
 from optathlon.trial import Status
 
@@ -41,15 +50,17 @@ FEWEST_SEEDS = 3
 SAMPLE = 200
 """Trials that are evaluated again."""
 
+REPEAT = 3
+"""Runs that their optimizer does again."""
+
+_DESCRIBED = ("type", "objectives", "fidelity", "constraints", "space", "metadata")
+
 _QUICK = frozenset({Evaluation.FUNCTION, Evaluation.TABLE, Evaluation.SURROGATE})
 _SLACK = 1e-9
+"""What is computed may differ so much between machines, relative to its size; what is looked up does not."""
 
 
-Row = Mapping[Any, Any]
-"""A row of a frame, by column."""
-
-
-def faults(path: Path, *, sample: int = SAMPLE, seed: int = 0) -> Iterator[str]:
+def faults(path: Path, *, sample: int = SAMPLE, repeat: int = REPEAT, seed: int = 0) -> Iterator[str]:
     """What is wrong with an entry, a line for each fault; none where it can be packed.
 
     Parameters
@@ -58,8 +69,10 @@ def faults(path: Path, *, sample: int = SAMPLE, seed: int = 0) -> Iterator[str]:
         A results folder.
     sample:
         How many trials are evaluated again at most.
+    repeat:
+        How many runs their optimizer does again at most.
     seed:
-        Seeds the choice of them.
+        Seeds the choice of both.
 
     Raises `UsageError` where there is no results folder.
     """
@@ -72,15 +85,22 @@ def faults(path: Path, *, sample: int = SAMPLE, seed: int = 0) -> Iterator[str]:
     if results.runs.empty:
         yield f"{path}: it has no runs"
         return
+    if malformed := [*_malformed(results)]:
+        yield from malformed
+        return
     yield from _unfit_runs(results.runs)
-    yield from _other_ids(results.runs)
-    yield from _other_counts(results)
+    edited = [*_other_ids(results.runs)]
     tasks: dict[str, Task] = {}
     yield from _other_tasks(results.runs, tasks)
-    yield from _other_code(results.runs)
+    edited += _other_descriptions(folder, tasks)
+    yield from edited
+    optimizers: dict[str, OptimizerChoice] = {}
+    yield from _other_code(results.runs, optimizers)
     yield from _other_versions(results)
     yield from _gaps(results.runs)
-    yield from _other_values(results, tasks, sample, seed)
+    yield from _unfounded_skips(results.runs, optimizers)
+    if not edited:
+        yield from _other_trials(folder, results, tasks, optimizers, sample, repeat, np.random.default_rng(seed))
 
 
 def _altered_files(folder: ResultsFolder) -> Iterator[str]:
@@ -93,6 +113,31 @@ def _altered_files(folder: ResultsFolder) -> Iterator[str]:
             path = folder.path / part / shard
             if path.exists() and not {key.encode() for key in METADATA} <= {*(pq.read_metadata(path).metadata or {})}:
                 yield f"{path}: it has no seal, so another program than Optathlon wrote it"
+
+
+def _malformed(results: Results) -> Iterator[str]:
+    """Values that no run or trial has."""
+    runs, trials = results.runs, results.trials
+    for of, frame, kinds in (
+        ("runs", runs, {"status": Status, "budget_unit": BudgetUnit, "clock": Clock}),
+        ("trials", trials, {"status": Status}),
+    ):
+        for column, kind in kinds.items():
+            for value in sorted({*frame[column].astype(str)} - {*kind}):
+                yield f"{of}: there is no {column} {value!r}"
+    for of, frame, column in (("runs", runs, "options"), ("runs", runs, "versions"), ("trials", trials, "config")):
+        texts = frame[column].dropna().astype(str) if column == "versions" else frame[column].astype(str)
+        if wrong := sum(not _is_object(text) for text in texts.unique()):
+            yield f"{of}: {wrong:,} values of {column} are no JSON objects"
+    if not (np.isfinite(runs["budget"]) & (runs["budget"] > 0)).all():
+        yield "runs: a budget must be a positive number"
+
+
+def _is_object(text: Any) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, TypeError):
+        return False
 
 
 def _unfit_runs(runs: pd.DataFrame) -> Iterator[str]:
@@ -118,19 +163,6 @@ def _other_ids(runs: pd.DataFrame) -> Iterator[str]:
             yield f"{_called(row)}: its id is not that of this optimizer, task, version, seed and budget: it was edited"
 
 
-def _other_counts(results: Results) -> Iterator[str]:
-    """Runs with other trials than they say."""
-    trials = results.trials
-    by_run = trials.groupby(trials["run"].astype(str))
-    counts, spent, highest = by_run.size(), by_run["evaluations"].sum(), by_run["trial"].max()
-    for row in _rows(results.runs):
-        run, count = str(row["run"]), int(counts.get(row["run"], 0))
-        if count != row["trials"] or (count and highest[run] != count - 1):
-            yield f"{_called(row)}: it says that it has {row['trials']} trials, and has {count}"
-        elif row["budget_unit"] == "evaluations" and count and abs(spent[run] - row["spent"]) > _SLACK * row["budget"]:
-            yield f"{_called(row)}: it says that it spent {row['spent']:g} evaluations, its trials {spent[run]:g}"
-
-
 def _other_tasks(runs: pd.DataFrame, tasks: dict[str, Task]) -> Iterator[str]:
     """Tasks that are unknown here, or others than here; the good ones are added to `tasks`."""
     done = runs[(runs["status"].astype(str) != Status.SKIPPED).to_numpy()]
@@ -150,26 +182,60 @@ def _other_tasks(runs: pd.DataFrame, tasks: dict[str, Task]) -> Iterator[str]:
             tasks[id] = task
 
 
-def _other_code(runs: pd.DataFrame) -> Iterator[str]:
-    """Optimizers whose name stands for another source here."""
+def _other_descriptions(folder: ResultsFolder, tasks: Mapping[str, Task]) -> Iterator[str]:
+    """Tasks that are described otherwise than they are."""
+    for (id, _), row in folder.on_shards(folder.task_rows).items():
+        if id in tasks:
+            known = task_row(tasks[id], row["fingerprint"])
+            for column in _DESCRIBED:
+                if _description(row[column]) != _description(known[column]):
+                    yield f"{id}: its {column} is not as stored with its runs: the description was edited"
+
+
+def _description(text: str) -> Any:
+    """A column of a description, without the versions of the library that wrote it."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(content, dict):
+        return content
+    return {name: value for name, value in content.items() if not name.endswith("_version")}
+
+
+def _other_code(runs: pd.DataFrame, optimizers: dict[str, OptimizerChoice]) -> Iterator[str]:
+    """Optimizers whose name stands for another source or options here; the good ones are added to `optimizers`."""
     done = runs[(runs["status"].astype(str) != Status.SKIPPED).to_numpy()]
     for optimizer, own in done.groupby(done["optimizer"].astype(str)):
         try:
-            known = choose_optimizer(str(optimizer)).code
+            choice = choose_optimizer(str(optimizer))
         except Unknown:
-            yield f"{optimizer}: no optimizer has that name here: bring its code by --plugin"
+            yield f"{optimizer}: no optimizer has that name here: bring its code by --plugin or -o NAME=FILE.py:CLASS"
             continue
-        except MissingDependency as error:
+        except UsageError as error:
             yield f"{optimizer}: it can't be examined: {error}"
             continue
         sources = {str(source) for source in own["code"].dropna().astype(str)}
+        unnamed = _unnamed_versions(own["versions"], choice.code)
         if not sources:
             yield f"{optimizer}: nothing says which code did its runs"
-        elif sources != {known.source}:
+        elif sources != {choice.code.source}:
             yield (
-                f"{optimizer}: its code is {', '.join(sorted(sources))}, that of this name here is {known.source}: it "
-                "was modified, so give it another name"
+                f"{optimizer}: its code is {', '.join(sorted(sources))}, that of this name here is "
+                f"{choice.code.source}: it was modified, so give it another name"
             )
+        elif unnamed:
+            yield f"{optimizer}: nothing says which version of {', '.join(unnamed)} did some of its runs"
+        elif other := {*own["options"].astype(str)} - {json.dumps(choice.options)}:
+            yield f"{optimizer}: its options are {min(other)}, and by its name {json.dumps(choice.options)}"
+        else:
+            optimizers[str(optimizer)] = choice
+
+
+def _unnamed_versions(versions: pd.Series, code: Code) -> list[str]:
+    """The distributions behind an optimizer of which some run doesn't say the version."""
+    said = [json.loads(text) if isinstance(text, str) else {} for text in versions.astype(object).unique()]
+    return [name for name in json.loads(code.versions or "{}") if not all(name in each for each in said)]
 
 
 def _other_versions(results: Results) -> Iterator[str]:
@@ -211,39 +277,75 @@ def _gaps(runs: pd.DataFrame) -> Iterator[str]:
                     yield f"{optimizer} on {task} with budget {budget:g}: no run with seed {', '.join(lacking)}"
 
 
-def _other_values(results: Results, tasks: dict[str, Task], sample: int, seed: int) -> Iterator[str]:
-    """Trials that are evaluated again and give something else."""
-    quick = [id for id, facts in known_facts(tasks).items() if facts.kind in _QUICK]
+def _unfounded_skips(runs: pd.DataFrame, optimizers: Mapping[str, OptimizerChoice]) -> Iterator[str]:
+    """Runs that are recorded as skipped, and could be done."""
+    skipped = runs[(runs["status"].astype(str) == Status.SKIPPED).to_numpy()]
+    columns = ["optimizer", "task", "budget", "n_workers"]
+    for id, name, budget, workers in skipped[columns].drop_duplicates().itertuples(index=False):
+        with suppress(UsageError):  # what is unknown is told elsewhere
+            optimizer = optimizers.get(str(id)) or choose_optimizer(str(id))
+            problem = replace(make_task(str(name)).problem, budget=Budget(float(budget)), n_workers=int(workers))
+            if not mismatch(optimizer.cls, problem):
+                yield f"{id} on {name}: its runs are recorded as skipped, and it can do them"
+
+
+def _other_trials(
+    folder: ResultsFolder,
+    results: Results,
+    tasks: Mapping[str, Task],
+    optimizers: Mapping[str, OptimizerChoice],
+    sample: int,
+    repeat: int,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """Runs with other trials than they say, or than come of doing them again."""
+    runs = results.runs
+    can_be_done = (why_left_out(runs) == "").to_numpy() & runs["task"].astype(str).isin(tasks).to_numpy()
+    doable = {*runs["run"][can_be_done]}
+    kinds = {id: facts.kind for id, facts in known_facts(tasks).items()}
+    evaluated = _evaluated(results, [id for id, kind in kinds.items() if kind in _QUICK], sample, rng)
+    repeatable = [id for id, optimizer in optimizers.items() if optimizer.cls.deterministic]
+    used_up = can_be_done & (runs["status"] == Status.OK).to_numpy() & runs["optimizer"].isin(repeatable).to_numpy()
+    repeated = {*rng.permutation(runs["run"][used_up])[:repeat]}
+    for row, trials in _stored(folder):
+        run, found = row["run"], []
+        if len(trials) != row["trials"]:
+            found = [f"it says that it has {row['trials']} trials, and has {len(trials)}"]
+        elif run in doable:
+            task = tasks[row["task"]]
+            slack = 0.0 if kinds.get(task.id) is Evaluation.TABLE else _SLACK
+            found = [*from_stored(row, trials, task, evaluated.get(run, ()), slack)]
+            if not found and run in repeated:
+                found = [*by_optimizer(row, trials, task, optimizers[row["optimizer"]])]
+        yield from (f"{_called(row)}: {line}" for line in found)
+
+
+def _stored(folder: ResultsFolder) -> Iterator[tuple[Row, list[TrialRecord]]]:
+    """Runs with their trials, but for the skipped ones."""
+    runs, trials = folder.read()
+    names = pc.index_in(trials["run"].cast(pa.string()), runs["run"]).to_numpy()
+    ends = np.searchsorted(names, np.arange(len(runs)), side="right")
+    for row, start, end in zip(runs.to_pylist(), [0, *ends[:-1]], ends, strict=True):
+        if row["status"] != Status.SKIPPED or start < end:
+            yield row, [record_of(trial) for trial in trials.slice(start, end - start).to_pylist()]
+
+
+def _evaluated(results: Results, quick: list[str], sample: int, rng: np.random.Generator) -> dict[str, set[int]]:
+    """By run, the trials that are evaluated again: half of them are the best of their run, which decide most."""
     trials = results.trials
     candidates = trials[trials["task"].astype(str).isin(quick).to_numpy() & (trials["status"] == "ok").to_numpy()]
-    roots = results.runs.set_index("run")["root_seed"]
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(candidates), min(sample, len(candidates)), replace=False)
-    for row in _rows(candidates.iloc[np.sort(chosen)]):
-        task = tasks[str(row["task"])]
-        root = _root_trial(trials, row)
-        noise = next(islice(noise_seeds(int(roots[row["run"]]), task.id, int(row["seed"])), root, None))
-        level = None if np.isnan(row["fidelity"]) else float(row["fidelity"])
-        result = task.evaluate(json.loads(row["config"]), fidelity=level, seed=noise)
-        names = [f"value{f'_{number}' if number > 1 else ''}" for number in range(1, len(result.values) + 1)]
-        names += [f"constraint_{number}" for number in range(1, len(result.constraints) + 1)]
-        for name, value in zip(names, [*result.values, *result.constraints], strict=True):
-            if not np.isclose(row[name], value, rtol=_SLACK, atol=0.0):
-                yield (
-                    f"run {row['run']} of {row['optimizer']} on {row['task']}, trial {row['trial']}: its {name} is "
-                    f"{row[name]!r}, and evaluated again {value!r}: it was edited, or the task is not deterministic"
-                )
-
-
-def _root_trial(trials: pd.DataFrame, row: Row) -> int:
-    """The number of the trial whose noise a trial has: its own, or that of the first one that it continues."""
-    number, parent = int(row["trial"]), float(row["parent"])
-    if np.isnan(parent):
-        return number
-    own = trials[(trials["run"] == row["run"]).to_numpy()].set_index("trial")["parent"]
-    while not np.isnan(parent):
-        number, parent = int(parent), float(own.loc[int(parent)])
-    return number
+    labels = ["run", "trial"]
+    best = incumbents(results).dropna(subset="value").groupby("run", observed=True).tail(1)[labels]
+    is_best = pd.MultiIndex.from_frame(candidates[labels].astype({"run": str})).isin(
+        pd.MultiIndex.from_frame(best.astype({"run": str}))
+    )
+    order = rng.permutation(len(candidates))
+    first = order[is_best[order]][: sample - sample // 2]
+    others = order[~np.isin(order, first)][: sample - len(first)]
+    found: dict[str, set[int]] = {}
+    for run, number in candidates.iloc[[*first, *others]][labels].astype({"run": str}).itertuples(index=False):
+        found.setdefault(run, set()).add(number)
+    return found
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -49,7 +49,8 @@ class Joined:
 
     def lines(self) -> Iterator[str]:
         """What to print: how many came, and for each reason who did not."""
-        yield f"{len(self.baselines)} baselines{f': {_listed(self.baselines)}' if self.baselines else ''}"
+        named = f": {_listed(self.baselines)}" if self.baselines else ""
+        yield f"{len(self.baselines)} baseline{'' if len(self.baselines) == 1 else 's'}{named}"
         by_reason: dict[str, list[str]] = {}
         for name, reason in self.left_out.items():
             by_reason.setdefault(reason, []).append(name)
@@ -86,9 +87,11 @@ def with_baselines(
     Raises
     ------
     UsageError
-        Where the archive has other versions or fingerprints of the results' tasks, none of their tasks, or no optimizer
-        of such a name.
+        Where the results have no runs, and where the archive has other versions or fingerprints of their tasks, none of
+        their tasks, or no optimizer of such a name.
     """
+    if results.runs.empty:
+        raise UsageError("these results hold no runs: baselines come beside runs of the same tasks, so do some first")
     archive = baselines_on({*results.runs["task"].astype(str), *more_tasks}, folder=folder)
     if archive is None:
         raise UsageError(
@@ -228,10 +231,19 @@ def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, dict
     ):
         keys = [*keys, *columns]
         stays = pd.MultiIndex.from_frame(told[keys]).isin(pd.MultiIndex.from_frame(known[keys].drop_duplicates()))
-        gone = {*left["optimizer"].unique()} - {*left["optimizer"][stays].unique()}
-        reasons |= dict.fromkeys(sorted(map(str, gone)), reason)
+        gone = left[~left["optimizer"].isin(left["optimizer"][stays].unique()).to_numpy()]
+        for name, own in gone.groupby(gone["optimizer"].astype(str)):
+            reasons[str(name)] = f"{reason}{_there(own[column] for column in columns)}"
         left, told = left[stays], told[stays]
     return left, reasons
+
+
+def _there(columns: Iterable[pd.Series]) -> str:
+    """What the runs have instead, in brackets."""
+    return "".join(
+        f" ({', '.join(f'{value:g}' if isinstance(value, float) else str(value) for value in sorted(column.unique()))})"
+        for column in columns
+    )
 
 
 def _pairs(runs: pd.DataFrame) -> pd.MultiIndex:

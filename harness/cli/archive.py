@@ -85,20 +85,28 @@ def list_tables(
 def check(
     results: Annotated[Path, path_argument(help="The entry: a results folder.")],
     sample: Annotated[int, typer.Option(min=0, help="Trials that are evaluated again at most.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Seeds the choice of these trials.")] = 0,
+    repeat: Annotated[int, typer.Option(min=0, help="Runs that their optimizer does again at most.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Seeds the choice of these trials and runs.")] = 0,
     plugins: Plugins = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--optimizer", "-o", metavar="NAME=FILE.py:CLASS", help="An optimizer of the entry, so named."),
+    ] = None,
 ) -> None:
     """Say whether an entry can be packed: whole, with honest seeds, of known tasks and code, no value edited.
 
     1: it can't, for the reasons that are printed.
     """
     from optathlon.archive.checking import faults
+    from optathlon.registry.optimizers import choose_optimizer
     from optathlon.registry.plugins import load_file
 
     for plugin in plugins or ():
         load_file(plugin)
+    for id in named or ():
+        choose_optimizer(id)
     found = 0
-    for line in faults(results, sample=sample, seed=seed):
+    for line in faults(results, sample=sample, repeat=repeat, seed=seed):
         found += 1
         show(line)
     if found:

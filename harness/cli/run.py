@@ -161,7 +161,7 @@ def run(
         _print_plan(plan_experiment(experiment))
         return
     with interruptions(experiment.out):
-        report_summary(run_experiment(experiment, announce))
+        report_summary(run_experiment(experiment, announce), baselines=experiment.baselines)
 
 
 @contextmanager
@@ -175,8 +175,11 @@ def interruptions(resumable: Path | None = None) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def report_summary(summary: Summary, *, nothing: str = "nothing was left to do") -> None:
-    """Print what came of it, and exit with 1 where not all is well; `nothing` says why there was nothing to do."""
+def report_summary(summary: Summary, *, nothing: str = "nothing was left to do", baselines: str | None = None) -> None:
+    """Print what came of it, and exit with 1 where not all is well.
+
+    `nothing` says why there was nothing to do, and `baselines` names those whose runs were left out.
+    """
     from optathlon.results.drivers import drivers
     from optathlon.results.status import failed_statuses
 
@@ -184,7 +187,7 @@ def report_summary(summary: Summary, *, nothing: str = "nothing was left to do")
         show(f"optathlon: {file} was damaged and {_amends(file)}", file=sys.stderr)
     if not (summary.new or summary.missing or summary.unplaced):
         show(f"{nothing}: ", end="")
-    _print_summary(summary)
+    _print_summary(summary, baselines)
     abandoned = summary.missing and not drivers(summary.folder)
     if abandoned or summary.unplaced or failed_statuses(summary.statuses):
         raise typer.Exit(SOME_FAILED)
@@ -273,7 +276,8 @@ def _reason_lines(runs: list[tuple[RunSpec, str]]) -> Iterator[str]:
         yield f"and {len(reasons) - _REASONS_SHOWN} further reasons"
 
 
-def _print_summary(summary: Summary) -> None:
+def _print_summary(summary: Summary, baselines: str | None) -> None:
+    from optathlon.cli.source import read_flags
     from optathlon.results.status import failed_statuses
 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
@@ -291,4 +295,7 @@ def _print_summary(summary: Summary) -> None:
     folder = quoted(summary.folder.path)
     if failed := failed_statuses(summary.statuses):
         show(f"again: optathlon retry {folder} --status {','.join(failed)}")
-    show(f"next: optathlon report {folder}")
+    if baselines and not summary.statuses:
+        show("next: runs of an optimizer of your own, or optathlon leaderboard")
+    else:
+        show(f"next: {' '.join(['optathlon report', folder, *read_flags(False, None, baselines)])}")

@@ -332,6 +332,15 @@ def test_optimizers_with_seeds_of_their_own_are_ranked_unpaired(plain: Results) 
     assert Analysis(apart).comparisons[0].significance.is_better("opt-4", "opt-1")
 
 
+def test_random_search_with_seeds_of_its_own_has_no_speed_up(plain: Results) -> None:
+    """Where no task is paired there is no target, whatever the number of tasks."""
+    runs = plain.runs.assign(optimizer=plain.runs["optimizer"].astype(str).replace("opt-1", "random"))
+    trials = plain.trials.assign(optimizer=plain.trials["optimizer"].astype(str).replace("opt-1", "random"))
+    moved = runs["seed"] + 100 * (runs["optimizer"] == "random")
+    apart = replace(plain, runs=runs.assign(seed=moved), trials=trials)
+    assert "has the best mean rank" in html(apart)
+
+
 def test_an_optimizer_with_one_seed_leaves_the_others_theirs(plain: Results) -> None:
     runs = plain.runs[(plain.runs["optimizer"] != "opt-2") | (plain.runs["seed"] == 0)]
     (result,) = Analysis(replace(plain, runs=runs)).comparisons

@@ -107,7 +107,11 @@ def test_baselines_come_on_more_tasks_under_the_same_conditions(entry: Path, gri
 
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
-    [("budget", 9.0, "another budget"), ("root_seed", 1, "another root seed"), ("n_workers", 2, "other workers")],
+    [
+        ("budget", 9.0, "another budget (8)"),
+        ("root_seed", 1, "another root seed (0)"),
+        ("n_workers", 2, "other workers (1)"),
+    ],
 )
 def test_other_conditions_are_told(column: str, value: float, reason: str, mine: Results, tables: Path) -> None:
     found = with_baselines(replace(mine, runs=mine.runs.assign(**{column: value})), folder=tables)
@@ -117,7 +121,7 @@ def test_other_conditions_are_told(column: str, value: float, reason: str, mine:
 
 def test_other_seeds_are_told(mine: Results, tables: Path) -> None:
     later = replace(mine, runs=mine.runs.assign(seed=mine.runs["seed"] + 7))
-    assert with_baselines(later, folder=tables).left_out["sobol"] == "other seeds"
+    assert with_baselines(later, folder=tables).left_out["sobol"] == "other seeds (0, 1, 2)"
 
 
 def test_another_fingerprint_or_version_of_a_task_is_refused(mine: Results, tables: Path) -> None:
@@ -181,9 +185,29 @@ def test_the_commands_use_them(
     assert "to do    24" in named.stdout
     done = in_process(*planned, "--baselines")
     assert done.returncode == 0, done.stderr
+    assert f"next: optathlon report {tmp_path / 'new'} --baselines" in done.stdout
     assert len(load(tmp_path / "new").runs) == 15
     resumed = in_process("resume", tmp_path / "new")
     assert "(0 new)" in resumed.stdout
+
+
+def test_where_all_ships_nothing_is_to_be_reported(
+    in_process: Callable[..., SimpleNamespace], tables: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in ("frames", "known", "names"):
+        monkeypatch.setattr(f"optathlon.archive.{module}.SHIPPED", tables)
+    told = in_process(
+        *("run", "-o", "random", "-t", QUICK[0], "--seeds", "2", "--budget", "8", "--out", tmp_path, "--baselines")
+    )
+    assert (told.returncode, "next: optathlon report" in told.stdout) == (0, False)
+    assert "next: runs of an optimizer of your own, or optathlon leaderboard" in told.stdout
+    refused = in_process("report", tmp_path, "--baselines")
+    assert refused.returncode == 2
+    assert "these results hold no runs: baselines come beside runs of the same tasks" in refused.stderr
+
+
+def test_one_baseline_is_one(mine: Results, tables: Path) -> None:
+    assert next(with_baselines(mine, ["random"], folder=tables).lines()) == "1 baseline: random"
 
 
 def test_subsets_are_chosen_and_validated_with_them(

@@ -57,13 +57,12 @@ class Speedup(Section):
 
 
 def speedups(group: Group) -> pd.DataFrame | None:
-    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search was not run, or has no target."""
+    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search was not run, or has no target, as on unpaired tasks."""
     analysis = group.analysis
     if BASELINE not in group.comparison.optimizers:
         return None
     losses = group.rows(analysis.final_losses).drop(list(group.comparison.unpaired_tasks), level="task")
-    targets = targets_of(losses, BASELINE)
-    if targets.empty:
+    if losses.empty or (targets := targets_of(losses, BASELINE)).empty:
         return None
     tasks = targets.index.unique("task")
     compared = losses[losses.index.get_level_values("task").isin(tasks)].index
