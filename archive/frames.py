@@ -29,7 +29,7 @@ def baselines(
     optimizers: Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
     seeds: Collection[int] | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
 ) -> Results:
     """The results that ship with Optathlon, or those of them that are asked for, as the frames of `optathlon.load`.
 
@@ -54,14 +54,16 @@ def baselines(
 
     Raises `optathlon.errors.UsageError` where nothing of that is there.
     """
-    place = SHIPPED if folder is None else folder
+    place = SHIPPED if folder is None else Path(folder)
     names = _chosen_names(table_names(place), part, budget)
 
     def wanted(runs: pa.Table) -> np.ndarray:
         return np.ones(len(runs), bool) if seeds is None else np.isin(runs["seed"].to_numpy(), list(seeds))
 
-    found = together([read_table(place, name, wanted) for name in names])
-    return _selected(found, optimizers, tasks)
+    found = [read_table(place, name, wanted) for name in names]
+    if not any(len(table.runs) for table in found):
+        raise UsageError(f"there are no baselines with seeds {', '.join(map(str, seeds or ()))}: they begin with 0")
+    return _selected(together(found), optimizers, tasks)
 
 
 def baselines_on(tasks: Collection[str], *, folder: Path | None = None) -> Results | None:

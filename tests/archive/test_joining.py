@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from archived import QUICK, Grid
 
+from optathlon.archive.frames import baselines
 from optathlon.archive.joining import with_baselines
 from optathlon.archive.known import known_runs
 from optathlon.archive.packing import pack
@@ -204,6 +205,12 @@ def test_where_all_ships_nothing_is_to_be_reported(
     refused = in_process("report", tmp_path, "--baselines")
     assert refused.returncode == 2
     assert "these results hold no runs: baselines come beside runs of the same tasks" in refused.stderr
+
+
+def test_seeds_that_do_not_ship_are_told(tables: Path) -> None:
+    assert {*baselines(seeds=[1], folder=str(tables)).runs["seed"]} == {1}
+    with pytest.raises(UsageError, match="there are no baselines with seeds 77, 78: they begin with 0"):
+        baselines(seeds=[77, 78], folder=tables)
 
 
 def test_one_baseline_is_one(mine: Results, tables: Path) -> None:
