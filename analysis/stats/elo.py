@@ -16,7 +16,9 @@ MIDDLE = 1000.0
 _PER_TENFOLD = 400.0
 """A rating higher by this much means odds of ten to one."""
 
-_MOST_STEPS, _LONGEST_STEP, _PRECISION = 200, 2.0, 1e-9
+_MOST_STEPS, _LONGEST_STEP, _LAST_STEP = 200, 2.0, 1e-6
+"""Newton's method about squares the error with each step: after the last it is below 1e-9."""
+
 _BATCH = 200_000
 """Numbers held at once: as many as a processor's cache holds."""
 
@@ -98,7 +100,7 @@ def _newton(wins: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         step = np.linalg.solve(information + 1 / count, gradient[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, keepdims=True)
         strengths = strengths + step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, _LONGEST_STEP))
-        if longest.max() < _PRECISION:
+        if longest.max() < _LAST_STEP:
             break
     centred: np.ndarray = strengths - strengths.mean(axis=1, keepdims=True)
     return centred
