@@ -83,10 +83,11 @@ def bradley_terry(wins: np.ndarray) -> np.ndarray:
     first = _newton(wins[:1], np.zeros((1, wins.shape[1])))
     size = max(1, _BATCH // wins.shape[1] ** 2)
     others = [wins[start : start + size] for start in range(1, len(wins), size)]
-    return np.vstack([first, *(_newton(some, np.repeat(first, len(some), axis=0)) for some in others)])
+    return np.vstack([first, *(_newton(some, first) for some in others)])
 
 
 def _newton(wins: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """As `bradley_terry`, from `strengths` of shape (draws, optimizers), or (1, optimizers) where all begin alike."""
     count = wins.shape[1]
     for _ in range(_MOST_STEPS):
         strength = np.exp(strengths)
