@@ -193,9 +193,8 @@ def _likeliest(shares: np.ndarray) -> np.ndarray:
     """Shape (3, pairs): in how many samples (second axis) each region has the largest share; ties are divided."""
     largest = (shares >= shares.max(axis=0) - _ROUNDING).view(np.uint8)
     among = largest.sum(axis=0, dtype=np.uint8)
-    if among.max(initial=1) == 1:
-        return largest.sum(axis=1, dtype=np.int32)
-    counts: np.ndarray = (largest / among).sum(axis=1)
+    is_tied = among.max(initial=1) > 1
+    counts: np.ndarray = (largest / among).sum(axis=1) if is_tied else largest.sum(axis=1, dtype=np.int32)
     return counts
 
 
