@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -105,8 +106,8 @@ def runtime_distribution(
     by_task = cast("dict[tuple[str, str], np.ndarray]", runtimes.groupby(level=["optimizer", "task"]).indices)
     for (optimizer, task), rows in sorted(by_task.items()):
         # each task has draws of its own, so that no optimizer's depend on which others there are
-        rng = np.random.default_rng([seed, *str(task).encode()])
-        solved.setdefault(optimizer, []).append(_solved(table[rows], evaluations, restarts, rng))
+        seeds = (seed, *str(task).encode())
+        solved.setdefault(optimizer, []).append(_solved(table[rows], evaluations, restarts, seeds))
     index = pd.MultiIndex.from_product([solved, evaluations], names=["optimizer", "evaluations"])
     return pd.DataFrame({"share": np.concatenate([np.mean(shares, axis=0) for shares in solved.values()])}, index=index)
 
@@ -189,8 +190,18 @@ def target_losses(
     return targets
 
 
-def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, rng: np.random.Generator) -> np.ndarray:
+def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, seeds: tuple[int, ...]) -> np.ndarray:
     """Shape (evaluations,): the share of targets solved on one task; `block` holds a seed per row, `spent` first."""
+    drawn = _drawn(block.tobytes(), len(block), restarts, seeds)
+    within = np.searchsorted(drawn, evaluations, side="right")
+    shares: np.ndarray = within / (restarts * (block.shape[1] - 1))
+    return shares
+
+
+@lru_cache(maxsize=4096)
+def _drawn(content: bytes, rows: int, restarts: int, seeds: tuple[int, ...]) -> np.ndarray:
+    """The runtimes drawn for a block with so many rows and this content, ascending: a task is in several groups."""
+    block, rng = np.frombuffer(content).reshape(rows, -1), np.random.default_rng(seeds)
     spent, reached = block[:, 0], block[:, 1:]
     reached = reached[:, ~np.isnan(reached).all(axis=0)]
     missed = np.isnan(reached)
@@ -202,6 +213,5 @@ def _solved(block: np.ndarray, evaluations: np.ndarray, restarts: int, rng: np.r
         drawn = rng.integers(len(spent), size=len(left)), target[left]
         total[left] += used[drawn]
         left = left[missed[drawn]]
-    within = np.searchsorted(np.sort(total), evaluations, side="right")
-    shares: np.ndarray = within / (restarts * (block.shape[1] - 1))
-    return shares
+    total.sort()
+    return total

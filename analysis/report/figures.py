@@ -15,12 +15,10 @@ import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from optathlon.analysis.csv_file import write_csv
-from optathlon.analysis.plots.fonts import shared_fonts
 from optathlon.analysis.plots.naming import lay_out
 from optathlon.analysis.plots.recording import Recording
 from optathlon.analysis.plots.style import INK, QUIET, RULE, style
@@ -32,8 +30,8 @@ from optathlon.task import short_hash
 
 Format = Literal["svg", "pdf", "png"]
 FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
-SCALABLE: tuple[Format, ...] = ("svg", "pdf")
-"""What papers and pages take."""
+ALWAYS: tuple[Format, ...] = ("svg",)
+"""Others take longer, and are written where somebody asks for them."""
 
 _THEME = {INK: "var(--ink)", QUIET: "var(--quiet)", RULE: "var(--rule)"}
 _PIXELS_PER_INCH = 200
@@ -86,7 +84,7 @@ def suffix(comparison: str) -> str:
     return f"_{words}" if is_enough else f"_{words[:_LONGEST_SUFFIX]}_{short_hash(comparison)}"
 
 
-def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = SCALABLE) -> None:
+def save(shown: ReportFigure, folder: Path, formats: Iterable[Format] = ALWAYS) -> None:
     """Write the figure in each format, `NAME.svg` …, and its data as `NAME.csv`.
 
     The same figure gives the same bytes. The PDF embeds its fonts as TrueType (Type 42), as journals ask for.
@@ -166,13 +164,21 @@ def _print(figure: Figure, name: Format, buffer: io.BytesIO) -> None:
         case "svg":
             cast(Any, FigureCanvasSVG(figure)).print_svg(buffer, metadata={"Date": None, "Creator": None})
         case "pdf":
-            undated = {"CreationDate": None, "Creator": None, "Producer": None}
-            with shared_fonts():
-                cast(Any, FigureCanvasPdf(figure)).print_pdf(buffer, metadata=undated)
+            _print_pdf(figure, buffer)
         case "png":
             cast(Any, FigureCanvasAgg(figure)).print_png(
                 buffer, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION}
             )
+
+
+def _print_pdf(figure: Figure, buffer: io.BytesIO) -> None:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # which loads much, and few ask for it
+
+    from optathlon.analysis.plots.fonts import shared_fonts
+
+    undated = {"CreationDate": None, "Creator": None, "Producer": None}
+    with shared_fonts():
+        cast(Any, FigureCanvasPdf(figure)).print_pdf(buffer, metadata=undated)
 
 
 def _settle(figure: Figure) -> None:

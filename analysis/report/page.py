@@ -19,7 +19,7 @@ from optathlon.analysis.report.changes import Changes
 from optathlon.analysis.report.charts import OPTION_WIDTH, Chart, cuts, shared_controls
 from optathlon.analysis.report.contents import Contents, Entry, link_to
 from optathlon.analysis.report.downloads import Download, download
-from optathlon.analysis.report.figures import SCALABLE, Format, save, save_table
+from optathlon.analysis.report.figures import ALWAYS, Format, save, save_table
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.paper.document import write_document
 from optathlon.analysis.report.reader_tables import ChosenColumns
@@ -55,7 +55,7 @@ def write_report(
     focus: str | None = None,
     changes: Changes | None = None,
     columns: ChosenColumns | None = None,
-    formats: Sequence[Format] = SCALABLE,
+    formats: Sequence[Format] = ALWAYS,
     remarks: Sequence[str] = (),
 ) -> Path:
     """Write `index.html`, which needs no other file, and `figures/` with every figure and table as files.
@@ -112,7 +112,7 @@ def write_page(
     *,
     title: str | None = None,
     columns: ChosenColumns | None = None,
-    formats: Sequence[Format] = SCALABLE,
+    formats: Sequence[Format] = ALWAYS,
     tell: Tell = silent,
 ) -> Path:
     """Write a page and its files, as `write_report` does, with each figure in these formats."""

@@ -157,7 +157,7 @@ def _by_products(observations: np.ndarray, weights: np.ndarray, rope: float) -> 
 
 def _below(sums: np.ndarray, bound: float) -> np.ndarray:
     """1 where a sum is below `bound`, one half where it equals it, else 0."""
-    share: np.ndarray = np.mean([sums < bound - _ROUNDING, sums < bound + _ROUNDING], axis=0)
+    share: np.ndarray = np.add(sums < bound - _ROUNDING, sums < bound + _ROUNDING, dtype=float) / 2
     return share
 
 
@@ -191,9 +191,10 @@ def _shares(differences: np.ndarray, weights: np.ndarray, rope: float) -> np.nda
 
 def _likeliest(shares: np.ndarray) -> np.ndarray:
     """Shape (3, pairs): in how many samples (second axis) each region has the largest share; ties are divided."""
-    largest = shares >= shares.max(axis=0) - _ROUNDING
-    among = largest.sum(axis=0)
-    counts: np.ndarray = (largest / among if among.max(initial=1) > 1 else largest).sum(axis=1)
+    largest = (shares >= shares.max(axis=0) - _ROUNDING).view(np.uint8)
+    among = largest.sum(axis=0, dtype=np.uint8)
+    is_tied = among.max(initial=1) > 1
+    counts: np.ndarray = (largest / among).sum(axis=1) if is_tied else largest.sum(axis=1, dtype=np.int32)
     return counts
 
 

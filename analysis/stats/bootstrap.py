@@ -74,13 +74,16 @@ class Resampling:
             The coverage aimed at, in (0, 1).
         """
         mean = self.observed_weights @ cells
+        is_new = np.ones(cells.shape[1], dtype=bool)  # others equal the one before: no run improved in between
+        is_new[1:] = (cells[:, 1:] != cells[:, :-1]).any(axis=0)
+        new = cells[:, is_new]
         batch = max(1, _BATCH // self.resamples)
         ends = [
-            _interval(cells[:, start : start + batch].T @ self.weights.T, level)
-            for start in range(0, cells.shape[1], batch)
+            _interval(new[:, start : start + batch].T @ self.weights.T, level)
+            for start in range(0, new.shape[1], batch)
         ]
         # equal means tie, whatever the rounding of sums
-        return np.vstack([mean, np.concatenate(ends, axis=1)]).round(12)
+        return np.vstack([mean, np.concatenate(ends, axis=1)[:, np.cumsum(is_new) - 1]]).round(12)
 
 
 def bootstrap_ranks(ranks: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> pd.DataFrame:

@@ -16,7 +16,9 @@ MIDDLE = 1000.0
 _PER_TENFOLD = 400.0
 """A rating higher by this much means odds of ten to one."""
 
-_MOST_STEPS, _LONGEST_STEP, _PRECISION = 200, 2.0, 1e-9
+_MOST_STEPS, _LONGEST_STEP, _LAST_STEP = 200, 2.0, 1e-6
+"""Newton's method about squares the error with each step: after the last it is below 1e-9."""
+
 _BATCH = 200_000
 """Numbers held at once: as many as a processor's cache holds."""
 
@@ -81,10 +83,11 @@ def bradley_terry(wins: np.ndarray) -> np.ndarray:
     first = _newton(wins[:1], np.zeros((1, wins.shape[1])))
     size = max(1, _BATCH // wins.shape[1] ** 2)
     others = [wins[start : start + size] for start in range(1, len(wins), size)]
-    return np.vstack([first, *(_newton(some, np.repeat(first, len(some), axis=0)) for some in others)])
+    return np.vstack([first, *(_newton(some, first) for some in others)])
 
 
 def _newton(wins: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """As `bradley_terry`, from `strengths` of shape (draws, optimizers), or (1, optimizers) where all begin alike."""
     count = wins.shape[1]
     for _ in range(_MOST_STEPS):
         strength = np.exp(strengths)
@@ -98,7 +101,7 @@ def _newton(wins: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         step = np.linalg.solve(information + 1 / count, gradient[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, keepdims=True)
         strengths = strengths + step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, _LONGEST_STEP))
-        if longest.max() < _PRECISION:
+        if longest.max() < _LAST_STEP:
             break
     centred: np.ndarray = strengths - strengths.mean(axis=1, keepdims=True)
     return centred

@@ -17,7 +17,7 @@ _SHAPE = 2.0
 _LEAST_VARIANCE = 1e-9
 """The least level of the variances within tasks that is taken for possible, against the mean square of differences."""
 
-_CACHED = 10_000
+_CACHED = 20_000
 """Tasks x pairs that are sampled at once: as many as a processor's cache holds."""
 
 
@@ -130,23 +130,26 @@ def _draws(observed: _Observed, chances: _Chances) -> Iterator[tuple[np.ndarray,
     A task's mean is `centre + factor * effect`; effects have the variance `variance / mixing`.
     """
     seeds, means = observed.seeds, observed.means
+    half_seeds, half_squares = seeds / 2, observed.squares / 2
     pairs = means.shape[1]
     centre, factor, variance, level = means.mean(axis=0), np.ones(pairs), np.ones(pairs), np.ones(pairs)
-    effects = means - centre
+    away = effects = means - centre
     for drawn in map(_Chances, *astuple(chances)):
-        residuals = observed.squares + seeds * (means - centre - factor * effects) ** 2
-        precision = drawn.precision / (level + residuals / 2)
+        residuals = half_squares + half_seeds * (away - factor * effects) ** 2
+        precision = drawn.precision / (level + residuals)
         level = drawn.level / (0.5 + precision.sum(axis=0))
         level = np.maximum(level, _LEAST_VARIANCE)
-        mixing = drawn.mixing / ((FREEDOM + effects**2 / variance) / 2)
+        mixing = 2 * drawn.mixing / (FREEDOM + effects**2 / variance)
         weights = seeds * precision
         # the centre whatever the effects, then the effects given the centre: together a draw of both at once
         marginal = 1 / (factor**2 * variance / mixing + 1 / weights)
         centre = _normal(marginal.sum(axis=0), (marginal * means).sum(axis=0), drawn.centre)
-        above = weights * (means - centre)
+        away = means - centre
+        above = weights * away
         effects = _normal(factor**2 * weights + mixing / variance, factor * above, drawn.effects)
-        factor = _normal(1 + (weights * effects**2).sum(axis=0), (above * effects).sum(axis=0), drawn.factor)
-        variance = (1 + (mixing * effects**2).sum(axis=0)) / 2 / drawn.variance
+        squares = effects**2
+        factor = _normal(1 + (weights * squares).sum(axis=0), (above * effects).sum(axis=0), drawn.factor)
+        variance = (1 + (mixing * squares).sum(axis=0)) / 2 / drawn.variance
         # where tasks differ much, only this moves the factor; it leaves the tasks' means and the scale as they are
         stretch = np.sqrt(2 * drawn.stretch / (factor**2 + 1 / variance))
         factor, effects, variance = factor * stretch, effects / stretch, variance / stretch**2

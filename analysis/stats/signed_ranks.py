@@ -38,13 +38,15 @@ def signed_rank_p(signed: np.ndarray) -> np.ndarray:
     doubled //= np.maximum(np.gcd.reduce(doubled, axis=0), 1)
     ranks, positive = np.sort(np.abs(doubled), axis=0), np.maximum(doubled, 0).sum(axis=0)
     smaller = np.minimum(positive, ranks.sum(axis=0) - positive)
-    return np.array([_two_sided(pair[pair > 0], least) for pair, least in zip(ranks.T, smaller.tolist(), strict=True)])
+    zeros = (ranks == 0).sum(axis=0)
+    pairs = zip(ranks.T.tolist(), zeros.tolist(), smaller.tolist(), strict=True)
+    return np.array([_two_sided((*pair[first:],), least) for pair, first, least in pairs])
 
 
-def _two_sided(ranks: np.ndarray, smaller: int) -> float:
-    """From the ascending ranks of one pair, whole numbers, and the smaller sum of those of one sign."""
-    exact = len(ranks) * int(ranks.sum()) <= _STEPS
-    return min(1.0, 2 * (_chances((*ranks.tolist(),))[smaller] if exact else _normal_chance(ranks, smaller)))
+def _two_sided(ranks: tuple[int, ...], smaller: int) -> float:
+    """From the ascending ranks of one pair, and the smaller sum of those of one sign."""
+    exact = len(ranks) * sum(ranks) <= _STEPS
+    return min(1.0, 2 * (_chances(ranks)[smaller] if exact else _normal_chance(np.array(ranks), smaller)))
 
 
 @lru_cache(maxsize=256)

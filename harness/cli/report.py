@@ -46,7 +46,9 @@ _WIDEST = 100
 """Columns of a line; longer ones are hard to read."""
 
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000
-"""Figures are many small objects: looking for garbage after each 700 or 2,000 takes a tenth of a report."""
+"""Figures are many small objects: looking for garbage after each 700 or 2,000 takes a tenth of a report.
+
+Nor is it looked for among what is loaded by then, which stays."""
 
 
 def report(
@@ -95,15 +97,17 @@ def report(
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Seeds the bootstrap and every other draw of the analysis.")
     ] = 0,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write figures as PDF, too.")] = False,
     png: Annotated[bool, typer.Option("--png", help="Write figures as PNG, too.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Write one self-contained HTML page, its figures as SVG and PDF, its tables as CSV, LaTeX and Markdown."""
+    """Write one self-contained HTML page, its figures as SVG, its tables as CSV, LaTeX and Markdown."""
     from optathlon.analysis.report import make_page, write_page
-    from optathlon.analysis.report.figures import FORMATS, SCALABLE
+    from optathlon.analysis.report.figures import FORMATS
     from optathlon.analysis.report.reader_tables import ChosenColumns
     from optathlon.cli.steps import StepsDisplay
 
+    gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     chosen = ChosenColumns(columns or ())
     with StepsDisplay("reading results") as tell:
@@ -132,7 +136,8 @@ def report(
         )
         part = part_of(optimizers or (), tasks or ())
         target = out or beside(results, f"report{part}")
-        formats = FORMATS if png else SCALABLE
+        asked = {"pdf": pdf, "png": png}
+        formats = [name for name in FORMATS if asked.get(name, True)]
         path = write_page(page, target, title=title, columns=chosen, formats=formats, tell=tell)
     for sentence in (*page.findings, *page.caveats):
         show(_plain(sentence), end="\n\n")

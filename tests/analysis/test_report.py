@@ -107,7 +107,7 @@ def test_every_figure_and_table_is_written(report: Path) -> None:
     kinds: dict[str, set[str]] = {}
     for name in written:
         kinds.setdefault(Path(name).stem, set()).add(Path(name).suffix)
-    figures = {name for name, endings in kinds.items() if endings == {".svg", ".pdf", ".csv"}}
+    figures = {name for name, endings in kinds.items() if endings == {".svg", ".csv"}}
     tables = {name for name, endings in kinds.items() if endings == {".csv", ".tex", ".md"}}
     empty = {name for name, endings in kinds.items() if endings == {".csv"}}
     assert figures | tables | empty == {*kinds}
@@ -156,11 +156,7 @@ def test_sections_and_figures_link_their_files(report: Path) -> None:
     files = re.findall(r'<a href="figures/([^"]*)" download>', text_of(report))
     assert len({*files}) == len(files)
     assert {*files} >= {
-        *(
-            f"{figure}.{ending}"
-            for figure in ("ranks", "wilcoxon_holm", "runtimes")
-            for ending in ("svg", "pdf", "csv")
-        ),
+        *(f"{figure}.{ending}" for figure in ("ranks", "wilcoxon_holm", "runtimes") for ending in ("svg", "csv")),
         *(f"{table}.{ending}" for table in ("standings", "pairs", "tasks") for ending in ("csv", "tex")),
     }
 

@@ -128,7 +128,7 @@ def files(page: Path) -> dict[str, bytes]:
 def test_the_section_is_added_and_the_rest_is_as_without(without: Path, report: Path) -> None:
     plain, with_section = files(without), files(report)
     assert set(with_section) - set(plain) == {
-        *(f"subset_by_size.{kind}" for kind in ("svg", "pdf", "csv")),
+        *(f"subset_by_size.{kind}" for kind in ("svg", "csv")),
         *(f"subset_methods.{kind}" for kind in ("csv", "tex", "md")),
     }
     with_it = with_section.pop("index.html").decode()

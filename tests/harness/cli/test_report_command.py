@@ -60,6 +60,20 @@ def test_a_report_of_a_part_leaves_the_full_one_alone(here: Path, in_process: Co
     assert f"the report of a part of the results is {Path(part.name, 'index.html')}" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("flags", "written"), [((), {".svg"}), (("--pdf",), {".svg", ".pdf"}), (("--png",), {".svg", ".png"})]
+)
+def test_figures_are_in_the_formats_that_are_asked_for(
+    here: Path, in_process: Command, flags: tuple[str, ...], written: set[str]
+) -> None:
+    done = in_process("report", "t.csv", *flags)
+    assert done.returncode == 0, done.stderr
+    files = {path.suffix for path in (here / "t-report" / "figures").glob("wilcoxon_holm.*")}
+    assert files - {".csv"} == written
+    links = re.findall(r'href="figures/wilcoxon_holm([.]\w+)"', (here / "t-report" / "index.html").read_text("utf-8"))
+    assert {*links} == files
+
+
 def test_each_part_has_a_folder_of_its_own() -> None:
     parts = [([], []), (["a*"], []), ([], ["a*"]), (["a"], []), (["ä"], []), (["ö"], []), (["x" * 300], ["y/" * 90])]
     names = [part_of(optimizers, tasks) for optimizers, tasks in parts]
