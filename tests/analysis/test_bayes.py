@@ -12,8 +12,15 @@ from scipy.stats import t as student
 from score_frames import scores_of, with_seeds
 
 from optathlon.analysis.stats import bayes
-from optathlon.analysis.stats.bayes import _by_products, _by_sums, _shares, bayesian_signed_rank, hierarchical
-from optathlon.analysis.stats.gibbs import gibbs
+from optathlon.analysis.stats.bayes import (
+    _by_products,
+    _by_sums,
+    _shares,
+    bayesian_signed_rank,
+    chances_below,
+    hierarchical,
+)
+from optathlon.analysis.stats.gibbs import FREEDOM, gibbs
 from optathlon.errors import UsageError
 
 COLUMNS = ["better", "equivalent", "worse"]
@@ -220,3 +227,8 @@ def test_optimizers_that_differ_less_than_the_rope_are_equivalent() -> None:
     means = scores.groupby(level=["task", "optimizer"]).mean().unstack("optimizer")
     assert bayesian_signed_rank(means, rope=0.3).loc[("o0", "o1"), "equivalent"] > 0.99
     assert hierarchical(scores, rope=0.3).loc[("o0", "o1"), "equivalent"] > 0.95
+
+
+def test_chances_below_are_those_of_scipy() -> None:
+    values = np.r_[-1e12, np.linspace(-50, 50, 2001), 1e12]
+    assert chances_below(values) == pytest.approx(student.cdf(values, FREEDOM), rel=0, abs=1e-15)
