@@ -57,7 +57,10 @@ class Speedup(Section):
 
 
 def speedups(group: Group) -> pd.DataFrame | None:
-    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search was not run, or has no target, as on unpaired tasks."""
+    """Index `optimizer`: `estimate`, `low`, `high`; `None` where random search was not run or has no target.
+
+    On tasks that are compared unpaired it has none.
+    """
     analysis = group.analysis
     if BASELINE not in group.comparison.optimizers:
         return None
