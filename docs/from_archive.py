@@ -32,6 +32,8 @@ SHOWN = 5
 ENOUGH_TASKS = 8
 """Over fewer tasks a ranking is not supported: by Wilcoxon's test with Holm's correction hardly anything can differ."""
 ENOUGH_OPTIMIZERS = 5
+CHANCE = 0.025
+"""That a 95 % interval lies on one given side of what is true."""
 CASES = {"all": "any", "type": "", "space": "search space: ", "size": ""}
 """What is put before the name of a board, by its facet; boards of other facets are no cases."""
 
@@ -179,7 +181,8 @@ def against_random(regime: Regime) -> Iterator[str]:
     unknown = len(known) - len(better) - len(worse)
     yield (
         f"Of {len(known)} optimizers with {ENOUGH_TASKS} tasks or more beside `random`, {len(better)} beat it more "
-        f"often than not by their 95 % interval, {len(worse)} less often than not, and of {unknown} it can't be said."
+        f"often than not by their 95 % interval, {len(worse)} less often than not, and of {unknown} it can't be said. "
+        f"Were all of them random search, chance alone would give {CHANCE * len(known):.0f} of each kind."
     )
     quick = [name for name in better.sort_values("estimate", ascending=False).index if overhead_of(name) <= 1.0]
     if quick:
