@@ -43,10 +43,13 @@ _RUNS = pa.schema([RUNS.field(name) for name in ("run", "attempt")])
 _SILENT_S = 60.0
 """A driver on another machine that has been silent for so long counts as dead."""
 
+_SAME_START_S = 1.5
+"""Starts of one process differ by less: Linux tells its boot in whole seconds."""
+
 
 @dataclass(frozen=True)
 class Driver:
-    """What a driver says of itself; `began` is its process's start, `running` has one line per run."""
+    """What a driver says of itself; `began` is its process's start (`start_of`), `running` has one line per run."""
 
     host: str
     pid: int
@@ -80,7 +83,7 @@ class DriverRecord:
     ) -> None:
         self.id = uuid.uuid4().hex
         self._path = folder.path / "drivers" / f"{self.id}.json"
-        began = psutil.Process().create_time()
+        began = start_of(psutil.Process())
         self._said = Driver(platform.node(), os.getpid(), began, executor, jobs, total, total, [], dict(codes))
         self._due = 0.0
 
@@ -191,6 +194,15 @@ def _is_alive(driver: Driver, path: Path) -> bool:
     if driver.host != platform.node():
         return time.time() - path.stat().st_mtime < _SILENT_S
     try:
-        return abs(psutil.Process(driver.pid).create_time() - driver.began) < 1.0
+        return abs(start_of(psutil.Process(driver.pid)) - driver.began) < _SAME_START_S
     except psutil.Error:
         return False
+
+
+def start_of(process: psutil.Process) -> float:
+    """When a process began, whatever was done to the clock since.
+
+    Linux counts from its boot, and psutil adds when that was by the clock of now; others keep the time itself.
+    """
+    booted = psutil.boot_time() if psutil.LINUX else 0.0
+    return process.create_time() - booted

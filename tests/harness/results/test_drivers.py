@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from optathlon.results.drivers import Driver, drivers
+from optathlon.results.drivers import Driver, DriverRecord, drivers
 from optathlon.results.folder import ResultsFolder
 
 
@@ -24,13 +24,34 @@ def folder(tmp_path: Path) -> ResultsFolder:
 
 
 def alive() -> dict[str, Any]:
-    process = psutil.Process()
-    return asdict(Driver(platform.node(), os.getpid(), process.create_time(), "local", 1, 5, 2, ["a on b"]))
+    return asdict(Driver(platform.node(), os.getpid(), start_of(psutil.Process()), "local", 1, 5, 2, ["a on b"]))
 
 
 def test_a_driver_is_read_as_it_was_written(folder: ResultsFolder) -> None:
     (folder.path / "drivers" / "a.json").write_text(json.dumps(alive()))
     assert asdict(drivers(folder)["a"]) == alive()
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="others don't count from boot")
+@pytest.mark.parametrize("seconds", [-3600, -1, 1, 20, 86400])
+def test_a_driver_is_alive_after_the_clock_was_set(
+    folder: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    """Then Linux tells another time of its boot, as after a slow clock was put right bit by bit."""
+    before = Path("/proc/stat").read_text()
+    booted = int(before.partition("btime ")[2].split()[0])
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "stat").write_text(before.replace(f"btime {booted}", f"btime {booted + seconds}"))
+    (tmp_path / "proc" / str(os.getpid())).symlink_to("/proc/self")
+    with DriverRecord(folder, "local", 1, 5) as record:
+        monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
+        assert [*drivers(folder)] == [record.id]
+
+
+def test_a_driver_whose_process_is_another_one_now_is_dead(folder: ResultsFolder) -> None:
+    said = alive()
+    (folder.path / "drivers" / "a.json").write_text(json.dumps({**said, "began": said["began"] - 60}))
+    assert drivers(folder) == {}
 
 
 @pytest.mark.parametrize(
