@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from optathlon.results.drivers import Driver, DriverRecord, drivers
+from optathlon.results.drivers import Driver, DriverRecord, drivers, start_of
 from optathlon.results.folder import ResultsFolder
 
 
