@@ -89,7 +89,10 @@ def by_optimizer(run: Row, trials: list[TrialRecord], task: Task, optimizer: Opt
     try:
         outcome = _done(run, lambda problem: optimizer.start(problem, seed), task, _Recognised(task, known))
     except ReplayMismatch as mismatch:
-        yield f"done again, {mismatch}: it was edited, or the optimizer is not deterministic"
+        yield (
+            f"done again, {mismatch}: it was edited, the optimizer is not deterministic, or it computes otherwise "
+            "on the processor that did the run"
+        )
         return
     if outcome.status is not Status.OK:
         yield f"done again, it ends as {outcome.status}: {outcome.reason}"
