@@ -13,7 +13,6 @@ Most of a file are digits that nothing says beforehand, so what can be known is 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -97,8 +96,11 @@ def _first_ones(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, pa.Array]
     """The numbers where they come for the first time, and elsewhere how many rows before each came last."""
     numbers = whole(column)
     same = numbers.view(pa.int64()).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    place = pd.Series(np.arange(len(numbers)))
-    before = pa.array(place - place.groupby(same).shift(), pa.int32(), from_pandas=True)
+    places = np.argsort(same, kind="stable").astype(np.int32)
+    again = np.diff(same[places]) == 0
+    steps = np.zeros(len(numbers), dtype=np.int32)
+    steps[places[1:][again]] = np.diff(places)[again]
+    before = pa.array(steps, mask=steps == 0)
     return pc.if_else(before.is_valid(), pa.scalar(None, pa.float64()), numbers), before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from optathlon.archive.names import TableName, tasks_in
 from optathlon.archive.release import volumes_of
 from optathlon.archive.tables import read_labels
-from optathlon.registry.plugins import optimizer_names
+from optathlon.registry.plugins import declared
 from optathlon.results import arrow
 
 
@@ -45,9 +45,9 @@ def inventory(folder: Path, name: TableName) -> Inventory:
     runs = read_labels(folder, name, ["optimizer", "task", "seed"])
     optimizers, tasks, seeds = map(arrow.count_distinct, runs.columns)
     expected = len(tasks_in(name.subset, name.part))
-    pairs = runs.group_by(["optimizer", "seed"]).aggregate([])
+    pairs = {*zip(runs["optimizer"].to_pylist(), runs["seed"].to_pylist(), strict=True)}
     whole = sum(volume.runs for volume in volumes_of(str(name), folder))
-    there = {*runs["optimizer"].cast("string").unique().to_pylist()}
+    there = {optimizer for optimizer, _ in pairs}
     return Inventory(
         runs=len(runs),
         optimizers=optimizers,
@@ -56,5 +56,5 @@ def inventory(folder: Path, name: TableName) -> Inventory:
         tasks_of_part=expected,
         missing=len(pairs) * expected - len(runs),
         whole=min(whole, len(runs)),  # a run that was done again is in two
-        absent=tuple(optimizer for optimizer in optimizer_names() if optimizer not in there),
+        absent=tuple(sorted({*declared("optathlon.optimizers")} - there)),
     )

@@ -355,9 +355,10 @@ def test_values_of_tables_are_exact(grid: Grid, edited: Callable[..., Path], mon
 
 
 def test_an_optimizer_of_a_file_has_the_name_that_it_was_given(
-    grid: Grid, in_process: Callable[..., SimpleNamespace]
+    grid: Grid, in_process: Callable[..., SimpleNamespace], tmp_path: Path
 ) -> None:
-    named = f"ours={ROOT / 'docs/examples/local_search.py'}:LocalSearch"
+    file = shutil.copy(ROOT / "docs/examples/local_search.py", tmp_path / "ours.py")
+    named = f"ours={file}:LocalSearch"
     folder = grid(named)
     told = in_process("archive", "check", folder, "-o", named)
     assert told.returncode == 0, told.stdout

@@ -13,7 +13,7 @@ from web import Site, served
 
 from optathlon.archive.packing import pack
 from optathlon.archive.release import Volume
-from optathlon.registry.plugins import optimizer_names
+from optathlon.registry.plugins import declared
 from optathlon.results.frames import load
 
 NAME = "blackbox-dev-8"
@@ -93,7 +93,7 @@ def test_the_command_packs_and_lists(entry: Path, grid: Grid, tmp_path: Path, in
     packed = in_process("archive", "pack", entry, "--out", tmp_path / "pack")
     assert packed.stdout == f"{NAME}: 27 runs, 0 new\nnothing new to pack: the tables have these runs already\n"
     listed = in_process("archive", "list", "--tables", tables)
-    roster = optimizer_names()
+    roster = declared("optathlon.optimizers")
     line = "3 of 20 tasks, 3 seeds: 27 runs, whole trials of 27, 153 runs missing"
     assert listed.stdout == f"{NAME}  3 of {len(roster)} optimizers, {line}\n"
     named = in_process("archive", "list", "--tables", tables, "--absent").stdout.splitlines()[1]
