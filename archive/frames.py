@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from optathlon.archive.names import SHIPPED, TableName
 from optathlon.archive.tables import Table, numbers_of, read_table, run_ids, table_names
 from optathlon.errors import UsageError, unknown
-from optathlon.results.frames import Results, matching
+from optathlon.results.frames import Results, indexed, matching
 from optathlon.results.schema import RUNS, SPENT, TRIALS
 
 _JSON = ("objectives", "fidelity", "constraints", "space", "metadata", "data")
@@ -26,8 +26,8 @@ def baselines(
     part: str | None = None,
     *,
     budget: float | None = None,
-    optimizers: Sequence[str] | None = None,
-    tasks: Sequence[str] | None = None,
+    optimizers: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
     seeds: Collection[int] | None = None,
     folder: str | Path | None = None,
 ) -> Results:
@@ -46,7 +46,7 @@ def baselines(
     budget:
         In full evaluations, such as 50; by default all that there are.
     optimizers, tasks:
-        Ids, or patterns with `*` and `?`; by default all.
+        An id or a pattern with `*` and `?`, or several; by default all.
     seeds:
         By default all.
     folder:
@@ -119,7 +119,7 @@ def _chosen_names(known: list[TableName], part: str | None, budget: float | None
     return of_budget
 
 
-def _selected(results: Results, optimizers: Sequence[str] | None, tasks: Sequence[str] | None) -> Results:
+def _selected(results: Results, optimizers: str | Sequence[str] | None, tasks: str | Sequence[str] | None) -> Results:
     from optathlon.results.frames import select
 
     if optimizers is None and tasks is None:
@@ -191,10 +191,9 @@ def _with_sorted_labels(frame: pd.DataFrame) -> pd.DataFrame:
 def _tasks_frame(rows: list[dict[str, str]]) -> pd.DataFrame:
     known = {(row["task"], row["version"]): row for row in rows}
     decoded = [known[key] | {name: json.loads(known[key][name]) for name in _JSON} for key in sorted(known)]
-    return pd.DataFrame(decoded).set_index("task").sort_index(kind="stable")
+    return indexed(decoded, "task")
 
 
 def _sessions_frame(rows: list[dict[str, str]]) -> pd.DataFrame:
     known = {row["provenance"]: json.loads(row["content"]) for row in rows}
-    decoded = [{"provenance": id} | known[id] for id in sorted(known)]
-    return pd.DataFrame(decoded).set_index("provenance")
+    return indexed([{"provenance": id} | known[id] for id in sorted(known)], "provenance")

@@ -65,7 +65,7 @@ def write_leaderboard(
     if results.runs.empty:
         raise UsageError("these results hold no runs: there is nothing to rank; run an experiment first")
     out = Path(out_dir)
-    _remove_earlier(out)
+    earlier = _earlier(out)
     site = _Site(results, title, seed, tell)
     pages = {
         **site.boards(),
@@ -75,6 +75,8 @@ def write_leaderboard(
         "charts.js": str(script()) + "\n",
         "tables.js": _asset("tables.js"),
     }
+    for path in earlier:
+        path.unlink(missing_ok=True)
     for name, text in pages.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -263,17 +265,15 @@ def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
-def _remove_earlier(out: Path) -> None:
-    """Remove what an earlier leaderboard wrote; `UsageError` where the folder holds something else."""
+def _earlier(out: Path) -> list[Path]:
+    """What an earlier leaderboard wrote; `UsageError` where the folder holds something else."""
     manifest = out / _MANIFEST
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
+        return []
     if not manifest.is_file() or "optimizers.html" not in manifest.read_text(encoding="utf-8").splitlines():
         raise UsageError(f"{str(out)!r} is not a leaderboard: give a folder that is empty or not there yet")
-    for name in manifest.read_text(encoding="utf-8").splitlines():
-        path = out / name
-        if path.resolve().is_relative_to(out.resolve()):
-            path.unlink(missing_ok=True)
+    paths = (out / name for name in manifest.read_text(encoding="utf-8").splitlines())
+    return [path for path in paths if path.resolve().is_relative_to(out.resolve())]
 
 
 def _environment() -> Environment:

@@ -13,6 +13,7 @@ import typer
 from optathlon.cli.flags import LAST_SEED, Baselines, Json, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, Optimizers, Tasks, Ties, read_results, with_shipped
+from optathlon.destination import require_folder_place
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def compare(
     from optathlon.results.failures import with_failure_values
     from optathlon.results.frames import require_runs
 
+    called = _names(first, second) if names is None else _chosen(names)
+    folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
+    require_folder_place(folder)
     tables = [path for path in (first, second) if path.is_file()]
     one, other = (
         read_results(path, optimizers=optimizers, tasks=tasks, maximize=maximize and (path in tables or not tables))
@@ -60,7 +64,6 @@ def compare(
     for path, results in ((first, one), (second, other)):
         require_runs(results, path)
     one, other = with_failure_values(one, other, values=failure_values or ())
-    called = _names(first, second) if names is None else _chosen(names)
     both = side_by_side(one, other, names=called)
     remarks: list[str] = []
     if baselines is not None:
@@ -68,7 +71,6 @@ def compare(
     found = changes_between(one, other, names=called, ties=ties, seed=seed)
     if not as_json:
         show("\n".join([*_table(found.by_optimizer, called), *_sentences(found), *found.notes]))
-    folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
     title = f"{called[0]} and {called[1]}"
     page = write_report(both, folder, title=title, seed=seed, ties=ties, changes=found, remarks=remarks)
     if as_json:

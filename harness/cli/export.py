@@ -10,6 +10,7 @@ import typer
 from optathlon.cli.flags import path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, beside, read_results
+from optathlon.destination import require_folder_place
 
 
 def export(
@@ -31,9 +32,11 @@ def export(
     from optathlon.results.frames import require_runs
 
     write = {"ioh": export_ioh, "coco": export_coco}[format]
+    folder = out or beside(results, format)
+    require_folder_place(folder)
     found = read_results(results, maximize=maximize, failure_values=failure_values)
     require_runs(found, results)
-    done = write(found, out or beside(results, format))
+    done = write(found, folder)
     show(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
     if done.without_result:
         show(f"{done.without_result} of them have no result: they are there as runs that reach nothing")

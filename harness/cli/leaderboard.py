@@ -10,6 +10,7 @@ import typer
 from optathlon.cli.flags import LAST_SEED, Baselines, path_argument, path_option
 from optathlon.cli.output import show
 from optathlon.cli.source import Optimizers, Tasks, read_results, with_shipped
+from optathlon.destination import require_folder_place
 from optathlon.errors import UsageError
 from optathlon.paths import quoted
 
@@ -42,6 +43,7 @@ def leaderboard(
         raise UsageError(
             "--baselines puts them beside results: give a results folder, or leave the flag out to rank them alone"
         )
+    require_folder_place(out)
     remarks: list[str] = []
     with StepsDisplay("reading results") as tell:
         if results:

@@ -12,6 +12,7 @@ import typer
 from optathlon.cli.flags import LAST_SEED, Plugins, path_argument, path_option, whole_number
 from optathlon.cli.output import show
 from optathlon.cli.source import Optimizers, Tasks
+from optathlon.destination import require_file_place
 from optathlon.errors import UsageError
 from optathlon.paths import quoted
 
@@ -47,6 +48,7 @@ def portfolio(
     for name, number in (("--size", size), ("--per-task", per_task)):
         if not 1 <= number <= _MOST:
             raise UsageError(f"{name} is {number}: give a number from 1 to {_MOST:,}")
+    require_file_place(out)
     load_plugins(plugins)
     stored = load(results, optimizers=optimizers, tasks=tasks, columns=NEEDED)
     require_runs(stored, results)

@@ -27,6 +27,7 @@ from optathlon.cli.source import (
     read_results,
     with_shipped,
 )
+from optathlon.destination import require_folder_place
 from optathlon.errors import UsageError
 from optathlon.foreign_file import read_text
 from optathlon.redaction import without_known_secrets
@@ -110,6 +111,9 @@ def report(
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     chosen = ChosenColumns(columns or ())
+    part = part_of(optimizers or (), tasks or ())
+    target = out or beside(results, f"report{part}")
+    require_folder_place(target)
     with StepsDisplay("reading results") as tell:
         found = read_results(
             results,
@@ -134,8 +138,6 @@ def report(
             remarks=remarks,
             tell=tell,
         )
-        part = part_of(optimizers or (), tasks or ())
-        target = out or beside(results, f"report{part}")
         asked = {"pdf": pdf, "png": png}
         formats = [name for name in FORMATS if asked.get(name, True)]
         path = write_page(page, target, title=title, columns=chosen, formats=formats, tell=tell)

@@ -17,6 +17,7 @@ from optathlon.cli.flags import LAST_SEED, Baselines, duration_option, path_opti
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, SeveralResults, beside_first, read_all, read_flags
+from optathlon.destination import require_file_place
 from optathlon.errors import UsageError
 from optathlon.installation import as_installed
 from optathlon.redaction import redacted_command
@@ -149,6 +150,7 @@ def _refuse_target(out: Path | None) -> None:
         return
     if out.suffix not in SUFFIXES:
         raise UsageError(f"can't write the subset to {str(out)!r}: give a file whose name ends in .yaml")
+    require_file_place(out)
     if out.exists():
         try:
             Subset.read(str(out))

@@ -13,6 +13,7 @@ from optathlon.cli.flags import LAST_SEED, Baselines, path_option
 from optathlon.cli.names import split_names
 from optathlon.cli.output import show
 from optathlon.cli.source import FailureValues, Maximize, SeveralResults, beside_first, read_all
+from optathlon.destination import require_folder_place
 from optathlon.errors import UsageError, storage_errors, unknown
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def validate(
     whole = Subset.read(subset)
     chosen = _only(whole, part, subset)
     folder = out or beside_first(results, f"subset-{chosen.name}")
+    require_folder_place(folder)
     loaded, remarks = read_all(
         results, baselines, more_tasks=whole.tasks, maximize=maximize, failure_values=failure_values
     )

@@ -10,6 +10,7 @@ import typer
 from optathlon.cli.exit_codes import SOME_FAILED
 from optathlon.cli.flags import path_argument, path_option
 from optathlon.cli.output import show
+from optathlon.destination import require_file_place
 from optathlon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def init(
     out = out or table.with_name(f"{table_name(table)}.yaml")
     if out.exists():
         raise UsageError(f"there is a file {str(out)!r} already: give another one, --out FILE.yaml")
+    require_file_place(out)
     text = guess(table, out.parent)
     try:
         out.write_text(text)

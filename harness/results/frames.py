@@ -89,10 +89,10 @@ class Results:
 def load(
     path: str | Path,
     *,
-    optimizers: Sequence[str] | None = None,
-    tasks: Sequence[str] | None = None,
+    optimizers: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
     seeds: Collection[int] | None = None,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> Results:
     """The results stored in the folder `path`, or those of them that are asked for; nothing else is read from disk.
 
@@ -101,7 +101,7 @@ def load(
     path:
         A results folder.
     optimizers, tasks:
-        Ids, or patterns with `*` and `?`, such as `"bbob/*/d5/*"`; by default all.
+        An id or a pattern with `*` and `?`, such as `"bbob/*/d5/*"`, or several; by default all.
     seeds:
         By default all.
     columns:
@@ -114,20 +114,20 @@ def load(
     folder = ResultsFolder.open(Path(path))
     stored = TRIALS.names if columns is None else stored_columns(columns)
     runs, trials = folder.read(wanted_runs(optimizers=optimizers, tasks=tasks, seeds=seeds), stored)
-    described = _indexed(described_tasks(folder, runs), "task")
+    described = indexed(described_tasks(folder, runs), "task")
     ran = described.index.isin(runs["task"].cast(pa.string()).to_pylist())
     return Results(
         runs=_frame(runs),
         trials=_trials_frame(runs, trials),
         tasks=described if tasks is None and optimizers is None and seeds is None else described[ran],
-        provenance=_indexed(folder.read_provenance(), "provenance"),
+        provenance=indexed(folder.read_provenance(), "provenance"),
     )
 
 
 def wanted_runs(
     *,
-    optimizers: Sequence[str] | None = None,
-    tasks: Sequence[str] | None = None,
+    optimizers: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
     seeds: Collection[int] | None = None,
 ) -> Callable[[pa.Table], Rows]:
     """What chooses among stored runs those that `load` would read, for `ResultsFolder.read`."""
@@ -151,7 +151,9 @@ def require_runs(results: Results, path: Path) -> None:
         raise UsageError(f"{str(path)!r} has no runs yet: see `optathlon status {quoted(path)}`")
 
 
-def select(results: Results, *, optimizers: Sequence[str] | None = None, tasks: Sequence[str] | None = None) -> Results:
+def select(
+    results: Results, *, optimizers: str | Sequence[str] | None = None, tasks: str | Sequence[str] | None = None
+) -> Results:
     """Those of `results` that are asked for, as `load` with the same arguments."""
     kept = np.ones(len(results.runs), dtype=bool)
     for label, patterns in (("optimizer", optimizers), ("task", tasks)):
@@ -172,11 +174,11 @@ def has_all_trials(trials: pd.DataFrame) -> np.ndarray:
     return whole
 
 
-def matching(label: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:
+def matching(label: str, patterns: str | Sequence[str], names: Iterable[str]) -> list[str]:
     """The names that some pattern matches; `UsageError` where a pattern matches none."""
     known = sorted(set(names))
     matches = []
-    for pattern in patterns:
+    for pattern in _several(patterns):
         # brackets belong to the ids of optimizers with options
         found = [name for name in known if name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))]
         if not found:
@@ -197,10 +199,10 @@ def described_tasks(folder: ResultsFolder, runs: pa.Table) -> list[dict[str, obj
     return tasks
 
 
-def stored_columns(columns: Sequence[str]) -> list[str]:
+def stored_columns(columns: str | Sequence[str]) -> list[str]:
     """The columns of the store that hold these of `trials`."""
     stored = []
-    for name in columns:
+    for name in _several(columns):
         if re.fullmatch(r"value(_\d+)?", name):
             stored.append("values")
         elif re.fullmatch(r"constraint_\d+", name):
@@ -210,7 +212,13 @@ def stored_columns(columns: Sequence[str]) -> list[str]:
     return stored
 
 
-def _indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
+def _several(texts: str | Sequence[str]) -> Sequence[str]:
+    """One text alone is not its letters."""
+    return [texts] if isinstance(texts, str) else texts
+
+
+def indexed(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
+    """Rows as a frame with `key` as its sorted index, also where there are none."""
     frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[key])
     return frame.set_index(key).sort_index(kind="stable")
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ import pytest
 from archived import QUICK, Grid
 from pandas.testing import assert_frame_equal
 
-from optathlon.archive.frames import baselines
+from optathlon.archive.frames import baselines, together
 from optathlon.archive.inventory import inventory
 from optathlon.archive.names import SHIPPED, TableName
 from optathlon.archive.packing import pack
 from optathlon.archive.release import volumes_of
-from optathlon.archive.tables import table_names
+from optathlon.archive.tables import read_table, table_names
 from optathlon.archive.whole import write_volume
 from optathlon.archive.withheld import command_without_folders
 from optathlon.errors import UsageError
@@ -290,8 +291,17 @@ def test_what_is_not_there_is_named(entry: Path, tmp_path: Path) -> None:
         baselines(optimizers=["randon"], folder=tmp_path)
 
 
+def test_tables_without_sessions_are_read(entry: Path, tmp_path: Path) -> None:
+    pack([entry], tmp_path, tmp_path)
+    table = read_table(tmp_path, NAME)
+    found = together([replace(table, sessions=table.sessions.slice(0, 0))])
+    assert len(found.runs) == 18 and found.provenance.empty and found.provenance.index.name == "provenance"
+
+
 def test_those_that_are_asked_for_are_selected(entry: Path, tmp_path: Path) -> None:
     pack([entry], tmp_path, tmp_path)
+    one = baselines("blackbox", optimizers="rand*", tasks="bbob/*", folder=tmp_path)
+    assert {*one.runs["optimizer"].astype(str)} == {"random"}
     found = baselines("blackbox", budget=8, optimizers=["rand*"], tasks=["bbob/*"], seeds=[1], folder=tmp_path)
     assert {*found.runs["optimizer"]} == {"random"}
     assert {*found.runs["seed"]} == {1}

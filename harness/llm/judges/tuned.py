@@ -141,12 +141,7 @@ def read_asking(folder: Path) -> Asking:
 
 
 def write_judge(folder: Path, model: Any, tokenizer: Any, template: Template, asking: Asking) -> None:
-    """Write what `tuned` takes: a model of transformers and its tokenizer, and how it is asked.
-
-    Raises `UsageError` where the folder has something in it.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{str(folder)!r} is not empty: give a new folder")
+    """Write what `tuned` takes: a model of transformers and its tokenizer, and how it is asked."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

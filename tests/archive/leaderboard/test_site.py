@@ -95,6 +95,15 @@ def test_an_earlier_leaderboard_makes_room(plain: Results, tmp_path: Path) -> No
     assert own.exists(), "what it did not write stays"
 
 
+def test_an_earlier_leaderboard_stays_until_there_is_a_new_one(plain: Results, tmp_path: Path) -> None:
+    write_leaderboard(plain, tmp_path)
+    before = contents(tmp_path)
+    alone = plain.runs[plain.runs["optimizer"].astype(str) == "a"]
+    with pytest.raises(UsageError, match="nothing to rank"):
+        write_leaderboard(replace(plain, runs=alone), tmp_path)
+    assert contents(tmp_path) == before
+
+
 def test_a_folder_of_something_else_is_refused(plain: Results, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("mine")
     with pytest.raises(UsageError, match="is not a leaderboard"):

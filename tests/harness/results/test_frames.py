@@ -11,6 +11,7 @@ from storage import Run, filled
 from optathlon import load
 from optathlon.errors import UsageError
 from optathlon.results.compact import compact
+from optathlon.results.frames import select
 
 RUNS = [[Run(seed, trials=3 + seed % 2, value=seed) for seed in range(start, start + 4)] for start in (0, 4, 8)]
 
@@ -47,6 +48,15 @@ def test_a_filter_reads_what_filtering_all_would_leave(
             getattr(found, part).astype(dict.fromkeys(categories, str)), expected.astype(dict.fromkeys(categories, str))
         )
     assert set(found.tasks.index) == set(found.runs["task"])
+
+
+def test_one_text_is_one_name_and_not_its_letters(folder: Path) -> None:
+    one = load(folder, optimizers="random", tasks="toy/?", columns="value")
+    several = load(folder, optimizers=["random"], tasks=["toy/?"], columns=["value"])
+    pd.testing.assert_frame_equal(one.runs, several.runs)
+    pd.testing.assert_frame_equal(one.trials, several.trials)
+    with pytest.raises(UsageError, match="unknown optimizer 'sobol'"):
+        select(several, optimizers="sobol")
 
 
 def test_only_wanted_columns_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from optathlon.destination import require_new_folder
 from optathlon.errors import UsageError
 from optathlon.lazy import lazy_module
 from optathlon.llm.agreement import cohens_kappa, majority
@@ -134,8 +135,9 @@ class JudgeTuning(LLMTask, JudgeTuner):
     def save_judge(self, config: Mapping[str, Any], folder: Path, *, seed: int) -> Mapping[str, float]:
         """Tune on all pairs but the test's, write the folder, and measure on the test's.
 
-        Raises `UsageError` where the folder has something in it, and `Diverged` as trainings do.
+        Raises `UsageError` where the folder has something in it or can't be made, and `Diverged` as trainings do.
         """
+        require_new_folder(folder)
         self.prepare()
         loaded, section = self.loaded, self._section
         tested = np.flatnonzero(self._parts == TEST)

@@ -1,0 +1,36 @@
+"""Where a command is to write, looked at before the work whose result goes there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from optathlon.errors import UsageError
+
+
+def require_file_place(path: Path) -> None:
+    """Raise `UsageError` where no file can be written to `path`."""
+    if path.is_dir():
+        raise UsageError(f"can't write to {str(path)!r}: it is a folder: give the name of a file")
+    _require_place(path, path.parent)
+
+
+def require_folder_place(path: Path) -> None:
+    """Raise `UsageError` where `path` is no folder that can be written to, and can't be made."""
+    _require_place(path, path)
+
+
+def require_new_folder(path: Path) -> None:
+    """Raise `UsageError` where `path` can't be made, and is no empty folder."""
+    require_folder_place(path)
+    if path.exists() and any(path.iterdir()):
+        raise UsageError(f"can't write to {str(path)!r}: it is not empty: give a new folder")
+
+
+def _require_place(path: Path, folder: Path) -> None:
+    """Raise `UsageError` where `folder`, or the first one above it that exists, takes no files for `path`."""
+    there = next(place for place in (folder, *folder.parents) if place.exists() or not place.name)
+    if not there.is_dir():
+        raise UsageError(f"can't write to {str(path)!r}: {str(there)!r} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"can't write to {str(path)!r}: no permission to write in {str(there)!r}")
