@@ -22,9 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optathlon.archive.incumbents import incumbents
-from optathlon.archive.names import parts_of_tasks, tasks_in
-from optathlon.archive.packing import why_left_out
+from optathlon.archive.names import SHIPPED, parts_of_tasks, tasks_in
+from optathlon.archive.packing import table_of, why_left_out
 from optathlon.archive.replaying import Row, by_optimizer, from_stored, record_of
+from optathlon.archive.tables import table_names
 from optathlon.budget import Budget, BudgetUnit
 from optathlon.errors import Unknown, UsageError
 from optathlon.facts import Evaluation
@@ -101,6 +102,18 @@ def faults(path: Path, *, sample: int = SAMPLE, repeat: int = REPEAT, seed: int 
     yield from _unfounded_skips(results.runs, optimizers)
     if not edited:
         yield from _other_trials(folder, results, tasks, optimizers, sample, repeat, np.random.default_rng(seed))
+
+
+def alone(path: Path, tables: Path = SHIPPED) -> Iterator[str]:
+    """A line for each part and budget of a good entry of which `tables` have nothing, so that it can't be compared."""
+    runs = load(path, columns=()).runs
+    known = table_names(tables)
+    for name in sorted({*map(table_of, runs["task"].astype(str), runs["budget"])} - {*known}):
+        there = ", ".join(f"{one.budget:g}" for one in known if one.place == name.place)
+        yield (
+            f"no baselines of {name.place} have {name.budget:g} full evaluations ({there or 'none at all'}): packed, "
+            "it is compared with nothing"
+        )
 
 
 def _altered_files(folder: ResultsFolder) -> Iterator[str]:

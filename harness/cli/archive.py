@@ -97,7 +97,7 @@ def check(
 
     1: it can't, for the reasons that are printed.
     """
-    from optathlon.archive.checking import faults
+    from optathlon.archive.checking import alone, faults
     from optathlon.registry.optimizers import choose_optimizer
     from optathlon.registry.plugins import load_file
 
@@ -112,3 +112,5 @@ def check(
     if found:
         raise typer.Exit(SOME_FAILED)
     show(f"{results} can be packed: `optathlon archive pack {results} --out FOLDER`")
+    for line in alone(results):
+        show(line)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from archived import QUICK, Grid
 
-from optathlon.archive.checking import REPEAT, faults
+from optathlon.archive.checking import REPEAT, alone, faults
 from optathlon.budget import Budget
 from optathlon.facts import Evaluation, Facts
 from optathlon.registry.facts import known_facts
@@ -72,7 +72,13 @@ def replaced(column: str, value: Any, *, rows: slice = slice(None)) -> Change:
 def test_a_good_entry_passes(entry: Path, in_process: Callable[..., SimpleNamespace]) -> None:
     assert [*faults(entry)] == []
     told = in_process("archive", "check", entry)
-    assert (told.returncode, "can be packed" in told.stdout) == (0, True)
+    packed, alone = told.stdout.splitlines()
+    assert told.returncode == 0 and "can be packed" in packed
+    assert alone.startswith("no baselines of blackbox/dev have 8 full evaluations (50, 500): packed")
+
+
+def test_an_entry_of_a_budget_that_ships_has_company(grid: Grid) -> None:
+    assert [*alone(grid("random", budget="50", seeds=(0,)))] == []
 
 
 def test_an_edited_value_is_found_by_evaluating_again(
