@@ -29,8 +29,8 @@ def require_new_folder(path: Path) -> None:
 
 def _require_place(path: Path, folder: Path) -> None:
     """Raise `UsageError` where `folder`, or the first one above it that exists, takes no files for `path`."""
-    there = next(place for place in (folder, *folder.parents) if place.exists() or not place.name)
-    if not there.is_dir():
-        raise UsageError(f"can't write to {str(path)!r}: {str(there)!r} is not a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"can't write to {str(path)!r}: no permission to write in {str(there)!r}")
+    present = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), Path())
+    if not present.is_dir():
+        raise UsageError(f"can't write to {str(path)!r}: {str(present)!r} is not a folder: give another --out")
+    if not os.access(present, os.W_OK | os.X_OK):
+        raise UsageError(f"can't write to {str(path)!r}: no permission in {str(present)!r}: give another --out")

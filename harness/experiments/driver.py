@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from optathlon.destination import require_folder_place
 from optathlon.errors import UsageError, storage_errors
 from optathlon.experiments.executors.choice import choose_executor
 from optathlon.experiments.executors.executor import Assignment
@@ -30,7 +31,7 @@ from optathlon.registry.tasks import make_task
 from optathlon.results.codes import CODE_COLUMNS
 from optathlon.results.damage import set_aside_damage
 from optathlon.results.drivers import DriverRecord, OtherDrivers, drivers, shard_files
-from optathlon.results.folder import ResultsFolder, refuse_uncreatable
+from optathlon.results.folder import ResultsFolder
 from optathlon.results.provenance import record_provenance
 from optathlon.results.rows import Session, run_row
 from optathlon.results.schema import RUNS
@@ -74,7 +75,8 @@ def plan_experiment(experiment: Experiment) -> Plan:
     Raises `UsageError` where the experiment can't be done.
     """
     plan = _plan(experiment, _contents(experiment))
-    refuse_uncreatable(experiment.out)
+    if not experiment.out.is_dir():
+        require_folder_place(experiment.out)
     return plan
 
 

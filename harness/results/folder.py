@@ -29,7 +29,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -123,7 +122,7 @@ class ResultsFolder:
             for part in (*PARTS, "provenance"):
                 (path / part).mkdir(exist_ok=True)
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise UsageError(f"can't write to {str(path)!r}: {error.strerror}: give another --out") from None
         return cls.open(path)
 
     def finished(self, columns: Sequence[str] = _FINISHED) -> pa.Table:
@@ -375,21 +374,6 @@ def provenance_in(path: Path) -> dict[str, Any]:
     if re.fullmatch("[0-9a-f]{16}", path.stem) and short_hash(text.removesuffix("\n")) != path.stem:
         raise ValueError("other content than was written")
     return content
-
-
-def refuse_uncreatable(path: Path) -> None:
-    """Raise `UsageError` where no folder is at `path` and none can be made; what is tried leaves nothing."""
-    if path.is_dir():
-        return
-    present = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
-    try:
-        TemporaryDirectory(dir=present, prefix=f".{MARK}.").cleanup()
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"can't write results to {str(path)!r}: {error.strerror}: give another --out")
 
 
 def write_mark(path: Path) -> None:
