@@ -17,9 +17,10 @@ from scipy.stats import kendalltau
 from optathlon.analysis.metrics.columns import READ_COLUMNS
 from optathlon.analysis.stats.comparison import by_group
 from optathlon.analysis.stats.focus import mean_effects
-from optathlon.analysis.stats.ranking import ranks, task_ranks
+from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.archive.leaderboard.boards import Board, boards
 from optathlon.archive.leaderboard.facts import overhead_of
+from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.regime import Regime, regimes
 from optathlon.archive.together import together
 from optathlon.errors import UsageError
@@ -84,6 +85,7 @@ def of_regime(regime: Regime) -> Iterator[str]:
     yield (
         f"**{regime.title}** (up to {seeds} seeds; {len(optimizers)} optimizers, {len(tasks)} tasks, runs until "
         f"{day(analysis.results.runs)}). In each row the optimizers are ranked on the tasks that all of them ran."
+        f"{fewer_seeds(regime.ran)}"
     )
     yield ""
     cases = [board for board in boards(regime, {}) if board.facet in CASES]
@@ -97,6 +99,13 @@ def of_regime(regime: Regime) -> Iterator[str]:
         yield ""
     yield from cross_check(regime)
     yield from not_supported(cases, able)
+
+
+def fewer_seeds(ran: pd.DataFrame) -> str:
+    """Which optimizers have fewer runs on some task than others; `ran` is how many each has, tasks x optimizers."""
+    short = ran.gt(0) & ran.lt(ran.max(axis="columns"), axis="index")
+    names = [f"`{name}` on {count} {'task' if count == 1 else 'tasks'}" for name, count in short.sum().items() if count]
+    return f" With fewer seeds than others: {', '.join(names)}; no run is left out." if names else ""
 
 
 def cross_check(regime: Regime) -> Iterator[str]:
@@ -120,8 +129,7 @@ def agreement(regime: Regime, name: str, group: pd.Series) -> str:
     losses = regime.analysis.losses
     here = losses[losses.index.get_level_values("task").isin(group.index)]
     ranked = [
-        task_ranks(ranks(part).iloc[:, -1:]).iloc[:, -1].groupby(level="optimizer").mean()
-        for part in by_group(here, group)
+        task_ranks(final_ranks(part)).iloc[:, -1].groupby(level="optimizer").mean() for part in by_group(here, group)
     ]
     if len(ranked) != 2:
         return ""

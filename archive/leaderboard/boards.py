@@ -16,10 +16,11 @@ from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group
 from optathlon.analysis.stats.elo import elo
 from optathlon.analysis.stats.focus import mean_effects
-from optathlon.analysis.stats.ranking import ranks, task_ranks
+from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 from optathlon.archive.leaderboard.facets import ALL, OVERHEADS
+from optathlon.archive.leaderboard.final_ranks import final_ranks, short_of_seeds
 from optathlon.archive.leaderboard.regime import Regime
 
 _UNRATED = {"size", "overhead"}
@@ -44,6 +45,8 @@ class Board:
         `failed`.
     note:
         What the test says, or why it can't say anything.
+    short_of_seeds:
+        The ranked optimizers with fewer runs than others: how many, and the most that there are (see `short_of_seeds`).
     """
 
     facet: str
@@ -52,6 +55,7 @@ class Board:
     all_tasks: int
     table: pd.DataFrame
     note: str
+    short_of_seeds: dict[str, tuple[int, int]]
 
     @property
     def ranked(self) -> int:
@@ -95,7 +99,7 @@ def _boards(regime: Regime, facet: str, losses: pd.DataFrame, groups: pd.Series)
 
 def _board(regime: Regime, facet: str, comparison: Comparison) -> Board:
     seed = regime.analysis.seed
-    at_end = ranks(comparison).iloc[:, -1:]
+    at_end = final_ranks(comparison)
     bands = bootstrap_ranks(at_end, seed=seed).droplevel("fraction").rename(columns={"mean": "mean_rank"})
     means = task_ranks(at_end).iloc[:, -1].groupby(level="optimizer").mean()
     tested = wilcoxon_holm(comparison.all_final_losses, means)
@@ -107,7 +111,13 @@ def _board(regime: Regime, facet: str, comparison: Comparison) -> Board:
     tasks = [*comparison.tasks, *comparison.dropped_tasks]
     facts = _facts(regime, tasks).reindex(everybody)
     return Board(
-        facet, comparison.name, len(comparison.tasks), len(tasks), table.reindex(everybody).join(facts), tested.note
+        facet=facet,
+        title=comparison.name,
+        tasks=len(comparison.tasks),
+        all_tasks=len(tasks),
+        table=table.reindex(everybody).join(facts),
+        note=tested.note,
+        short_of_seeds=short_of_seeds(comparison),
     )
 
 

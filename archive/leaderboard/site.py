@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from optathlon.analysis.metrics.coverage import has_failed
 from optathlon.analysis.metrics.objectives import objective_label, row_of
-from optathlon.analysis.report import cells
+from optathlon.analysis.report import assets, cells
 from optathlon.analysis.report.assets import script, style
 from optathlon.analysis.report.packing import json_script
 from optathlon.analysis.report.steps import Tell, silent, steps
@@ -73,6 +73,7 @@ def write_leaderboard(
         **site.tasks(),
         "style.css": str(style()) + "\n" + _asset("leaderboard.css"),
         "charts.js": str(script()) + "\n",
+        "cues.js": (files(assets) / "cues.js").read_text(encoding="utf-8"),
         "tables.js": _asset("tables.js"),
     }
     for path in earlier:
@@ -153,7 +154,8 @@ class _Site:
             for task, address in steps("tasks", [*self._tasks.items()], self._tell)
         }
         rows = [self._task_row(task) for task in self._tasks]
-        return pages | {"tasks.html": self._page("tasks.html", "tasks.html", rows=rows)}
+        titles = [regime.title for regime in self._regimes]
+        return pages | {"tasks.html": self._page("tasks.html", "tasks.html", rows=rows, regimes=titles)}
 
     @cached_property
     def _scope(self) -> list[tuple[str, str]]:
@@ -227,12 +229,12 @@ class _Site:
 
     def _task_row(self, task: str) -> dict[str, Any]:
         regime = next(each for each in self._regimes if task in each.analysis.results.tasks.index)
-        finals = [each.curves.best_first(task) for each in self._regimes if task in each.curves.finals]
+        finals = [each.curves.best_first(task) if task in each.curves.finals else [] for each in self._regimes]
         features = regime.analysis.features.loc[task]
         return {
             "name": task,
             "features": features,
-            "best": [names[0] for names in finals],
+            "best": [names[0] if names else "" for names in finals],
             "optimizers": max(map(len, finals)),
         }
 
@@ -292,7 +294,7 @@ def _environment() -> Environment:
 
 def _share(value: float) -> str:
     """A share as whole percents; a dash where it is missing."""
-    return cells.MISSING if pd.isna(value) else f"{100 * value:.0f} %"
+    return cells.MISSING if pd.isna(value) else f"{100 * round(value, 9):.0f} %"
 
 
 def _listed(words: Iterable[str]) -> str:

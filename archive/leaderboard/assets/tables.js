@@ -4,7 +4,7 @@
 //   table[data-filter=WORDS]       has a field of that label that keeps rows whose text has what is written there
 //   th[data-at-most=WORDS]         has a list of upper limits of the numbers in its column
 //   td[data-value=NUMBER]          what a cell is sorted by, if it isn't its text; cells of a column with numbers that
-//                                  have none come last
+//                                  have none come last, as do empty ones
 
 "use strict";
 
@@ -29,13 +29,19 @@ function numberIn(cell) {
   return cell.dataset.value === undefined ? NaN : Number(cell.dataset.value);
 }
 
-// Numbers by size, all else by letters; what a column of numbers lacks comes last, whichever way it is sorted.
+// What comes last whichever way a column is sorted: after numbers what has none, after texts what is empty.
+function lack(cell) {
+  if (!Number.isNaN(numberIn(cell))) return 0;
+  return cell.textContent.trim() === "" ? 2 : 1;
+}
+
+// Numbers by size, all else by letters.
 function comparing(column, direction) {
   return (one, other) => {
-    const [first, second] = [numberIn(one.cells[column]), numberIn(other.cells[column])];
-    if (Number.isNaN(first) !== Number.isNaN(second)) return Number.isNaN(first) ? 1 : -1;
-    if (!Number.isNaN(first)) return direction * (first - second);
-    return direction * one.cells[column].textContent.trim().localeCompare(other.cells[column].textContent.trim());
+    const [first, second] = [one.cells[column], other.cells[column]];
+    if (lack(first) !== lack(second)) return lack(first) - lack(second);
+    if (lack(first) === 0) return direction * (numberIn(first) - numberIn(second));
+    return direction * first.textContent.trim().localeCompare(second.textContent.trim());
   };
 }
 
@@ -65,13 +71,19 @@ function makeNarrow(table) {
     const isNamed = row.textContent.toLowerCase().includes(words.value.trim().toLowerCase());
     return isNamed && (most.value === "" || numberIn(row.cells[limited]) <= Number(most.value));
   };
-  const narrow = () => rowsOf(table).forEach((row) => (row.hidden = !keep(row)));
+  const count = element("output", {});
+  const narrow = () => {
+    const [rows, kept] = [rowsOf(table), rowsOf(table).filter(keep)];
+    for (const row of rows) row.hidden = !kept.includes(row);
+    count.textContent = kept.length < rows.length ? `${kept.length || "none"} of ${rows.length} shown` : "";
+  };
   words.addEventListener("input", narrow);
   most.addEventListener("change", narrow);
   const fields = [element("label", {}, table.dataset.filter, words)];
   if (limited >= 0) fields.push(element("label", {}, headingsOf(table)[limited].dataset.atMost, most));
-  table.closest(".wide").before(element("div", { class: "filters" }, ...fields));
+  table.closest(".wide").before(element("div", { class: "filters" }, ...fields, count));
 }
 
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 document.querySelectorAll("table[data-filter]").forEach(makeNarrow);
+if (!document.getElementById("report-data")) showCues(); // where there is a chart, its script does

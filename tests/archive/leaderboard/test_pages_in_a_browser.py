@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from browser import opened, until
+from simulation import SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.archive.leaderboard import write_leaderboard
+from optathlon.archive.together import together
 from optathlon.results.frames import Results
 
 pytestmark = pytest.mark.browser
@@ -20,6 +22,13 @@ PAGES = ["index.html", "optimizers.html", "tasks.html", "optimizers/c.html", "ta
 @pytest.fixture(scope="module")
 def site(plain: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_leaderboard(plain, tmp_path_factory.mktemp("site")).parent
+
+
+@pytest.fixture(scope="module")
+def ragged(plain: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With an optimizer that did too little to be ranked."""
+    late = simulate([SimulatedOptimizer("late", 3.0)], [SimulatedTask("toy/f1", optimum=0.0)], seeds=5)
+    return write_leaderboard(together([plain, late]), tmp_path_factory.mktemp("ragged")).parent
 
 
 def names(page: Any) -> list[str]:
@@ -80,6 +89,53 @@ def test_a_table_is_narrowed_by_words_and_by_numbers(chromium: Any, site: Path) 
         assert len(names(page)) == 4
         page.get_by_label("ms per trial").select_option("10")
         assert names(page) == ["random"], "what was not measured is not known to be quick"
+
+
+def test_letters_and_words_that_are_lacking_come_last_either_way(chromium: Any, ragged: Path) -> None:
+    with opened(chromium, ragged / "index.html", site=ragged, viewport=WIDE) as page:
+        for way in ("ascending", "descending"):
+            page.get_by_role("button", name="group", exact=True).click()
+            assert page.locator("th[aria-sort]").get_attribute("aria-sort") == way
+            assert names(page)[-1] == "late", "which is not ranked"
+    with opened(chromium, ragged / "optimizers.html", site=ragged, viewport=WIDE) as page:
+        for _ in range(2):
+            page.get_by_role("button", name="method", exact=True).click()
+            assert names(page)[0] == "random", "the only one that is known here"
+
+
+def test_what_a_filter_leaves_is_said(chromium: Any, site: Path) -> None:
+    with opened(chromium, site / "index.html", site=site, viewport=WIDE) as page:
+        said = page.get_by_role("status")
+        assert said.inner_text() == ""
+        for words, count in (("rand", "1 of 4 shown"), ("nobody", "none of 4 shown"), ("", "")):
+            page.get_by_label("Filter optimizers").fill(words)
+            assert said.inner_text() == count
+
+
+@pytest.mark.parametrize("name", ["index.html", "optimizers.html", "optimizers/c.html"])
+def test_a_narrow_table_shows_that_it_scrolls_and_can_be_scrolled_by_keys(chromium: Any, site: Path, name: str) -> None:
+    with opened(chromium, site / name, site=site, viewport=NARROW) as page:
+        until(page, "document.querySelector('.wide:has(table).scrolls') !== null")
+        table = page.locator(".wide:has(table)").first
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        until(page, "document.activeElement.scrollLeft > 0")
+
+
+def test_names_that_stay_in_sight_are_not_drawn_over(chromium: Any, site: Path) -> None:
+    with opened(chromium, site / "index.html", site=site, viewport=NARROW) as page:
+        on_top = page.evaluate(
+            """() => {
+              const wide = document.querySelector(".wide"), name = wide.querySelector("tbody th");
+              const marks = [...name.parentElement.querySelectorAll(".interval")];
+              return marks.map((mark) => {
+                wide.scrollLeft += mark.getBoundingClientRect().left - name.getBoundingClientRect().left;
+                const { left, top, height } = mark.getBoundingClientRect();
+                return name.contains(document.elementFromPoint(left + 4, top + height / 2));
+              });
+            }"""
+        )
+        assert on_top and all(on_top)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ import pytest
 from simulation import BLACKBOX, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.archive.leaderboard import facts, write_leaderboard
+from optathlon.archive.together import together
 from optathlon.errors import UsageError
 from optathlon.optimizer import Capability
 from optathlon.results.frames import Results
@@ -69,6 +71,43 @@ def test_optimizers_that_can_do_no_task_are_told_apart(tmp_path: Path) -> None:
     index = write_leaderboard(simulate(able, [SimulatedTask("toy/f1")]), tmp_path / "all").read_text()
     assert "<dt>optimizers</dt><dd>2</dd>" in index
     assert "any of the tasks" not in index
+
+
+def test_boards_name_who_has_fewer_seeds(plain: Results, tmp_path: Path) -> None:
+    assert "fewer seeds" not in write_leaderboard(plain, tmp_path).read_text()
+    is_late = (plain.runs["optimizer"].astype(str) == "b") & (plain.runs["seed"] >= 3)
+    index = write_leaderboard(replace(plain, runs=plain.runs[~is_late.to_numpy()]), tmp_path).read_text()
+    (said,) = re.findall(r"With fewer seeds than others: (.*?)</p>", index)
+    assert re.sub("<[^>]*>", "", said).startswith("b (36 of 60 runs).")
+
+
+def test_one_task_has_no_interval_of_chances(plain: Results, tmp_path: Path) -> None:
+    one = plain.runs[(plain.runs["task"].astype(str) == "toy/f1").to_numpy()]
+    write_leaderboard(replace(plain, runs=one), tmp_path)
+    for page in (tmp_path / "index.html", tmp_path / "optimizers" / "c.html"):
+        text = page.read_text()
+        assert 'class="interval centred' in text
+        assert "centred better" not in text and "centred worse" not in text, page
+
+
+def test_the_best_on_a_task_is_told_by_budget(plain: Results, tmp_path: Path) -> None:
+    half = plain.runs["task"].astype(str) == "toy/f1"
+    longer = plain.runs[~half.to_numpy()]
+    longer = longer.assign(run=longer["run"] + "-long", budget=500.0)
+    trials = plain.trials.assign(run=plain.trials["run"].astype(str) + "-long")
+    both = together([plain, replace(plain, runs=longer, trials=trials)])
+    write_leaderboard(both, tmp_path)
+    text = (tmp_path / "tasks.html").read_text()
+    assert re.findall("best median, ([^<]*)<", text) == ["20 full evaluations", "500 full evaluations"]
+    (row,) = re.findall(r"(?s)<tr>\n<th scope=\"row\"><a[^>]*>toy/f1<.*?</tr>", text)
+    assert row.endswith("<td></td>\n</tr>"), "no run of the longer budget"
+
+
+@pytest.mark.parametrize("name", ["optimizers/c.html", "tasks/toy-f1.html"])
+def test_without_scripts_it_is_said_that_charts_are_missing(plain: Results, tmp_path: Path, name: str) -> None:
+    write_leaderboard(plain, tmp_path)
+    text = (tmp_path / name).read_text()
+    assert len(re.findall("<noscript>.*which are off.*</noscript>", text)) == text.count("<figure") == 1
 
 
 def test_names_can_do_no_harm(site: Path) -> None:

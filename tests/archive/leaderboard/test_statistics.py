@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulation import BLACKBOX, MULTI_FIDELITY, SimulatedOptimizer, SimulatedTask, simulate
 
+from optathlon.analysis.stats.comparison import by_group
 from optathlon.archive.leaderboard.addresses import addresses
 from optathlon.archive.leaderboard.beaten import beaten, beats_random
 from optathlon.archive.leaderboard.boards import boards
 from optathlon.archive.leaderboard.facets import facets
+from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.optimizer_page import Kinds, chart_data, course_chart, extremes, on_tasks
 from optathlon.archive.leaderboard.regime import Regime, regimes
 from optathlon.archive.leaderboard.task_page import best_known, curve_chart, results_on
@@ -141,6 +143,77 @@ def test_who_shares_too_little_is_not_ranked_but_listed() -> None:
     assert board.table.index.tolist() == ["good", "random", "late"]
     assert np.isnan(board.table.at["late", "place"]) and board.table.at["late", "tasks"] == 3
     assert board.table.at["late", "random_tasks"] == 3 and (board.tasks, board.all_tasks) == (10, 10)
+
+
+@st.composite
+def of_some_seeds(draw: st.DrawFn) -> pd.DataFrame:
+    """Losses of optimizers that have all tasks, each with some of four seeds; NaN is a run without a result."""
+    losses = st.sampled_from([0.0, 1.0, 2.0, np.nan])
+    seeds = st.sampled_from([range(4), range(4), range(3), range(2), range(1, 3)])
+    rows = {
+        (task, seed, name): draw(losses)
+        for task, name in product(["s", "t"], ["a", "b", "c", "random"])
+        for seed in draw(seeds)
+    }
+    final = pd.Series(rows, dtype=float).rename_axis(["task", "seed", "optimizer"])
+    return final.to_frame(1.0).rename_axis(columns="fraction")
+
+
+def met(first: pd.Series, second: pd.Series) -> float:
+    """As `chance`, of runs of the same seed where both have the same seeds, else of each run with each."""
+    one, other = (runs.droplevel("optimizer") for runs in (first, second))
+    if {*one.index} == {*other.index}:
+        return chance(one.sort_index(), other.sort_index())
+    pairs = pd.DataFrame([*product(one, other)])
+    return chance(pairs[0], pairs[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(of_some_seeds())
+def test_a_mean_rank_is_the_chances_that_others_are_better_whatever_seeds_there_are(losses: pd.DataFrame) -> None:
+    for comparison in by_group(losses, pd.Series("all", index=["s", "t"])):
+        found = final_ranks(comparison)
+        assert found.index.is_monotonic_increasing and found.index.is_unique
+        assert found.groupby(level=["task", "seed"]).size().eq(len(comparison.optimizers)).all(), "a whole block"
+        for task in {*comparison.tasks} - {*comparison.unpaired_tasks}:
+            here = comparison.all_final_losses.xs(task, level="task")
+            own = {name: here[here.index.get_level_values("optimizer") == name] for name in comparison.optimizers}
+            for name in comparison.optimizers:
+                mean = found.iloc[:, 0].xs((task, name), level=("task", "optimizer")).mean()
+                others = (met(own[other], own[name]) for other in own if other != name)
+                assert mean == pytest.approx(1 + sum(others)), (task, name)
+
+
+def test_who_has_fewer_seeds_takes_none_from_the_others() -> None:
+    whole = simulate([SimulatedOptimizer(name, 2.0) for name in ("random", "a", "b", "slow")], [
+        SimulatedTask(f"box/f{i}") for i in range(8)
+    ], seeds=5)  # fmt: skip
+    is_late = (whole.runs["optimizer"].astype(str) == "slow") & (whole.runs["seed"] >= 3)
+    part = replace(whole, runs=whole.runs[~is_late.to_numpy()])
+    (full,), (ragged,) = regimes(whole, seed=0), regimes(part, seed=0)
+    before, after = next(iter(boards(full, {}))), next(iter(boards(ragged, {})))
+    assert after.ranked == 4 and after.table.at["slow", "place"] > 0
+    assert before.short_of_seeds == {} and after.short_of_seeds == {"slow": (24, 40)}
+    assert full.analysis.final_losses.index.unique("seed").size == 5
+    among = [name for name in after.table.index if name != "slow"]
+    alone = whole.runs[whole.runs["optimizer"].astype(str).isin(among).to_numpy()]
+    (without,) = regimes(replace(whole, runs=alone), seed=0)
+    kept = next(iter(boards(without, {}))).table["mean_rank"]
+    losses = ragged.analysis.final_losses
+    against = {name: beats(losses, "slow", name) for name in among}
+    assert after.table["mean_rank"][among].to_dict() == pytest.approx(
+        {name: kept[name] + against[name] for name in among}
+    )
+
+
+def beats(losses: pd.Series, first: str, second: str) -> float:
+    """The mean over tasks of the chance that a run of the first is better than one of the second."""
+    shares = []
+    for task in losses.index.unique("task"):
+        here = losses.xs(task, level="task")
+        one, other = (here[here.index.get_level_values("optimizer") == name] for name in (first, second))
+        shares.append(met(one, other))
+    return float(np.mean(shares))
 
 
 def test_letters_join_exactly_whom_no_test_tells_apart(regime: Regime) -> None:
