@@ -91,8 +91,9 @@ def held_out(results: Results, subset: Subset, optimizers: Collection[str] | Non
     else:
         names, left_out = _all_others(performance(results, type=subset.type), subset)
     if len(names) < 2:
+        who = f"only {names[0]} is" if names else "no optimizer is"
         raise UsageError(
-            f"{len(names)} optimizers are held out, and a ranking needs 2: run more on the tasks of the subset, other "
+            f"{who} held out, and a ranking needs 2: run more on the tasks of the subset, other "
             f"than {', '.join(sorted(used))}"
         )
     chosen = performance(results, type=subset.type, optimizers=names)

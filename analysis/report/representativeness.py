@@ -284,13 +284,20 @@ def _dropped(results: Results, held: HeldOut, subset: Subset) -> Iterator[str]:
         there &= runs["task"].map(types) == subset.type
     seeds = runs[there].drop_duplicates(["task", "root_seed", "seed"]).groupby("task").size()
     kept = held.ranks.groupby(level=["task", "seed"]).size().groupby(level="task").size()
-    why = "as not all held-out optimizers ran them"
     if len(tasks := seeds.index.difference(kept.index)):
-        yield f"{counted(len(tasks), 'task')} of {len(seeds):,} are not in the full set, {why}: {_listed(tasks)}."
+        yield (
+            f"{counted(len(tasks), 'task')} of {len(seeds):,} are not in the full set, as not all held-out optimizers "
+            f"ran them: {_listed(tasks)}."
+        )
     lost = (seeds.reindex(kept.index) - kept).astype(int)
     if len(lost := lost[lost > 0]):
-        pairs = counted(int(lost.sum()), "pair")
-        yield f"{pairs} of task and seed are left out, {why}, on {_listed(lost.index)}."
+        left = runs[there & runs["task"].isin(kept.index)]
+        pairs = left.drop_duplicates(["optimizer", "task", "root_seed", "seed"]).groupby("optimizer").size()
+        most = int(seeds[kept.index].sum())
+        yield (
+            f"{lost.sum()} of {counted(most, 'pair')} of task and seed are left out, as "
+            f"{_listed(pairs.index[pairs < most])} did not run all of them, on {_listed(lost.index)}."
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -64,6 +64,25 @@ class Comparison:
         """The tasks compared on, by name."""
         return self.losses.index.unique("task").sort_values().tolist()
 
+    @cached_property
+    def final_table(self) -> pd.DataFrame:
+        """(Task, seed) x optimizers: all final losses on the compared tasks, infinite without a result; NaN: no run."""
+        is_compared = self.all_final_losses.index.get_level_values("task").isin(self.tasks)
+        table: pd.DataFrame = self.all_final_losses[is_compared].fillna(np.inf).unstack("optimizer")
+        return table.sort_index(axis=0).sort_index(axis=1)
+
+    @property
+    def paired_table(self) -> pd.DataFrame:
+        """`final_table` of the tasks on which runs are paired by their seeds."""
+        return self.final_table[~self.final_table.index.get_level_values("task").isin(self.unpaired_tasks)]
+
+    @property
+    def short_of_seeds(self) -> dict[str, tuple[int, int]]:
+        """The compared optimizers with fewer runs than others on some task: how many in all, and the most there are."""
+        counts = self.final_table.notna().groupby(level="task").sum()
+        short = counts.columns[counts.lt(counts.max(axis=1), axis=0).any()]
+        return {str(name): (int(counts[name].sum()), int(counts.max(axis=1).sum())) for name in short}
+
     @property
     def block(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The tasks and the optimizers: of the same results, comparisons with the same ones compare the same runs."""

@@ -20,7 +20,7 @@ from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 from optathlon.archive.leaderboard.facets import ALL, OVERHEADS
-from optathlon.archive.leaderboard.final_ranks import final_ranks, short_of_seeds
+from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.regime import Regime
 
 _UNRATED = {"size", "overhead"}
@@ -46,7 +46,7 @@ class Board:
     note:
         What the test says, or why it can't say anything.
     short_of_seeds:
-        The ranked optimizers with fewer runs than others: how many, and the most that there are (see `short_of_seeds`).
+        The ranked optimizers with fewer runs than others: how many, and the most that there are (see `Comparison`).
     """
 
     facet: str
@@ -117,7 +117,7 @@ def _board(regime: Regime, facet: str, comparison: Comparison) -> Board:
         all_tasks=len(tasks),
         table=table.reindex(everybody).join(facts),
         note=tested.note,
-        short_of_seeds=short_of_seeds(comparison),
+        short_of_seeds=comparison.short_of_seeds,
     )
 
 

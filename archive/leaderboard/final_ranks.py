@@ -23,7 +23,7 @@ def final_ranks(comparison: Comparison) -> pd.DataFrame:
     it equals on tasks where all have the same seeds, or each has seeds of its own.
     """
     at_end = ranks(comparison).iloc[:, -1:]
-    table = _runs(comparison)
+    table = comparison.final_table
     tasks = table.index.get_level_values("task")
     lacking = {*tasks[table.isna().any(axis=1)]} - {*comparison.unpaired_tasks}
     if not lacking:
@@ -32,21 +32,6 @@ def final_ranks(comparison: Comparison) -> pd.DataFrame:
     found = pd.DataFrame(pd.concat(ragged).stack(), columns=at_end.columns)
     whole = at_end[~at_end.index.get_level_values("task").isin(lacking)]
     return pd.concat([whole, found]).sort_index()
-
-
-def short_of_seeds(comparison: Comparison) -> dict[str, tuple[int, int]]:
-    """The compared optimizers with fewer runs on these tasks than others: how many, and the most that there are."""
-    counts = _runs(comparison).notna().groupby(level="task").sum()
-    short = counts.columns[counts.lt(counts.max(axis=1), axis=0).any()]
-    return {str(name): (int(counts[name].sum()), int(counts.max(axis=1).sum())) for name in short}
-
-
-def _runs(comparison: Comparison) -> pd.DataFrame:
-    """(Task, seed) x optimizers: final losses on the compared tasks, infinite without a result; NaN without a run."""
-    losses = comparison.all_final_losses
-    here = losses[losses.index.get_level_values("task").isin(comparison.tasks)]
-    table: pd.DataFrame = here.fillna(np.inf).unstack("optimizer")
-    return table.sort_index(axis=0).sort_index(axis=1)
 
 
 def _on_task(table: pd.DataFrame) -> pd.DataFrame:

@@ -256,6 +256,17 @@ def test_tasks_without_a_common_seed_are_told(plain: Results) -> None:
     assert "left out" not in said
 
 
+def test_who_lacks_seeds_is_told(plain: Results) -> None:
+    runs = plain.runs
+    slow = runs["optimizer"].isin(["opt-1", "opt-2"]) & (runs["seed"] == 4)
+    said = " ".join(map(str, caveats(Analysis(replace(plain, runs=runs[~slow])))))
+    pairs = runs[["task", "seed"]].drop_duplicates()
+    assert (
+        f"{(pairs['seed'] == 4).sum()} of {len(pairs)} pairs of task and seed are left out of the ranking, as "
+        "<b>opt-1</b> and <b>opt-2</b> did not run all of them"
+    ) in said
+
+
 def test_clean_experiment_has_no_caveats(plain: Results) -> None:
     analysis = Analysis(plain)
     assert caveats(analysis) == []

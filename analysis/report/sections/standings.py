@@ -201,10 +201,13 @@ def _selection(analysis: Analysis) -> Iterator[Markup]:
             yield text.format(names([name]), comparison.name, count, counted(total, "task"))
         if comparison.dropped_pairs:
             text = Markup(
-                "{} of task and seed are left out of the ranking, as not all ranked optimizers ran them; whether two "
+                "{} of {} of task and seed are left out of the ranking, as {} did not run all of them; whether two "
                 "optimizers differ is tested on all that both ran."
             )
-            yield text.format(counted(comparison.dropped_pairs, "pair"))
+            pairs = comparison.paired_table
+            yield text.format(
+                comparison.dropped_pairs, counted(len(pairs), "pair"), names(pairs.columns[pairs.isna().any()])
+            )
         if comparison.unpaired_tasks:
             text = Markup(
                 "On {} the optimizers share too few seeds: there, runs are compared unpaired, each with all of the "
