@@ -16,12 +16,12 @@ def require_file_place(path: Path) -> None:
 
 
 def require_folder_place(path: Path) -> None:
-    """Raise `UsageError` where `path` is no folder that can be written to, and can't be made."""
+    """Raise `UsageError` unless `path` is a folder that can be written to, or can be made."""
     _require_place(path, path)
 
 
 def require_new_folder(path: Path) -> None:
-    """Raise `UsageError` where `path` can't be made, and is no empty folder."""
+    """Raise `UsageError` unless `path` is an empty folder, or can be made."""
     require_folder_place(path)
     if path.exists() and any(path.iterdir()):
         raise UsageError(f"can't write to {str(path)!r}: it is not empty: give a new folder")
