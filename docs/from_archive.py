@@ -170,12 +170,10 @@ def row(board: Board) -> str:
 
 
 def like_the_first(ranked: pd.DataFrame) -> str:
-    """How many optimizers are in a group with the first; “not tested” where nothing could be."""
-    letters = ranked["group"]
-    if not letters.iloc[0]:
+    """How many optimizers the test does not tell apart from the first; “not tested” where nothing could be."""
+    if not ranked["group"].iloc[0]:
         return "not tested"
-    alike = sum(bool({*letter} & {*letters.iloc[0]}) for letter in letters.iloc[1:])
-    return f"{alike} of the other {len(ranked) - 1}"
+    return f"{ranked['like_first'].iloc[1:].sum()} of the other {len(ranked) - 1}"
 
 
 def against_random(regime: Regime) -> Iterator[str]:
@@ -212,10 +210,9 @@ def not_supported(cases: Sequence[Board], able: Sequence[Board]) -> Iterator[str
             yield f"- {title_of(board)}: {counted(board)}, too little for advice."
     for board in able:
         ranked = board.table[board.table["place"].notna()]
-        letters = ranked["group"]
-        if not letters.iloc[0]:
+        if not ranked["group"].iloc[0]:
             yield f"- {title_of(board)}: any difference at all; {board.note[0].lower()}{board.note[1:]}"
-        elif {*letters.iloc[0]} & {*letters.iloc[min(1, len(letters) - 1)]}:
+        elif ranked["like_first"].iloc[1]:
             yield f"- {title_of(board)}: that `{ranked.index[0]}` is better than `{ranked.index[1]}`; it may be chance."
     yield "- That an optimizer which isn't ranked is worse: it could not do some of the tasks, or has not run them yet."
 

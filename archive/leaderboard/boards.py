@@ -40,9 +40,9 @@ class Board:
     table:
         Index `optimizer`, the ranked ones first, the best on top. Of ranked ones `place`, `mean_rank`, `low`, `high`,
         `elo`, `elo_low`, `elo_high` (NaN where the board has none), `group` (letters: two that share one can't be told
-        apart; empty where nothing could be tested); of all `random`, `random_low`, `random_high` (the mean chance
-        of beating random search), `random_tasks` (on how many tasks that is known), `tasks` (with runs), `runs`,
-        `failed`.
+        apart, nor can any between them; empty where nothing could be tested) and `like_first` (whether it can't be told
+        apart from the first one); of all `random`, `random_low`, `random_high` (the mean chance of beating random
+        search), `random_tasks` (on how many tasks that is known), `tasks` (with runs), `runs`, `failed`.
     note:
         What the test says, or why it can't say anything.
     short_of_seeds:
@@ -107,6 +107,7 @@ def _board(regime: Regime, facet: str, comparison: Comparison) -> Board:
     table = table.sort_index().sort_values("mean_rank", kind="stable")
     table["place"] = table["mean_rank"].rank(method="min")
     table["group"] = _letters(tested)
+    table["like_first"] = [not tested.differ(str(table.index[0]), str(name)) for name in table.index]
     everybody = [*table.index, *sorted(comparison.left_out)]
     tasks = [*comparison.tasks, *comparison.dropped_tasks]
     facts = _facts(regime, tasks).reindex(everybody)
@@ -131,7 +132,7 @@ def _ratings(facet: str, final_ranks: pd.Series, seed: int) -> pd.DataFrame:
 
 
 def _letters(tested: Significance) -> pd.Series:
-    """By optimizer the letters of the groups that it is in; two that share one can't be told apart."""
+    """By optimizer the letters of the groups that it is in: of neighbours by mean rank that can't be told apart."""
     names = tested.mean_ranks.sort_index().sort_values(kind="stable").index
     letters = dict.fromkeys(map(str, names), "")
     if tested.test:

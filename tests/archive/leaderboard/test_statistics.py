@@ -225,6 +225,7 @@ def test_letters_join_exactly_whom_no_test_tells_apart(regime: Regime) -> None:
         for second in names[place + 1 :]:
             if set(letters[first]) & set(letters[second]):
                 assert not result.differ(first, second)
+    assert [*board.table["like_first"].loc[names]] == [not result.differ(names[0], name) for name in names]
     for first, second in pairwise(names):  # neighbours have nobody between them
         assert bool(set(letters[first]) & set(letters[second])) is not result.differ(first, second)
 
