@@ -1,9 +1,10 @@
-"""Where a command is to write, looked at before the work whose result goes there."""
+"""Where a command is to write, tried before the work whose result goes there."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from optathlon.errors import UsageError
 
@@ -28,9 +29,9 @@ def require_new_folder(path: Path) -> None:
 
 
 def _require_place(path: Path, folder: Path) -> None:
-    """Raise `UsageError` where `folder`, or the first one above it that exists, takes no files for `path`."""
+    """Raise `UsageError` where `folder`, or the first one above it that exists, takes nothing; what is tried goes."""
     present = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), Path())
-    if not present.is_dir():
-        raise UsageError(f"can't write to {str(path)!r}: {str(present)!r} is not a folder: give another --out")
-    if not os.access(present, os.W_OK | os.X_OK):
-        raise UsageError(f"can't write to {str(path)!r}: no permission in {str(present)!r}: give another --out")
+    try:
+        TemporaryDirectory(dir=present, prefix=".optathlon-").cleanup()
+    except OSError as error:
+        raise UsageError(f"can't write to {str(path)!r}: {error.strerror}: give another --out") from None

@@ -55,7 +55,8 @@ def compare(
 
     called = _names(first, second) if names is None else _chosen(names)
     folder = out or first.resolve().parent / re.sub(r"[^\w.-]+", "-", f"compare-{called[0]}-{called[1]}")
-    require_folder_place(folder)
+    if out is not None:
+        require_folder_place(out)
     tables = [path for path in (first, second) if path.is_file()]
     one, other = (
         read_results(path, optimizers=optimizers, tasks=tasks, maximize=maximize and (path in tables or not tables))

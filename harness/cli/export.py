@@ -32,11 +32,11 @@ def export(
     from optathlon.results.frames import require_runs
 
     write = {"ioh": export_ioh, "coco": export_coco}[format]
-    folder = out or beside(results, format)
-    require_folder_place(folder)
+    if out is not None:
+        require_folder_place(out)
     found = read_results(results, maximize=maximize, failure_values=failure_values)
     require_runs(found, results)
-    done = write(found, folder)
+    done = write(found, out or beside(results, format))
     show(f"{done.runs} runs in {done.folder}; which function is which task: {done.folder / LEGEND}")
     if done.without_result:
         show(f"{done.without_result} of them have no result: they are there as runs that reach nothing")

@@ -113,7 +113,8 @@ def report(
     chosen = ChosenColumns(columns or ())
     part = part_of(optimizers or (), tasks or ())
     target = out or beside(results, f"report{part}")
-    require_folder_place(target)
+    if out is not None:
+        require_folder_place(out)
     with StepsDisplay("reading results") as tell:
         found = read_results(
             results,

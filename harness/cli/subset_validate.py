@@ -66,7 +66,8 @@ def validate(
     whole = Subset.read(subset)
     chosen = _only(whole, part, subset)
     folder = out or beside_first(results, f"subset-{chosen.name}")
-    require_folder_place(folder)
+    if out is not None:
+        require_folder_place(out)
     loaded, remarks = read_all(
         results, baselines, more_tasks=whole.tasks, maximize=maximize, failure_values=failure_values
     )

@@ -32,7 +32,5 @@ def test_a_place_below_a_file_is_told_first(
     Path("notes").write_text("mine")
     done = in_process(*words, "--out", "notes/new.yaml")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith(
-        "can't write to 'notes/new.yaml': 'notes' is not a folder: give another --out"
-    )
+    assert done.stderr.splitlines()[-1].endswith("can't write to 'notes/new.yaml': Not a directory: give another --out")
     assert [path.name for path in tmp_path.iterdir()] == ["notes"] and Path("notes").read_text() == "mine"
