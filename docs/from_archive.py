@@ -16,11 +16,11 @@ from scipy.stats import kendalltau
 
 from optathlon.analysis.metrics.columns import READ_COLUMNS
 from optathlon.analysis.stats.comparison import by_group
+from optathlon.analysis.stats.final_ranks import final_ranks
 from optathlon.analysis.stats.focus import mean_effects
 from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.archive.leaderboard.boards import Board, boards
 from optathlon.archive.leaderboard.facts import overhead_of
-from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.regime import Regime, regimes
 from optathlon.archive.together import together
 from optathlon.errors import UsageError
@@ -91,7 +91,7 @@ def of_regime(regime: Regime) -> Iterator[str]:
     cases = [board for board in boards(regime, {}) if board.facet in CASES]
     able = [board for board in cases if is_supported(board)]
     if able:
-        yield "| case | tasks | ranked | best mean ranks (95 % interval) | not told apart from the first |"
+        yield "| case | tasks | ranked | best mean ranks (95 % interval) | first not shown to be better than |"
         yield "|---|--:|--:|---|---|"
         yield from map(row, able)
         yield ""
@@ -159,7 +159,7 @@ def title_of(board: Board) -> str:
 
 
 def row(board: Board) -> str:
-    """A case: its leaders with intervals, and how many others can't be told apart from the first."""
+    """A case: its leaders with intervals, and than how many others the first is not shown to be better."""
     ranked = board.table[board.table["place"].notna()]
     leaders = ", ".join(
         f"`{one.Index}` {one.mean_rank:.1f} ({one.low:.1f} to {one.high:.1f})"
@@ -170,10 +170,11 @@ def row(board: Board) -> str:
 
 
 def like_the_first(ranked: pd.DataFrame) -> str:
-    """How many optimizers the test does not tell apart from the first; “not tested” where nothing could be."""
+    """Than how many the first is not shown to be better; “not tested” where nothing could be."""
     if not ranked["group"].iloc[0]:
         return "not tested"
-    return f"{ranked['like_first'].iloc[1:].sum()} of the other {len(ranked) - 1}"
+    others = ranked["behind_first"].iloc[1:]
+    return f"{(~others.astype(bool)).sum()} of the other {len(others)}"
 
 
 def against_random(regime: Regime) -> Iterator[str]:
@@ -212,7 +213,7 @@ def not_supported(cases: Sequence[Board], able: Sequence[Board]) -> Iterator[str
         ranked = board.table[board.table["place"].notna()]
         if not ranked["group"].iloc[0]:
             yield f"- {title_of(board)}: any difference at all; {board.note[0].lower()}{board.note[1:]}"
-        elif ranked["like_first"].iloc[1]:
+        elif not ranked["behind_first"].iloc[1]:
             yield f"- {title_of(board)}: that `{ranked.index[0]}` is better than `{ranked.index[1]}`; it may be chance."
     yield "- That an optimizer which isn't ranked is worse: it could not do some of the tasks, or has not run them yet."
 

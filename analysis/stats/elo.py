@@ -58,7 +58,9 @@ def elo(
     resampling = Resampling(found.seeds_per_task, resamples=resamples, seed=seed)
     weights = np.vstack([resampling.observed_weights, resampling.weights])
     wins = tasks * (weights @ (count - found.cells)) + (count - 1) / 2
-    strengths = bradley_terry(wins / (tasks + 1))
+    wins /= tasks + 1
+    wins += (count - 1) / 2 - wins.mean(axis=1, keepdims=True)  # which resampling changes where seeds are not shared
+    strengths = bradley_terry(wins)
     ratings = _PER_TENFOLD / math.log(10) * strengths
     zero = ratings.mean(axis=1) if anchor is None else ratings[:, found.optimizers.get_loc(anchor)]
     ratings = MIDDLE + ratings - zero[:, None]

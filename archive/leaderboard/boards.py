@@ -15,12 +15,12 @@ from optathlon.analysis.plots.critical_difference import indistinguishable
 from optathlon.analysis.stats.bootstrap import bootstrap_ranks
 from optathlon.analysis.stats.comparison import Comparison, by_group
 from optathlon.analysis.stats.elo import elo
+from optathlon.analysis.stats.final_ranks import final_ranks
 from optathlon.analysis.stats.focus import mean_effects
 from optathlon.analysis.stats.ranking import task_ranks
 from optathlon.analysis.stats.significance import Significance
 from optathlon.analysis.stats.wilcoxon import wilcoxon_holm
 from optathlon.archive.leaderboard.facets import ALL, OVERHEADS
-from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.regime import Regime
 
 _UNRATED = {"size", "overhead"}
@@ -40,9 +40,10 @@ class Board:
     table:
         Index `optimizer`, the ranked ones first, the best on top. Of ranked ones `place`, `mean_rank`, `low`, `high`,
         `elo`, `elo_low`, `elo_high` (NaN where the board has none), `group` (letters: two that share one can't be told
-        apart, nor can any between them; empty where nothing could be tested) and `like_first` (whether it can't be told
-        apart from the first one); of all `random`, `random_low`, `random_high` (the mean chance of beating random
-        search), `random_tasks` (on how many tasks that is known), `tasks` (with runs), `runs`, `failed`.
+        apart, nor can any between them; empty where nothing could be tested) and `behind_first` (whether the first one
+        is better by the test of the two, on all tasks that both ran); of all `random`, `random_low`, `random_high` (the
+        mean chance of beating random search), `random_tasks` (on how many tasks that is known), `tasks` (with runs),
+        `runs`, `failed`.
     note:
         What the test says, or why it can't say anything.
     short_of_seeds:
@@ -107,7 +108,7 @@ def _board(regime: Regime, facet: str, comparison: Comparison) -> Board:
     table = table.sort_index().sort_values("mean_rank", kind="stable")
     table["place"] = table["mean_rank"].rank(method="min")
     table["group"] = _letters(tested)
-    table["like_first"] = [not tested.differ(str(table.index[0]), str(name)) for name in table.index]
+    table["behind_first"] = [tested.is_better(str(table.index[0]), str(name)) for name in table.index]
     everybody = [*table.index, *sorted(comparison.left_out)]
     tasks = [*comparison.tasks, *comparison.dropped_tasks]
     facts = _facts(regime, tasks).reindex(everybody)

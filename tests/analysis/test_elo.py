@@ -86,3 +86,24 @@ def test_intervals_are_those_of_the_plain_loop() -> None:
         drawn.append(1000 + 400 * math.log10((total + 0.5) / (12 - total + 0.5)))
     found = elo(ranks, anchor="o1", resamples=4000, level=0.8).loc["o0"]
     assert [found["low"], found["high"]] == pytest.approx(np.quantile(drawn, [0.1, 0.9]).tolist(), abs=12)
+
+
+def test_resamples_of_seeds_that_are_not_shared_converge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One has the same mean rank on each seed, as `final_ranks` gives it, so that ranks of a seed don't add up."""
+    from optathlon.analysis.stats import elo as module
+
+    sums: list[np.ndarray] = []
+    original = module.bradley_terry
+
+    def spy(wins: np.ndarray) -> np.ndarray:
+        sums.append(wins.sum(axis=1))
+        return original(wins)
+
+    monkeypatch.setattr(module, "bradley_terry", spy)
+    index = pd.MultiIndex.from_product([range(6), range(5), [*"abcd"]], names=["task", "seed", "optimizer"])
+    ranks = ranked(pd.Series(np.random.default_rng(0).random(len(index)), index))
+    means = ranks.groupby(level=["task", "optimizer"]).transform("mean")
+    ragged = ranks.where(ranks.index.get_level_values("optimizer") != "a", means)
+    found = elo(ragged, seed=1)
+    np.testing.assert_allclose(sums[0], 6.0)  # so many pairs
+    assert found["estimate"].tolist() == elo(ranks, seed=1)["estimate"].tolist(), "they depend on mean ranks alone"

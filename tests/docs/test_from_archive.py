@@ -44,12 +44,12 @@ def test_rows_are_the_boards_and_few_tasks_are_not_advice(page: ModuleType) -> N
     assert (counted, ranked) == ("12", "5")
     first = board.table.iloc[0]
     assert leaders.startswith(f"`{first.name}` {first.mean_rank:.1f} ({first.low:.1f} to {first.high:.1f})")
-    assert alike == f"{board.table['like_first'].iloc[1:].sum()} of the other 4"
+    assert alike == f"{4 - board.table['behind_first'].sum()} of the other 4"
     # letters are of neighbours: here the second one differs from the first, and others beyond it do not
-    apart = replace(board, table=board.table.assign(group=[*"abbbb"], like_first=[True, False, True, True, False]))
+    apart = replace(board, table=board.table.assign(group=[*"abbbb"], behind_first=[False, True, False, False, True]))
     assert page.row(apart).endswith("| 2 of the other 4 |")
     assert not any("may be chance" in line for line in page.not_supported([apart], [apart]))
-    untested = board.table.assign(group="", like_first=True)
+    untested = board.table.assign(group="", behind_first=False)
     assert page.row(replace(board, table=untested)).endswith("| not tested |")
     shares = regime.beats_random.mean()
     assert ("Worse than random search" in text) is bool((shares < 0.3).any())

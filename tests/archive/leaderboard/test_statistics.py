@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from simulation import BLACKBOX, MULTI_FIDELITY, SimulatedOptimizer, SimulatedTask, simulate
 
 from optathlon.analysis.stats.comparison import by_group
+from optathlon.analysis.stats.final_ranks import final_ranks
 from optathlon.archive.leaderboard.addresses import addresses
 from optathlon.archive.leaderboard.beaten import beaten, beats_random
 from optathlon.archive.leaderboard.boards import boards
 from optathlon.archive.leaderboard.facets import facets
-from optathlon.archive.leaderboard.final_ranks import final_ranks
 from optathlon.archive.leaderboard.optimizer_page import Kinds, chart_data, course_chart, extremes, on_tasks
 from optathlon.archive.leaderboard.regime import Regime, regimes
 from optathlon.archive.leaderboard.task_page import best_known, curve_chart, results_on
@@ -225,7 +225,7 @@ def test_letters_join_exactly_whom_no_test_tells_apart(regime: Regime) -> None:
         for second in names[place + 1 :]:
             if set(letters[first]) & set(letters[second]):
                 assert not result.differ(first, second)
-    assert [*board.table["like_first"].loc[names]] == [not result.differ(names[0], name) for name in names]
+    assert [*board.table["behind_first"].loc[names]] == [result.is_better(names[0], name) for name in names]
     for first, second in pairwise(names):  # neighbours have nobody between them
         assert bool(set(letters[first]) & set(letters[second])) is not result.differ(first, second)
 
